@@ -1,0 +1,205 @@
+"""The typed results of reading a configuration (floor 3).
+
+`Settings` and `ServerConfig` are frozen: they describe the daemon.  The process and
+group configs are mutable, because `reread` compares them and plugins assign to them
+before a spawn; none of them holds anything that runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from supervisor.datatypes import Automatic, AutoRestart, LogTarget, RestartWhenExitUnexpected
+
+
+@dataclass
+class ProcessConfig:
+    """One process: a `[program:x]` section after `numprocs` has been expanded."""
+
+    name: str
+    command: str
+    directory: str | None = None
+    umask: int | None = None
+    priority: int = 999
+    autostart: bool = True
+    autorestart: AutoRestart = RestartWhenExitUnexpected
+    startsecs: int = 1
+    startretries: int = 3
+    uid: int | None = None
+    stdout_logfile: LogTarget = Automatic
+    stdout_capture_maxbytes: int = 0
+    stdout_events_enabled: bool = False
+    stdout_syslog: bool = False
+    stdout_logfile_backups: int = 10
+    stdout_logfile_maxbytes: int = 50 * 1024 * 1024
+    stderr_logfile: LogTarget = Automatic
+    stderr_capture_maxbytes: int = 0
+    stderr_events_enabled: bool = False
+    stderr_syslog: bool = False
+    stderr_logfile_backups: int = 10
+    stderr_logfile_maxbytes: int = 50 * 1024 * 1024
+    stopsignal: int = signal.SIGTERM
+    stopwaitsecs: int = 10
+    stopasgroup: bool = False
+    killasgroup: bool = False
+    exitcodes: list[int] = field(default_factory=lambda: [0])
+    redirect_stderr: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    serverurl: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        """Compare option by option; a log that was AUTO equals one that still is."""
+        if type(other) is not type(self):
+            return NotImplemented
+        for option in dataclasses.fields(self):
+            mine, theirs = getattr(self, option.name), getattr(other, option.name)
+            is_log = option.name in ("stdout_logfile", "stderr_logfile")
+            if is_log and Automatic in (mine, theirs):
+                continue
+            if mine != theirs:
+                return False
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, compared by value
+
+
+class EventListenerConfig(ProcessConfig):
+    """A process of an `[eventlistener:x]` pool."""
+
+
+class FastCGIProcessConfig(ProcessConfig):
+    """A process of a `[fcgi-program:x]` group."""
+
+
+@dataclass
+class ProcessGroupConfig:
+    """A group of processes, made by `[program:x]` alone or named by `[group:x]`."""
+
+    name: str
+    priority: int
+    process_configs: list[ProcessConfig]
+
+
+@dataclass
+class EventListenerPoolConfig(ProcessGroupConfig):
+    """An `[eventlistener:x]` section: which events it wants and who judges the results."""
+
+    buffer_size: int
+    pool_events: list[type]
+    result_handler: Callable[[Any, bytes], None]
+
+
+@dataclass(frozen=True)
+class InetSocketConfig:
+    """A TCP socket that FastCGI processes share."""
+
+    host: str
+    port: int
+    backlog: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The address as the configuration writes it."""
+        return f"tcp://{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class UnixSocketConfig:
+    """A unix socket that FastCGI processes share; `owner` is (uid, gid)."""
+
+    path: str
+    owner: tuple[int, int] | None = None
+    mode: int = 0o700
+    backlog: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The address as the configuration writes it."""
+        return f"unix://{self.path}"
+
+
+SocketConfig = InetSocketConfig | UnixSocketConfig
+
+
+@dataclass
+class FastCGIGroupConfig(ProcessGroupConfig):
+    """A `[fcgi-program:x]` section: its processes share one listening socket."""
+
+    socket_config: SocketConfig
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """One HTTP server: `[unix_http_server]` or `[inet_http_server]`."""
+
+    section: str
+    family: socket.AddressFamily
+    host: str | None = None
+    port: int | None = None
+    file: str | None = None
+    chmod: int = 0o700
+    chown: tuple[int, int] = (-1, -1)
+    username: str | None = None
+    password: str | None = None
+
+    def __getitem__(self, key: str) -> Any:
+        """Plugins (Supvisors) read `server_configs[i]['family']`."""
+        return getattr(self, key)
+
+
+@dataclass(frozen=True)
+class RPCInterfaceConfig:
+    """One `[rpcinterface:x]` section; `factory` is called as factory(supervisord, **options)."""
+
+    name: str
+    factory: Callable[..., Any]
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The daemon's own settings: `[supervisord]` with the command line laid over it."""
+
+    configfile: str | None
+    here: str | None
+    nodaemon: bool = False
+    silent: bool = False
+    uid: int | None = None
+    gid: int | None = None
+    umask: int = 0o22
+    directory: str | None = None
+    logfile: LogTarget = "supervisord.log"
+    logfile_maxbytes: int = 50 * 1024 * 1024
+    logfile_backups: int = 10
+    loglevel: int = 20
+    pidfile: str = "supervisord.pid"
+    identifier: str = "supervisor"
+    childlogdir: str = "/tmp"
+    minfds: int = 1024
+    minprocs: int = 200
+    nocleanup: bool = False
+    strip_ansi: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    profile_options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that one reading of the files and the command line yields.
+
+    `warnings`, `infos` and `criticals` are said while reading but can only be logged
+    once the activity log is open.
+    """
+
+    settings: Settings
+    servers: tuple[ServerConfig, ...]
+    groups: list[ProcessGroupConfig]
+    rpcinterfaces: tuple[RPCInterfaceConfig, ...]
+    criticals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
