@@ -1,0 +1,296 @@
+"""The loop: fds, timers, signals and a queue of things to do soon (floor 1).
+
+It knows nothing about supervision.  Channels tell it when their interest in an fd has
+changed; one function makes the kernel agree.  Deadlines are timers in a heap.  With
+nothing to do it sleeps without a timeout and makes no system call at all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from supervisor.poller import READ, WRITE, Poller, best_poller
+
+Action = Callable[[], object]
+
+
+class Clock:
+    """The only place that reads time.
+
+    `time` is for what people see and follows the system's clock; `monotonic` is for
+    every deadline, so that a clock which is set back stalls nothing.  Both in seconds.
+    """
+
+    time = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+
+
+class Channel(Protocol):
+    """One fd in the loop, in asyncore's vocabulary (see docs/development.md)."""
+
+    def fileno(self) -> int:
+        """Return the fd; it stays the same from `watch` to `forget`."""
+
+    def readable(self) -> bool:
+        """Whether the channel wants to read now."""
+
+    def writable(self) -> bool:
+        """Whether the channel wants to write now."""
+
+    def handle_read_event(self) -> None:
+        """Read what is there; the fd may turn out not to be ready after all."""
+
+    def handle_write_event(self) -> None:
+        """Write what can be written."""
+
+    def handle_error(self) -> None:
+        """Log the exception being handled and close this channel only."""
+
+    def close(self) -> None:
+        """Forget the fd and close it; closing twice is harmless."""
+
+
+class Timer:
+    """A deadline on the monotonic clock; made by `Loop.call_later`."""
+
+    __slots__ = ("action", "when")
+
+    def __init__(self, when: float, action: Action) -> None:
+        self.when = when
+        self.action: Action | None = action
+
+    def cancel(self) -> None:
+        """Never call the action; cancelling twice, or too late, is harmless."""
+        self.action = None
+
+
+class Loop:
+    """Turns channels, timers, signals and the soon-queue in one thread."""
+
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        poller: Poller | None = None,
+        on_error: Callable[[str], None] | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.on_error = on_error or _reraise
+        self.on_signals: Action = lambda: None
+        self._poller = poller or best_poller()
+        self._channels: dict[int, Channel] = {}
+        self._interest: dict[int, int] = {}
+        self._changed: dict[int, None] = {}
+        self._newcomers: set[int] = set()
+        self._timers: list[tuple[float, int, Timer]] = []
+        self._order = itertools.count()
+        self._soon: deque[Action] = deque()
+        self._signals: deque[int] = deque()
+        self._asleep = False
+        self._wakeup = _Wakeup()
+        self.watch(self._wakeup)
+
+    # -- channels -------------------------------------------------------------
+
+    def watch(self, channel: Channel) -> None:
+        """Take a channel in and ask for its interest."""
+        fd = channel.fileno()
+        self._channels[fd] = channel
+        self._newcomers.add(fd)
+        self._changed[fd] = None
+        self._wake_if_asleep()
+
+    def interest_changed(self, channel: Channel) -> None:
+        """Ask the channel again what it wants before the next wait."""
+        self._changed[channel.fileno()] = None
+        self._wake_if_asleep()
+
+    def forget(self, channel: Channel) -> None:
+        """Let a channel go; call it before its fd is closed."""
+        fd = channel.fileno()
+        if self._channels.get(fd) is channel:
+            del self._channels[fd]
+            self._changed.pop(fd, None)
+            if self._interest.pop(fd, 0):
+                self._poller.set(fd, 0)
+
+    def _tell_kernel(self) -> None:
+        """Make the kernel agree with what the channels want."""
+        while self._changed:
+            fd, _ = self._changed.popitem()
+            channel = self._channels.get(fd)
+            if channel is None:
+                continue
+            try:
+                interest = (READ if channel.readable() else 0) | (
+                    WRITE if channel.writable() else 0
+                )
+                self._poller.set(fd, interest)
+                self._interest[fd] = interest
+            except Exception:  # noqa: BLE001 - one broken channel must not end the loop
+                self._contain(channel)
+
+    # -- timers and the soon-queue --------------------------------------------
+
+    def call_soon(self, action: Action) -> None:
+        """Do `action` at the end of this turn; from within the soon-queue, of the next."""
+        self._soon.append(action)
+        self._wake_if_asleep()
+
+    def call_later(self, seconds: float, action: Action) -> Timer:
+        """Do `action` once, `seconds` from now (at once when that is not positive)."""
+        timer = Timer(self.clock.monotonic() + seconds, action)
+        heapq.heappush(self._timers, (timer.when, next(self._order), timer))
+        self._wake_if_asleep()
+        return timer
+
+    def _run_timers(self) -> None:
+        timers = self._timers
+        if not timers:
+            return
+        now = self.clock.monotonic()
+        while timers and (timers[0][0] <= now or timers[0][2].action is None):
+            timer = heapq.heappop(timers)[2]
+            if timer.action is not None:
+                action, timer.action = timer.action, None
+                self._do(action)
+
+    def _run_soon(self) -> None:
+        for _ in range(len(self._soon)):
+            self._do(self._soon.popleft())
+
+    def _do(self, action: Action) -> None:
+        try:
+            action()
+        except Exception:  # noqa: BLE001 - one failing action must not end the loop
+            self.on_error(f"uncaptured python exception in {action!r}")
+
+    # -- signals --------------------------------------------------------------
+
+    def catch_signals(self, *signals: int) -> None:
+        """Queue these signals for `next_signal`; `on_signals` is called in the turn."""
+        signal.set_wakeup_fd(self._wakeup.sender.fileno(), warn_on_full_buffer=False)
+        for signum in signals:
+            signal.signal(signum, lambda caught, _frame: self._signals.append(caught))
+
+    def next_signal(self) -> int | None:
+        """Take the oldest signal that was caught; None when there is none."""
+        return self._signals.popleft() if self._signals else None
+
+    def _wake_if_asleep(self) -> None:
+        """Only another thread can meet a sleeping loop; plugins have threads."""
+        if self._asleep:
+            self._wakeup.wake()
+
+    # -- turning --------------------------------------------------------------
+
+    def turn(self, longest: float | None = None) -> None:
+        """Wait once, for at most `longest` seconds, then do all that is due.
+
+        I/O comes before signals: the last output of a child that has died is read
+        before its death is reported.
+        """
+        if self._changed:
+            self._tell_kernel()
+        self._newcomers.clear()
+        self._asleep = True
+        try:
+            ready = self._poller.poll(self._patience(longest))
+        finally:
+            self._asleep = False
+        for fd, mask in ready:
+            if fd not in self._newcomers:
+                self._dispatch(fd, mask)
+        if self._signals:
+            self._do(self.on_signals)
+        self._run_timers()
+        if self._soon:
+            self._run_soon()
+
+    def _patience(self, longest: float | None) -> float | None:
+        if self._soon or self._signals:
+            return 0
+        timers = self._timers
+        while timers and timers[0][2].action is None:
+            heapq.heappop(timers)
+        if not timers:
+            return longest
+        patience = max(timers[0][0] - self.clock.monotonic(), 0)
+        return patience if longest is None else min(patience, longest)
+
+    def _dispatch(self, fd: int, mask: int) -> None:
+        channel = self._channels.get(fd)
+        if channel is None:
+            return
+        mask &= self._interest.get(fd, 0)
+        try:
+            if mask & READ:
+                channel.handle_read_event()
+            if mask & WRITE and self._channels.get(fd) is channel:
+                channel.handle_write_event()
+        except Exception:  # noqa: BLE001 - one failing channel must not end the loop
+            self._contain(channel)
+
+    def _contain(self, channel: Channel) -> None:
+        try:
+            channel.handle_error()
+        except Exception:  # noqa: BLE001 - not even a channel that fails to fail
+            self.on_error(f"uncaptured python exception in {channel!r}")
+            self.forget(channel)
+
+    def close(self) -> None:
+        """Let go of everything; channels are forgotten, not closed."""
+        signal.set_wakeup_fd(-1)
+        self.forget(self._wakeup)
+        self._wakeup.close()
+        self._poller.close()
+
+
+class _Wakeup:
+    """The socket pair that ends a wait when a signal or another thread comes."""
+
+    def __init__(self) -> None:
+        self._receiver, self.sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self.sender.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._receiver.fileno()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def wake(self) -> None:
+        try:
+            self.sender.send(b"\0")
+        except BlockingIOError:
+            pass  # full: the loop is about to wake up anyway
+
+    def handle_read_event(self) -> None:
+        try:
+            self._receiver.recv(4096)
+        except BlockingIOError:
+            pass  # another turn has emptied it
+
+    def handle_write_event(self) -> None:
+        raise AssertionError("the wakeup channel never writes")
+
+    def handle_error(self) -> None:
+        raise  # noqa: PLE0704 - called while the exception is being handled
+
+    def close(self) -> None:
+        self._receiver.close()
+        self.sender.close()
+
+
+def _reraise(_message: str) -> None:
+    raise  # noqa: PLE0704 - called while the exception is being handled

@@ -1,0 +1,183 @@
+"""What the kernel is asked about fds: epoll, kqueue, poll or select (floor 1).
+
+Only `loop.py` calls these.  Each poller remembers what the kernel was told, so that
+telling it the same twice costs nothing.  `poll` answers with (fd, mask) pairs, the mask
+made of `READ` and `WRITE`; an error or a hang-up counts as both, because only reading or
+writing tells what happened.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import Protocol
+
+READ = 1
+WRITE = 2
+BOTH = READ | WRITE
+
+
+class Poller(Protocol):
+    """Watches fds; all of them do exactly this."""
+
+    def set(self, fd: int, interest: int) -> None:
+        """Watch `fd` for `interest`, a mask of READ and WRITE; 0 ends it."""
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        """Wait until something is ready, for at most `seconds` (None: for ever)."""
+
+    def close(self) -> None:
+        """Give back what the poller holds."""
+
+
+class EpollPoller:
+    """Linux: each fd is registered once, a wait costs what is ready."""
+
+    _ALWAYS = select.EPOLLERR | select.EPOLLHUP if hasattr(select, "EPOLLERR") else 0
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._interest: dict[int, int] = {}
+
+    def set(self, fd: int, interest: int) -> None:
+        """Watch `fd`; with no interest it is unregistered, or a hang-up would spin."""
+        before = self._interest.get(fd, 0)
+        if interest == before:
+            return
+        if not interest:
+            del self._interest[fd]
+            self._epoll.unregister(fd)
+            return
+        mask = (select.EPOLLIN if interest & READ else 0) | (
+            select.EPOLLOUT if interest & WRITE else 0
+        )
+        if before:
+            self._epoll.modify(fd, mask)
+        else:
+            self._epoll.register(fd, mask)
+        self._interest[fd] = interest
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        """Wait; see `Poller.poll`."""
+        ready = []
+        for fd, mask in self._epoll.poll(seconds):
+            if mask & self._ALWAYS:
+                ready.append((fd, BOTH))
+            else:
+                ready.append(
+                    (fd, (mask & select.EPOLLIN and READ) | (mask & select.EPOLLOUT and WRITE))
+                )
+        return ready
+
+    def close(self) -> None:
+        """Close the epoll fd."""
+        self._epoll.close()
+
+
+class PollPoller:
+    """Unix without epoll or kqueue."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._interest: dict[int, int] = {}
+
+    def set(self, fd: int, interest: int) -> None:
+        """Watch `fd`; see `Poller.set`."""
+        before = self._interest.get(fd, 0)
+        if interest == before:
+            return
+        if not interest:
+            del self._interest[fd]
+            self._poll.unregister(fd)
+            return
+        self._interest[fd] = interest
+        self._poll.register(
+            fd,
+            (select.POLLIN if interest & READ else 0) | (select.POLLOUT if interest & WRITE else 0),
+        )
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        """Wait; see `Poller.poll`."""
+        milliseconds = None if seconds is None else -int(-seconds * 1000 // 1)
+        ready = []
+        for fd, mask in self._poll.poll(milliseconds):
+            if mask & ~(select.POLLIN | select.POLLOUT):
+                ready.append((fd, BOTH))
+            else:
+                ready.append(
+                    (fd, (mask & select.POLLIN and READ) | (mask & select.POLLOUT and WRITE))
+                )
+        return ready
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class SelectPoller:
+    """The last resort: at most FD_SETSIZE fds, and each wait costs all of them."""
+
+    def __init__(self) -> None:
+        self._readers: set[int] = set()
+        self._writers: set[int] = set()
+
+    def set(self, fd: int, interest: int) -> None:
+        """Watch `fd`; see `Poller.set`."""
+        (self._readers.add if interest & READ else self._readers.discard)(fd)
+        (self._writers.add if interest & WRITE else self._writers.discard)(fd)
+
+    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+        """Wait; see `Poller.poll`."""
+        readers, writers, _ = select.select(self._readers, self._writers, [], seconds)
+        masks = dict.fromkeys(readers, READ)
+        for fd in writers:
+            masks[fd] = masks.get(fd, 0) | WRITE
+        return list(masks.items())
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+if hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
+
+    class KQueuePoller:
+        """BSD and macOS: one filter for reading and one for writing."""
+
+        def __init__(self) -> None:
+            self._kqueue = select.kqueue()
+            self._interest: dict[int, int] = {}
+
+        def set(self, fd: int, interest: int) -> None:
+            """Watch `fd`; see `Poller.set`."""
+            before = self._interest.get(fd, 0)
+            for flag, event_filter in (
+                (READ, select.KQ_FILTER_READ),
+                (WRITE, select.KQ_FILTER_WRITE),
+            ):
+                if (before ^ interest) & flag:
+                    action = select.KQ_EV_ADD if interest & flag else select.KQ_EV_DELETE
+                    self._kqueue.control([select.kevent(fd, event_filter, action)], 0)
+            self._interest[fd] = interest
+            if not interest:
+                del self._interest[fd]
+
+        def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+            """Wait; see `Poller.poll`."""
+            events = self._kqueue.control(None, max(2 * len(self._interest), 1), seconds)
+            return [
+                (event.ident, READ if event.filter == select.KQ_FILTER_READ else WRITE)
+                for event in events
+            ]
+
+        def close(self) -> None:
+            """Close the kqueue fd."""
+            self._kqueue.close()
+
+
+def best_poller() -> Poller:
+    """Return the cheapest poller that this system has."""
+    if hasattr(select, "epoll"):
+        return EpollPoller()
+    if hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
+        return KQueuePoller()
+    if hasattr(select, "poll"):  # pragma: no cover - neither Linux nor BSD
+        return PollPoller()
+    return SelectPoller()  # pragma: no cover - nothing better
