@@ -11,7 +11,7 @@ import heapq
 import itertools
 import signal
 import socket
-import time
+import time as _time
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -28,8 +28,8 @@ class Clock:
     every deadline, so that a clock which is set back stalls nothing.  Both in seconds.
     """
 
-    time = staticmethod(time.time)
-    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(_time.time)
+    monotonic = staticmethod(_time.monotonic)
 
 
 class Channel(Protocol):
