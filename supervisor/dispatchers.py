@@ -1,0 +1,353 @@
+"""The channels of a child's stdin, stdout and stderr (floor 4).
+
+`make_dispatchers` is called by a process before each spawn.  An output dispatcher reads
+what there is, splits captured parts out, and writes the rest to the child's log, to the
+activity log and to whoever listens to log events.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+from supervisor import events, loggers
+from supervisor.config.model import EventListenerConfig
+from supervisor.streams import AnsiStripper, Captured, CaptureSplitter, ListenerStream, Ready, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.process.child import Subprocess
+    from supervisor.process.spawn import Pipes
+
+READ_BYTES = 128 * 1024
+"""One read takes all that a pipe of default size can hold, twice."""
+
+DRAIN_BYTES = 2 * 1024 * 1024
+"""More than any pipe holds: where a dead child's own output must have ended."""
+
+_buffer = bytearray(READ_BYTES)
+_view = memoryview(_buffer)
+
+
+class RejectEvent(Exception):  # noqa: N818 - the name that result handlers raise
+    """Raised by a result handler: the event goes back to its pool."""
+
+
+def default_handler(event: events.Event, response: bytes) -> None:  # noqa: ARG001 - the plugins' signature
+    """Accept `OK`, reject everything else; the default `result_handler`."""
+    if response != b"OK":
+        raise RejectEvent(response)
+
+
+class Dispatcher:
+    """One end of a pipe to a child, as a channel of the loop."""
+
+    def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
+        self.process = process
+        self.channel = channel
+        self.fd = fd
+        self.closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self)} for {self.process!r} ({self.channel})>"
+
+    def fileno(self) -> int:
+        """Return the daemon's end of the pipe."""
+        return self.fd
+
+    def readable(self) -> bool:
+        """Overridden by what reads."""
+        return False
+
+    def writable(self) -> bool:
+        """Overridden by what writes."""
+        return False
+
+    def handle_read_event(self) -> None:
+        """Overridden by what reads."""
+
+    def handle_write_event(self) -> None:
+        """Overridden by what writes."""
+
+    def handle_error(self) -> None:
+        """Log the exception being handled and close this end only."""
+        self.process.context.logger.critical(
+            f"uncaptured python exception, closing channel {self!r}\n{traceback.format_exc()}"
+        )
+        self.close()
+
+    def drain(self) -> None:
+        """Take what the child left behind before it died."""
+
+    def close(self) -> None:
+        """Leave the loop and close the fd."""
+        if not self.closed:
+            self.closed = True
+            self.process.context.loop.forget(self)
+            os.close(self.fd)
+            self.process.context.logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
+
+    def removelogs(self) -> None:
+        """Overridden by what logs."""
+
+    def reopenlogs(self) -> None:
+        """Overridden by what logs."""
+
+
+class PInputDispatcher(Dispatcher):
+    """The child's stdin: bytes wait here until the child takes them."""
+
+    def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
+        super().__init__(process, channel, fd)
+        self.input_buffer = b""
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes and send what the pipe takes at once.
+
+        Raises `BrokenPipeError` when the child has closed its stdin.
+        """
+        self.input_buffer += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the pipe takes; the rest waits for the loop."""
+        had_more = bool(self.input_buffer)
+        try:
+            while self.input_buffer:
+                sent = os.write(self.fd, self.input_buffer)
+                self.input_buffer = self.input_buffer[sent:]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self.input_buffer = b""
+            self.close()
+            raise
+        if had_more and not self.closed:
+            self.process.context.loop.interest_changed(self)
+
+    def writable(self) -> bool:
+        """Whether bytes are waiting."""
+        return bool(self.input_buffer)
+
+    def handle_write_event(self) -> None:
+        """The pipe takes bytes again, or its other end has gone."""
+        try:
+            self.flush()
+        except BrokenPipeError:
+            self.process.context.logger.debug(
+                f"fd {self.fd} closed by its reader, {self.channel} of '{self.process.name}'"
+            )
+
+    def close(self) -> None:
+        """Leave the loop and close the fd, without the line that outputs write."""
+        if not self.closed:
+            self.closed = True
+            self.process.context.loop.forget(self)
+            os.close(self.fd)
+
+
+class OutputDispatcher(Dispatcher):
+    """What reads a child's output; subclasses say what becomes of the bytes."""
+
+    def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
+        super().__init__(process, channel, fd)
+        self.childlog = _open_childlog(process, channel)
+
+    def readable(self) -> bool:
+        """Read until the child, and whoever inherited its end, has closed it."""
+        return not self.closed
+
+    def read(self) -> bytes | None:
+        """Read once; b"" at the end of the stream, None when nothing is there."""
+        try:
+            size = os.readv(self.fd, [_buffer])
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EIO:  # a terminal whose other side has gone
+                return b""
+            raise
+        return bytes(_view[:size])
+
+    def handle_read_event(self) -> None:
+        """Some output, or its end, has come."""
+        data = self.read()
+        if data:
+            self.output_arrived(data)
+        elif data is not None:
+            self.close()
+
+    def drain(self) -> None:
+        """Read to the end, or as far as the dead child can have written."""
+        taken = 0
+        while not self.closed and taken < DRAIN_BYTES:
+            data = self.read()
+            if data is None:
+                return
+            if not data:
+                self.close()
+                return
+            taken += len(data)
+            self.output_arrived(data)
+
+    def output_arrived(self, data: bytes) -> None:
+        """Do what is to be done with the output."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the fd and the log."""
+        if not self.closed:
+            super().close()
+            if self.childlog is not None:
+                self.childlog.close()
+
+    def removelogs(self) -> None:
+        """Remove the log and begin a new one."""
+        if self.childlog is not None:
+            for handler in self.childlog.handlers:
+                handler.remove()
+                handler.reopen()
+
+    def reopenlogs(self) -> None:
+        """Open the log again, under the name it has."""
+        if self.childlog is not None:
+            for handler in self.childlog.handlers:
+                handler.reopen()
+
+
+class POutputDispatcher(OutputDispatcher):
+    """stdout or stderr of a program."""
+
+    def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
+        super().__init__(process, channel, fd)
+        config, settings = process.config, process.context.settings
+        self.is_stdout = channel == "stdout"
+        self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
+        capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
+        self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
+        self._stripper = AnsiStripper() if settings.strip_ansi else None
+        self._log_event, self._communication_event = (
+            (events.ProcessLogStdoutEvent, events.ProcessCommunicationStdoutEvent)
+            if self.is_stdout
+            else (events.ProcessLogStderrEvent, events.ProcessCommunicationStderrEvent)
+        )
+
+    def output_arrived(self, data: bytes) -> None:
+        """Separate captured parts from what is to be logged."""
+        if self._splitter is None:
+            self._log(data)
+            return
+        self._handle(self._splitter.feed(data))
+
+    def close(self) -> None:
+        """Give out what was held back, then close."""
+        if not self.closed:
+            if self._splitter is not None:
+                self._handle(self._splitter.flush())
+            if self._stripper is not None:
+                self._write(self._stripper.flush())
+            super().close()
+
+    def _handle(self, parts: list[bytes | Captured]) -> None:
+        for part in parts:
+            if isinstance(part, Captured):
+                self._captured(part.data)
+            else:
+                self._log(part)
+
+    def _captured(self, data: bytes) -> None:
+        process = self.process
+        events.notify(self._communication_event(process, process.pid, data))
+        process.context.logger.debug(
+            f"'{process.name}' {self.channel} emitted a comm event"
+        )
+
+    def _log(self, data: bytes) -> None:
+        """Log what is not captured; plugins wrap this method on the class."""
+        if data and self._stripper is not None:
+            data = self._stripper.feed(data)
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        if self.childlog is not None:
+            self.childlog.info(data)
+        process = self.process
+        logger = process.context.logger
+        if logger.level <= loggers.LevelsByName.DEBG:
+            text = data.decode("utf-8", "replace")
+            logger.debug(f"'{process.name}' {self.channel} output:\n{text}")
+        if self.events_enabled:
+            events.notify(self._log_event(process, process.pid, data))
+
+
+class PEventListenerDispatcher(OutputDispatcher):
+    """stdout of an event listener: the READY/RESULT protocol."""
+
+    def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
+        super().__init__(process, channel, fd)
+        self._stream = ListenerStream()
+
+    def output_arrived(self, data: bytes) -> None:
+        """Log the bytes and act on what they say."""
+        if self.childlog is not None:
+            self.childlog.info(data)
+        logger = self.process.context.logger
+        if logger.level <= loggers.LevelsByName.DEBG:
+            text = data.decode("utf-8", "replace")
+            logger.debug(f"'{self.process.name}' {self.channel} output:\n{text}")
+        pool = self.process.group
+        for message in self._stream.feed(data):
+            if isinstance(message, Ready):
+                pool.listener_ready(self.process)
+            elif isinstance(message, Result):
+                pool.listener_answered(self.process, message.data)
+            else:
+                pool.listener_failed(self.process, message)
+
+
+def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:
+    """Open the log that a channel writes to; None when it has none."""
+    config = process.config
+    logfile = getattr(config, f"{channel}_logfile")
+    to_syslog: bool = getattr(config, f"{channel}_syslog")
+    if not logfile and not to_syslog:
+        return None
+    logger = loggers.getLogger()
+    if logfile:
+        maxbytes: int = getattr(config, f"{channel}_logfile_maxbytes")
+        loggers.handle_file(
+            logger,
+            filename=logfile,
+            fmt="%(message)s",
+            rotating=bool(maxbytes),
+            maxbytes=maxbytes,
+            backups=getattr(config, f"{channel}_logfile_backups"),
+        )
+    if to_syslog:
+        loggers.handle_syslog(logger, fmt=f"{config.name} %(message)s")
+    return logger
+
+
+def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]:
+    """Make the dispatchers of a process that is about to be started, by fd."""
+    is_listener = isinstance(process.config, EventListenerConfig)
+    stdout: Callable[[Subprocess, str, int], Dispatcher] = (
+        PEventListenerDispatcher if is_listener else POutputDispatcher
+    )
+    made: dict[int, Dispatcher] = {}
+    try:
+        made[pipes.stdout] = stdout(process, "stdout", pipes.stdout)
+        if pipes.stderr is not None:
+            made[pipes.stderr] = POutputDispatcher(process, "stderr", pipes.stderr)
+        if pipes.stdin is not None:
+            made[pipes.stdin] = PInputDispatcher(process, "stdin", pipes.stdin)
+    except OSError:
+        for dispatcher in made.values():
+            dispatcher.close()
+        raise
+    return made

@@ -1,0 +1,13 @@
+"""Processes and their groups (floor 4); the names that plugins import are re-exported here."""
+
+from supervisor.process.child import Subprocess
+from supervisor.process.groups import ProcessGroup, ProcessGroupBase
+from supervisor.states import ProcessStates, getProcessStateDescription
+
+__all__ = [
+    "ProcessGroup",
+    "ProcessGroupBase",
+    "ProcessStates",
+    "Subprocess",
+    "getProcessStateDescription",
+]

@@ -1,0 +1,39 @@
+"""What every process may use of the daemon, and nothing more (floor 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from supervisor.states import SupervisorStates
+
+if TYPE_CHECKING:
+    from supervisor.config.model import Settings
+    from supervisor.loggers import Logger
+    from supervisor.loop import Clock, Loop
+    from supervisor.process.child import Subprocess
+
+
+@dataclass
+class Context:
+    """Loop, logger and settings, the daemon's mood, and who owns which pid.
+
+    `serverurl` is what children are told when their program does not name one.
+    """
+
+    loop: Loop
+    logger: Logger
+    settings: Settings
+    serverurl: str | None = None
+    mood: int = SupervisorStates.RUNNING
+    children: dict[int, Subprocess] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """The loop's clock: one time for deadlines and for what users see."""
+        return self.loop.clock
+
+    @property
+    def may_start(self) -> bool:
+        """Whether processes may be started: not while shutting down or restarting."""
+        return self.mood > SupervisorStates.RESTARTING

@@ -1,0 +1,98 @@
+"""Groups of processes (floor 4): what is started, stopped, added and removed together."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING
+
+from supervisor.datatypes import Automatic
+from supervisor.process.child import Subprocess
+from supervisor.states import STOPPED_STATES, ProcessStates
+
+if TYPE_CHECKING:
+    from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+    from supervisor.process.context import Context
+
+
+class ProcessGroupBase:
+    """Processes by name, in the order of the configuration."""
+
+    process_class: type[Subprocess] = Subprocess
+
+    def __init__(self, config: ProcessGroupConfig, context: Context) -> None:
+        self.config = config
+        self.context = context
+        self.processes: dict[str, Subprocess] = {}
+        for process_config in config.process_configs:
+            self.add_process(process_config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} instance at {id(self)} named {self.config.name}>"
+
+    def __lt__(self, other: ProcessGroupBase) -> bool:
+        return self.config.priority < other.config.priority
+
+    def add_process(self, config: ProcessConfig) -> Subprocess:
+        """Make a process of this group."""
+        process = self.process_class(config, self.context)
+        process.group = self
+        self.processes[config.name] = process
+        return process
+
+    def transition(self) -> None:
+        """Let every process look at the clock."""
+        for process in list(self.processes.values()):
+            process.transition()
+
+    def stop_all(self) -> None:
+        """Ask every process to stop, highest priority number first."""
+        for process in sorted(self.processes.values(), reverse=True):
+            state = process.get_state()
+            if state in (ProcessStates.RUNNING, ProcessStates.STARTING):
+                process.stop()
+            elif state == ProcessStates.BACKOFF:
+                process.give_up()
+
+    def get_unstopped_processes(self) -> list[Subprocess]:
+        """Return the processes that must still stop before the group can be removed."""
+        return [p for p in self.processes.values() if p.get_state() not in STOPPED_STATES]
+
+    def before_remove(self) -> None:
+        """Let go of what the group holds; called when it is removed."""
+
+    def removelogs(self) -> None:
+        """Remove and reopen the logs of all processes."""
+        for process in self.processes.values():
+            process.removelogs()
+
+    def reopenlogs(self) -> None:
+        """Reopen the logs of all processes."""
+        for process in self.processes.values():
+            process.reopenlogs()
+
+
+class ProcessGroup(ProcessGroupBase):
+    """A group of ordinary programs."""
+
+
+def create_auto_logs(config: ProcessGroupConfig, context: Context) -> None:
+    """Put a new file of its own in place of each AUTO log."""
+    for process_config in config.process_configs:
+        for channel in ("stdout", "stderr"):
+            option = f"{channel}_logfile"
+            if getattr(process_config, option) is Automatic:
+                is_merged = channel == "stderr" and process_config.redirect_stderr
+                path = None if is_merged else _auto_log(process_config.name, channel, context)
+                setattr(process_config, option, path)
+
+
+def _auto_log(name: str, channel: str, context: Context) -> str:
+    settings = context.settings
+    fd, path = tempfile.mkstemp(
+        suffix=".log",
+        prefix=f"{name}-{channel}---{settings.identifier}-",
+        dir=settings.childlogdir,
+    )
+    os.close(fd)
+    return path

@@ -1,0 +1,142 @@
+"""Event listener pools: queues of events and the processes that take them (floor 4)."""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING
+
+from supervisor import events
+from supervisor.dispatchers import RejectEvent
+from supervisor.process.groups import ProcessGroupBase
+from supervisor.states import EventListenerStates, ProcessStates
+
+if TYPE_CHECKING:
+    from supervisor.config.model import EventListenerPoolConfig
+    from supervisor.process.child import Subprocess
+    from supervisor.process.context import Context
+
+_serials = itertools.count()
+
+
+class EventListenerPool(ProcessGroupBase):
+    """An `[eventlistener:x]` section: its processes share one queue of events."""
+
+    config: EventListenerPoolConfig
+
+    def __init__(self, config: EventListenerPoolConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.event_buffer: deque[events.Event] = deque()
+        self._poolserials = itertools.count()
+        for event_type in config.pool_events:
+            events.subscribe(event_type, self.accept)
+        events.subscribe(events.EventRejectedEvent, self.take_back)
+
+    def before_remove(self) -> None:
+        """Stop listening."""
+        for event_type in self.config.pool_events:
+            events.unsubscribe(event_type, self.accept)
+        events.unsubscribe(events.EventRejectedEvent, self.take_back)
+
+    # -- events in ------------------------------------------------------------
+
+    def accept(self, event: events.Event) -> None:
+        """Queue an event that the pool has subscribed to, and hand out what can be."""
+        self._enqueue(event, first=False)
+        self.dispatch()
+
+    def take_back(self, rejected: events.EventRejectedEvent) -> None:
+        """A listener of this pool has rejected an event, or died with it."""
+        if rejected.process.group is self:
+            self._enqueue(rejected.event, first=True)
+            self.dispatch()
+
+    def _enqueue(self, event: events.Event, *, first: bool) -> None:
+        if getattr(event, "serial", None) is None:
+            event.serial = next(_serials)
+        serials = event.__dict__.setdefault("pool_serials", {})
+        if self.config.name not in serials:
+            serials[self.config.name] = next(self._poolserials)
+        if len(self.event_buffer) >= self.config.buffer_size and self.event_buffer:
+            dropped = self.event_buffer.popleft()
+            self.context.logger.error(
+                f"pool {self.config.name} event buffer overflowed,"
+                f" discarding event {dropped.serial}"
+            )
+        (self.event_buffer.appendleft if first else self.event_buffer.append)(event)
+
+    # -- events out -----------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Give the oldest events to the listeners that are ready."""
+        for process in self.processes.values():
+            if not self.event_buffer:
+                return
+            ready = process.listener_state == EventListenerStates.READY
+            if ready and process.get_state() == ProcessStates.RUNNING:
+                self._send(process, self.event_buffer.popleft())
+
+    def _send(self, process: Subprocess, event: events.Event) -> None:
+        process.listener_state = EventListenerStates.BUSY
+        process.event = event
+        try:
+            process.write(self._envelope(event))
+        except OSError as error:
+            process.listener_state = EventListenerStates.UNKNOWN
+            process.event = None
+            self.event_buffer.appendleft(event)
+            self.context.logger.debug(f"{process.name}: event was not sent: {error}")
+            return
+        self.context.logger.debug(f"event {event.serial} sent to listener {process.name}")
+
+    def _envelope(self, event: events.Event) -> bytes:
+        payload = event.payload()
+        header = {
+            "ver": "3.0",
+            "server": self.context.settings.identifier,
+            "serial": event.serial,
+            "pool": self.config.name,
+            "poolserial": event.pool_serials[self.config.name],
+            "eventname": events.getEventNameByType(type(event)),
+            "len": len(payload),  # characters, not bytes: listeners in the wild count so
+        }
+        line = " ".join(f"{key}:{value}" for key, value in header.items())
+        return f"{line}\n{payload}".encode("utf-8", "surrogateescape")
+
+    # -- the protocol -----------------------------------------------------------
+
+    def listener_ready(self, process: Subprocess) -> None:
+        """The listener has said READY."""
+        self._enter(process, EventListenerStates.READY)
+        process.event = None
+        self.dispatch()
+
+    def listener_answered(self, process: Subprocess, result: bytes) -> None:
+        """The listener has given a RESULT: the result handler judges it."""
+        event, process.event = process.event, None
+        logger = self.context.logger
+        self._enter(process, EventListenerStates.ACKNOWLEDGED)
+        if event is None:
+            return
+        try:
+            self.config.result_handler(event, result)
+            logger.debug(f"{process.name}: event was processed")
+        except RejectEvent:
+            logger.warn(f"{process.name}: event was rejected")
+            events.notify(events.EventRejectedEvent(process, event))
+        except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
+            logger.warn(f"{process.name}: event caused an error\n{traceback.format_exc()}")
+            self._enter(process, EventListenerStates.UNKNOWN)
+            events.notify(events.EventRejectedEvent(process, event))
+
+    def listener_failed(self, process: Subprocess, reason: object) -> None:
+        """The listener has said something that is not in the protocol."""
+        self.context.logger.warn(f"{process.name}: {reason}")
+        self._enter(process, EventListenerStates.UNKNOWN)
+        if process.event is not None:
+            event, process.event = process.event, None
+            events.notify(events.EventRejectedEvent(process, event))
+
+    def _enter(self, process: Subprocess, state: int) -> None:
+        process.listener_state = state
