@@ -65,74 +65,102 @@ def wakes_of(question: Question) -> tuple[Waiters, ...]:
     return getattr(question, "wakes_on", ())
 
 
-def gather(questions: Sequence[Question], combine: Callable[[list[Any]], Any]) -> Question:
-    """Ask several deferred functions side by side; `combine` gets all answers in order.
+Beginning = Callable[[], tuple[list[Any], list[Question]]]
 
-    Only those that were woken since the last time are asked again (and those that have
-    no wake-up of their own), so N answers cost N questions and not N squared.
-    An exception from a question goes up to whoever asks.
+
+def side_by_side(begin: Beginning) -> Question:
+    """Ask several deferred functions side by side; the answer is the list of their answers.
+
+    `begin` runs when the function is asked for the first time, and returns the answers
+    that were there at once and the questions that wait.  Answers stand in the order in
+    which they came.  Only the questions that were woken since the last time are asked
+    again (and those that have no wake-up of their own), so N answers cost N questions
+    and not N squared.
     """
-    answers: list[Any] = [NOT_DONE_YET] * len(questions)
-    woken = dict.fromkeys(range(len(questions)))
-    polled = {i for i, question in enumerate(questions) if not wakes_of(question)}
-    pending = set(woken)
-    ready = Waiters()
+    return _SideBySide(begin).function
 
-    def waker(index: int) -> Callable[[], None]:
-        def wake() -> None:
-            woken[index] = None
-            ready.wake()
 
-        return wake
+class _SideBySide:
+    def __init__(self, begin: Beginning) -> None:
+        self._begin: Beginning | None = begin
+        self._answers: list[Any] = []
+        self._pending: dict[int, Question] = {}
+        self._polled: set[int] = set()
+        self._woken: set[int] = set()
+        self._ready = Waiters()
+        self.function = deferred(self._ask, wakes_on=[self._ready])
 
-    wakers = [waker(i) for i in range(len(questions))]
+    def _start(self, begin: Beginning) -> None:
+        self._answers, questions = begin()
+        self._pending = dict(enumerate(questions))
+        self._woken = set(self._pending)
+        self._polled = {i for i, question in self._pending.items() if not wakes_of(question)}
 
-    def ask() -> Any:
-        due = [i for i in (*woken, *(polled - woken.keys())) if i in pending]
-        woken.clear()
+    def _ask(self) -> Any:
+        if self._begin is not None:
+            begin, self._begin = self._begin, None
+            self._start(begin)
+        due, self._woken = sorted(self._woken | self._polled), set()
         for index in due:
-            question = questions[index]
-            answer = question()
-            if answer is NOT_DONE_YET:
-                for waiters in wakes_of(question):
-                    waiters.add(wakers[index])
-            else:
-                answers[index] = answer
-                pending.discard(index)
-        return NOT_DONE_YET if pending else combine(answers)
+            self._ask_one(index)
+        if not self._pending:
+            return self._answers
+        self.function.wakes_on = () if self._polled else (self._ready,)  # type: ignore[attr-defined]
+        return NOT_DONE_YET
 
-    delay = min((getattr(q, "delay", POLL_SECONDS) for q in questions), default=POLL_SECONDS)
-    return deferred(ask, delay, wakes_on=() if polled else (ready,))
+    def _ask_one(self, index: int) -> None:
+        question = self._pending.get(index)
+        if question is None:
+            return
+        answer = question()
+        if answer is not NOT_DONE_YET:
+            self._answers.append(answer)
+            del self._pending[index]
+            self._polled.discard(index)
+            return
+
+        def wake() -> None:
+            self._woken.add(index)
+            self._ready.wake()
+
+        for waiters in wakes_of(question):
+            waiters.add(wake)
 
 
-def in_sequence(steps: Sequence[Callable[[], Any]], combine: Callable[[list[Any]], Any]) -> Question:
-    """Run steps one after the other; a step may return a value or a deferred function.
+def in_sequence(steps: Sequence[Callable[[], Any]]) -> Question:
+    """Run steps one after the other; the answer is the list of what they answer.
 
-    The next step starts only when the one before it has answered.  `combine` gets the
-    list of answers.
+    A step may return a value or a deferred function; the next step starts only when the
+    one before it has answered.
     """
-    answers: list[Any] = []
-    waiting: list[Question] = []
-    ready = Waiters()
+    return _InSequence(steps).function
 
-    def ask() -> Any:
-        while len(answers) < len(steps):
-            if not waiting:
-                result = steps[len(answers)]()
-                if not callable(result):
-                    answers.append(result)
+
+class _InSequence:
+    def __init__(self, steps: Sequence[Callable[[], Any]]) -> None:
+        self._steps = iter(steps)
+        self._answers: list[Any] = []
+        self._waiting: Question | None = None
+        self._ready = Waiters()
+        self.function = deferred(self._ask, wakes_on=[self._ready])
+
+    def _ask(self) -> Any:
+        while True:
+            if self._waiting is None:
+                step = next(self._steps, None)
+                if step is None:
+                    return self._answers
+                answer = step()
+                if not callable(answer):
+                    self._answers.append(answer)
                     continue
-                waiting.append(result)
-            answer = waiting[0]()
+                self._waiting = answer
+            answer = self._waiting()
             if answer is NOT_DONE_YET:
-                for waiters in wakes_of(waiting[0]):
-                    waiters.add(ready.wake)
-                polls = not wakes_of(waiting[0])
-                asked.wakes_on = () if polls else (ready,)  # type: ignore[attr-defined]
+                wakes = wakes_of(self._waiting)
+                for waiters in wakes:
+                    waiters.add(self._ready.wake)
+                self.function.wakes_on = (self._ready,) if wakes else ()  # type: ignore[attr-defined]
                 return NOT_DONE_YET
-            waiting.clear()
-            answers.append(answer)
-        return combine(answers)
-
-    asked = deferred(ask, wakes_on=(ready,))
-    return asked
+            self._waiting = None
+            self._answers.append(answer)

@@ -383,7 +383,6 @@ class Subprocess:
         lived = self.context.clock.monotonic() - self._started
         too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
         expected = exit_status in self.config.exitcodes
-        self.pid = 0
         self._close_dispatchers()
         if self.killing:
             self._stopped(exit_status, text, expected=expected)
@@ -394,6 +393,7 @@ class Subprocess:
             self.change_state(ProcessStates.BACKOFF)
         else:
             self._exited(exit_status, text, expected=expected)
+        self.pid = 0  # only now: the events name the pid that the process had
         if self.event is not None:
             event, self.event = self.event, None
             events.notify(events.EventRejectedEvent(self, event))

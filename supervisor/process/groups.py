@@ -31,7 +31,8 @@ class ProcessGroupBase:
         return f"<{type(self).__name__} instance at {id(self)} named {self.config.name}>"
 
     def __lt__(self, other: ProcessGroupBase) -> bool:
-        return self.config.priority < other.config.priority
+        mine, theirs = self.config, other.config
+        return (mine.priority, mine.name) < (theirs.priority, theirs.name)
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
         """Make a process of this group."""
@@ -47,7 +48,7 @@ class ProcessGroupBase:
 
     def stop_all(self) -> None:
         """Ask every process to stop, highest priority number first."""
-        for process in sorted(self.processes.values(), reverse=True):
+        for process in reversed(sorted(self.processes.values())):
             state = process.get_state()
             if state in (ProcessStates.RUNNING, ProcessStates.STARTING):
                 process.stop()

@@ -1,0 +1,146 @@
+"""The steps between reading the configuration and running (floor 6).
+
+`Supervisor.main` takes them in order.  What cannot be done raises `BootError` with the
+text for the user; what is worth saying is returned and logged once the log is open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import TYPE_CHECKING
+
+from supervisor import loggers, unix
+from supervisor.datatypes import Syslog
+
+if TYPE_CHECKING:
+    from supervisor.config.model import Configuration, Settings
+    from supervisor.loggers import Logger
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+ROOT_WARNING = (
+    "Supervisor is running as root.  Privileges were not dropped because no user is"
+    " specified in the config file.  If you intend to run as root, you can set user=root"
+    " in the config file to avoid this message."
+)
+
+
+class BootError(Exception):
+    """The daemon cannot start; the text is for the user."""
+
+
+def drop_privileges(settings: Settings) -> tuple[list[str], list[str]]:
+    """Become the configured user; return what to log as critical and as info."""
+    if settings.uid is None:
+        return ([ROOT_WARNING], []) if os.getuid() == 0 else ([], [])
+    reason = unix.drop_privileges(settings.uid)
+    if reason is not None:
+        raise BootError(reason)
+    return [], [f"Set uid to user {settings.uid} succeeded"]
+
+
+def raise_limits(settings: Settings) -> list[str]:
+    """Raise the limits to `minfds` and `minprocs`; return what to log."""
+    try:
+        return unix.raise_limits({"minfds": settings.minfds, "minprocs": settings.minprocs})
+    except ValueError as error:
+        raise BootError(str(error)) from None
+
+
+def open_activity_log(settings: Settings) -> Logger:
+    """Open the activity log: on stdout when in the foreground, and where it is configured."""
+    logger = loggers.getLogger(settings.loglevel)
+    if settings.nodaemon and not settings.silent:
+        loggers.handle_stdout(logger, LOG_FORMAT)
+    if settings.logfile is Syslog:
+        loggers.handle_syslog(logger, LOG_FORMAT)
+    elif settings.logfile is not None:
+        try:
+            loggers.handle_file(
+                logger,
+                settings.logfile,
+                LOG_FORMAT,
+                rotating=bool(settings.logfile_maxbytes),
+                maxbytes=settings.logfile_maxbytes,
+                backups=settings.logfile_backups,
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
+    return logger
+
+
+def log_what_was_said(
+    logger: Logger, configuration: Configuration, criticals: list[str], infos: list[str]
+) -> None:
+    """Log what came up before there was a log: the worst first."""
+    for text in (*configuration.criticals, *criticals):
+        logger.critical(text)
+    for text in configuration.warnings:
+        logger.warn(text)
+    for text in (*configuration.infos, *infos):
+        logger.info(text)
+
+
+def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
+    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left."""
+    pattern = re.compile(
+        r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
+    )
+    try:
+        names = os.listdir(settings.childlogdir)
+    except OSError:
+        logger.warn("Could not clear childlog dir")
+        return
+    for name in names:
+        if pattern.fullmatch(name):
+            path = os.path.join(settings.childlogdir, name)
+            try:
+                os.remove(path)
+            except OSError:
+                logger.warn(f"Failed to clean up {path!r}")
+
+
+def daemonize(settings: Settings, logger: Logger) -> None:
+    """Go to the background; only the child returns."""
+    if not unix.fork_away():
+        logger.blather("supervisord forked; parent exiting")
+        os._exit(0)
+    logger.info("daemonizing the supervisord process")
+    if settings.directory:
+        try:
+            os.chdir(settings.directory)
+        except OSError as error:
+            logger.critical(f"can't chdir into {settings.directory!r}: {error}")
+        else:
+            logger.info(f"set current directory: {settings.directory!r}")
+    unix.detach_from_terminal()
+    os.umask(settings.umask)
+
+
+class PidFile:
+    """The pid file: written once the daemon is in the background, removed when it ends."""
+
+    def __init__(self, path: str, logger: Logger) -> None:
+        self._path = path
+        self._logger = logger
+        self._is_ours = False
+
+    def write(self) -> None:
+        """Write the pid; a failure is logged and not fatal."""
+        try:
+            with open(self._path, "w", encoding="ascii") as file:
+                file.write(f"{os.getpid()}\n")
+        except OSError:
+            self._logger.critical(f"could not write pidfile {self._path}")
+        else:
+            self._is_ours = True
+            self._logger.info(f"supervisord started with pid {os.getpid()}")
+
+    def remove(self) -> None:
+        """Remove the file if it is ours."""
+        if self._is_ours:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)

@@ -1,0 +1,62 @@
+"""FastCGI processes: a listening socket stands where stdin is for others (floor 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisor.process.child import Subprocess
+from supervisor.process.groups import ProcessGroupBase
+from supervisor.process.spawn import Pipes, SpawnError
+from supervisor.socket_manager import SocketManager
+
+if TYPE_CHECKING:
+    from supervisor.config.model import FastCGIGroupConfig, ProcessConfig
+    from supervisor.process.context import Context
+
+
+class FastCGISubprocess(Subprocess):
+    """A process that holds the group's socket from its start to its end."""
+
+    group: FastCGIProcessGroup | None
+    _holds_socket = False
+
+    def _make_pipes(self) -> Pipes:
+        if self.group is None:
+            raise SpawnError(f"no socket for '{self.name}': it has no group")
+        try:
+            listener = self.group.socket_manager.acquire()
+        except OSError as error:
+            raise SpawnError(f"error while creating socket for '{self.name}': {error}") from None
+        self._holds_socket = True
+        return Pipes.make(
+            redirect_stderr=self.config.redirect_stderr, child_stdin=listener.fileno()
+        )
+
+    def _spawn_failed(self, reason: str) -> None:
+        self._release_socket()
+        super()._spawn_failed(reason)
+
+    def finish(self, pid: int, status: int) -> None:
+        """Let the socket go with the process."""
+        self._release_socket()
+        super().finish(pid, status)
+
+    def _release_socket(self) -> None:
+        if self._holds_socket and self.group is not None:
+            self._holds_socket = False
+            self.group.socket_manager.release()
+
+
+class FastCGIProcessGroup(ProcessGroupBase):
+    """An `[fcgi-program:x]` section."""
+
+    config: FastCGIGroupConfig
+    process_class = FastCGISubprocess
+
+    def __init__(self, config: FastCGIGroupConfig, context: Context) -> None:
+        self.socket_manager = SocketManager(config.socket_config, context.logger)
+        super().__init__(config, context)
+
+    def add_process(self, config: ProcessConfig) -> Subprocess:
+        """Make a process that shares the socket."""
+        return super().add_process(config)

@@ -1,0 +1,1 @@
+"""What the published RPC methods do (floor 5); `rpcinterface` only publishes it."""

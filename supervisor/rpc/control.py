@@ -1,0 +1,172 @@
+"""Starting, stopping and signalling: one process, a group, or all (floor 5).
+
+Each function does what the RPC method of the same name promises and returns its value, or
+a deferred function where the caller wants to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from supervisor.datatypes import signal_number
+from supervisor.deferred import NOT_DONE_YET, Question, deferred, side_by_side
+from supervisor.faults import Faults, RPCError
+from supervisor.namespec import make_namespec
+from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
+from supervisor.unix import NotFound, ProcessException
+
+if TYPE_CHECKING:
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.rpc.lookup import Member
+
+
+def is_running(process: Subprocess) -> bool:
+    """Whether `start` would find the process started."""
+    return process.get_state() in RUNNING_STATES
+
+
+def is_not_running(process: Subprocess) -> bool:
+    """Whether `stop` would find the process stopped."""
+    return not is_running(process)
+
+
+def is_signallable(process: Subprocess) -> bool:
+    """Whether a signal can be sent to the process."""
+    return process.get_state() in SIGNALLABLE_STATES
+
+
+def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
+    """Start one process; see `startProcess`."""
+    try:
+        process.get_execv_args()
+    except NotFound as reason:
+        raise RPCError(Faults.NO_FILE, reason) from None
+    except ProcessException as reason:
+        raise RPCError(Faults.NOT_EXECUTABLE, reason) from None
+    if is_running(process):
+        raise RPCError(Faults.ALREADY_STARTED, name)
+    if process.get_state() == ProcessStates.UNKNOWN:
+        raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
+    process.spawn()
+    if process.spawnerr:
+        raise RPCError(Faults.SPAWN_ERROR, name)
+    process.transition()
+    if not wait or process.get_state() == ProcessStates.RUNNING:
+        return True
+
+    def has_started() -> Any:
+        if process.spawnerr:
+            raise RPCError(Faults.SPAWN_ERROR, name)
+        state = process.get_state()
+        if state not in (ProcessStates.STARTING, ProcessStates.RUNNING):
+            raise RPCError(Faults.ABNORMAL_TERMINATION, name)
+        return True if state == ProcessStates.RUNNING else NOT_DONE_YET
+
+    return deferred(has_started, wakes_on=[process.changed])
+
+
+def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
+    """Stop one process; see `stopProcess`."""
+    if is_not_running(process):
+        raise RPCError(Faults.NOT_RUNNING, name)
+    failure = process.stop()
+    if failure:
+        raise RPCError(Faults.FAILED, failure)
+    if not wait or process.get_state() in STOPPED_STATES:
+        return True
+
+    def has_stopped() -> Any:
+        process.stop_report()
+        return True if process.get_state() in STOPPED_STATES else NOT_DONE_YET
+
+    return deferred(has_stopped, wakes_on=[process.changed])
+
+
+def send_signal(process: Subprocess, name: str, signal: str | int) -> bool:
+    """Send a signal to one process; see `signalProcess`."""
+    signum = parse_signal(signal)
+    if not is_signallable(process):
+        raise RPCError(Faults.NOT_RUNNING, name)
+    failure = process.signal(signum)
+    if failure:
+        raise RPCError(Faults.FAILED, failure)
+    return True
+
+
+def parse_signal(signal: str | int) -> int:
+    """Return the number of a signal's name or number; raises `RPCError` BAD_SIGNAL."""
+    try:
+        return signal_number(signal)
+    except ValueError:
+        raise RPCError(Faults.BAD_SIGNAL, signal) from None
+
+
+def make_allfunc(
+    processes: Sequence[Member],
+    predicate: Callable[[Subprocess], bool],
+    func: Callable[..., Any],
+    **extra_kwargs: Any,
+) -> Question:
+    """Return a deferred function that calls `func` for the processes that `predicate` takes.
+
+    `func` gets the namespec as `name` and may return a deferred function itself.  The
+    answer is a list of structs in the order in which the processes were done.
+    """
+
+    def begin() -> tuple[list[dict[str, Any]], list[Question]]:
+        results: list[dict[str, Any]] = []
+        waiting: list[Question] = []
+        for group, process in processes:
+            if predicate(process):
+                name = make_namespec(group.config.name, process.config.name)
+                try:
+                    answer = func(name=name, **extra_kwargs)
+                except RPCError as error:
+                    results.append(_result(group, process, error))
+                    continue
+                if callable(answer):
+                    waiting.append(_judged(group, process, answer))
+                else:
+                    results.append(_result(group, process))
+        return results, waiting
+
+    return side_by_side(begin)
+
+
+def _judged(group: ProcessGroupBase, process: Subprocess, question: Question) -> Question:
+    """Turn the answer, or the fault, of a deferred function into a result struct."""
+
+    def ask() -> Any:
+        try:
+            answer = question()
+        except RPCError as error:
+            return _result(group, process, error)
+        return NOT_DONE_YET if answer is NOT_DONE_YET else _result(group, process)
+
+    return deferred(ask, getattr(question, "delay", 0.05), getattr(question, "wakes_on", ()))
+
+
+def _result(
+    group: ProcessGroupBase, process: Subprocess, error: RPCError | None = None
+) -> dict[str, Any]:
+    return {
+        "name": process.config.name,
+        "group": group.config.name,
+        "status": Faults.SUCCESS if error is None else error.code,
+        "description": "OK" if error is None else error.text,
+    }
+
+
+def send_stdin(process: Subprocess, name: str, chars: str | bytes) -> bool:
+    """Write to a process's stdin; see `sendProcessStdin`."""
+    if not process.pid or process.killing:
+        raise RPCError(Faults.NOT_RUNNING, name)
+    try:
+        process.write(chars.encode() if isinstance(chars, str) else chars)
+    except BrokenPipeError:
+        raise RPCError(Faults.NO_FILE, name) from None
+    except OSError:
+        raise RPCError(Faults.FAILED, "unknown error") from None
+    return True

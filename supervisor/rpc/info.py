@@ -1,0 +1,111 @@
+"""What callers are told about processes and configurations (floor 5)."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import TYPE_CHECKING, Any
+
+from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
+from supervisor.states import ProcessStates, getProcessStateDescription
+
+if TYPE_CHECKING:
+    from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
+
+MAX_INT = 2**31 - 1
+"""XML-RPC integers have 32 bits."""
+
+
+def capped_int(value: float) -> int:
+    """Return an integer that XML-RPC can carry: cut off, and held within 32 bits."""
+    return max(-MAX_INT - 1, min(MAX_INT, int(value)))
+
+
+def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
+    """Return the struct of `getProcessInfo`; times are seconds since the epoch."""
+    state = process.get_state()
+    stdout_logfile = _path(process.config.stdout_logfile)
+    info = {
+        "name": process.config.name,
+        "group": group.config.name,
+        "start": capped_int(process.laststart),
+        "stop": capped_int(process.laststop),
+        "now": capped_int(process.context.clock.time()),
+        "state": state,
+        "statename": getProcessStateDescription(state),
+        "spawnerr": process.spawnerr or "",
+        "exitstatus": process.exitstatus or 0,
+        "logfile": stdout_logfile,
+        "stdout_logfile": stdout_logfile,
+        "stderr_logfile": _path(process.config.stderr_logfile),
+        "pid": process.pid,
+    }
+    info["description"] = describe(info)
+    return info
+
+
+def describe(info: dict[str, Any]) -> str:
+    """Return the description that `status` and the status page show behind the state."""
+    state = info["state"]
+    if state == ProcessStates.RUNNING:
+        uptime = datetime.timedelta(seconds=max(info["now"] - info["start"], 0))
+        return f"pid {info['pid']}, uptime {uptime}"
+    if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
+        return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
+    if state in (ProcessStates.STOPPED, ProcessStates.EXITED):
+        if info["start"]:
+            return time.strftime("%b %d %I:%M %p", time.localtime(info["stop"]))
+        return "Not started"
+    return ""
+
+
+# Keys of a `getAllConfigInfo` struct -> the option of the process config.
+CONFIG_KEYS = {
+    key: key
+    for key in (
+        "name command directory uid autostart startsecs startretries stdout_logfile"
+        " stdout_capture_maxbytes stdout_events_enabled stdout_syslog stdout_logfile_backups"
+        " stdout_logfile_maxbytes stderr_logfile stderr_capture_maxbytes stderr_events_enabled"
+        " stderr_syslog stderr_logfile_backups stderr_logfile_maxbytes stopsignal stopwaitsecs"
+        " killasgroup exitcodes redirect_stderr serverurl"
+    ).split()
+} | {"process_prio": "priority"}
+
+
+def config_info(
+    group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool
+) -> dict[str, Any]:
+    """Return one struct of `getAllConfigInfo`."""
+    info: dict[str, Any] = {
+        "group": group.name,
+        "group_prio": _value(group.priority),
+        "inuse": inuse,
+        "autorestart": _autorestart(config),
+    }
+    for key, option in CONFIG_KEYS.items():
+        info[key] = _value(getattr(config, option))
+    return info
+
+
+def _autorestart(config: ProcessConfig) -> bool | str:
+    if config.autorestart is RestartUnconditionally:
+        return True
+    return "unexpected" if config.autorestart is RestartWhenExitUnexpected else False
+
+
+def _value(value: Any) -> Any:
+    if value is None:
+        return "none"  # XML-RPC has no null
+    if isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return capped_int(value)
+    if isinstance(value, list):
+        return [_value(each) for each in value]
+    return str(getattr(value, "__name__", value))
+
+
+def _path(logfile: Any) -> str:
+    return logfile if isinstance(logfile, str) else ""

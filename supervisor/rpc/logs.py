@@ -1,0 +1,76 @@
+"""Reading and clearing log files on behalf of callers (floor 5)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from supervisor.faults import Faults, RPCError
+from supervisor.logfiles import readFile, tailFile
+from supervisor.rpc.lookup import find_process
+
+if TYPE_CHECKING:
+    from supervisor.process.child import Subprocess
+    from supervisor.daemon import Daemon
+
+
+def read(path: Any, offset: int, length: int) -> str:
+    """Return a part of a file as text; raises `RPCError` NO_FILE, BAD_ARGUMENTS or FAILED."""
+    if not isinstance(path, str) or not os.path.exists(path):
+        raise RPCError(Faults.NO_FILE, path if isinstance(path, str) else None)
+    try:
+        return _text(readFile(path, offset, length))
+    except ValueError as error:
+        raise RPCError(getattr(Faults, error.args[0], Faults.FAILED)) from None
+
+
+def process_log(process: Subprocess, channel: str) -> Any:
+    """Return the path of a process's log; None when it has none."""
+    return getattr(process.config, f"{channel}_logfile")
+
+
+def read_process_log(
+    daemon: Daemon, name: str, offset: int, length: int, channel: str
+) -> str:
+    """Return a part of a process's log; see `readProcessStdoutLog`."""
+    return read(process_log(find_process(daemon, name), channel), offset, length)
+
+
+def tail_process_log(
+    daemon: Daemon, name: str, offset: int, length: int, channel: str
+) -> list[Any]:
+    """Return [text, offset, overflow] of a process's log; see `tailProcessStdoutLog`."""
+    path = process_log(find_process(daemon, name), channel)
+    if not isinstance(path, str) or not os.path.exists(path):
+        return ["", 0, False]
+    data, new_offset, overflow = tailFile(path, int(offset), int(length))
+    return [_text(data), new_offset, overflow]
+
+
+def clear(process: Subprocess, name: str) -> bool:
+    """Remove and reopen the logs of a process; raises `RPCError` FAILED."""
+    try:
+        process.removelogs()
+    except OSError:
+        raise RPCError(Faults.FAILED, name) from None
+    return True
+
+
+def clear_main_log(daemon: Daemon) -> bool:
+    """Remove and reopen the activity log; raises `RPCError` NO_FILE or FAILED."""
+    path = daemon.context.settings.logfile
+    if not isinstance(path, str) or not os.path.exists(path):
+        raise RPCError(Faults.NO_FILE)
+    try:
+        for handler in daemon.context.logger.handlers:
+            if getattr(handler, "baseFilename", None) == path:
+                handler.remove()
+                handler.reopen()
+                daemon.context.logger.info("reopening log file")
+    except OSError:
+        raise RPCError(Faults.FAILED, path) from None
+    return True
+
+
+def _text(data: bytes | str) -> str:
+    return data.decode("utf-8", "replace") if isinstance(data, bytes) else data

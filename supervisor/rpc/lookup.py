@@ -1,0 +1,65 @@
+"""From the names that callers give to groups and processes (floor 5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisor.faults import Faults, RPCError
+from supervisor.namespec import split_namespec
+
+if TYPE_CHECKING:
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.daemon import Daemon
+
+Member = tuple["ProcessGroupBase", "Subprocess"]
+
+
+def find_group(daemon: Daemon, name: str) -> ProcessGroupBase:
+    """Return a group; raises `RPCError` BAD_NAME."""
+    group = daemon.process_groups.get(_text(name))
+    if group is None:
+        raise RPCError(Faults.BAD_NAME, name)
+    return group
+
+
+def find(daemon: Daemon, name: str) -> tuple[ProcessGroupBase, Subprocess | None]:
+    """Return the group and process that a namespec means; no process for `group:*`.
+
+    Raises `RPCError` BAD_NAME.
+    """
+    group_name, process_name = split_namespec(_text(name))
+    group = daemon.process_groups.get(group_name)
+    if group is None:
+        raise RPCError(Faults.BAD_NAME, name)
+    if process_name is None:
+        return group, None
+    process = group.processes.get(process_name)
+    if process is None:
+        raise RPCError(Faults.BAD_NAME, name)
+    return group, process
+
+
+def find_process(daemon: Daemon, name: str) -> Subprocess:
+    """Return the one process that a namespec means; raises `RPCError` BAD_NAME."""
+    process = find(daemon, name)[1]
+    if process is None:
+        raise RPCError(Faults.BAD_NAME, name)
+    return process
+
+
+def members(groups: list[ProcessGroupBase], *, by_name: bool = False) -> list[Member]:
+    """Return all processes of groups: by priority, or alphabetically."""
+    if by_name:
+        return [
+            (group, group.processes[name])
+            for group in sorted(groups, key=lambda group: group.config.name)
+            for name in sorted(group.processes)
+        ]
+    return [(group, process) for group in sorted(groups) for process in sorted(group.processes.values())]
+
+
+def _text(name: object) -> str:
+    if not isinstance(name, str):
+        raise RPCError(Faults.BAD_NAME, name)
+    return name

@@ -1,0 +1,419 @@
+"""The published RPC methods of the `supervisor` namespace (floor 5).
+
+The docstrings are the API: `system.methodHelp` serves them, `system.methodSignature`
+reads their `@param` and `@return` lines.  What the methods do stands in `rpc/`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from supervisor import events
+from supervisor.faults import Faults, RPCError
+from supervisor.rpc import control, info, logs
+from supervisor.rpc.control import is_not_running as isNotRunning
+from supervisor.rpc.control import is_running as isRunning
+from supervisor.rpc.control import is_signallable as isSignallable
+from supervisor.rpc.control import make_allfunc
+from supervisor.rpc.lookup import find, find_group, find_process, members
+from supervisor.states import SupervisorStates, getSupervisorStateDescription
+from supervisor.version import VERSION
+
+if TYPE_CHECKING:
+    from supervisor.process.child import Subprocess
+    from supervisor.daemon import Daemon
+
+API_VERSION = "3.0"
+
+__all__ = [
+    "API_VERSION",
+    "SupervisorNamespaceRPCInterface",
+    "isNotRunning",
+    "isRunning",
+    "isSignallable",
+    "make_allfunc",
+    "make_main_rpcinterface",
+]
+
+
+class SupervisorNamespaceRPCInterface:
+    """One instance is the `supervisor` namespace; plugins subclass and wrap it."""
+
+    def __init__(self, supervisord: Daemon) -> None:
+        self.supervisord = supervisord
+
+    def _update(self, text: str) -> None:
+        """Refuse a method, named `text`, while the daemon is going down."""
+        self.update_text = text
+        if self.supervisord.options.mood < SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+
+    # -- the daemon -----------------------------------------------------------
+
+    def getAPIVersion(self) -> str:
+        """Return the version of this RPC API.
+
+        @return string version  Version of the API
+        """
+        self._update("getAPIVersion")
+        return API_VERSION
+
+    getVersion = getAPIVersion
+
+    def getSupervisorVersion(self) -> str:
+        """Return the version of the daemon's package.
+
+        @return string version  Version of the package
+        """
+        self._update("getSupervisorVersion")
+        return VERSION
+
+    def getIdentification(self) -> str:
+        """Return the identifier that the configuration gives this daemon.
+
+        @return string identifier  The identifier
+        """
+        self._update("getIdentification")
+        return self.supervisord.options.identifier
+
+    def getState(self) -> dict[str, Any]:
+        """Return the state of the daemon as a struct with a code and a name.
+
+        @return struct state  Keys `statecode` (int) and `statename` (string)
+        """
+        self._update("getState")
+        mood = self.supervisord.options.mood
+        return {"statecode": mood, "statename": getSupervisorStateDescription(mood)}
+
+    def getPID(self) -> int:
+        """Return the process id of the daemon.
+
+        @return int pid  The process id
+        """
+        self._update("getPID")
+        return self.supervisord.options.get_pid()
+
+    def readLog(self, offset: int, length: int) -> str:
+        """Return a part of the activity log.
+
+        A negative offset counts from the end; a length of 0 means up to the end.
+
+        @param int offset  Byte at which to begin
+        @param int length  Number of bytes
+        @return string result  The text
+        """
+        self._update("readLog")
+        return logs.read(self.supervisord.options.logfile, offset, length)
+
+    readMainLog = readLog
+
+    def clearLog(self) -> bool:
+        """Empty the activity log.
+
+        @return boolean result  True
+        """
+        self._update("clearLog")
+        return logs.clear_main_log(self.supervisord)
+
+    def shutdown(self) -> bool:
+        """Stop all processes, then end the daemon.
+
+        @return boolean result  True
+        """
+        self._update("shutdown")
+        self.supervisord.options.mood = SupervisorStates.SHUTDOWN
+        return True
+
+    def restart(self) -> bool:
+        """Stop all processes, read the configuration anew and start again.
+
+        @return boolean result  True
+        """
+        self._update("restart")
+        self.supervisord.check_configuration()
+        self.supervisord.options.mood = SupervisorStates.RESTARTING
+        return True
+
+    def reloadConfig(self) -> list[list[list[str]]]:
+        """Read the configuration again and say what differs; nothing is changed yet.
+
+        @return array result  [[added, changed, removed]], each an array of group names
+        """
+        self._update("reloadConfig")
+        return [self.supervisord.reread()]
+
+    def addProcessGroup(self, name: str) -> bool:
+        """Take a group of the configuration that was read last into the daemon.
+
+        @param string name  Name of the group
+        @return boolean result  True
+        """
+        self._update("addProcessGroup")
+        for config in self.supervisord.options.process_group_configs:
+            if config.name == name:
+                if not self.supervisord.add_process_group(config):
+                    raise RPCError(Faults.ALREADY_ADDED, name)
+                self.supervisord.process_groups[name].transition()
+                return True
+        raise RPCError(Faults.BAD_NAME, name)
+
+    def removeProcessGroup(self, name: str) -> bool:
+        """Remove a group whose processes are all stopped.
+
+        @param string name  Name of the group
+        @return boolean result  True
+        """
+        self._update("removeProcessGroup")
+        find_group(self.supervisord, name)
+        if not self.supervisord.remove_process_group(name):
+            raise RPCError(Faults.STILL_RUNNING, name)
+        return True
+
+    # -- starting -------------------------------------------------------------
+
+    def startProcess(self, name: str, wait: bool = True) -> Any:
+        """Start a process.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @param boolean wait  Wait until it is up (default true)
+        @return boolean result  True
+        """
+        self._update("startProcess")
+        group, process = find(self.supervisord, name)
+        if process is None:
+            return self.startProcessGroup(group.config.name, wait)
+        return control.start(process, name, wait=wait)
+
+    def startProcessGroup(self, name: str, wait: bool = True) -> Any:
+        """Start all processes of a group that are not running.
+
+        @param string name  Name of the group
+        @param boolean wait  Wait until they are up (default true)
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("startProcessGroup")
+        group = find_group(self.supervisord, name)
+        return make_allfunc(members([group]), isNotRunning, self.startProcess, wait=wait)
+
+    def startAllProcesses(self, wait: bool = True) -> Any:
+        """Start all processes that are not running.
+
+        @param boolean wait  Wait until they are up (default true)
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("startAllProcesses")
+        return make_allfunc(self._members(), isNotRunning, self.startProcess, wait=wait)
+
+    # -- stopping -------------------------------------------------------------
+
+    def stopProcess(self, name: str, wait: bool = True) -> Any:
+        """Stop a process.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @param boolean wait  Wait until it has stopped (default true)
+        @return boolean result  True
+        """
+        self._update("stopProcess")
+        group, process = find(self.supervisord, name)
+        if process is None:
+            return self.stopProcessGroup(group.config.name, wait)
+        return control.stop(process, name, wait=wait)
+
+    def stopProcessGroup(self, name: str, wait: bool = True) -> Any:
+        """Stop all processes of a group that are running.
+
+        @param string name  Name of the group
+        @param boolean wait  Wait until they have stopped (default true)
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("stopProcessGroup")
+        group = find_group(self.supervisord, name)
+        return make_allfunc(members([group]), isRunning, self.stopProcess, wait=wait)
+
+    def stopAllProcesses(self, wait: bool = True) -> Any:
+        """Stop all processes that are running.
+
+        @param boolean wait  Wait until they have stopped (default true)
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("stopAllProcesses")
+        return make_allfunc(self._members(), isRunning, self.stopProcess, wait=wait)
+
+    # -- signalling -----------------------------------------------------------
+
+    def signalProcess(self, name: str, signal: str) -> Any:
+        """Send a signal to a process.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @param string signal  Name (`HUP`, `SIGHUP`) or number of the signal
+        @return boolean result  True
+        """
+        self._update("signalProcess")
+        group, process = find(self.supervisord, name)
+        if process is None:
+            return self.signalProcessGroup(group.config.name, signal)
+        return control.send_signal(process, name, signal)
+
+    def signalProcessGroup(self, name: str, signal: str) -> Any:
+        """Send a signal to all processes of a group.
+
+        @param string name  Name of the group
+        @param string signal  Name or number of the signal
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("signalProcessGroup")
+        group = find_group(self.supervisord, name)
+        return make_allfunc(members([group]), isSignallable, self.signalProcess, signal=signal)()
+
+    def signalAllProcesses(self, signal: str) -> Any:
+        """Send a signal to all processes.
+
+        @param string signal  Name or number of the signal
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("signalAllProcesses")
+        return make_allfunc(self._members(), isSignallable, self.signalProcess, signal=signal)()
+
+    # -- information ------------------------------------------------------------
+
+    def getAllConfigInfo(self) -> list[dict[str, Any]]:
+        """Return the configuration of all processes, running or only configured.
+
+        @return array result  A struct per process
+        """
+        self._update("getAllConfigInfo")
+        running = self.supervisord.process_groups
+        structs = [
+            info.config_info(group, config, inuse=group.name in running)
+            for group in self.supervisord.options.process_group_configs
+            for config in group.process_configs
+        ]
+        return sorted(structs, key=lambda struct: str(struct["name"]))
+
+    def getProcessInfo(self, name: str) -> dict[str, Any]:
+        """Return what is known of one process.
+
+        @param string name  Name of the process or `group:name`
+        @return struct result  State, times, pid, logs
+        """
+        self._update("getProcessInfo")
+        group, process = find(self.supervisord, name)
+        if process is None:
+            raise RPCError(Faults.BAD_NAME, name)
+        return info.process_info(group, process)
+
+    def getAllProcessInfo(self) -> list[dict[str, Any]]:
+        """Return what is known of all processes.
+
+        @return array result  A struct per process, as from getProcessInfo
+        """
+        self._update("getAllProcessInfo")
+        groups = list(self.supervisord.process_groups.values())
+        return [info.process_info(*member) for member in members(groups, by_name=True)]
+
+    # -- logs -------------------------------------------------------------------
+
+    def readProcessStdoutLog(self, name: str, offset: int, length: int) -> str:
+        """Return a part of a process's stdout log.
+
+        A negative offset counts from the end; a length of 0 means up to the end.
+
+        @param string name  Name of the process or `group:name`
+        @param int offset  Byte at which to begin
+        @param int length  Number of bytes
+        @return string result  The text
+        """
+        self._update("readProcessStdoutLog")
+        return logs.read_process_log(self.supervisord, name, offset, length, "stdout")
+
+    readProcessLog = readProcessStdoutLog
+
+    def readProcessStderrLog(self, name: str, offset: int, length: int) -> str:
+        """Return a part of a process's stderr log.
+
+        A negative offset counts from the end; a length of 0 means up to the end.
+
+        @param string name  Name of the process or `group:name`
+        @param int offset  Byte at which to begin
+        @param int length  Number of bytes
+        @return string result  The text
+        """
+        self._update("readProcessStderrLog")
+        return logs.read_process_log(self.supervisord, name, offset, length, "stderr")
+
+    def tailProcessStdoutLog(self, name: str, offset: int, length: int) -> list[Any]:
+        """Return what has come to a process's stdout log since the last look.
+
+        @param string name  Name of the process or `group:name`
+        @param int offset  Byte at which the caller stands
+        @param int length  Number of bytes at the most
+        @return array result  [text, new offset, whether bytes were left out]
+        """
+        self._update("tailProcessStdoutLog")
+        return logs.tail_process_log(self.supervisord, name, offset, length, "stdout")
+
+    tailProcessLog = tailProcessStdoutLog
+
+    def tailProcessStderrLog(self, name: str, offset: int, length: int) -> list[Any]:
+        """Return what has come to a process's stderr log since the last look.
+
+        @param string name  Name of the process or `group:name`
+        @param int offset  Byte at which the caller stands
+        @param int length  Number of bytes at the most
+        @return array result  [text, new offset, whether bytes were left out]
+        """
+        self._update("tailProcessStderrLog")
+        return logs.tail_process_log(self.supervisord, name, offset, length, "stderr")
+
+    def clearProcessLogs(self, name: str) -> bool:
+        """Empty the stdout and stderr logs of a process.
+
+        @param string name  Name of the process or `group:name`
+        @return boolean result  True
+        """
+        self._update("clearProcessLogs")
+        return logs.clear(find_process(self.supervisord, name), name)
+
+    clearProcessLog = clearProcessLogs
+
+    def clearAllProcessLogs(self) -> Any:
+        """Empty the logs of all processes.
+
+        @return array result  A struct per process: name, group, status, description
+        """
+        self._update("clearAllProcessLogs")
+        return make_allfunc(self._members(), _any_process, self.clearProcessLog)()
+
+    # -- talking to processes -----------------------------------------------------
+
+    def sendProcessStdin(self, name: str, chars: str) -> bool:
+        """Write to the stdin of a process.
+
+        @param string name  Name of the process or `group:name`
+        @param string chars  What to write, as UTF-8
+        @return boolean result  True
+        """
+        self._update("sendProcessStdin")
+        return control.send_stdin(find_process(self.supervisord, name), name, chars)
+
+    def sendRemoteCommEvent(self, type: str, data: str) -> bool:  # noqa: A002 - the API's name
+        """Send an event to the listeners that want REMOTE_COMMUNICATION.
+
+        @param string type  What the listeners can tell it by
+        @param string data  Its contents
+        @return boolean result  True
+        """
+        events.notify(events.RemoteCommunicationEvent(type, data))
+        return True
+
+    def _members(self) -> Any:
+        return members(list(self.supervisord.process_groups.values()))
+
+
+def _any_process(_process: Subprocess) -> bool:
+    return True
+
+
+def make_main_rpcinterface(supervisord: Daemon) -> SupervisorNamespaceRPCInterface:
+    """Return the `supervisor` namespace; what `[rpcinterface:supervisor]` names."""
+    return SupervisorNamespaceRPCInterface(supervisord)

@@ -1,0 +1,63 @@
+"""Stopping everything, group by group (floor 6).
+
+The group with the highest priority number stops first; the next one is asked only when
+all its processes are down.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisor.states import STOPPED_STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from supervisor.loop import Timer
+    from supervisor.process.child import Subprocess
+    from supervisor.process.context import Context
+    from supervisor.process.groups import ProcessGroupBase
+
+REPORT_SECONDS = 3.0
+"""How often the processes that are still to die are named in the activity log."""
+
+
+class Shutdown:
+    """One way down; `advance` is called after each turn of the loop."""
+
+    def __init__(self, groups: Iterable[ProcessGroupBase], context: Context) -> None:
+        self._context = context
+        self._groups = sorted(groups)
+        self._dying: list[Subprocess] = []
+        self._timer: Timer | None = None
+        self._stop_next_group()
+        self._report()
+
+    def advance(self) -> bool:
+        """Ask the next group when the last one is down; True when all are."""
+        while True:
+            while self._dying and self._dying[-1].get_state() in STOPPED_STATES:
+                self._dying.pop()
+            if self._dying:
+                return False
+            if not self._groups:
+                break
+            self._stop_next_group()
+        if self._timer is not None:
+            self._timer.cancel()
+        return True
+
+    def _stop_next_group(self) -> None:
+        if self._groups:
+            group = self._groups.pop()
+            group.stop_all()
+            self._dying = group.get_unstopped_processes()
+
+    def _report(self) -> None:
+        waiting = [*self._dying]
+        for group in self._groups:
+            waiting.extend(group.get_unstopped_processes())
+        names = sorted(p.config.name for p in waiting if p.get_state() not in STOPPED_STATES)
+        if names:
+            self._context.logger.info(f"waiting for {', '.join(names)} to die")
+            self._timer = self._context.loop.call_later(REPORT_SECONDS, self._report)

@@ -1,0 +1,70 @@
+"""The listening socket that the processes of an fcgi-program share (floor 4).
+
+It is opened when the first process needs it and closed when the last has let it go.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from supervisor.config.model import InetSocketConfig, UnixSocketConfig
+
+if TYPE_CHECKING:
+    from supervisor.config.model import SocketConfig
+    from supervisor.loggers import Logger
+
+
+class SocketManager:
+    """One socket by reference count; `acquire` and `release` come in pairs."""
+
+    def __init__(self, config: SocketConfig, logger: Logger) -> None:
+        self.config = config
+        self._logger = logger
+        self._socket: socket.socket | None = None
+        self._users = 0
+
+    def acquire(self) -> socket.socket:
+        """Return the listening socket, opening it for the first user; raises `OSError`."""
+        if self._socket is None:
+            self._logger.info(f"Creating socket {self.config.url}")
+            self._socket = _listen(self.config)
+        self._users += 1
+        return self._socket
+
+    def release(self) -> None:
+        """One user less; the last one closes the socket."""
+        self._users -= 1
+        if self._users <= 0 and self._socket is not None:
+            self._logger.info(f"Closing socket {self.config.url}")
+            self._socket.close()
+            self._socket = None
+            self._users = 0
+            if isinstance(self.config, UnixSocketConfig):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self.config.path)
+
+
+def _listen(config: SocketConfig) -> socket.socket:
+    if isinstance(config, InetSocketConfig):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        address: tuple[str, int] | str = (config.host, config.port)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(config.path)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address = config.path
+    try:
+        listener.bind(address)
+        if isinstance(config, UnixSocketConfig):
+            os.chmod(config.path, config.mode)
+            if config.owner is not None:
+                os.chown(config.path, *config.owner)
+        listener.listen(socket.SOMAXCONN if config.backlog is None else config.backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener

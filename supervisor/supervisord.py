@@ -1,0 +1,318 @@
+"""The daemon: builds everything, runs it, takes it down (floor 6, composition root).
+
+`main` is the console script `supervisord`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from supervisor import boot, events
+from supervisor.config.commandline import ConfigurationError, fail
+from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
+from supervisor.config.servers import default_serverurl
+from supervisor.faults import Faults, RPCError
+from supervisor.http.server import HTTPServer, ServerError, make_http_servers
+from supervisor.loop import Loop
+from supervisor.options import ServerOptions
+from supervisor.process.context import Context
+from supervisor.process.groups import ProcessGroup, create_auto_logs
+from supervisor.process.listeners import EventListenerPool
+from supervisor.reload import difference
+from supervisor.shutdown import Shutdown
+from supervisor.states import SupervisorStates
+from supervisor.ticks import Ticker
+from supervisor.unix import decode_wait_status, signame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from supervisor.config.model import ProcessGroupConfig, ServerConfig
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
+
+__all__ = ["Supervisor", "SupervisorStates", "main"]
+
+EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+HEARTBEAT_SECONDS = 1.0
+"""How often every process looks at the clock when foreign plugins assign its fields."""
+
+
+class Supervisor:
+    """The running daemon; plugins know it as `supervisord`."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self.options = options
+        self.process_groups: dict[str, ProcessGroupBase] = {}
+        self.context: Context
+        self._shutdown: Shutdown | None = None
+
+    # -- from start to end ------------------------------------------------------
+
+    def main(self, *, first: bool = True) -> None:
+        """Boot, run until the mood says otherwise, clean up; raises `BootError`."""
+        self._boot(first=first)
+        try:
+            self.run(first=first)
+        finally:
+            self._clean_up()
+
+    def _boot(self, *, first: bool) -> None:
+        options, settings = self.options, self.options.settings
+        if first:
+            options.cleanup_fds()
+        criticals, infos = boot.drop_privileges(settings)
+        infos += boot.raise_limits(settings)
+        logger = boot.open_activity_log(settings)
+        boot.log_what_was_said(logger, options.configuration, criticals, infos)
+        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
+        self.context = options.context = Context(
+            loop, logger, settings, default_serverurl(options.server_configs)
+        )
+        self._pidfile = boot.PidFile(settings.pidfile, logger)
+        if not settings.nocleanup:
+            boot.remove_old_auto_logs(settings, logger)
+
+    def run(self, *, first: bool = True) -> None:
+        """Make groups and servers, go to the background, turn the loop to the end."""
+        options, settings = self.options, self.options.settings
+        for config in options.process_group_configs:
+            self.add_process_group(config)
+        self._open_http_servers()
+        self._catch_signals()
+        if first and not settings.nodaemon:
+            boot.daemonize(settings, self.context.logger)
+        self._pidfile.write()
+        self.runforever()
+
+    def runforever(self) -> None:
+        """Turn the loop until everything has been stopped."""
+        events.notify(events.SupervisorRunningEvent())
+        ticker = Ticker(self.context.loop, self)
+        for group in sorted(self.process_groups.values()):
+            group.transition()
+        if self._has_foreign_plugins():
+            self._heartbeat()
+        while True:
+            self.context.loop.turn()
+            if self.context.mood < SupervisorStates.RUNNING and self._is_down():
+                break
+        ticker.stop()
+
+    def _is_down(self) -> bool:
+        if self._shutdown is None:
+            events.notify(events.SupervisorStoppingEvent())
+            self._shutdown = Shutdown(self.process_groups.values(), self.context)
+        return self._shutdown.advance()
+
+    def _clean_up(self) -> None:
+        self.options.close_httpservers()
+        for group in self.process_groups.values():
+            group.before_remove()
+        events.clear()
+        self._pidfile.remove()
+        self.context.loop.close()
+        self.context.logger.close()
+
+    def _open_http_servers(self) -> None:
+        options = self.options
+        options.httpservers = make_http_servers(
+            options.server_configs, self.context.loop, self.context.logger, self._handlers
+        )
+
+    def _handlers(self, server: ServerConfig) -> list[Any]:
+        """Return the handlers of one HTTP server, in the order in which they are asked."""
+        from supervisor.http import handlers
+        from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
+
+        namespaces = self._make_rpcinterfaces()
+        namespaces.append(("system", SystemNamespaceRPCInterface(namespaces)))
+        made = [
+            supervisor_xmlrpc_handler(self, namespaces),
+            handlers.logtail_handler(self),
+            handlers.mainlogtail_handler(self),
+            handlers.default_handler(),
+        ]
+        if not server.username:
+            self.context.logger.critical(
+                f"Server {server.section!r} running without any HTTP authentication checking"
+            )
+            return made
+        users = {server.username: server.password}
+        return [handlers.supervisor_auth_handler(users, handler) for handler in made]
+
+    def _make_rpcinterfaces(self) -> list[tuple[str, Any]]:
+        logger = self.context.logger
+        namespaces = []
+        for interface in self.options.rpcinterface_factories:
+            try:
+                made = interface.factory(self, **interface.options)
+            except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
+                logger.critical(traceback.format_exc())
+                raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
+            namespaces.append((interface.name, made))
+            logger.info(f"RPC interface {interface.name!r} initialized")
+        return namespaces
+
+    def _has_foreign_plugins(self) -> bool:
+        return any(
+            interface.factory.__module__ != "supervisor.rpcinterface"
+            for interface in self.options.rpcinterface_factories
+        )
+
+    def _heartbeat(self) -> None:
+        """Plugins assign to processes behind our back; no timer knows of it."""
+        self.context.loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
+        for group in list(self.process_groups.values()):
+            group.transition()
+
+    # -- groups -----------------------------------------------------------------
+
+    def add_process_group(self, config: ProcessGroupConfig) -> bool:
+        """Take a group in; False when there is one of that name."""
+        if config.name in self.process_groups:
+            return False
+        create_auto_logs(config, self.context)
+        self.process_groups[config.name] = _make_group(config, self.context)
+        events.notify(events.ProcessGroupAddedEvent(config.name))
+        return True
+
+    def remove_process_group(self, name: str) -> bool:
+        """Let a group go; False when some of its processes are not stopped."""
+        group = self.process_groups[name]
+        if group.get_unstopped_processes():
+            return False
+        group.before_remove()
+        del self.process_groups[name]
+        events.notify(events.ProcessGroupRemovedEvent(name))
+        return True
+
+    def get_process_map(self) -> dict[int, Subprocess]:
+        """Return the processes that run, by pid."""
+        return dict(self.context.children)
+
+    # -- configuration ------------------------------------------------------------
+
+    def reread(self) -> list[list[str]]:
+        """Read the configuration again; return [added, changed, removed] group names.
+
+        Raises `RPCError` CANT_REREAD.
+        """
+        try:
+            self.options.process_config(do_usage=False)
+        except ValueError as error:
+            raise RPCError(Faults.CANT_REREAD, error) from None
+        return difference(self.options.process_group_configs, self.process_groups)
+
+    def check_configuration(self) -> None:
+        """Make sure that a restart would find a good configuration; raises `RPCError`."""
+        try:
+            self.options.check()
+        except ValueError as error:
+            raise RPCError(Faults.CANT_REREAD, error) from None
+
+    # -- signals ------------------------------------------------------------------
+
+    def _catch_signals(self) -> None:
+        self.context.loop.on_signals = self.handle_signals
+        self.context.loop.catch_signals(
+            *EXIT_SIGNALS, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2
+        )
+
+    def handle_signals(self) -> None:
+        """Act on every signal that has come since the last turn."""
+        while (signum := self.options.get_signal()) is not None:
+            self.handle_signal(signum)
+
+    def handle_signal(self, signum: int) -> None:
+        """Act on one signal."""
+        logger, name = self.context.logger, signame(signum)
+        is_final = self.context.mood == SupervisorStates.SHUTDOWN
+        if signum in EXIT_SIGNALS:
+            logger.warn(f"received {name} indicating exit request")
+            self.options.mood = SupervisorStates.SHUTDOWN
+        elif signum == signal.SIGHUP:
+            if is_final:
+                logger.warn(f"ignored {name} indicating restart request (shutdown in progress)")
+            else:
+                logger.warn(f"received {name} indicating restart request")
+                self._restart()
+        elif signum == signal.SIGCHLD:
+            self.reap()
+            logger.debug(f"received {name} indicating a child quit")
+        elif signum == signal.SIGUSR2:
+            if is_final:
+                logger.info(f"ignored {name} indicating log reopen request (shutdown in progress)")
+            else:
+                logger.info(f"received {name} indicating log reopen request")
+                self._reopen_logs()
+
+    def _restart(self) -> None:
+        try:
+            self.check_configuration()
+        except RPCError as error:
+            self.context.logger.error(f"not restarted: {error.text}")
+        else:
+            self.options.mood = SupervisorStates.RESTARTING
+
+    def _reopen_logs(self) -> None:
+        self.context.logger.info("supervisord logreopen")
+        for handler in self.context.logger.handlers:
+            handler.reopen()
+        for group in self.process_groups.values():
+            group.reopenlogs()
+
+    def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
+        """Collect the children that have died, and let their processes know."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            process = self.context.children.pop(pid, None)
+            if process is None:
+                text = decode_wait_status(status)[1]
+                self.context.logger.info(f"reaped unknown pid {pid} ({text})")
+            else:
+                process.finish(pid, status)
+            if once:
+                return
+
+
+def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBase:
+    if isinstance(config, EventListenerPoolConfig):
+        return EventListenerPool(config, context)
+    if isinstance(config, FastCGIGroupConfig):
+        from supervisor.process.fastcgi import FastCGIProcessGroup
+
+        return FastCGIProcessGroup(config, context)
+    return ProcessGroup(config, context)
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
+    first = True
+    while True:
+        options = ServerOptions()
+        options.realize(args)
+        daemon = Supervisor(options)
+        try:
+            daemon.main(first=first)
+        except (boot.BootError, ServerError) as error:
+            fail(str(error))
+        if options.mood != SupervisorStates.RESTARTING:
+            break
+        first = False
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""TICK events on the boundaries of wall-clock time, while somebody listens (floor 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisor import events
+
+if TYPE_CHECKING:
+    from supervisor.loop import Loop, Timer
+    from supervisor.daemon import Daemon
+
+SHORTEST_PERIOD = min(event_type.period for event_type in events.TICK_EVENTS)
+
+
+class Ticker:
+    """Wakes at each boundary of the shortest period; sleeps while nobody subscribes."""
+
+    def __init__(self, loop: Loop, supervisord: Daemon) -> None:
+        self._loop = loop
+        self._supervisord = supervisord
+        self._last: dict[int, int] = {}
+        self._timer: Timer | None = None
+        self.arm()
+
+    def arm(self) -> None:
+        """Set the timer if there is a subscriber; called again whenever that changes."""
+        events.subscriptions_changed.add(self.arm)
+        wanted = any(events.has_subscribers(event_type) for event_type in events.TICK_EVENTS)
+        if wanted and self._timer is None:
+            self.tick()
+        elif not wanted and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def stop(self) -> None:
+        """End it, with the daemon."""
+        events.subscriptions_changed.discard(self.arm)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def tick(self) -> None:
+        """Notify the periods that have begun since the last look, then wait for the next."""
+        now = self._loop.clock.time()
+        for event_type in events.TICK_EVENTS:
+            period = event_type.period
+            begun = int(now - now % period)
+            if begun != self._last.setdefault(period, begun):
+                self._last[period] = begun
+                events.notify(event_type(begun, self._supervisord))
+        self._timer = self._loop.call_later(SHORTEST_PERIOD - now % SHORTEST_PERIOD, self.tick)

@@ -1,0 +1,8 @@
+"""The version: what the distribution, `-v` and `getSupervisorVersion` say (floor 0)."""
+
+import os
+
+with open(
+    os.path.join(os.path.dirname(os.path.abspath(__file__)), "version.txt"), encoding="ascii"
+) as _file:
+    VERSION = _file.read().strip()
