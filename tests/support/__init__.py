@@ -1,0 +1,1 @@
+"""What tests are made with: a clock to turn, waiting with a deadline, real daemons."""

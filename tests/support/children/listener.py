@@ -1,0 +1,20 @@
+"""An event listener: appends headers and payload of each event to the file argv[1].
+
+It answers OK, or argv[2] (FAIL, or a result that breaks the protocol) instead.
+"""
+
+import sys
+
+answer = sys.argv[2] if len(sys.argv) > 2 else "OK"
+while True:
+    sys.stdout.write("READY\n")
+    sys.stdout.flush()
+    line = sys.stdin.readline()
+    if not line:
+        break
+    length = int(dict(pair.split(":") for pair in line.split())["len"])
+    payload = sys.stdin.read(length)
+    with open(sys.argv[1], "a", encoding="utf-8") as record:
+        record.write(f"{line}{payload}\n")
+    sys.stdout.write(f"RESULT {len(answer)}\n{answer}")
+    sys.stdout.flush()

@@ -1,0 +1,73 @@
+"""What the kernel knows of the processes that a test has started (Linux's /proc)."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+MARK = "SUPERVISOR_TEST_DIRECTORY"
+"""In the environment of every daemon of the tests, and so of its children and theirs."""
+
+
+class ProcessStatus(NamedTuple):
+    """One row of the process table."""
+
+    pid: int
+    state: str  # R, S, D, T, Z ...
+    parent: int
+
+
+def status(pid: int) -> ProcessStatus | None:
+    """Return a process's status, None when there is no such process."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()  # the name before it may contain anything
+    return ProcessStatus(pid, fields[0], int(fields[1]))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    found = status(pid)
+    return found is not None and found.state not in "ZX"
+
+
+def children(parent: int) -> list[ProcessStatus]:
+    """Return the children of a process, zombies included."""
+    rows = (status(pid) for pid in _all_pids())
+    return [row for row in rows if row is not None and row.parent == parent]
+
+
+def marked(directory: str) -> list[int]:
+    """Return the live processes with this mark in the environment they were started with."""
+    mark = f"{MARK}={directory}".encode()
+    found = []
+    for pid in _all_pids():
+        with suppress(OSError):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found
+
+
+def kill(pids: list[int]) -> None:
+    """End processes at once; those that are gone already do no harm."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def open_fds(pid: int) -> dict[int, str]:
+    """Return what each open fd of a process refers to."""
+    found = {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        with suppress(OSError):
+            found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
+    return found
+
+
+def _all_pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
