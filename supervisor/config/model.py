@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-import socket
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from supervisor.datatypes import Automatic, AutoRestart, LogTarget, RestartWhenExitUnexpected
+from supervisor.datatypes import (
+    Automatic,
+    AutoRestart,
+    LogTarget,
+    RestartWhenExitUnexpected,
+    Syslog,
+)
+
+if TYPE_CHECKING:
+    import socket
 
 
 @dataclass
@@ -163,7 +172,11 @@ class RPCInterfaceConfig:
 
 @dataclass(frozen=True)
 class Settings:
-    """The daemon's own settings: `[supervisord]` with the command line laid over it."""
+    """The daemon's own settings: `[supervisord]` with the command line laid over it.
+
+    `logfile` is an absolute path or Syslog; `profile_options` are the sort keys of the
+    profiler's report and whether it lists callers, None for no profiling.
+    """
 
     configfile: str | None
     here: str | None
@@ -173,19 +186,19 @@ class Settings:
     gid: int | None = None
     umask: int = 0o22
     directory: str | None = None
-    logfile: LogTarget = "supervisord.log"
+    logfile: str | type[Syslog] = "supervisord.log"
     logfile_maxbytes: int = 50 * 1024 * 1024
     logfile_backups: int = 10
     loglevel: int = 20
     pidfile: str = "supervisord.pid"
     identifier: str = "supervisor"
-    childlogdir: str = "/tmp"
+    childlogdir: str = field(default_factory=tempfile.gettempdir)
     minfds: int = 1024
     minprocs: int = 200
     nocleanup: bool = False
     strip_ansi: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    profile_options: tuple[str, ...] = ()
+    profile_options: tuple[list[str], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -193,13 +206,15 @@ class Configuration:
     """Everything that one reading of the files and the command line yields.
 
     `warnings`, `infos` and `criticals` are said while reading but can only be logged
-    once the activity log is open.
+    once the activity log is open.  `serverurl` is what children get as
+    SUPERVISOR_SERVER_URL unless their own `serverurl` says otherwise.
     """
 
     settings: Settings
     servers: tuple[ServerConfig, ...]
     groups: list[ProcessGroupConfig]
     rpcinterfaces: tuple[RPCInterfaceConfig, ...]
+    serverurl: str | None = None
     criticals: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     infos: tuple[str, ...] = ()

@@ -1,0 +1,100 @@
+"""The client's configuration: `[supervisorctl]`, under the command line (floor 3).
+
+`commandline.read_client_configuration` calls it.  Plain classes: importing dataclasses
+costs a client as much as everything else that it does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from supervisor.config.commandline import ConfigurationError, read_file
+from supervisor.config.parser import UnhosedConfigParser, environment_names
+from supervisor.config.plugins import read_factories
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+# option of [supervisorctl] -> its default, in the order of reading
+SUPERVISORCTL = {
+    "serverurl": "http://localhost:9001",
+    "prompt": "supervisor",
+    "username": None,
+    "password": None,
+    "history_file": None,
+}
+# The options that know `%(here)s`.
+PATHS = ("serverurl", "history_file")
+
+
+class ClientConfiguration:
+    """What the client needs to know before it does anything.
+
+    `plugin_factories` are (name, factory, options), the factory to be called as
+    factory(controller, **options).  `interactive` says whether a shell is wanted.
+    """
+
+    def __init__(
+        self,
+        file: str | None,
+        settings: Mapping[str, Any],
+        arguments: Sequence[str],
+        plugin_factories: Sequence[tuple[str, Callable[..., Any], dict[str, str]]],
+    ) -> None:
+        self.configfile = file
+        self.serverurl: str = settings["serverurl"]
+        self.prompt: str = settings["prompt"]
+        self.username: str | None = settings["username"]
+        self.password: str | None = settings["password"]
+        self.history_file: str | None = settings["history_file"]
+        self.interactive = not arguments or bool(settings.get("interactive"))
+        self.args = list(arguments)
+        self.plugin_factories = list(plugin_factories)
+
+
+def read(
+    file: str | None, command_line: Mapping[str, Any], arguments: Sequence[str]
+) -> ClientConfiguration:
+    """Return the configuration of the client; without a file every default holds.
+
+    Raises ConfigurationError with one line for the user.
+    """
+    if file is None:
+        return ClientConfiguration(None, {**SUPERVISORCTL, **command_line}, arguments, [])
+    parser = UnhosedConfigParser()
+    parser.mysection = "supervisorctl"
+    parser.expansions = {**environment_names(os.environ)}
+    try:
+        read_file(parser, file)
+    except ConfigurationError as error:
+        # configparser writes several lines, but to a command one line is the answer.
+        raise ConfigurationError(" ".join(str(error).split())) from None
+    if not parser.has_section(parser.mysection):
+        raise ConfigurationError(".ini file does not include supervisorctl section")
+    try:
+        settings = {**_read_section(parser, file), **command_line}
+        plugins = list(read_factories(parser, "ctlplugin"))
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    return ClientConfiguration(file, settings, arguments, plugins)
+
+
+def _read_section(parser: UnhosedConfigParser, file: str) -> dict[str, str | None]:
+    section = parser.section(parser.mysection)
+    names = {**parser.expansions, "here": os.path.dirname(os.path.abspath(file))}
+    settings = dict(SUPERVISORCTL)
+    for option in SUPERVISORCTL:
+        if option in section.options:
+            settings[option] = section.text(option, names if option in PATHS else None)
+    url, history = settings["serverurl"] or "", settings["history_file"]
+    if url.startswith("unix://"):
+        settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"
+    if history is not None:
+        settings["history_file"] = _absolute(history)
+    return settings
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))

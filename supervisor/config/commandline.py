@@ -1,0 +1,255 @@
+"""The command lines of daemon and client, and the way to their configuration (floor 3).
+
+Both commands share the tables' walker, the search for the file and the form of errors.
+What stands in the file is read by `config.settings` (daemon) and `config.client`, each of
+which is imported only when asked for: start-up time is felt.
+"""
+
+from __future__ import annotations
+
+import configparser
+import getopt
+import os
+import sys
+import warnings
+
+from supervisor import datatypes
+from supervisor.version import VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from supervisor.config.client import ClientConfiguration
+    from supervisor.config.model import Configuration
+    from supervisor.config.parser import UnhosedConfigParser
+    from supervisor.config.programs import ProcessReader
+
+SERVER_USAGE = """\
+supervisord -- start programs, watch over them and keep their logs.
+
+Usage: %s [options]
+
+Options:
+-c/--configuration FILENAME -- configuration file path (searches if not given)
+-n/--nodaemon -- run in the foreground (same as 'nodaemon=true' in config file)
+-s/--silent -- no logs to stdout (maps to 'silent=true' in config file)
+-h/--help -- print this usage message and exit
+-v/--version -- print supervisord version number and exit
+-u/--user USER -- run supervisord as this user (or numeric uid)
+-m/--umask UMASK -- use this umask for daemon subprocess (default is 022)
+-d/--directory DIRECTORY -- directory to chdir to when daemonized
+-l/--logfile FILENAME -- use FILENAME as logfile path
+-y/--logfile_maxbytes BYTES -- use BYTES to limit the max size of logfile
+-z/--logfile_backups NUM -- number of backups to keep when max bytes reached
+-e/--loglevel LEVEL -- use LEVEL as log level (debug,info,warn,error,critical)
+-j/--pidfile FILENAME -- write a pid file for the daemon process to FILENAME
+-i/--identifier STR -- identifier used for this instance of supervisord
+-q/--childlogdir DIRECTORY -- the log directory for child process logs
+-k/--nocleanup --  prevent the process from performing cleanup (removal of
+                   old automatic child log files) at startup.
+-a/--minfds NUM -- the minimum number of file descriptors for start success
+-t/--strip_ansi -- strip ansi escape codes from process output
+--minprocs NUM  -- the minimum number of processes available for start success
+--profile_options OPTIONS -- run supervisord under profiler and output
+                             results based on OPTIONS, which  is a comma-sep'd
+                             list of 'cumulative', 'calls', and/or 'callers',
+                             e.g. 'cumulative,callers')
+"""
+
+CLIENT_USAGE = """\
+supervisorctl -- talk to a running supervisord: look at its programs and control them.
+
+Usage: %s [options] [action [arguments]]
+
+Options:
+-c/--configuration FILENAME -- configuration file path (searches if not given)
+-h/--help -- print usage message and exit
+-i/--interactive -- start an interactive shell after executing commands
+-s/--serverurl URL -- URL on which supervisord server is listening
+     (default "http://localhost:9001").
+-u/--username USERNAME -- username to use for authentication with server
+-p/--password PASSWORD -- password to use for authentication with server
+-r/--history-file -- keep a readline history (if readline is available)
+
+action [arguments] -- see below
+
+An action is a command such as "status" or "restart".  With no action, or with -i, a
+shell reads actions from the terminal.  The action "help" lists them all.
+"""
+
+SEARCHING_AS_ROOT = (
+    "Supervisord is running as root and it is searching for its configuration file in default "
+    "locations (including its current working directory); you probably want to specify a "
+    '"-c" argument specifying an absolute path to a configuration file for improved security.'
+)
+
+
+class ConfigurationError(ValueError):
+    """A mistake on the command line or in a file; its text is one line for the user."""
+
+
+class CommandOption:
+    """One option of a command line; `convert` None makes it a flag, whose value is True."""
+
+    def __init__(self, short: str, name: str, convert: Callable[[str], Any] | None = None) -> None:
+        self.short = short
+        self.name = name
+        self.convert = convert
+
+
+SERVER_OPTIONS = (
+    CommandOption("c", "configuration", str),
+    CommandOption("h", "help"),
+    CommandOption("n", "nodaemon"),
+    CommandOption("s", "silent"),
+    CommandOption("v", "version"),
+    CommandOption("u", "user", str),
+    CommandOption("m", "umask", datatypes.octal_type),
+    CommandOption("d", "directory", datatypes.existing_directory),
+    CommandOption("l", "logfile", datatypes.existing_dirpath),
+    CommandOption("y", "logfile_maxbytes", datatypes.byte_size),
+    CommandOption("z", "logfile_backups", datatypes.integer),
+    CommandOption("e", "loglevel", datatypes.logging_level),
+    CommandOption("j", "pidfile", datatypes.existing_dirpath),
+    CommandOption("i", "identifier", str),
+    CommandOption("q", "childlogdir", datatypes.existing_directory),
+    CommandOption("k", "nocleanup"),
+    CommandOption("a", "minfds", datatypes.integer),
+    CommandOption("t", "strip_ansi"),
+    CommandOption("", "minprocs", datatypes.integer),
+    CommandOption("", "profile_options", datatypes.profile_options),
+)
+
+CLIENT_OPTIONS = (
+    CommandOption("c", "configuration", str),
+    CommandOption("h", "help"),
+    CommandOption("i", "interactive"),
+    CommandOption("s", "serverurl", datatypes.url),
+    CommandOption("u", "username", str),
+    CommandOption("p", "password", str),
+    # The usage calls it a flag named --history-file; what 4.3.0 accepts is this.
+    CommandOption("r", "history_file", str),
+)
+
+
+def fail(message: str) -> NoReturn:
+    """Print an error the way scripts know it, and exit with 2."""
+    sys.stderr.write(f"Error: {message}\nFor help, use {sys.argv[0]} -h\n")
+    sys.exit(2)
+
+
+def parse_arguments(
+    options: Sequence[CommandOption], argv: Sequence[str], usage: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of the options by name, and the arguments behind them.
+
+    `-h` and `-v` print and exit with 0.  Raises ConfigurationError for a mistake.
+    """
+    by_flag = {f"--{option.name}": option for option in options}
+    by_flag |= {f"-{option.short}": option for option in options if option.short}
+    takes_value = [(option, option.convert is not None) for option in options]
+    short = "".join(option.short + ":" * value for option, value in takes_value if option.short)
+    long = [option.name + "=" * value for option, value in takes_value]
+    try:
+        found, arguments = getopt.getopt(list(argv), short, long)
+    except getopt.error as error:
+        raise ConfigurationError(str(error)) from None
+    values: dict[str, Any] = {}
+    for flag, text in found:
+        option = by_flag[flag]
+        if option.name in ("help", "version"):
+            _print_and_exit(usage if option.name == "help" else None)
+        value = _converted(option, flag, text)
+        if option.name in values:
+            raise ConfigurationError(f"conflicting command line option {flag!r}")
+        values[option.name] = value
+    return values, arguments
+
+
+def _print_and_exit(usage: str | None) -> NoReturn:
+    print(VERSION if usage is None else usage % sys.argv[0])  # noqa: T201 - what -h is for
+    sys.exit(0)
+
+
+def _converted(option: CommandOption, flag: str, text: str) -> Any:
+    if option.convert is None:
+        return True
+    try:
+        return option.convert(text)
+    except ValueError as error:
+        raise ConfigurationError(f"invalid value for {flag} {text!r}: {error}") from None
+
+
+def search_paths() -> list[str]:
+    """Return the places where the configuration file is looked for, in this order."""
+    prefix = os.path.dirname(os.path.dirname(sys.argv[0]))
+    return [
+        os.path.join(prefix, "etc/supervisord.conf"),
+        os.path.join(prefix, "supervisord.conf"),
+        "supervisord.conf",
+        "etc/supervisord.conf",
+        "/etc/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+    ]
+
+
+def find_configuration_file(values: Mapping[str, Any]) -> str | None:
+    """Return the file that `-c` names or the first one found, None if there is none.
+
+    Raises ConfigurationError for a file that `-c` names and that does not exist.
+    """
+    named = values.get("configuration")
+    if named is None:
+        return next((path for path in search_paths() if os.path.exists(path)), None)
+    if not os.path.exists(named):
+        raise ConfigurationError(f"could not find config file {named}")
+    return str(named)
+
+
+def read_file(parser: UnhosedConfigParser, filename: str) -> None:
+    """Read the main file; ConfigurationError if it cannot be read or is malformed."""
+    try:
+        with open(filename, encoding="utf-8") as file:
+            parser.read_file(file)
+    except OSError:
+        raise ConfigurationError(f"could not read config file {filename}") from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def read_server_configuration(
+    argv: Sequence[str], read_processes: ProcessReader | None = None
+) -> Configuration:
+    """Return the daemon's configuration: the file, with the command line laid over it.
+
+    May be called at any time; it changes nothing.  `read_processes` replaces the reader of
+    sections of programs.  Raises ConfigurationError with one line for the user; `-h` and
+    `-v` print and exit with 0.
+    """
+    from supervisor.config import settings
+
+    values, arguments = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE)
+    if arguments:
+        raise ConfigurationError(f"positional arguments are not supported: {arguments}")
+    if "configuration" not in values and os.getuid() == 0:
+        warnings.warn(SEARCHING_AS_ROOT, stacklevel=2)
+    file = find_configuration_file(values)
+    if file is None:
+        raise ConfigurationError(
+            f"No config file found at default paths ({', '.join(search_paths())}); use the -c "
+            "option to specify a config file at a different path"
+        )
+    return settings.read(file, values, read_processes)
+
+
+def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
+    """Return the client's configuration: `[supervisorctl]`, under the command line.
+
+    Raises ConfigurationError with one line for the user; `-h` prints and exits with 0.
+    """
+    from supervisor.config import client
+
+    values, arguments = parse_arguments(CLIENT_OPTIONS, argv, CLIENT_USAGE)
+    return client.read(find_configuration_file(values), values, arguments)

@@ -1,0 +1,123 @@
+"""Groups of processes: every section that holds or names programs (floor 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from supervisor.config import schema
+from supervisor.config.model import (
+    EventListenerConfig,
+    EventListenerPoolConfig,
+    FastCGIGroupConfig,
+    FastCGIProcessConfig,
+    ProcessConfig,
+    ProcessGroupConfig,
+)
+from supervisor.config.plugins import resolve
+from supervisor.config.servers import read_fcgi_socket
+from supervisor.datatypes import process_or_group_name
+from supervisor.events import EventTypes
+
+if TYPE_CHECKING:
+    from supervisor.config.programs import Reading
+
+REDIRECTED_LISTENER = (
+    "[{section}] section sets redirect_stderr=true but this is not allowed because it will "
+    "interfere with the eventlistener protocol"
+)
+
+
+def read_groups(reading: Reading) -> list[ProcessGroupConfig]:
+    """Return all groups, sorted by priority and name.
+
+    A program that a `[group:x]` names has no group of its own.
+    """
+    grouped: set[str] = set()
+    groups = list(_named_groups(reading, grouped))
+    for kind, read in (
+        ("program", _program),
+        ("eventlistener", _event_listener),
+        ("fcgi-program", _fcgi_program),
+    ):
+        names = reading.parser.sections_of(kind)
+        groups += [read(reading, name) for name in names if name not in grouped]
+    return sorted(groups, key=lambda group: (group.priority, group.name))
+
+
+def _named_groups(reading: Reading, grouped: set[str]) -> Iterator[ProcessGroupConfig]:
+    """Yield the `[group:x]` sections' groups; their members' sections go into `grouped`."""
+    for name in reading.parser.sections_of("group"):
+        section = reading.section(name)
+        group_name = process_or_group_name(section.suffix)
+        values = schema.read_options(schema.GROUP, section)
+        processes = []
+        for program in values["programs"]:
+            member = _member(reading, name, program)
+            grouped.add(member)
+            # Also of a FastCGI program: in a group it is a program like any other.
+            processes += reading.processes(member, group_name, ProcessConfig)
+        yield ProcessGroupConfig(group_name, values["priority"], processes)
+
+
+def _member(reading: Reading, group: str, program: str) -> str:
+    """Return the section of a program that a group names."""
+    sections = [f"program:{program}", f"fcgi-program:{program}"]
+    found = [section for section in sections if reading.parser.has_section(section)]
+    if len(found) == len(sections):
+        raise ValueError(
+            f"[{group}] name {program} is ambiguous (exists as program and fcgi-program)"
+        )
+    if not found:
+        raise ValueError(f"[{group}] names unknown program or fcgi-program {program}")
+    return found[0]
+
+
+def _program(reading: Reading, name: str) -> ProcessGroupConfig:
+    section = reading.section(name)
+    group_name = process_or_group_name(section.suffix)
+    priority = schema.PRIORITY.read(section)
+    processes = reading.processes(name, group_name, ProcessConfig)
+    return ProcessGroupConfig(group_name, priority, processes)
+
+
+def _event_listener(reading: Reading, name: str) -> EventListenerPoolConfig:
+    section = reading.section(name)
+    values = schema.read_options(schema.EVENTLISTENER, section)
+    if values["buffer_size"] < 1:
+        raise ValueError(f"[{name}] section sets invalid buffer_size ({values['buffer_size']})")
+    result_handler = resolve(values["result_handler"], name)
+    events = _event_types(name, schema.EVENTS.read(section))
+    if schema.REDIRECT_STDERR.read(section):
+        raise ValueError(REDIRECTED_LISTENER.format(section=name))
+    processes = reading.processes(name, section.suffix, EventListenerConfig)
+    return EventListenerPoolConfig(
+        section.suffix,
+        values["priority"],
+        processes,
+        values["buffer_size"],
+        events,
+        result_handler,
+    )
+
+
+def _event_types(section: str, names: list[str]) -> list[type]:
+    """Return the classes of the event names, each once."""
+    if not names:
+        raise ValueError(f'[{section}] section requires an "events" line')
+    types: dict[type, None] = {}
+    for name in (name.upper() for name in names):
+        event_type = getattr(EventTypes, name, None)
+        if event_type is None:
+            raise ValueError(f"Unknown event type {name} in [{section}] events")
+        types[event_type] = None
+    return list(types)
+
+
+def _fcgi_program(reading: Reading, name: str) -> FastCGIGroupConfig:
+    section = reading.section(name)
+    group_name = process_or_group_name(section.suffix)
+    priority = schema.PRIORITY.read(section)
+    socket_config = read_fcgi_socket(section)
+    processes = reading.processes(name, group_name, FastCGIProcessConfig)
+    return FastCGIGroupConfig(group_name, priority, processes, socket_config)

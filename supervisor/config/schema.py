@@ -1,0 +1,177 @@
+"""Every option of every section: name, conversion, default (floor 3).
+
+The readers walk these tables, and the reference documentation is made from them.  Their
+order is the order of reading, which decides what is reported if several options are wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from supervisor import datatypes
+
+if TYPE_CHECKING:
+    from supervisor.config.parser import Section
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `default` is the text that stands for it when it is not set.
+
+    An option whose default is None has `value` then, which may depend on other options.
+    """
+
+    name: str
+    convert: Callable[[str], Any]
+    default: str | None = None
+    value: Any = None
+
+    def __post_init__(self) -> None:
+        """Convert the default once, here, instead of once per section."""
+        if self.default is not None:
+            object.__setattr__(self, "value", self.convert(self.default))
+
+    def read(self, section: Section, names: Mapping[str, object] | None = None) -> Any:
+        """Return the option's value in a section; ValueError if its text is wrong."""
+        text = section.text(self.name, names)
+        return self.value if text is None else self.convert(text)
+
+
+def read_options(
+    options: tuple[Option, ...], section: Section, names: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Return the values of a table of options in a section."""
+    return {option.name: option.read(section, names) for option in options}
+
+
+def named(name: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return the conversion, with errors that name what was converted."""
+
+    def converted(value: str) -> Any:
+        try:
+            return convert(value)
+        except ValueError:
+            raise ValueError(f"Invalid {name} value {value}") from None
+
+    return converted
+
+
+def server_url(value: str) -> str | None:
+    """Return the URL that a program's children are told, None for AUTO."""
+    return None if value.strip().upper() == "AUTO" else value
+
+
+SUPERVISORD = (
+    Option("minfds", datatypes.integer, "1024"),
+    Option("minprocs", datatypes.integer, "200"),
+    Option("directory", datatypes.existing_directory),
+    Option("user", str),
+    Option("umask", datatypes.octal_type, "022"),
+    Option("logfile", datatypes.existing_dirpath, "supervisord.log"),
+    Option("logfile_maxbytes", datatypes.byte_size, "50MB"),
+    Option("logfile_backups", datatypes.integer, "10"),
+    Option("loglevel", datatypes.logging_level, "info"),
+    Option("pidfile", datatypes.existing_dirpath, "supervisord.pid"),
+    Option("identifier", str, "supervisor"),
+    Option("nodaemon", datatypes.boolean, "false"),
+    Option("silent", datatypes.boolean, "false"),
+    Option("childlogdir", datatypes.existing_directory),  # the system's temporary directory
+    Option("nocleanup", datatypes.boolean, "false"),
+    Option("strip_ansi", datatypes.boolean, "false"),
+    Option("environment", datatypes.dict_of_key_value_pairs, ""),
+)
+
+HTTP_AUTHENTICATION = (
+    Option("username", str),
+    Option("password", str),
+)
+
+FILE = Option("file", str)
+SOCKET_FILE = (
+    Option("chown", named("sockchown", datatypes.colon_separated_user_group), None, (-1, -1)),
+    Option("chmod", named("chmod", datatypes.octal_type), "0700"),
+)
+PORT = Option("port", datatypes.inet_address)
+
+INCLUDE = (Option("files", str),)
+
+GROUP = (
+    Option("programs", datatypes.list_of_strings, ""),
+    Option("priority", datatypes.integer, "999"),
+)
+
+# Read once for a program, whatever its `numprocs`.
+PROGRAM = (
+    Option("autostart", datatypes.boolean, "true"),
+    Option("autorestart", datatypes.auto_restart, "unexpected"),
+    Option("startsecs", datatypes.integer, "1"),
+    Option("startretries", datatypes.integer, "3"),
+    Option("stopsignal", datatypes.signal_number, "TERM"),
+    Option("stopwaitsecs", datatypes.integer, "10"),
+    Option("stopasgroup", datatypes.boolean, "false"),
+    Option("killasgroup", datatypes.boolean),  # what `stopasgroup` is
+    Option("exitcodes", datatypes.list_of_exitcodes, "0"),
+    Option("redirect_stderr", datatypes.boolean, "false"),
+    Option("numprocs", datatypes.integer, "1"),
+    Option("numprocs_start", datatypes.integer, "0"),
+    Option("stdout_capture_maxbytes", datatypes.byte_size, "0"),
+    Option("stdout_events_enabled", datatypes.boolean, "false"),
+    Option("stderr_capture_maxbytes", datatypes.byte_size, "0"),
+    Option("stderr_events_enabled", datatypes.boolean, "false"),
+    Option("serverurl", server_url, "AUTO"),
+    Option("user", datatypes.name_to_uid),
+    Option("umask", datatypes.octal_type),
+)
+
+# Read for every process of a program; the names `process_num` and `numprocs` may be used.
+PROCESS = (
+    Option("directory", str),
+    Option("stdout_logfile", datatypes.logfile_name, "AUTO"),
+    Option("stdout_logfile_backups", datatypes.integer, "10"),
+    Option("stdout_logfile_maxbytes", datatypes.byte_size, "50MB"),
+    Option("stdout_syslog", datatypes.boolean, "false"),
+    Option("stderr_logfile", datatypes.logfile_name, "AUTO"),
+    Option("stderr_logfile_backups", datatypes.integer, "10"),
+    Option("stderr_logfile_maxbytes", datatypes.byte_size, "50MB"),
+    Option("stderr_syslog", datatypes.boolean, "false"),
+    Option("command", str),
+)
+
+# Options of a process whose text is needed before or beside their value.
+ENVIRONMENT = Option("environment", datatypes.dict_of_key_value_pairs, "")
+PROCESS_NAME = Option("process_name", str, "%(program_name)s")
+PRIORITY = Option("priority", datatypes.integer, "999")
+
+EVENTLISTENER = (
+    Option("priority", datatypes.integer, "-1"),
+    Option("buffer_size", datatypes.integer, "10"),
+    Option("result_handler", str, "supervisor.dispatchers:default_handler"),
+)
+EVENTS = Option("events", datatypes.list_of_strings, "")
+REDIRECT_STDERR = Option("redirect_stderr", datatypes.boolean, "false")  # must be false
+
+FCGI_PROGRAM = (
+    Option("user", datatypes.name_to_uid),
+    Option("socket_backlog", datatypes.integer),
+    Option("socket_owner", named("socket_owner", datatypes.colon_separated_user_group)),
+    Option("socket_mode", named("socket_mode", datatypes.octal_type)),  # 0700
+)
+FCGI_SOCKET = Option("socket", str)
+
+RPCINTERFACE = (Option("supervisor.rpcinterface_factory", str),)
+
+# section -> its options, for the documentation; every other option of [rpcinterface:x]
+# and [ctlplugin:x] goes to the plugin.  [supervisorctl] stands in `config.client`.
+SECTIONS = {
+    "unix_http_server": (FILE, *HTTP_AUTHENTICATION, *SOCKET_FILE),
+    "inet_http_server": (*HTTP_AUTHENTICATION, PORT),
+    "supervisord": SUPERVISORD,
+    "include": INCLUDE,
+    "program:x": (PRIORITY, *PROGRAM, ENVIRONMENT, *PROCESS, PROCESS_NAME),
+    "group:x": GROUP,
+    "fcgi-program:x": (PRIORITY, *FCGI_PROGRAM, FCGI_SOCKET),
+    "eventlistener:x": (*EVENTLISTENER, EVENTS, REDIRECT_STDERR),
+    "rpcinterface:x": RPCINTERFACE,
+}

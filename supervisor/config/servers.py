@@ -1,0 +1,121 @@
+"""Sockets that the configuration names: HTTP servers and FastCGI sockets (floor 3)."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from supervisor.config import schema
+from supervisor.config.model import (
+    InetSocketConfig,
+    ServerConfig,
+    SocketConfig,
+    UnixSocketConfig,
+)
+from supervisor.datatypes import gid_for_uid, port_number
+
+if TYPE_CHECKING:
+    from supervisor.config.parser import Section
+    from supervisor.config.programs import Reading
+
+TCP = re.compile(r"tcp://([^\s:]+):(\d+)$")
+UNIX_SOCKET_MODE = 0o700
+
+
+def read_servers(reading: Reading) -> list[ServerConfig]:
+    """Return the HTTP servers, TCP before unix, each kind in the order of the files."""
+    return [
+        make(reading, name)
+        for kind, make in (("inet_http_server", _inet_server), ("unix_http_server", _unix_server))
+        for name in reading.parser.sections()
+        if name.startswith(kind)
+    ]
+
+
+def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
+    """Return the URL that children are told: the first unix server's, else the last TCP one's."""
+    url = None
+    for server in servers:
+        if server.family == socket.AF_UNIX:
+            return f"unix://{server.file}"
+        url = f"http://{server.host or 'localhost'}:{server.port}"
+    return url
+
+
+def _inet_server(reading: Reading, name: str) -> ServerConfig:
+    section = reading.parser.section(name)
+    authentication = _authentication(section)
+    address = schema.PORT.read(section)
+    if address is None:
+        raise ValueError(f"section [{name}] has no port value")
+    host, port = address
+    return ServerConfig(name, socket.AF_INET, host=host, port=port, **authentication)
+
+
+def _unix_server(reading: Reading, name: str) -> ServerConfig:
+    file = schema.FILE.read(reading.section(name))
+    if file is None:
+        raise ValueError(f"section [{name}] has no file value")
+    section = reading.parser.section(name)
+    return ServerConfig(
+        name,
+        socket.AF_UNIX,
+        file=os.path.abspath(os.path.expanduser(file)),
+        **_authentication(section),
+        **schema.read_options(schema.SOCKET_FILE, section),
+    )
+
+
+def _authentication(section: Section) -> dict[str, Any]:
+    values = schema.read_options(schema.HTTP_AUTHENTICATION, section)
+    if (values["username"] is None) != (values["password"] is None):
+        raise ValueError(
+            f"Section [{section.name}] contains incomplete authentication: If a username or "
+            "a password is specified, both the username and password must be specified"
+        )
+    return values
+
+
+def read_fcgi_socket(section: Section) -> SocketConfig:
+    """Return the socket of a `[fcgi-program:x]` section, whose owner is by default its user."""
+    values = schema.read_options(schema.FCGI_PROGRAM, section)
+    backlog = values["socket_backlog"]
+    if backlog is not None and backlog < 1:
+        raise ValueError(f"Invalid socket_backlog value {backlog}")
+    names = {**section.names, "program_name": section.suffix}
+    address = schema.FCGI_SOCKET.read(section, names)
+    if not address:
+        raise ValueError(f'[{section.name}] section requires a "socket" line')
+    try:
+        if address.startswith("unix://"):
+            return _unix_socket(address.removeprefix("unix://"), values)
+        return _inet_socket(address, values)
+    except ValueError as error:
+        raise ValueError(f"{error} in [{section.name}] socket") from None
+
+
+def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
+    if not path.startswith("/"):
+        # A tuple, because 4.3.0 prints one.
+        raise ValueError(("Unix socket path %s is not an absolute path", path))
+    owner, user = values["socket_owner"], values["user"]
+    if owner is None and user is not None:
+        owner = (user, gid_for_uid(user))
+    mode = UNIX_SOCKET_MODE if values["socket_mode"] is None else values["socket_mode"]
+    return UnixSocketConfig(path, owner, mode, values["socket_backlog"])
+
+
+def _inet_socket(address: str, values: Mapping[str, Any]) -> InetSocketConfig:
+    if values["socket_owner"] is not None or values["socket_mode"] is not None:
+        raise ValueError(
+            "socket_owner and socket_mode params should only be used with a Unix domain socket"
+        )
+    found = TCP.match(address)
+    if not found:
+        # A tuple, because 4.3.0 prints one.
+        raise ValueError(("Bad socket format %s", address))
+    host, port = found.groups()
+    return InetSocketConfig(host, port_number(port), values["socket_backlog"])

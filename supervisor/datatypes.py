@@ -1,0 +1,345 @@
+"""Configuration text to values, one small function per type (floor 0).
+
+Each function takes the text of an option and returns its value, or raises ValueError
+with a message that says what is wrong with the text; the reader of the configuration
+adds where it stands.  The tables in `supervisor.config.schema` name these functions,
+and plugins use them for options of their own, so their names are those of Supervisor 4.
+The client imports this module: nothing heavy may be imported at the top.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import shlex
+import signal
+from collections.abc import Callable, Mapping
+from itertools import islice
+
+TRUTHY_STRINGS = ("yes", "true", "on", "1")
+FALSY_STRINGS = ("no", "false", "off", "0")
+
+SIGNUMS = [int(number) for number in signal.Signals]
+
+# What `loglevel` accepts; the numbers are those of `supervisor.loggers`.
+LOG_LEVELS = {
+    "critical": 50,
+    "error": 40,
+    "warn": 30,
+    "info": 20,
+    "debug": 10,
+    "trace": 5,
+    "blather": 3,
+}
+
+
+class Automatic:
+    """A log file that gets its name, in `childlogdir`, when the daemon starts."""
+
+
+class Syslog:
+    """Output goes to syslog instead of a file."""
+
+
+class RestartWhenExitUnexpected:
+    """Restart a process that exited with a code that `exitcodes` does not list."""
+
+
+class RestartUnconditionally:
+    """Restart a process whenever it exits."""
+
+
+LOGFILE_NONES = ("none", "off", None)
+LOGFILE_AUTOS = (Automatic, "auto")
+LOGFILE_SYSLOGS = (Syslog, "syslog")
+
+LogTarget = str | type[Automatic] | type[Syslog] | None
+AutoRestart = bool | type[RestartUnconditionally] | type[RestartWhenExitUnexpected]
+
+
+# -- plain values
+
+
+def boolean(value: object) -> bool:
+    """Return True for yes, true, on, 1 and False for no, false, off, 0, in any case."""
+    text = str(value).lower()
+    if text in TRUTHY_STRINGS:
+        return True
+    if text in FALSY_STRINGS:
+        return False
+    raise ValueError(f"not a valid boolean value: {value!r}")
+
+
+def integer(value: str | int) -> int:
+    """Return the whole number; the message for anything else is that of `int`."""
+    return int(value)
+
+
+def octal_type(value: str) -> int:
+    """Return the number that octal digits stand for, as `chmod` and `umask` write them."""
+    try:
+        return int(value, 8)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value} can not be converted to an octal type") from None
+
+
+class SuffixMultiplier:
+    """Converts numbers that may end in a unit, such as `50MB`."""
+
+    def __init__(self, units: Mapping[str, int], default: int = 1) -> None:
+        """Take units by their name in lower case; `default` multiplies a bare number."""
+        self.units = units
+        self.default = default
+
+    def __call__(self, value: str) -> int:
+        """Return the number times its unit; units are read in any case."""
+        text = value.lower()
+        for suffix, multiplier in self.units.items():
+            if text.endswith(suffix):
+                return int(text.removesuffix(suffix)) * multiplier
+        return int(text) * self.default
+
+
+byte_size = SuffixMultiplier({"kb": 1024, "mb": 1024**2, "gb": 1024**3})
+
+
+class RangeCheckedConversion:
+    """Wraps a conversion to a number and refuses results outside `least`..`most`."""
+
+    def __init__(self, conversion: Callable[[str], int], least: int, most: int) -> None:
+        self.conversion = conversion
+        self.least = least
+        self.most = most
+
+    def __call__(self, value: str) -> int:
+        """Return the converted number if it lies within the bounds."""
+        number = self.conversion(value)
+        if number < self.least:
+            raise ValueError(f"{number!r} is below lower bound ({self.least!r})")
+        if number > self.most:
+            raise ValueError(f"{number!r} is above upper bound ({self.most!r})")
+        return number
+
+
+port_number = RangeCheckedConversion(integer, 1, 65535)
+
+
+# -- lists and pairs
+
+
+def list_of_strings(value: str | None) -> list[str]:
+    """Return the parts between commas, stripped; nothing gives an empty list."""
+    return [part.strip() for part in value.split(",")] if value else []
+
+
+def list_of_ints(value: str | None) -> list[int]:
+    """Return the whole numbers between commas; nothing gives an empty list."""
+    try:
+        return [int(part) for part in list_of_strings(value)]
+    except ValueError:
+        raise ValueError(f"not a valid list of ints: {value!r}") from None
+
+
+def list_of_exitcodes(value: str | None) -> list[int]:
+    """Return the numbers from 0 to 255 between commas; nothing gives an empty list."""
+    try:
+        codes = list_of_ints(value)
+    except (AttributeError, ValueError):
+        codes = [-1]
+    if any(not 0 <= code <= 255 for code in codes):  # noqa: PLR2004 - one byte of wait status
+        raise ValueError(f"not a valid list of exit codes: {value!r}")
+    return codes
+
+
+def dict_of_key_value_pairs(value: str | None) -> dict[str, str]:
+    """Return the pairs of `KEY="value",OTHER=value`, in which a comma may be left last.
+
+    Quotes are those of a POSIX shell: either kind protects commas, blanks and the other
+    kind, and a backslash protects the next character except within single quotes.
+    """
+    lexer = shlex.shlex(str(value), posix=True)
+    lexer.wordchars += "/.+-():"
+    tokens = iter(lexer)
+    pairs = {}
+    while group := list(islice(tokens, 4)):  # key, equal sign, value, separator
+        if len(group) < 3 or group[1] != "=":  # noqa: PLR2004 - the separator may be missing
+            raise ValueError(f"Unexpected end of key/value pairs in value {value!r}")
+        pairs[group[0]] = group[2]
+    return pairs
+
+
+def profile_options(value: str) -> tuple[list[str], bool]:
+    """Return the sort keys for the profiler's report, and whether callers are wanted."""
+    names = list_of_strings(value)
+    return [name for name in names if name != "callers"], "callers" in names
+
+
+# -- names
+
+
+def process_or_group_name(value: str) -> str:
+    """Return the stripped name, which must not hold the marks of commands and URLs."""
+    name = str(value).strip()
+    for character in " :/":
+        if character in name:
+            raise ValueError(f"Invalid name: {name!r} because of character: {character!r}")
+    return name
+
+
+def logging_level(value: str) -> int:
+    """Return the number of a log level; levels are read in any case."""
+    try:
+        return LOG_LEVELS[value.lower()]
+    except KeyError:
+        raise ValueError(f"bad logging level name {value!r}") from None
+
+
+def signal_number(value: str | int) -> int:
+    """Return the number of a signal given as number or name, with or without `SIG`."""
+    try:
+        number = int(value)
+    except ValueError:
+        return _signal_by_name(str(value))
+    # 0 is let through: a configuration with it works, only that stopping sends nothing.
+    if number and number not in SIGNUMS:
+        raise ValueError(f"value {value!r} is not a valid signal number")
+    return number
+
+
+def _signal_by_name(value: str) -> int:
+    name = value.strip().upper()
+    name = name if name.startswith("SIG") else f"SIG{name}"
+    try:
+        return int(getattr(signal, name))
+    except (AttributeError, TypeError):
+        raise ValueError(f"value {value!r} is not a valid signal name") from None
+
+
+def auto_restart(value: str) -> AutoRestart:
+    """Return False, or one of the two classes that say when to restart a process."""
+    text = str(value).lower()
+    if text == "unexpected":
+        return RestartWhenExitUnexpected
+    try:
+        return RestartUnconditionally if boolean(text) else False
+    except ValueError:
+        raise ValueError(f"invalid 'autorestart' value {value!r}") from None
+
+
+# -- users and groups
+
+
+def name_to_uid(value: str | int) -> int:
+    """Return the uid of a user given by name or number; the user must exist."""
+    try:
+        uid = int(value)
+    except ValueError:
+        try:
+            return pwd.getpwnam(str(value)).pw_uid
+        except KeyError:
+            raise ValueError(f"Invalid user name {value}") from None
+    try:
+        return pwd.getpwuid(uid).pw_uid
+    except (KeyError, OverflowError):
+        raise ValueError(f"Invalid user id {value}") from None
+
+
+def name_to_gid(value: str | int) -> int:
+    """Return the gid of a group given by name or number; the group must exist."""
+    try:
+        gid = int(value)
+    except ValueError:
+        try:
+            return grp.getgrnam(str(value)).gr_gid
+        except KeyError:
+            raise ValueError(f"Invalid group name {value}") from None
+    try:
+        return grp.getgrgid(gid).gr_gid
+    except (KeyError, OverflowError):
+        raise ValueError(f"Invalid group id {value}") from None
+
+
+def gid_for_uid(uid: int) -> int:
+    """Return the login group of a user; KeyError if there is no such user."""
+    return pwd.getpwuid(uid).pw_gid
+
+
+def colon_separated_user_group(value: str) -> tuple[int, int]:
+    """Return (uid, gid) of `user:group`; the gid of `user` alone is -1 (leave as it is)."""
+    user, colon, group = value.partition(":")
+    try:
+        return name_to_uid(user), name_to_gid(group) if colon else -1
+    except ValueError:
+        raise ValueError(f"Invalid user:group definition {value}") from None
+
+
+# -- files and addresses
+
+
+def existing_directory(value: str) -> str:
+    """Return the path, `~` expanded, of a directory that must exist."""
+    path = os.path.expanduser(value)
+    if not os.path.isdir(path):
+        raise ValueError(f"{value} is not an existing directory")
+    return path
+
+
+def existing_dirpath(value: str) -> str:
+    """Return the path of a file, `~` expanded, whose directory must exist."""
+    path = os.path.expanduser(value)
+    directory = os.path.dirname(path)
+    if directory and not os.path.isdir(directory):
+        raise ValueError(f"The directory named as part of the path {value} does not exist")
+    return path
+
+
+def logfile_name(value: str | None) -> LogTarget:
+    """Return a path, or Automatic for AUTO, Syslog for syslog, None for NONE and off."""
+    text = value.lower() if value is not None else None
+    if text in LOGFILE_NONES or value is None:
+        return None
+    if text in LOGFILE_AUTOS:
+        return Automatic
+    if text in LOGFILE_SYSLOGS:
+        return Syslog
+    return existing_dirpath(value)
+
+
+def inet_address(value: str) -> tuple[str, int]:
+    """Return (host, port) of `host:port`, `*:port` or `port`; every interface is ''."""
+    host, colon, port = value.rpartition(":")
+    if colon:
+        if not port:
+            raise ValueError(f"no port number specified in {port!r}")
+        return "" if host == "*" else host.lower(), port_number(port)
+    try:
+        return "", port_number(value)
+    except ValueError:
+        # The blank at the end is part of the message that 4.3.0 prints.
+        raise ValueError(f"not a valid port number: {value!r} ") from None
+
+
+class SocketAddress:
+    """An address as plugins parse it: `.family` and `.address`, unix unless it has a port."""
+
+    def __init__(self, value: str) -> None:
+        import socket  # 3 ms that the client does not need
+
+        self.family = socket.AF_UNIX
+        self.address: str | tuple[str, int] = value
+        if "/" not in value and ":" in value:
+            self.family = socket.AF_INET
+            self.address = inet_address(value)
+
+
+def url(value: str) -> str:
+    """Return the text if it has a scheme and something behind it.
+
+    Written by hand because importing `urllib.parse` costs a client 2 ms.
+    """
+    scheme, _, rest = value.partition(":")
+    location = rest.removeprefix("//").partition("?")[0].partition("#")[0]
+    if not (scheme[:1].isalpha() and scheme.isascii() and location):
+        raise ValueError(f"value {value!r} is not a URL")
+    return value
