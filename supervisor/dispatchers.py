@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 from supervisor import events, loggers
 from supervisor.config.model import EventListenerConfig
-from supervisor.streams import AnsiStripper, Captured, CaptureSplitter, ListenerStream, Ready, Result
+from supervisor.streams import (
+    AnsiStripper,
+    Captured,
+    CaptureSplitter,
+    ListenerStream,
+    Ready,
+    Result,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +39,7 @@ _buffer = bytearray(READ_BYTES)
 _view = memoryview(_buffer)
 
 
-class RejectEvent(Exception):  # noqa: N818 - the name that result handlers raise
+class RejectEvent(Exception):
     """Raised by a result handler: the event goes back to its pool."""
 
 
@@ -261,9 +268,7 @@ class POutputDispatcher(OutputDispatcher):
     def _captured(self, data: bytes) -> None:
         process = self.process
         events.notify(self._communication_event(process, process.pid, data))
-        process.context.logger.debug(
-            f"'{process.name}' {self.channel} emitted a comm event"
-        )
+        process.context.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
 
     def _log(self, data: bytes) -> None:
         """Log what is not captured; plugins wrap this method on the class."""
@@ -334,7 +339,10 @@ def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:
 
 
 def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]:
-    """Make the dispatchers of a process that is about to be started, by fd."""
+    """Make the dispatchers of a process that is about to be started, by fd.
+
+    Raises `OSError` when a log cannot be opened; the daemon's ends are closed then.
+    """
     is_listener = isinstance(process.config, EventListenerConfig)
     stdout: Callable[[Subprocess, str, int], Dispatcher] = (
         PEventListenerDispatcher if is_listener else POutputDispatcher
@@ -347,6 +355,7 @@ def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]
         if pipes.stdin is not None:
             made[pipes.stdin] = PInputDispatcher(process, "stdin", pipes.stdin)
     except OSError:
+        pipes.close_parent_ends(but=made.keys())
         for dispatcher in made.values():
             dispatcher.close()
         raise

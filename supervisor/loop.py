@@ -7,6 +7,7 @@ nothing to do it sleeps without a timeout and makes no system call at all.
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import signal
@@ -270,16 +271,12 @@ class _Wakeup:
         return False
 
     def wake(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # full: it is about to wake up anyway
             self.sender.send(b"\0")
-        except BlockingIOError:
-            pass  # full: the loop is about to wake up anyway
 
     def handle_read_event(self) -> None:
-        try:
+        with contextlib.suppress(BlockingIOError):  # another turn has emptied it
             self._receiver.recv(4096)
-        except BlockingIOError:
-            pass  # another turn has emptied it
 
     def handle_write_event(self) -> None:
         raise AssertionError("the wakeup channel never writes")

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from supervisor import unix
-from supervisor.config.commandline import read_server_configuration
+from supervisor.config.commandline import ConfigurationError, fail, read_server_configuration
 from supervisor.states import SupervisorStates
 from supervisor.version import VERSION
 
@@ -47,14 +47,23 @@ class ServerOptions:
         self.arguments = list(sys.argv[1:] if args is None else args)
         self.process_config(do_usage=True)
 
-    def process_config(self, do_usage: bool = True) -> None:  # noqa: FBT001, FBT002 - plugins call it
+    def process_config(self, do_usage: bool = True) -> None:
         """Read the configuration (again).
 
         Raises `ValueError` with the text for the user, unless `do_usage` asks to print it
         and exit.
         """
-        self.configuration = read_server_configuration(self.arguments)
+        try:
+            self.configuration = read_server_configuration(self.arguments)
+        except ConfigurationError as error:
+            if do_usage:
+                fail(str(error))
+            raise
         self.process_group_configs = self.configuration.groups
+
+    def check(self) -> None:
+        """Read the configuration without taking it over; raises `ValueError`."""
+        read_server_configuration(self.arguments)
 
     # -- settings ---------------------------------------------------------------
 

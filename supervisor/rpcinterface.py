@@ -20,8 +20,8 @@ from supervisor.states import SupervisorStates, getSupervisorStateDescription
 from supervisor.version import VERSION
 
 if TYPE_CHECKING:
-    from supervisor.process.child import Subprocess
     from supervisor.daemon import Daemon
+    from supervisor.process.child import Subprocess
 
 API_VERSION = "3.0"
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
@@ -13,11 +12,10 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from supervisor import boot, events
-from supervisor.config.commandline import ConfigurationError, fail
+from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
-from supervisor.config.servers import default_serverurl
 from supervisor.faults import Faults, RPCError
-from supervisor.http.server import HTTPServer, ServerError, make_http_servers
+from supervisor.http.server import ServerError, make_http_servers
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
 from supervisor.process.context import Context
@@ -73,7 +71,7 @@ class Supervisor:
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
         self.context = options.context = Context(
-            loop, logger, settings, default_serverurl(options.server_configs)
+            loop, logger, settings, options.configuration.serverurl
         )
         self._pidfile = boot.PidFile(settings.pidfile, logger)
         if not settings.nocleanup:
@@ -305,13 +303,34 @@ def main(args: Sequence[str] | None = None) -> None:
         options.realize(args)
         daemon = Supervisor(options)
         try:
-            daemon.main(first=first)
+            _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
         first = False
     sys.exit(0)
+
+
+def _run(daemon: Supervisor, *, first: bool) -> None:
+    """Run the daemon, under the profiler when `profile_options` ask for it."""
+    wishes = daemon.options.settings.profile_options
+    if not wishes:
+        daemon.main(first=first)
+        return
+    import cProfile
+    import pstats
+
+    profile = cProfile.Profile()
+    try:
+        profile.runcall(daemon.main, first=first)
+    finally:
+        stats = pstats.Stats(profile)
+        for wish in wishes:
+            if wish == "callers":
+                stats.print_callers()
+            else:
+                stats.sort_stats(wish).print_stats()
 
 
 if __name__ == "__main__":

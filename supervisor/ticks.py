@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from supervisor import events
 
 if TYPE_CHECKING:
-    from supervisor.loop import Loop, Timer
     from supervisor.daemon import Daemon
+    from supervisor.loop import Loop, Timer
 
 SHORTEST_PERIOD = min(event_type.period for event_type in events.TICK_EVENTS)
 

@@ -16,6 +16,8 @@ import signal
 import stat
 from collections.abc import Mapping
 
+STANDARD_FDS = (0, 1, 2)
+
 DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 
 
@@ -166,20 +168,24 @@ LIMITS = (
     (
         "RLIMIT_NOFILE",
         "minfds",
-        "The minimum number of file descriptors required to run this process is {minimum} as per"
-        ' the "minfds" command-line argument or config file setting. The current environment will'
-        " only allow you to open {hard} file descriptors.  Either raise the number of usable file"
-        " descriptors in your environment (see README.rst) or lower the minfds setting in the"
-        " config file to allow the process to start.",
+        (
+            "The minimum number of file descriptors required to run this process is {minimum} as per"
+            ' the "minfds" command-line argument or config file setting. The current environment will'
+            " only allow you to open {hard} file descriptors.  Either raise the number of usable file"
+            " descriptors in your environment (see README.rst) or lower the minfds setting in the"
+            " config file to allow the process to start."
+        ),
     ),
     (
         "RLIMIT_NPROC",
         "minprocs",
-        "The minimum number of available processes required to run this program is {minimum} as"
-        ' per the "minprocs" command-line argument or config file setting. The current environment'
-        " will only allow you to open {hard} processes.  Either raise the number of usable"
-        " processes in your environment (see README.rst) or lower the minprocs setting in the"
-        " config file to allow the program to start.",
+        (
+            "The minimum number of available processes required to run this program is {minimum} as"
+            ' per the "minprocs" command-line argument or config file setting. The current environment'
+            " will only allow you to open {hard} processes.  Either raise the number of usable"
+            " processes in your environment (see README.rst) or lower the minprocs setting in the"
+            " config file to allow the program to start."
+        ),
     ),
 )
 
@@ -216,9 +222,9 @@ def fork_away() -> bool:
 def detach_from_terminal() -> None:
     """Leave the session and put /dev/null on the three standard fds."""
     null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
+    for fd in STANDARD_FDS:
         os.dup2(null, fd)
-    if null > 2:
+    if null not in STANDARD_FDS:
         os.close(null)
     os.setsid()
 
@@ -232,6 +238,6 @@ def close_inherited_fds(limit: int) -> None:
         os.closerange(3, limit)
         return
     for fd in fds:
-        if 3 <= fd < limit:
+        if fd not in STANDARD_FDS and fd < limit:
             with contextlib.suppress(OSError):
                 os.close(fd)

@@ -199,12 +199,21 @@ class Subprocess:
             self.backoff += 1
             self._retry_at = self.context.clock.monotonic() + self.backoff
         self.state = new_state
+        self._arm()
         event_type = EVENT_TYPES[new_state]
         if events.has_subscribers(event_type):
-            events.notify(event_type(self, old_state, expected))
-        self._arm()
+            self._announce(event_type(self, old_state, expected))
         self.changed.wake()
         return True
+
+    def _announce(self, event: object) -> None:
+        """Notify; a subscriber that fails must not keep a process from its state."""
+        try:
+            events.notify(event)
+        except Exception:  # noqa: BLE001 - plugins subscribe, and raise what they like
+            self.context.logger.critical(
+                f"a subscriber of an event of {self.name} failed\n{traceback.format_exc()}"
+            )
 
     # -- starting -----------------------------------------------------------------
 
@@ -252,7 +261,6 @@ class Subprocess:
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            pipes.close_parent_ends()
             self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {error}")
             return None
         finally:
@@ -318,9 +326,7 @@ class Subprocess:
             self.change_state(ProcessStates.STOPPED)
             return None
         if not self.pid:
-            text = (
-                f"attempted to kill {self.name} with sig {signame(signum)} but it wasn't running"
-            )
+            text = f"attempted to kill {self.name} with sig {signame(signum)} but it wasn't running"
             logger.debug(text)
             return text
         whole_group = (
@@ -340,9 +346,7 @@ class Subprocess:
         """Send a signal without meaning to end the process; return None or the failure."""
         logger = self.context.logger
         if not self.pid:
-            text = (
-                f"attempted to send {self.name} sig {signame(signum)} but it wasn't running"
-            )
+            text = f"attempted to send {self.name} sig {signame(signum)} but it wasn't running"
             logger.debug(text)
             return text
         logger.debug(f"sending {self.name} (pid {self.pid}) sig {signame(signum)}")
@@ -375,7 +379,7 @@ class Subprocess:
 
     # -- the end ------------------------------------------------------------------
 
-    def finish(self, pid: int, status: int) -> None:
+    def finish(self, pid: int, status: int) -> None:  # noqa: ARG002 - plugins wrap it so
         """The process has died: `status` is what `waitpid` said of `pid`."""
         self.drain()
         exit_status, text = decode_wait_status(status)
@@ -396,7 +400,7 @@ class Subprocess:
         self.pid = 0  # only now: the events name the pid that the process had
         if self.event is not None:
             event, self.event = self.event, None
-            events.notify(events.EventRejectedEvent(self, event))
+            self._announce(events.EventRejectedEvent(self, event))
 
     def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
         self.killing = False

@@ -48,7 +48,9 @@ class ProcessGroupBase:
 
     def stop_all(self) -> None:
         """Ask every process to stop, highest priority number first."""
-        for process in reversed(sorted(self.processes.values())):
+        processes = sorted(self.processes.values())
+        processes.reverse()
+        for process in processes:
             state = process.get_state()
             if state in (ProcessStates.RUNNING, ProcessStates.STARTING):
                 process.stop()

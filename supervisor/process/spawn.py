@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ class Pipes:
         try:
             if child_stdin is None:
                 stdin_read, stdin_write = pipe()
-                os.set_blocking(stdin_write, False)  # noqa: FBT003 - the standard library's order
+                os.set_blocking(stdin_write, False)
             else:
                 stdin_read, stdin_write = os.dup(child_stdin), None
                 made.append(stdin_read)
@@ -70,7 +70,7 @@ class Pipes:
             stderr_read, stderr_write = (None, stdout_write) if redirect_stderr else pipe()
             for fd in (stdout_read, stderr_read):
                 if fd is not None:
-                    os.set_blocking(fd, False)  # noqa: FBT003 - the standard library's order
+                    os.set_blocking(fd, False)
         except OSError:
             _close(made)
             raise
@@ -80,12 +80,13 @@ class Pipes:
         """Close what only the child needs."""
         _close({self.child_stdin, self.child_stdout, self.child_stderr})
 
-    def close_parent_ends(self) -> None:
-        """Close the daemon's ends, when nobody else has done so."""
-        _close({fd for fd in (self.stdin, self.stdout, self.stderr) if fd is not None})
+    def close_parent_ends(self, but: Collection[int] = ()) -> None:
+        """Close the daemon's ends, without those that dispatchers own."""
+        ends = {self.stdin, self.stdout, self.stderr}.difference(but)
+        _close(fd for fd in ends if fd is not None)
 
 
-def _close(fds: list[int] | set[int]) -> None:
+def _close(fds: Iterable[int]) -> None:
     for fd in fds:
         with contextlib.suppress(OSError):
             os.close(fd)
@@ -153,7 +154,7 @@ def plan_spawn(
 def launch(plan: SpawnPlan) -> int:
     """Start the child and return its pid; raises `SpawnError`."""
     try:
-        child = subprocess.Popen(  # noqa: S603 - running configured commands is the purpose
+        child = subprocess.Popen(
             plan.argv,
             executable=plan.executable,
             stdin=plan.stdin,

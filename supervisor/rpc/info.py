@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def describe(info: dict[str, Any]) -> str:
     """Return the description that `status` and the status page show behind the state."""
     state = info["state"]
     if state == ProcessStates.RUNNING:
-        uptime = datetime.timedelta(seconds=max(info["now"] - info["start"], 0))
+        uptime = dt.timedelta(seconds=max(info["now"] - info["start"], 0))
         return f"pid {info['pid']}, uptime {uptime}"
     if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
         return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
@@ -64,19 +64,37 @@ def describe(info: dict[str, Any]) -> str:
 # Keys of a `getAllConfigInfo` struct -> the option of the process config.
 CONFIG_KEYS = {
     key: key
-    for key in (
-        "name command directory uid autostart startsecs startretries stdout_logfile"
-        " stdout_capture_maxbytes stdout_events_enabled stdout_syslog stdout_logfile_backups"
-        " stdout_logfile_maxbytes stderr_logfile stderr_capture_maxbytes stderr_events_enabled"
-        " stderr_syslog stderr_logfile_backups stderr_logfile_maxbytes stopsignal stopwaitsecs"
-        " killasgroup exitcodes redirect_stderr serverurl"
-    ).split()
+    for key in [
+        "name",
+        "command",
+        "directory",
+        "uid",
+        "autostart",
+        "startsecs",
+        "startretries",
+        "stdout_logfile",
+        "stdout_capture_maxbytes",
+        "stdout_events_enabled",
+        "stdout_syslog",
+        "stdout_logfile_backups",
+        "stdout_logfile_maxbytes",
+        "stderr_logfile",
+        "stderr_capture_maxbytes",
+        "stderr_events_enabled",
+        "stderr_syslog",
+        "stderr_logfile_backups",
+        "stderr_logfile_maxbytes",
+        "stopsignal",
+        "stopwaitsecs",
+        "killasgroup",
+        "exitcodes",
+        "redirect_stderr",
+        "serverurl",
+    ]
 } | {"process_prio": "priority"}
 
 
-def config_info(
-    group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool
-) -> dict[str, Any]:
+def config_info(group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool) -> dict[str, Any]:
     """Return one struct of `getAllConfigInfo`."""
     info: dict[str, Any] = {
         "group": group.name,

@@ -10,8 +10,8 @@ from supervisor.logfiles import readFile, tailFile
 from supervisor.rpc.lookup import find_process
 
 if TYPE_CHECKING:
-    from supervisor.process.child import Subprocess
     from supervisor.daemon import Daemon
+    from supervisor.process.child import Subprocess
 
 
 def read(path: Any, offset: int, length: int) -> str:
@@ -29,9 +29,7 @@ def process_log(process: Subprocess, channel: str) -> Any:
     return getattr(process.config, f"{channel}_logfile")
 
 
-def read_process_log(
-    daemon: Daemon, name: str, offset: int, length: int, channel: str
-) -> str:
+def read_process_log(daemon: Daemon, name: str, offset: int, length: int, channel: str) -> str:
     """Return a part of a process's log; see `readProcessStdoutLog`."""
     return read(process_log(find_process(daemon, name), channel), offset, length)
 

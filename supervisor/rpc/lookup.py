@@ -8,9 +8,9 @@ from supervisor.faults import Faults, RPCError
 from supervisor.namespec import split_namespec
 
 if TYPE_CHECKING:
+    from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
-    from supervisor.daemon import Daemon
 
 Member = tuple["ProcessGroupBase", "Subprocess"]
 
@@ -56,7 +56,9 @@ def members(groups: list[ProcessGroupBase], *, by_name: bool = False) -> list[Me
             for group in sorted(groups, key=lambda group: group.config.name)
             for name in sorted(group.processes)
         ]
-    return [(group, process) for group in sorted(groups) for process in sorted(group.processes.values())]
+    return [
+        (group, process) for group in sorted(groups) for process in sorted(group.processes.values())
+    ]
 
 
 def _text(name: object) -> str:

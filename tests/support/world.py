@@ -1,0 +1,101 @@
+"""Processes without children: a fake clock, a still loop, and what would have happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from supervisor import loggers
+from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
+from supervisor.loop import Loop
+from supervisor.process import child
+from supervisor.process.context import Context
+from supervisor.process.groups import ProcessGroup
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    import pytest
+
+    from supervisor.process.child import Subprocess
+    from supervisor.process.spawn import SpawnError, SpawnPlan
+
+
+class StillPoller:
+    """A poller in which nothing is ever ready."""
+
+    def set(self, fd: int, interest: int) -> None:
+        """Take no notice."""
+
+    def poll(self, _seconds: float | None) -> list[tuple[int, int]]:
+        """Return at once."""
+        return []
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Recorder(loggers.Handler):
+    """A log handler that keeps (level name, text)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = loggers.LevelsByName.BLAT
+        self.lines: list[tuple[str, str]] = []
+
+    def emit(self, record: Any) -> None:
+        """Keep a record."""
+        self.lines.append((loggers.LOG_LEVELS_BY_NUM[record.level], record.msg))
+
+
+@dataclass
+class World:
+    """A daemon's surroundings with nothing real in them."""
+
+    clock: FakeClock
+    context: Context
+    recorder: Recorder
+    plans: list[SpawnPlan] = field(default_factory=list)
+    signals: list[tuple[int, int]] = field(default_factory=list)
+    failure: SpawnError | None = None
+
+    def launch(self, plan: SpawnPlan) -> int:
+        """Stand in for `spawn.launch`: pids 1001, 1002, ..."""
+        if self.failure is not None:
+            raise self.failure
+        self.plans.append(plan)
+        return 1000 + len(self.plans)
+
+    def process(self, **options: Any) -> Subprocess:
+        """Make a process alone in its group."""
+        options = {
+            "name": "p",
+            "command": "/bin/cat",
+            "stdout_logfile": None,
+            "stderr_logfile": None,
+        } | options
+        config = ProcessConfig(**options)
+        group = ProcessGroup(ProcessGroupConfig(config.name, 999, [config]), self.context)
+        return group.processes[config.name]
+
+    def pass_time(self, seconds: float) -> None:
+        """Advance the clock and run what has come due."""
+        self.clock.advance(seconds)
+        self.context.loop.turn(0)
+        self.context.loop.turn(0)
+
+    def lines(self, *levels: str) -> list[str]:
+        """Return the texts logged at some levels (all of them without an argument)."""
+        return [text for level, text in self.recorder.lines if not levels or level in levels]
+
+
+def make_world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Build a world; `monkeypatch` keeps real processes out of it."""
+    clock = FakeClock()
+    loop = Loop(clock, StillPoller())
+    logger = loggers.getLogger(loggers.LevelsByName.BLAT)
+    recorder = Recorder()
+    logger.handlers.append(recorder)
+    world = World(clock, Context(loop, logger, Settings(configfile=None, here=None)), recorder)
+    monkeypatch.setattr(child, "launch", world.launch)
+    monkeypatch.setattr(child.os, "kill", lambda pid, signum: world.signals.append((pid, signum)))
+    return world

@@ -1,0 +1,149 @@
+"""Answers that wait: who is asked, when, and how often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from supervisor.deferred import (
+    NOT_DONE_YET,
+    Question,
+    Waiters,
+    deferred,
+    in_sequence,
+    side_by_side,
+    wakes_of,
+)
+
+
+class Slow:
+    """Something that has an answer once it is told so, and counts the questions."""
+
+    def __init__(self, name: str, *, polled: bool = False) -> None:
+        self.name = name
+        self.asked = 0
+        self.done = False
+        self.changed = Waiters()
+        self.question = deferred(self._ask, wakes_on=() if polled else [self.changed])
+
+    def _ask(self) -> Any:
+        self.asked += 1
+        return self.name if self.done else NOT_DONE_YET
+
+    def finish(self) -> None:
+        self.done = True
+        self.changed.wake()
+
+
+def gather(*slow: Slow, at_once: tuple[str, ...] = ()) -> Question:
+    return side_by_side(lambda: (list(at_once), [each.question for each in slow]))
+
+
+def test_a_deferred_function_is_a_plain_function_with_a_delay() -> None:
+    question = deferred(lambda: 5, delay=0.2)
+    assert type(question) is type(gather)
+    assert question.delay == 0.2  # type: ignore[attr-defined]
+    assert question() == 5
+
+
+def test_waiters_call_each_callback_once() -> None:
+    waiters, calls = Waiters(), []
+
+    def callback() -> None:
+        calls.append(1)
+
+    waiters.add(callback)
+    waiters.add(callback)
+    waiters.wake()
+    waiters.wake()
+    assert calls == [1]
+
+
+def test_discarded_waiters_are_not_called() -> None:
+    waiters, calls = Waiters(), []
+
+    def callback() -> None:
+        calls.append(1)
+
+    waiters.add(callback)
+    waiters.discard(callback)
+    waiters.discard(callback)
+    waiters.wake()
+    assert calls == []
+
+
+def test_side_by_side_answers_in_the_order_of_completion() -> None:
+    first, second = Slow("first"), Slow("second")
+    question = gather(first, second, at_once=("there",))
+    assert question() is NOT_DONE_YET
+    second.finish()
+    assert question() is NOT_DONE_YET
+    first.finish()
+    assert question() == ["there", "second", "first"]
+
+
+def test_side_by_side_does_nothing_before_it_is_asked() -> None:
+    begun: list[int] = []
+    question = side_by_side(lambda: (begun.append(1), ([], []))[1])  # type: ignore[func-returns-value]
+    assert begun == []
+    assert question() == []
+    assert begun == [1]
+
+
+def test_side_by_side_asks_only_those_that_were_woken() -> None:
+    slow = [Slow(str(number)) for number in range(50)]
+    question = gather(*slow)
+    question()
+    for each in slow:
+        each.finish()
+        question()
+    assert [each.asked for each in slow] == [2] * 50
+
+
+def test_side_by_side_wakes_its_holder() -> None:
+    slow = Slow("slow")
+    question = gather(slow)
+    woken: list[int] = []
+    question()
+    for waiters in wakes_of(question):
+        waiters.add(lambda: woken.append(1))
+    slow.finish()
+    assert woken == [1]
+
+
+def test_side_by_side_with_a_polled_question_is_polled() -> None:
+    polled, woken = Slow("polled", polled=True), Slow("woken")
+    question = gather(polled, woken)
+    question()
+    assert wakes_of(question) == ()
+    polled.done = True
+    question()
+    woken.finish()
+    assert question() == ["polled", "woken"]
+    assert polled.asked == 2
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_in_sequence_starts_a_step_when_the_one_before_has_answered(*, polled: bool) -> None:
+    slow, order = Slow("slow", polled=polled), []
+
+    def begin() -> Question:
+        order.append("first")
+        return slow.question
+
+    def follow() -> str:
+        order.append("second")
+        return "fast"
+
+    question = in_sequence([begin, follow])
+    assert question() is NOT_DONE_YET
+    assert order == ["first"]
+    assert bool(wakes_of(question)) is not polled
+    slow.finish()
+    assert question() == ["slow", "fast"]
+    assert order == ["first", "second"]
+
+
+def test_in_sequence_of_nothing_is_an_empty_list() -> None:
+    assert in_sequence([])() == []

@@ -1,0 +1,146 @@
+"""What Unix is asked: wait status, signal names, commands, limits, users."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from supervisor import unix
+
+
+@pytest.mark.parametrize(
+    ("status", "decoded"),
+    [
+        (0, (0, "exit status 0")),
+        (1 << 8, (1, "exit status 1")),
+        (255 << 8, (255, "exit status 255")),
+        (9, (-1, "terminated by SIGKILL")),
+        (11 | 0x80, (-1, "terminated by SIGSEGV (core dumped)")),
+        (0x137F, (-1, "unknown termination cause 0x137f")),
+    ],
+)
+def test_decode_wait_status(status: int, decoded: tuple[int, str]) -> None:
+    assert unix.decode_wait_status(status) == decoded
+
+
+def test_signame() -> None:
+    assert unix.signame(signal.SIGTERM) == "SIGTERM"
+    assert unix.signame(12345) == "signal 12345"
+
+
+class TestCommands:
+    """From the text of `command=` to a file that can be executed."""
+
+    def test_split(self) -> None:
+        assert unix.split_command("/bin/sh -c 'echo \"a b\"'") == ["/bin/sh", "-c", 'echo "a b"']
+
+    @pytest.mark.parametrize(
+        ("command", "text"),
+        [
+            ("", "command is empty"),
+            ("  ", "command is empty"),
+            ('/bin/sh "abc', "can't parse command '/bin/sh \"abc': No closing quotation"),
+        ],
+    )
+    def test_bad_commands(self, command: str, text: str) -> None:
+        with pytest.raises(unix.BadCommand) as raised:
+            unix.split_command(command)
+        assert str(raised.value) == text
+
+    def test_a_name_is_searched_in_order(self, tmp_path: Path) -> None:
+        for directory in ("first", "second"):
+            (tmp_path / directory).mkdir()
+        program = tmp_path / "second" / "program"
+        program.touch(mode=0o755)
+        directories = [str(tmp_path / "first"), str(tmp_path / "second")]
+        assert unix.find_executable("program", directories) == str(program)
+
+    def test_the_programs_own_path_is_searched(self) -> None:
+        assert unix.search_path({"PATH": "/a:/b"}) == ["/a", "/b"]
+        assert unix.search_path({}) == os.environ["PATH"].split(":")
+
+    def test_refusals(self, tmp_path: Path) -> None:
+        plain = tmp_path / "plain"
+        plain.touch(mode=0o644)
+        for path, error, text in [
+            (tmp_path / "none", unix.NotFound, f"can't find command '{tmp_path}/none'"),
+            (tmp_path, unix.NotExecutable, f"command at '{tmp_path}' is a directory"),
+            (plain, unix.NotExecutable, f"command at '{plain}' is not executable"),
+        ]:
+            with pytest.raises(error) as raised:
+                unix.find_executable(str(path), [])
+            assert str(raised.value) == text
+
+
+class TestLimits:
+    """`minfds` and `minprocs`; setrlimit is recorded, not called."""
+
+    @pytest.fixture(autouse=True)
+    def limits(self, monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[int, int]]:
+        held = {resource.RLIMIT_NOFILE: (256, 4096), resource.RLIMIT_NPROC: (-1, -1)}
+
+        def setrlimit(which: int, value: tuple[int, int]) -> None:
+            if value[1] > held[which][1]:
+                raise ValueError("not allowed to raise maximum limit")
+            held[which] = value
+
+        monkeypatch.setattr(resource, "getrlimit", held.__getitem__)
+        monkeypatch.setattr(resource, "setrlimit", setrlimit)
+        return held
+
+    def test_the_soft_limit_is_raised_and_said_so(self, limits: dict[int, tuple[int, int]]) -> None:
+        said = unix.raise_limits({"minfds": 1024, "minprocs": 200})
+        assert said == ["Increased RLIMIT_NOFILE limit to 1024"]
+        assert limits[resource.RLIMIT_NOFILE] == (1024, 4096)
+
+    def test_enough_is_enough(self) -> None:
+        assert unix.raise_limits({"minfds": 100, "minprocs": 200}) == []
+
+    def test_a_hard_limit_is_an_error_that_names_the_option(self) -> None:
+        with pytest.raises(ValueError, match='5000 as per the "minfds"'):
+            unix.raise_limits({"minfds": 5000, "minprocs": 200})
+
+
+class TestUsers:
+    """Who may become whom."""
+
+    def test_nobody_needs_permission_to_stay(self) -> None:
+        assert unix.cannot_become(os.getuid()) is None
+
+    def test_only_root_may_change(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+        assert unix.cannot_become(1) == "Can't drop privilege as nonroot user"
+
+    def test_an_unknown_uid(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "getuid", lambda: 0)
+        assert unix.cannot_become(123_456_789) == "Can't find uid 123456789"
+
+    def test_the_primary_group_comes_first(self) -> None:
+        entry = pwd.getpwuid(0)
+        gid, groups = unix.supplementary_groups(0)
+        assert gid == entry.pw_gid == groups[0]
+        assert len(groups) == len(set(groups))
+
+
+def test_inherited_fds_are_closed_up_to_the_limit() -> None:
+    """In a child of its own, because it would close pytest's files too."""
+    pid = os.fork()
+    if pid == 0:
+        fd = os.open(os.devnull, os.O_RDONLY)
+        high = os.dup2(fd, 200)
+        unix.close_inherited_fds(100)
+        os._exit(0 if not _is_open(fd) and _is_open(high) else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        os.fstat(fd)
+    except OSError:
+        return False
+    return True
