@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from supervisor import events, loggers
 from supervisor.config.model import EventListenerConfig
@@ -34,6 +34,13 @@ READ_BYTES = 128 * 1024
 
 DRAIN_BYTES = 2 * 1024 * 1024
 """More than any pipe holds: where a dead child's own output must have ended."""
+
+EVENT_TYPES: dict[
+    str, tuple[type[events.ProcessLogEvent], type[events.ProcessCommunicationEvent]]
+] = {
+    "stdout": (events.ProcessLogStdoutEvent, events.ProcessCommunicationStdoutEvent),
+    "stderr": (events.ProcessLogStderrEvent, events.ProcessCommunicationStderrEvent),
+}
 
 _buffer = bytearray(READ_BYTES)
 _view = memoryview(_buffer)
@@ -231,16 +238,11 @@ class POutputDispatcher(OutputDispatcher):
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         config, settings = process.config, process.context.settings
-        self.is_stdout = channel == "stdout"
         self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
         capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._stripper = AnsiStripper() if settings.strip_ansi else None
-        self._log_event, self._communication_event = (
-            (events.ProcessLogStdoutEvent, events.ProcessCommunicationStdoutEvent)
-            if self.is_stdout
-            else (events.ProcessLogStderrEvent, events.ProcessCommunicationStderrEvent)
-        )
+        self._log_event, self._communication_event = EVENT_TYPES[channel]
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from what is to be logged."""
@@ -290,12 +292,26 @@ class POutputDispatcher(OutputDispatcher):
             events.notify(self._log_event(process, process.pid, data))
 
 
+class ListenerPool(Protocol):
+    """The group of a listener, which acts on what the listener says."""
+
+    def listener_ready(self, process: Subprocess) -> None:
+        """READY has come."""
+
+    def listener_answered(self, process: Subprocess, result: bytes) -> None:
+        """A RESULT has come."""
+
+    def listener_failed(self, process: Subprocess, reason: object) -> None:
+        """Something has come that is not in the protocol."""
+
+
 class PEventListenerDispatcher(OutputDispatcher):
     """stdout of an event listener: the READY/RESULT protocol."""
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self._stream = ListenerStream()
+        self._pool = cast("ListenerPool", process.group)
 
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and act on what they say."""
@@ -305,14 +321,13 @@ class PEventListenerDispatcher(OutputDispatcher):
         if logger.level <= loggers.LevelsByName.DEBG:
             text = data.decode("utf-8", "replace")
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{text}")
-        pool = self.process.group
         for message in self._stream.feed(data):
             if isinstance(message, Ready):
-                pool.listener_ready(self.process)
+                self._pool.listener_ready(self.process)
             elif isinstance(message, Result):
-                pool.listener_answered(self.process, message.data)
+                self._pool.listener_answered(self.process, message.data)
             else:
-                pool.listener_failed(self.process, message)
+                self._pool.listener_failed(self.process, message)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

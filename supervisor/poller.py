@@ -9,6 +9,7 @@ writing tells what happened.
 from __future__ import annotations
 
 import select
+import sys
 from typing import Protocol
 
 READ = 1
@@ -136,7 +137,7 @@ class SelectPoller:
         """Nothing is held."""
 
 
-if hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
+if sys.platform != "linux" and hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
 
     class KQueuePoller:
         """BSD and macOS: one filter for reading and one for writing."""
@@ -176,7 +177,7 @@ def best_poller() -> Poller:
     """Return the cheapest poller that this system has."""
     if hasattr(select, "epoll"):
         return EpollPoller()
-    if hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
+    if sys.platform != "linux" and hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
         return KQueuePoller()
     if hasattr(select, "poll"):  # pragma: no cover - neither Linux nor BSD
         return PollPoller()

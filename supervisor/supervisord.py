@@ -314,23 +314,22 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(daemon: Supervisor, *, first: bool) -> None:
     """Run the daemon, under the profiler when `profile_options` ask for it."""
-    wishes = daemon.options.settings.profile_options
-    if not wishes:
+    profiling = daemon.options.settings.profile_options
+    if profiling is None:
         daemon.main(first=first)
         return
     import cProfile
     import pstats
 
+    keys, with_callers = profiling
     profile = cProfile.Profile()
     try:
         profile.runcall(daemon.main, first=first)
     finally:
-        stats = pstats.Stats(profile)
-        for wish in wishes:
-            if wish == "callers":
-                stats.print_callers()
-            else:
-                stats.sort_stats(wish).print_stats()
+        stats = pstats.Stats(profile).sort_stats(*keys)
+        stats.print_stats()
+        if with_callers:
+            stats.print_callers()
 
 
 if __name__ == "__main__":

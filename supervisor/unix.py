@@ -164,28 +164,25 @@ def drop_privileges(uid: int) -> str | None:
     return None
 
 
+COMPLAINT = (
+    "The minimum number of {what} required to run this {it} is {minimum} as per the"
+    ' "{option}" command-line argument or config file setting. The current environment will'
+    " only allow you to open {hard} {unit}.  Either raise the number of usable {unit} in your"
+    " environment (see README.rst) or lower the {option} setting in the config file to allow"
+    " the {it} to start."
+)
+
+# Limit, option, and the words for the complaint.
 LIMITS = (
     (
         "RLIMIT_NOFILE",
         "minfds",
-        (
-            "The minimum number of file descriptors required to run this process is {minimum} as per"
-            ' the "minfds" command-line argument or config file setting. The current environment will'
-            " only allow you to open {hard} file descriptors.  Either raise the number of usable file"
-            " descriptors in your environment (see README.rst) or lower the minfds setting in the"
-            " config file to allow the process to start."
-        ),
+        {"what": "file descriptors", "unit": "file descriptors", "it": "process"},
     ),
     (
         "RLIMIT_NPROC",
         "minprocs",
-        (
-            "The minimum number of available processes required to run this program is {minimum} as"
-            ' per the "minprocs" command-line argument or config file setting. The current environment'
-            " will only allow you to open {hard} processes.  Either raise the number of usable"
-            " processes in your environment (see README.rst) or lower the minprocs setting in the"
-            " config file to allow the program to start."
-        ),
+        {"what": "available processes", "unit": "processes", "it": "program"},
     ),
 )
 
@@ -196,7 +193,7 @@ def raise_limits(minimums: Mapping[str, int]) -> list[str]:
     Raises `ValueError` with the text for the user when a hard limit is too low.
     """
     messages = []
-    for name, option, complaint in LIMITS:
+    for name, option, words in LIMITS:
         limit, minimum = getattr(resource, name), minimums[option]
         soft, hard = resource.getrlimit(limit)
         if soft == resource.RLIM_INFINITY or soft >= minimum:
@@ -206,7 +203,8 @@ def raise_limits(minimums: Mapping[str, int]) -> list[str]:
         try:
             resource.setrlimit(limit, (minimum, hard))
         except (OSError, ValueError):
-            raise ValueError(complaint.format(minimum=minimum, hard=hard)) from None
+            complaint = COMPLAINT.format(option=option, minimum=minimum, hard=hard, **words)
+            raise ValueError(complaint) from None
         messages.append(f"Increased {name} limit to {minimum}")
     return messages
 

@@ -13,7 +13,7 @@ import os
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from supervisor import unix
 
@@ -154,7 +154,7 @@ def plan_spawn(
 def launch(plan: SpawnPlan) -> int:
     """Start the child and return its pid; raises `SpawnError`."""
     try:
-        child = subprocess.Popen(
+        child: subprocess.Popen[bytes] = subprocess.Popen(
             plan.argv,
             executable=plan.executable,
             stdin=plan.stdin,
@@ -176,7 +176,7 @@ def launch(plan: SpawnPlan) -> int:
     return child.pid
 
 
-def _identity(uid: int | None) -> dict[str, int | list[int]]:
+def _identity(uid: int | None) -> dict[str, Any]:
     """Return the arguments that make `Popen` change the user, if that is needed."""
     if uid is None:
         return {}
