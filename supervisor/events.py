@@ -1,0 +1,358 @@
+"""Event types, their payloads, and who is told of them (floor 2).
+
+Whatever happens is announced with `notify`: processes, groups and the daemon call it,
+event listener pools and plugins subscribe.  Names and payload texts are the protocol
+that listeners read, so they are Supervisor 4.3's to the letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from supervisor.states import getProcessStateDescription
+from supervisor.streams import BEGIN_TOKEN, END_TOKEN
+
+Process = Any
+"""What carries `config.name`, `group`, `pid` and `backoff`; plugins pass look-alikes."""
+
+Callback = Callable[[Any], object]
+
+callbacks: list[tuple[type, Callback]] = []
+"""Who is told of what, in the order of subscription; plugins look at it and edit it."""
+
+
+def subscribe(type: type, callback: Callback) -> None:  # noqa: A002 - the parameter name of Supervisor 4
+    """Call `callback` with every event of a type or of its subtypes.
+
+    A callback that subscribes twice is called twice, as pools that name both a type and
+    its parent expect.
+    """
+    callbacks.append((type, callback))
+
+
+def unsubscribe(type: type, callback: Callback) -> None:  # noqa: A002 - as above
+    """Take back one `subscribe`; raises `ValueError` when there was none."""
+    callbacks.remove((type, callback))
+
+
+def clear() -> None:
+    """Forget everybody who has subscribed: before a reload, and between tests."""
+    callbacks.clear()
+
+
+def notify(event: object) -> None:
+    """Tell everybody who has subscribed to the event's type, in their order.
+
+    Callbacks may subscribe and unsubscribe meanwhile; that counts from the next event
+    on.  There is no table from type to callbacks, because plugins edit `callbacks`, and
+    asking a dozen subscriptions costs less than a microsecond.
+    """
+    for event_type, callback in tuple(callbacks):
+        if isinstance(event, event_type):
+            callback(event)
+
+
+def has_subscribers(event_type: type) -> bool:
+    """Whether anybody would be told of such an event: if not, it need not be made."""
+    return any(issubclass(event_type, wanted) for wanted, _ in callbacks)
+
+
+def _as_text(data: bytes | str) -> str:
+    if isinstance(data, str):
+        return data
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return f"Undecodable: {data!r}"
+
+
+def _origin(process: Process) -> str:
+    """Name a process as payloads do; one without a group leaves the group's name empty."""
+    group = process.group
+    return f"processname:{process.config.name} groupname:{group.config.name if group else ''}"
+
+
+class Event:
+    """Anything that listeners can be told; `EVENT` stands for all of them.
+
+    The serials are given by the pools that queue the event.
+    """
+
+    serial: int | None
+    pool_serials: dict[str, int]
+
+    def payload(self) -> str:
+        """Return the text that follows the header on a listener's stdin."""
+        return ""
+
+
+class ProcessLogEvent(Event):
+    """A program has written something that went to its log."""
+
+    channel: ClassVar[str | None] = None
+
+    def __init__(self, process: Process, pid: int, data: bytes | str) -> None:
+        self.process = process
+        self.pid = pid
+        self.data = data
+
+    def payload(self) -> str:
+        """Return who wrote on which channel, and a line further down what."""
+        head = f"{_origin(self.process)} pid:{self.pid} channel:{self.channel}"
+        return f"{head}\n{_as_text(self.data)}"
+
+
+class ProcessLogStdoutEvent(ProcessLogEvent):
+    """A program has written to stdout."""
+
+    channel = "stdout"
+
+
+class ProcessLogStderrEvent(ProcessLogEvent):
+    """A program has written to stderr."""
+
+    channel = "stderr"
+
+
+class ProcessCommunicationEvent(Event):
+    """A program has written something between the capture tokens."""
+
+    BEGIN_TOKEN = BEGIN_TOKEN
+    END_TOKEN = END_TOKEN
+    channel: ClassVar[str | None] = None
+
+    def __init__(self, process: Process, pid: int, data: bytes | str) -> None:
+        self.process = process
+        self.pid = pid
+        self.data = data
+
+    def payload(self) -> str:
+        """Return who wrote, and a line further down what."""
+        return f"{_origin(self.process)} pid:{self.pid}\n{_as_text(self.data)}"
+
+
+class ProcessCommunicationStdoutEvent(ProcessCommunicationEvent):
+    """Captured on stdout."""
+
+    channel = "stdout"
+
+
+class ProcessCommunicationStderrEvent(ProcessCommunicationEvent):
+    """Captured on stderr."""
+
+    channel = "stderr"
+
+
+class RemoteCommunicationEvent(Event):
+    """Somebody has called `sendRemoteCommEvent`."""
+
+    def __init__(self, type: str, data: str) -> None:  # noqa: A002 - the name that plugins read
+        self.type = type
+        self.data = data
+
+    def payload(self) -> str:
+        """Return the type, and a line further down the data."""
+        return f"type:{self.type}\n{self.data}"
+
+
+class SupervisorStateChangeEvent(Event):
+    """The daemon enters another mood; the payload is empty."""
+
+
+class SupervisorRunningEvent(SupervisorStateChangeEvent):
+    """The daemon has come up."""
+
+
+class SupervisorStoppingEvent(SupervisorStateChangeEvent):
+    """The daemon is about to stop or to reload."""
+
+
+class ProcessGroupEvent(Event):
+    """Something has happened to a group as a whole; `group` is its name."""
+
+    def __init__(self, group: str) -> None:
+        self.group = group
+
+    def payload(self) -> str:
+        """Return the group's name; the line end is part of the protocol here."""
+        return f"groupname:{self.group}\n"
+
+
+class ProcessGroupAddedEvent(ProcessGroupEvent):
+    """A group has been added."""
+
+
+class ProcessGroupRemovedEvent(ProcessGroupEvent):
+    """A group has been removed."""
+
+
+_EXTRA_VALUES: dict[str, Callable[[Any], object]] = {
+    "expected": lambda event: int(event.expected),
+    "pid": lambda event: event.process.pid,
+    "tries": lambda event: event.process.backoff,
+}
+
+
+class ProcessStateEvent(Event):
+    """A process has entered the state that the class stands for.
+
+    The extra values are read when the event is made: by the time a listener gets it,
+    the pid may be another one.
+    """
+
+    frm: int | None = None
+    to: int | None = None
+    extras: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, process: Process, from_state: int, expected: bool = True) -> None:
+        self.process = process
+        self.from_state = from_state
+        self.expected = expected
+        self.extra_values = self.get_extra_values()
+
+    def get_extra_values(self) -> list[tuple[str, object]]:
+        """Return what the payload says beyond names and former state."""
+        return [(name, _EXTRA_VALUES[name](self)) for name in self.extras]
+
+    def payload(self) -> str:
+        """Return `key:value` pairs on one line."""
+        pairs = [("from_state", getProcessStateDescription(self.from_state)), *self.extra_values]
+        return " ".join([_origin(self.process), *(f"{key}:{value}" for key, value in pairs)])
+
+
+class ProcessStateFatalEvent(ProcessStateEvent):
+    """Given up."""
+
+
+class ProcessStateUnknownEvent(ProcessStateEvent):
+    """In a state that the daemon does not understand."""
+
+
+class ProcessStateStartingOrBackoffEvent(ProcessStateEvent):
+    """What starts have in common: how many have failed so far."""
+
+    extras = ("tries",)
+
+
+class ProcessStateStartingEvent(ProcessStateStartingOrBackoffEvent):
+    """About to be started."""
+
+
+class ProcessStateBackoffEvent(ProcessStateStartingOrBackoffEvent):
+    """A start has failed."""
+
+
+class ProcessStateExitedEvent(ProcessStateEvent):
+    """Ended on its own."""
+
+    extras = ("expected", "pid")
+
+
+class ProcessStateRunningEvent(ProcessStateEvent):
+    """Up for long enough."""
+
+    extras = ("pid",)
+
+
+class ProcessStateStoppingEvent(ProcessStateEvent):
+    """Asked to stop."""
+
+    extras = ("pid",)
+
+
+class ProcessStateStoppedEvent(ProcessStateEvent):
+    """Ended because it was asked to; the pid is the one that it had."""
+
+    extras = ("pid",)
+
+
+class TickEvent(Event):
+    """A boundary of `period` seconds of wall time has passed."""
+
+    period: ClassVar[int | None] = None
+
+    def __init__(self, when: float, supervisord: Any) -> None:
+        self.when = when
+        self.supervisord = supervisord
+
+    def payload(self) -> str:
+        """Return the boundary, in seconds since the epoch."""
+        return f"when:{self.when}"
+
+
+class Tick5Event(TickEvent):
+    """Every five seconds."""
+
+    period = 5
+
+
+class Tick60Event(TickEvent):
+    """Every minute."""
+
+    period = 60
+
+
+class Tick3600Event(TickEvent):
+    """Every hour."""
+
+    period = 3600
+
+
+TICK_EVENTS = [Tick5Event, Tick60Event, Tick3600Event]
+
+
+class EventRejectedEvent:
+    """A listener has refused an event or died with it: its pool takes it back.
+
+    Not an `Event`: listeners are never told of it.
+    """
+
+    def __init__(self, process: Process, event: Event) -> None:
+        self.process = process
+        self.event = event
+
+
+class EventTypes:
+    """The names under which configuration files and listeners know the types."""
+
+    EVENT = Event
+    PROCESS_STATE = ProcessStateEvent
+    PROCESS_STATE_STOPPED = ProcessStateStoppedEvent
+    PROCESS_STATE_EXITED = ProcessStateExitedEvent
+    PROCESS_STATE_STARTING = ProcessStateStartingEvent
+    PROCESS_STATE_STOPPING = ProcessStateStoppingEvent
+    PROCESS_STATE_BACKOFF = ProcessStateBackoffEvent
+    PROCESS_STATE_FATAL = ProcessStateFatalEvent
+    PROCESS_STATE_RUNNING = ProcessStateRunningEvent
+    PROCESS_STATE_UNKNOWN = ProcessStateUnknownEvent
+    PROCESS_COMMUNICATION = ProcessCommunicationEvent
+    PROCESS_COMMUNICATION_STDOUT = ProcessCommunicationStdoutEvent
+    PROCESS_COMMUNICATION_STDERR = ProcessCommunicationStderrEvent
+    PROCESS_LOG = ProcessLogEvent
+    PROCESS_LOG_STDOUT = ProcessLogStdoutEvent
+    PROCESS_LOG_STDERR = ProcessLogStderrEvent
+    REMOTE_COMMUNICATION = RemoteCommunicationEvent
+    SUPERVISOR_STATE_CHANGE = SupervisorStateChangeEvent
+    SUPERVISOR_STATE_CHANGE_RUNNING = SupervisorRunningEvent
+    SUPERVISOR_STATE_CHANGE_STOPPING = SupervisorStoppingEvent
+    TICK = TickEvent
+    TICK_5 = Tick5Event
+    TICK_60 = Tick60Event
+    TICK_3600 = Tick3600Event
+    PROCESS_GROUP = ProcessGroupEvent
+    PROCESS_GROUP_ADDED = ProcessGroupAddedEvent
+    PROCESS_GROUP_REMOVED = ProcessGroupRemovedEvent
+
+
+def getEventNameByType(requested: type) -> str | None:
+    """Return the name of a type, None when it has none."""
+    for name, event_type in vars(EventTypes).items():
+        if event_type is requested:
+            return name
+    return None
+
+
+def register(name: str, event: type) -> None:
+    """Give a plugin's event type a name of its own, or a name another type."""
+    setattr(EventTypes, name, event)

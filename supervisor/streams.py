@@ -1,0 +1,249 @@
+"""Pure machines for what children write: bytes in, events out (floor 0).
+
+They own no fd, no process and no logger; the dispatchers feed them.  Every machine gives
+the same answers however its input is cut.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from supervisor.states import EventListenerStates
+
+BEGIN_TOKEN = b"<!--XSUPERVISOR:BEGIN-->"
+END_TOKEN = b"<!--XSUPERVISOR:END-->"
+
+CAPTURE_FLOOR = 1024 * 1024
+"""Captures up to this size arrive whole even where `capture_maxbytes` is smaller.
+
+Supervisor 4.3 never cut them at all; this bounds what a child can make the daemon hold.
+"""
+
+READY_LINE = b"READY\n"
+
+MAX_RESULT_LINE = 1024
+MAX_RESULT_BYTES = 16 * 1024 * 1024
+"""Longer result lines and results are breaches: the daemon would wait and hold forever."""
+
+
+class AnsiStripper:
+    """Takes control sequences (ECMA-48 5.4: ESC [ ... final byte) out of a stream.
+
+    A sequence ends at its final byte, or before the first byte that cannot be part of
+    one, so that text after a broken sequence survives.
+    """
+
+    _sequence = re.compile(rb"\x1b\[[ -?]*[@-~]?")
+    _rest_of_sequence = re.compile(rb"[ -?]*[@-~]?")
+    _unfinished = re.compile(rb"\x1b(?:\[[ -?]*)?\Z")
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what is left of `data`; an ESC at its end waits for the next byte."""
+        if self._inside:
+            data = self._leave_sequence(data)
+        elif self._held:
+            data, self._held = self._held + data, b""
+        if b"\x1b" not in data:
+            return data
+        unfinished = self._unfinished.search(data, data.rfind(b"\x1b"))
+        if unfinished:
+            data = data[: unfinished.start()]
+            self._inside = len(unfinished[0]) > 1
+            self._held = b"" if self._inside else unfinished[0]
+        return self._sequence.sub(b"", data)
+
+    def _leave_sequence(self, data: bytes) -> bytes:
+        rest = self._rest_of_sequence.match(data)
+        length = rest.end() if rest else 0
+        is_final = length > 0 and data[length - 1] >= ord("@")
+        self._inside = length == len(data) and not is_final
+        return data[length:]
+
+    def flush(self) -> bytes:
+        """Return what was held back, at the end of the stream."""
+        held, self._held, self._inside = self._held, b"", False
+        return held
+
+
+@dataclass(frozen=True)
+class Captured:
+    """What a child has written between the two tokens."""
+
+    data: bytes
+
+
+class CaptureSplitter:
+    """Separates what stands between `BEGIN_TOKEN` and `END_TOKEN` from plain output.
+
+    A capture that grows beyond `maxbytes` (and `CAPTURE_FLOOR`) keeps its last bytes.
+    A `BEGIN_TOKEN` within a capture and an `END_TOKEN` outside are text like any other.
+    """
+
+    def __init__(self, maxbytes: int) -> None:
+        self._limit = max(maxbytes, CAPTURE_FLOOR)
+        self._held = b""
+        self._capture: bytearray | None = None
+
+    def feed(self, data: bytes) -> list[bytes | Captured]:
+        """Return plain output and captures, in order; the start of a token is held back."""
+        parts: list[bytes | Captured] = []
+        data, self._held = self._held + data, b""
+        start = 0
+        while True:
+            token = BEGIN_TOKEN if self._capture is None else END_TOKEN
+            end = data.find(token, start)
+            if end < 0:
+                break
+            self._take(data[start:end], parts)
+            self._toggle(parts)
+            start = end + len(token)
+        end = len(data) - _length_of_token_start(data, token, start)
+        self._take(data[start:end], parts)
+        self._held = data[end:]
+        return parts
+
+    def flush(self) -> list[bytes | Captured]:
+        """Return, at the end of the stream, what was held back, as plain output.
+
+        That includes a capture that was never ended: it is no message, but it is output.
+        """
+        held, self._held = self._held, b""
+        if self._capture is not None:
+            held = BEGIN_TOKEN + bytes(self._capture) + held
+            self._capture = None
+        return [held] if held else []
+
+    def _take(self, data: bytes, parts: list[bytes | Captured]) -> None:
+        if self._capture is not None:
+            self._capture += data
+            del self._capture[: -self._limit]
+        elif data:
+            parts.append(data)
+
+    def _toggle(self, parts: list[bytes | Captured]) -> None:
+        if self._capture is None:
+            self._capture = bytearray()
+        else:
+            parts.append(Captured(bytes(self._capture)))
+            self._capture = None
+
+
+def _length_of_token_start(data: bytes, token: bytes, start: int) -> int:
+    """Return how many bytes at the end of `data` may begin a token.
+
+    A token has its first byte nowhere else, so only the last such byte can begin one.
+    """
+    at = data.rfind(token[:1], max(start, len(data) - len(token) + 1))
+    return len(data) - at if at >= 0 and token.startswith(data[at:]) else 0
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A listener asks for the next event."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A listener has dealt with its event; `data` says how."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A listener has broken the protocol; `text` says how, where there is more to say."""
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Message = Ready | Result | Violation
+
+
+class ListenerStream:
+    r"""What an event listener says: `READY\n`, then for its event `RESULT n\n` and n bytes.
+
+    The first word of a result line is not looked at, as in Supervisor 4.3.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._result_length: int | None = None
+
+    def feed(self, data: bytes, state: Callable[[], int]) -> Iterator[Message]:
+        """Yield the messages that `data` completes.
+
+        `state` returns where the listener stands (`EventListenerStates`).  It is asked
+        before every message, because acting on one moves the listener: what follows a
+        READY is judged by whether an event was sent meanwhile.
+        """
+        self._buffer += data
+        while self._buffer or self._result_length == 0:
+            message = self._next(state())
+            if message is None:
+                return
+            yield message
+
+    def _next(self, state: int) -> Message | None:
+        if state == EventListenerStates.ACKNOWLEDGED:
+            return self._ready()
+        if state == EventListenerStates.BUSY:
+            return self._result()
+        self._buffer = b""
+        return Violation() if state == EventListenerStates.READY else None
+
+    def _ready(self) -> Message | None:
+        if len(self._buffer) < len(READY_LINE):
+            return None
+        if self._buffer.startswith(READY_LINE):
+            self._buffer = self._buffer[len(READY_LINE) :]
+            return Ready()
+        self._buffer = b""
+        return Violation()
+
+    def _result(self) -> Message | None:
+        if self._result_length is None:
+            violation = self._result_line()
+            if violation is not None or self._result_length is None:
+                return violation
+        length = self._result_length
+        if len(self._buffer) < length:
+            return None
+        result, self._buffer = self._buffer[:length], self._buffer[length:]
+        self._result_length = None
+        return Result(result)
+
+    def _result_line(self) -> Violation | None:
+        line, end, rest = self._buffer.partition(b"\n")
+        if not end and len(line) <= MAX_RESULT_LINE:
+            return None
+        length = _result_length(line)
+        if not end or length is None:
+            self._buffer = b""
+            return Violation(f"bad result line: '{_shown(line[:MAX_RESULT_LINE])}'")
+        self._result_length, self._buffer = length, rest
+        return None
+
+
+def _result_length(line: bytes) -> int | None:
+    words = line.split()
+    try:
+        length = int(words[1]) if len(words) == 2 else -1  # noqa: PLR2004 - a word and a number
+    except ValueError:
+        return None
+    return length if 0 <= length <= MAX_RESULT_BYTES else None
+
+
+def _shown(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return f"Undecodable: {line!r}"
