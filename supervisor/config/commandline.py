@@ -141,9 +141,9 @@ def fail(message: str) -> NoReturn:
 
 
 def parse_arguments(
-    options: Sequence[CommandOption], argv: Sequence[str], usage: str
+    options: Sequence[CommandOption], argv: Sequence[str], usage: str, *, only_options: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of the options by name, and the arguments behind them.
+    """Return the values of the options by name, and the arguments behind them if any may be.
 
     `-h` and `-v` print and exit with 0.  Raises ConfigurationError for a mistake.
     """
@@ -156,6 +156,8 @@ def parse_arguments(
         found, arguments = getopt.getopt(list(argv), short, long)
     except getopt.error as error:
         raise ConfigurationError(str(error)) from None
+    if arguments and only_options:
+        raise ConfigurationError(f"positional arguments are not supported: {arguments}")
     values: dict[str, Any] = {}
     for flag, text in found:
         option = by_flag[flag]
@@ -230,9 +232,7 @@ def read_server_configuration(
     """
     from supervisor.config import settings
 
-    values, arguments = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE)
-    if arguments:
-        raise ConfigurationError(f"positional arguments are not supported: {arguments}")
+    values, _ = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE, only_options=True)
     if "configuration" not in values and os.getuid() == 0:
         warnings.warn(SEARCHING_AS_ROOT, stacklevel=2)
     file = find_configuration_file(values)
@@ -251,5 +251,7 @@ def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
     """
     from supervisor.config import client
 
-    values, arguments = parse_arguments(CLIENT_OPTIONS, argv, CLIENT_USAGE)
+    values, arguments = parse_arguments(
+        CLIENT_OPTIONS, argv, CLIENT_USAGE, only_options=False
+    )
     return client.read(find_configuration_file(values), values, arguments)

@@ -102,8 +102,11 @@ GROUP = (
     Option("priority", datatypes.integer, "999"),
 )
 
+PRIORITY = Option("priority", datatypes.integer, "999")
+
 # Read once for a program, whatever its `numprocs`.
 PROGRAM = (
+    PRIORITY,
     Option("autostart", datatypes.boolean, "true"),
     Option("autorestart", datatypes.auto_restart, "unexpected"),
     Option("startsecs", datatypes.integer, "1"),
@@ -142,7 +145,6 @@ PROCESS = (
 # Options of a process whose text is needed before or beside their value.
 ENVIRONMENT = Option("environment", datatypes.dict_of_key_value_pairs, "")
 PROCESS_NAME = Option("process_name", str, "%(program_name)s")
-PRIORITY = Option("priority", datatypes.integer, "999")
 
 EVENTLISTENER = (
     Option("priority", datatypes.integer, "-1"),
@@ -153,6 +155,7 @@ EVENTS = Option("events", datatypes.list_of_strings, "")
 REDIRECT_STDERR = Option("redirect_stderr", datatypes.boolean, "false")  # must be false
 
 FCGI_PROGRAM = (
+    PRIORITY,
     Option("user", datatypes.name_to_uid),
     Option("socket_backlog", datatypes.integer),
     Option("socket_owner", named("socket_owner", datatypes.colon_separated_user_group)),
@@ -169,7 +172,7 @@ SECTIONS = {
     "inet_http_server": (*HTTP_AUTHENTICATION, PORT),
     "supervisord": SUPERVISORD,
     "include": INCLUDE,
-    "program:x": (PRIORITY, *PROGRAM, ENVIRONMENT, *PROCESS, PROCESS_NAME),
+    "program:x": (*PROGRAM, ENVIRONMENT, *PROCESS, PROCESS_NAME),
     "group:x": GROUP,
     "fcgi-program:x": (PRIORITY, *FCGI_PROGRAM, FCGI_SOCKET),
     "eventlistener:x": (*EVENTLISTENER, EVENTS, REDIRECT_STDERR),

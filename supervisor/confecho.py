@@ -1,0 +1,18 @@
+"""`echo_supervisord_conf`: print the commented sample of a configuration file (scripts)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+
+def main(out: TextIO | None = None) -> None:
+    """Write the sample to `out`, stdout by default, exactly as it is shipped."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skel", "sample.conf")
+    with open(path, encoding="utf-8", newline="") as sample:
+        (out or sys.stdout).write(sample.read())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""Configurations, good and bad, that both implementations must read alike.
+
+`CASES` maps a name to a case for `tests/support/read_configurations.py`.  Most tables hold
+only what differs from a minimal configuration, one case a line or a paragraph.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conformance import config_lines, config_texts
+
+DAEMON = "supervisord"
+CLIENT = "supervisorctl"
+
+# What `[include]` finds beside the main file.
+INCLUDED_FILES = {
+    "a.inc": "[program:a]\ncommand=a\n",
+    "b.inc": "[program:b]\ncommand=b\n",
+    "za.inc": "[program:za]\ncommand=za %(here)s\n",
+    "nohead.ini": "foo\n",
+    "badhead.ini": "[program:x\n",
+    "badvalue.ini": "[program:x]\ncommand=x\nstartsecs=z\n",
+    "nested.ini": "[include]\nfiles=a.inc\n",
+    "supervisord.ini": "[supervisord]\nminprocs=6\nlogfile=%(here)s/f.log\n",
+    "over.ini": "[program:m]\ncommand=over\nstopwaitsecs=3\n",
+    "group.ini": "[group:g]\nprograms=m\n",
+    "sub/q.ini": "[program:q]\ncommand=%(here)s q\nfoo=%(here)s %(nope)s\n"
+    "[program:r]\ncommand=r\nstdout_logfile=%(here)s/r.log\n",
+}
+
+
+def _case(text: str | None, argv: str, command: str = DAEMON) -> dict[str, Any]:
+    return {"text": text, "argv": argv.split(), "command": command}
+
+
+def _lines(table: str, before: str, prefix: str, command: str = DAEMON) -> dict[str, Any]:
+    """Return a case for each line of a table, put behind a text."""
+    argv = "-n -c c.conf" if command == DAEMON else "-c c.conf"
+    return {
+        f"{prefix}: {line}": _case(before + line.replace("|", "\n") + "\n", argv, command)
+        for line in table.strip().splitlines()
+    }
+
+
+def _files(block: str, before: str = "", command: str = DAEMON) -> dict[str, Any]:
+    """Return a case for each file of a block."""
+    argv = "-n -c c.conf" if command == DAEMON else "-c c.conf"
+    paragraphs = [paragraph.partition("\n") for paragraph in block.split("### ")[1:]]
+    return {name: _case(before + text, argv, command) for name, _, text in paragraphs}
+
+
+def _arguments(table: str, text: str, command: str = DAEMON) -> dict[str, Any]:
+    argv = "-n -c c.conf" if command == DAEMON else "-c c.conf"
+    return {
+        f"{command} {line}": _case(text, f"{argv} {line}", command)
+        for line in table.strip().splitlines()
+    }
+
+
+SUPERVISORD = "[supervisord]\n"
+PROGRAM = SUPERVISORD + "[program:x]\ncommand=/bin/cat\n"
+
+CASES: dict[str, dict[str, Any]] = {
+    **_lines(config_lines.PROGRAM_LINES, PROGRAM, "program"),
+    **_lines(config_lines.SUPERVISORD_LINES, SUPERVISORD, "supervisord"),
+    **_lines(config_lines.UNIX_LINES, SUPERVISORD + "[unix_http_server]\nfile=x.sock\n", "unix"),
+    **_lines(config_lines.INET_LINES, SUPERVISORD + "[inet_http_server]\n", "inet"),
+    **_lines(
+        config_lines.LISTENER_LINES,
+        SUPERVISORD + "[eventlistener:e]\ncommand=/bin/cat\n",
+        "listener",
+    ),
+    **_lines(config_lines.FCGI_LINES, SUPERVISORD + "[fcgi-program:f]\ncommand=/bin/cat\n", "fcgi"),
+    **_lines(config_lines.CLIENT_LINES, "[supervisorctl]\n", "client", CLIENT),
+    **_arguments(config_lines.ARGUMENTS, SUPERVISORD),
+    **_arguments(config_lines.CLIENT_ARGUMENTS, "[supervisorctl]\n", CLIENT),
+    **_files(config_texts.BARE_FILES),
+    **_files(config_texts.FILES, SUPERVISORD),
+    **_files(config_texts.CLIENT_FILES, "", CLIENT),
+    "no file named": _case(None, "-n -c nope.conf"),
+    "directory named": _case(None, "-n -c sub"),
+    "file in another directory": _case(PROGRAM, "-n -c sub/../c.conf"),
+    "bad value in a relative file": _case(PROGRAM + "startsecs=x\n", "-n -c ./c.conf"),
+    "file named by the long option": _case(SUPERVISORD, "--configuration=c.conf"),
+    "nothing found by searching": _case(None, "-n"),
+    "client without a file": _case(None, "status", CLIENT),
+    "client without a file, with a URL": _case(None, "-s http://foo status", CLIENT),
+    "client with no file named": _case(None, "-c nope.conf", CLIENT),
+    "client with a directory named": _case(None, "-c sub", CLIENT),
+}
+
+
+def _mended(text: str, command: str = DAEMON) -> dict[str, Any]:
+    return _case(text, "-n -c c.conf" if command == DAEMON else "-c c.conf", command)
+
+
+# name -> the case, and what must appear in the JSON of our answer and not in the reference's
+MENDED: dict[str, tuple[dict[str, Any], str]] = {
+    "a listener's handler that cannot be imported comes with the reason": (
+        _mended(
+            SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5\nresult_handler=nope:nope\n"
+        ),
+        "Error: nope:nope cannot be resolved within [eventlistener:e]: No module named 'nope'\\n",
+    ),
+    "a plugin's factory that does not exist comes with the reason": (
+        _mended(
+            SUPERVISORD + "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os:nope\n",
+        ),
+        "within [rpcinterface:x]: module 'os' has no attribute 'nope'\\n",
+    ),
+    "a client plugin that cannot be imported comes with the reason": (
+        _mended("[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=nope\n", CLIENT),
+        "Error: nope cannot be resolved within [ctlplugin:x]: No module named 'nope'\\n",
+    ),
+    "an unknown second member is reported with its group, not with the first member": (
+        _mended(SUPERVISORD + "[group:g]\nprograms=a,b\n[program:a]\ncommand=a\n"),
+        "Error: [group:g] names unknown program or fcgi-program b\\n",
+    ),
+    "the environment of supervisord is expanded once": (
+        _mended(SUPERVISORD + 'environment=A="50%%"\n[program:x]\ncommand=a\n'),
+        '"environment": {"A": "50%"}',
+    ),
+    "quotes within the other kind of quotes are kept": (
+        _mended(PROGRAM + """environment=A='say "x"'\n"""),
+        r'"environment": {"A": "say \"x\""}',
+    ),
+    "a backslash protects a quote": (
+        _mended(PROGRAM + r"""environment=A="a\"b" """),
+        r'"environment": {"A": "a\"b"}',
+    ),
+    "a doubled percent sign protects here, also in a file that has includes": (
+        _mended(SUPERVISORD + "identifier=%%(here)s\n[include]\nfiles=a.inc\n"),
+        '"identifier": "%(here)s"',
+    ),
+    "an empty file name is a file that does not exist": (
+        {"text": SUPERVISORD, "argv": ["-c", ""], "command": DAEMON},
+        "Error: could not find config file \\n",
+    ),
+    "a malformed file gives the client one line": (
+        _mended("foo\n", CLIENT),
+        r"Error: File contains no section headers. file: 'c.conf', line: 1 'foo\\n'\n",
+    ),
+    "a file for the history may be named on the command line": (
+        _case("[supervisorctl]\n", "-c c.conf -r lines status", CLIENT),
+        '"history_file": "lines"',
+    ),
+}

@@ -1,0 +1,67 @@
+"""Both implementations read the same from every configuration, or say the same against it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.config_cases import CASES, INCLUDED_FILES, MENDED
+from tests.support.reference import reference_script
+
+READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
+# The names of variables appear in messages, so both see the same ones and few of them.
+ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+
+Answers = dict[str, dict[str, Any]]
+
+
+def read_all(python: str, implementation: str, directory: Path) -> Answers:
+    """Return what an implementation makes of all cases; one process reads them all."""
+    directory.mkdir()
+    for name, text in INCLUDED_FILES.items():
+        (directory / name).parent.mkdir(exist_ok=True)
+        (directory / name).write_text(text, encoding="utf-8")
+    finished = subprocess.run(
+        [python, READER, implementation],
+        input=json.dumps(CASES | {name: case for name, (case, _) in MENDED.items()}),
+        cwd=directory,
+        env={**ENVIRONMENT, "HOME": str(directory)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers: Answers = json.loads(finished.stdout.replace(str(directory), "HERE"))
+    return answers
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What the reference makes of the cases."""
+    directory = tmp_path_factory.mktemp("reference") / "cases"
+    return read_all(reference_script("python"), "reference", directory)
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """What this implementation makes of the cases."""
+    return read_all(sys.executable, "ours", tmp_path_factory.mktemp("ours") / "cases")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_read_the_same(name: str, ours: Answers, reference: Answers) -> None:
+    """Status, message and values agree."""
+    assert reference[name]["status"] != 1, "the reference ends in a traceback"
+    assert ours[name] == reference[name]
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_what_the_reference_gets_wrong(name: str, ours: Answers, reference: Answers) -> None:
+    """Where this implementation differs on purpose, it says or reads what it should."""
+    expected = MENDED[name][1]
+    assert expected in json.dumps(ours[name])
+    assert expected not in json.dumps(reference[name])
