@@ -1,0 +1,169 @@
+"""Reading log files: parts of them, their tails, and what comes after (floor 2).
+
+`rpc.logs` reads and tails; `http.bodies` follows.  `logsinks` calls `notify_written`
+after each write, and followers wait on `written(path)`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from typing import Any
+from weakref import WeakValueDictionary
+
+from supervisor.deferred import Waiters
+
+READ_BYTES = 64 * 1024
+
+TRUNCATED = b"==> File truncated <==\n"
+"""What a follower reads where the file has lost what it had read before."""
+
+_followed: WeakValueDictionary[str, Waiters] = WeakValueDictionary()
+
+
+def written(path: str) -> Waiters:
+    """Return those who wait for the next write to a log file.
+
+    The entry lasts as long as somebody holds on to what is returned.
+    """
+    waiters = _followed.get(path)
+    if waiters is None:
+        waiters = _followed[path] = Waiters()
+    return waiters
+
+
+def notify_written(path: str) -> None:
+    """Wake those who wait for a write, a rotation or a removal of a log file.
+
+    Plugins log from threads of their own; what waits belongs to the loop, so that such
+    writes are left for its next look.
+    """
+    if not _followed:
+        return
+    waiters = _followed.get(path)
+    if waiters is not None and threading.current_thread() is threading.main_thread():
+        waiters.wake()
+
+
+def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - Supervisor 4's name
+    """Return `length` bytes of a file from `offset` on; a length of 0 reads to its end.
+
+    A negative offset counts from the end, and then the length must be 0.  Raises
+    `ValueError` with `BAD_ARGUMENTS`, or with `FAILED` when the file cannot be read: the
+    names of the faults that callers get.
+    """
+    if length < 0 or (offset < 0 and length != 0):
+        raise ValueError("BAD_ARGUMENTS")
+    try:
+        with open(filename, "rb") as file:
+            if offset < 0:
+                offset = max(file.seek(0, os.SEEK_END) + offset, 0)
+            file.seek(offset)
+            return file.read(length or -1)
+    except OSError:
+        raise ValueError("FAILED") from None
+
+
+def tailFile(filename: str, offset: int, length: int) -> list[Any]:  # noqa: N802 - Supervisor 4's name
+    """Return [text, size, overflow]: the last `length` bytes of a file that grew.
+
+    `offset` is the size that the caller was told the last time: nothing is returned when
+    the file has not grown beyond it, and `overflow` says that more than `length` bytes
+    have come since.  A file that cannot be read is one of size 0.
+    """
+    try:
+        with open(filename, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            data = b""
+            if offset < size and length > 0:
+                file.seek(max(size - length, 0))
+                data = file.read(min(length, size))
+    except OSError:
+        return ["", 0, False]
+    return [data.decode("utf-8", "replace"), size, size > offset + length]
+
+
+class Follower:
+    """What is appended to a file, across rotation, truncation and removal.
+
+    The file need not exist yet.  What is no regular file has nothing to follow.
+    """
+
+    def __init__(self, path: str, start_bytes: int = 1024) -> None:
+        self.path = path
+        self._fd: int | None = None
+        self._offset = 0
+        self._open(path)
+        if self._fd is not None:
+            self._offset = max(os.fstat(self._fd).st_size - start_bytes, 0)
+
+    def read(self, limit: int = READ_BYTES) -> bytes:
+        """Return up to `limit` bytes that have not been read yet; b"" when there are none."""
+        if self._fd is None:
+            self._open(self.path)
+        data = self._read(limit)
+        while not data and self._fd is not None:
+            if os.fstat(self._fd).st_size < self._offset:
+                self._offset = 0
+                return TRUNCATED
+            successor = self._successor()
+            if successor is None:
+                break
+            # What came before the file was replaced may have come after the last read.
+            data = self._read(limit)
+            if not data and not self._open(successor):
+                break
+            data = data or self._read(limit)
+        return data
+
+    def close(self) -> None:
+        """Let the file go."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+    def _read(self, limit: int) -> bytes:
+        if self._fd is None:
+            return b""
+        data = os.pread(self._fd, limit, self._offset)
+        self._offset += len(data)
+        return data
+
+    def _open(self, path: str) -> bool:
+        """Change over to a file, from its first byte on; False if that is not possible."""
+        try:
+            # Opening a FIFO must not wait for its other end.
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            return False
+        self.close()
+        self._fd, self._offset = fd, 0
+        return True
+
+    def _successor(self) -> str | None:
+        """Return the file to go on with; None while there is none but our own.
+
+        Rotation renames `path` to `path.1`, that to `path.2` and so on: a reader that
+        is behind finds its own file there, and beside it the one that came next.
+        """
+        if self._is_ours(self.path) is not False:
+            return None
+        newer, number = self.path, 1
+        while (ours := self._is_ours(older := f"{self.path}.{number}")) is not None:
+            if ours:
+                return newer
+            newer, number = older, number + 1
+        return self.path
+
+    def _is_ours(self, path: str) -> bool | None:
+        """Whether a path leads to the file that is being read; None if it leads nowhere."""
+        if self._fd is None:
+            return None
+        try:
+            return os.path.samestat(os.stat(path), os.fstat(self._fd))
+        except OSError:
+            return None
