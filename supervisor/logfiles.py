@@ -95,8 +95,7 @@ class Follower:
         self._fd: int | None = None
         self._offset = 0
         self._open(path)
-        if self._fd is not None:
-            self._offset = max(os.fstat(self._fd).st_size - start_bytes, 0)
+        self._offset = max(self._size() - start_bytes, 0)
 
     def read(self, limit: int = READ_BYTES) -> bytes:
         """Return up to `limit` bytes that have not been read yet; b"" when there are none."""
@@ -104,7 +103,7 @@ class Follower:
             self._open(self.path)
         data = self._read(limit)
         while not data and self._fd is not None:
-            if os.fstat(self._fd).st_size < self._offset:
+            if self._size() < self._offset:
                 self._offset = 0
                 return TRUNCATED
             successor = self._successor()
@@ -122,6 +121,9 @@ class Follower:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+    def _size(self) -> int:
+        return 0 if self._fd is None else os.fstat(self._fd).st_size
 
     def _read(self, limit: int) -> bytes:
         if self._fd is None:
