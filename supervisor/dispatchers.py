@@ -102,7 +102,9 @@ class Dispatcher:
             self.closed = True
             self.process.context.loop.forget(self)
             os.close(self.fd)
-            self.process.context.logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
+            logger = self.process.context.logger
+            if logger.level <= loggers.LevelsByName.DEBG:
+                logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
 
     def removelogs(self) -> None:
         """Overridden by what logs."""
@@ -301,7 +303,7 @@ class ListenerPool(Protocol):
     def listener_answered(self, process: Subprocess, result: bytes) -> None:
         """A RESULT has come."""
 
-    def listener_failed(self, process: Subprocess, reason: object) -> None:
+    def listener_failed(self, process: Subprocess, reason: str) -> None:
         """Something has come that is not in the protocol."""
 
 
@@ -319,15 +321,15 @@ class PEventListenerDispatcher(OutputDispatcher):
             self.childlog.info(data)
         logger = self.process.context.logger
         if logger.level <= loggers.LevelsByName.DEBG:
-            text = data.decode("utf-8", "replace")
-            logger.debug(f"'{self.process.name}' {self.channel} output:\n{text}")
-        for message in self._stream.feed(data):
+            logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
+        process = self.process
+        for message in self._stream.feed(data, lambda: process.listener_state):
             if isinstance(message, Ready):
                 self._pool.listener_ready(self.process)
             elif isinstance(message, Result):
                 self._pool.listener_answered(self.process, message.data)
             else:
-                self._pool.listener_failed(self.process, message)
+                self._pool.listener_failed(self.process, message.text)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

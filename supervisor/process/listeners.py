@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 from supervisor import events
 from supervisor.dispatchers import RejectEvent
 from supervisor.process.groups import ProcessGroupBase
-from supervisor.states import EventListenerStates, ProcessStates
+from supervisor.states import (
+    EventListenerStates,
+    ProcessStates,
+    getEventListenerStateDescription,
+)
 
 if TYPE_CHECKING:
     from supervisor.config.model import EventListenerPoolConfig
@@ -49,7 +53,12 @@ class EventListenerPool(ProcessGroupBase):
     def take_back(self, rejected: events.EventRejectedEvent) -> None:
         """A listener of this pool has rejected an event, or died with it."""
         if rejected.process.group is self:
-            self._enqueue(rejected.event, first=True)
+            event = rejected.event
+            self.context.logger.debug(
+                f"rebuffering event {event.serial} for pool {self.config.name}"
+                f" (buf size={len(self.event_buffer)}, max={self.config.buffer_size})"
+            )
+            self._enqueue(event, first=True)
             self.dispatch()
 
     def _enqueue(self, event: events.Event, *, first: bool) -> None:
@@ -108,35 +117,46 @@ class EventListenerPool(ProcessGroupBase):
 
     def listener_ready(self, process: Subprocess) -> None:
         """The listener has said READY."""
-        self._enter(process, EventListenerStates.READY)
         process.event = None
+        self._enter(process, EventListenerStates.READY)
         self.dispatch()
 
     def listener_answered(self, process: Subprocess, result: bytes) -> None:
         """The listener has given a RESULT: the result handler judges it."""
         event, process.event = process.event, None
-        logger = self.context.logger
+        accepted = event is None or self._judge(process, event, result)
         self._enter(process, EventListenerStates.ACKNOWLEDGED)
-        if event is None:
-            return
-        try:
-            self.config.result_handler(event, result)
-            logger.debug(f"{process.name}: event was processed")
-        except RejectEvent:
-            logger.warn(f"{process.name}: event was rejected")
-            events.notify(events.EventRejectedEvent(process, event))
-        except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
-            logger.warn(f"{process.name}: event caused an error\n{traceback.format_exc()}")
-            self._enter(process, EventListenerStates.UNKNOWN)
+        if not accepted:
             events.notify(events.EventRejectedEvent(process, event))
 
-    def listener_failed(self, process: Subprocess, reason: object) -> None:
+    def _judge(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
+        logger = self.context.logger
+        try:
+            self.config.result_handler(event, result)
+        except RejectEvent:
+            logger.warn(f"{process.name}: event was rejected")
+        except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
+            logger.warn(f"{process.name}: event caused an error\n{traceback.format_exc()}")
+        else:
+            logger.debug(f"{process.name}: event was processed")
+            return True
+        return False
+
+    def listener_failed(self, process: Subprocess, reason: str) -> None:
         """The listener has said something that is not in the protocol."""
-        self.context.logger.warn(f"{process.name}: {reason}")
+        if reason:
+            self.context.logger.warn(f"{process.name}: {reason}")
         self._enter(process, EventListenerStates.UNKNOWN)
+        self.context.logger.warn(
+            f"{process.name}: has entered the UNKNOWN state and will no longer receive events,"
+            " this usually indicates the process violated the eventlistener protocol"
+        )
         if process.event is not None:
             event, process.event = process.event, None
             events.notify(events.EventRejectedEvent(process, event))
 
     def _enter(self, process: Subprocess, state: int) -> None:
+        before = getEventListenerStateDescription(process.listener_state)
+        after = getEventListenerStateDescription(state)
+        self.context.logger.debug(f"{process.name}: {before} -> {after}")
         process.listener_state = state

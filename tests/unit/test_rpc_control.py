@@ -1,0 +1,291 @@
+"""Starting, stopping and signalling through the RPC methods, by the clock."""
+
+from __future__ import annotations
+
+import signal
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from supervisor import events
+from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+from supervisor.deferred import NOT_DONE_YET
+from supervisor.faults import Faults, RPCError
+from supervisor.process.groups import ProcessGroup
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.states import ProcessStates, SupervisorStates
+from tests.support.world import World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from supervisor.process.child import Subprocess
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    made = make_world(monkeypatch)
+    yield made
+    events.clear()
+    for process in list(made.context.children.values()):
+        process._close_dispatchers()
+    made.context.loop.close()
+
+
+class Site:
+    """A daemon's groups and the RPC interface to them."""
+
+    def __init__(self, world: World, **groups: list[dict[str, Any]]) -> None:
+        self.groups = {}
+        for name, programs in groups.items():
+            configs = [
+                ProcessConfig(
+                    **{
+                        "command": "/bin/cat",
+                        "stdout_logfile": None,
+                        "stderr_logfile": None,
+                        "autostart": False,
+                    }
+                    | program
+                )
+                for program in programs
+            ]
+            config = ProcessGroupConfig(name, 999, configs)
+            self.groups[name] = ProcessGroup(config, world.context)
+        daemon: Any = SimpleNamespace(
+            options=world.context, process_groups=self.groups, context=world.context
+        )
+        self.rpc = SupervisorNamespaceRPCInterface(daemon)
+
+    def process(self, group: str, name: str | None = None) -> Subprocess:
+        """Return a process."""
+        return self.groups[group].processes[name or group]
+
+
+@pytest.fixture
+def site(world: World) -> Site:
+    return Site(
+        world,
+        p=[{"name": "p"}],
+        g=[{"name": "one", "startsecs": 2}, {"name": "two"}],
+        missing=[{"name": "missing", "command": "/nowhere/program"}],
+    )
+
+
+def fault(call: Callable[[], Any]) -> tuple[int, str]:
+    """Return code and text of the fault that a call raises."""
+    with pytest.raises(RPCError) as raised:
+        call()
+    return raised.value.code, raised.value.text
+
+
+def ok(group: str, name: str) -> dict[str, Any]:
+    return {"group": group, "name": name, "status": 80, "description": "OK"}
+
+
+class TestStart:
+    """`startProcess` and its group and all forms."""
+
+    def test_the_answer_comes_when_the_process_is_up(self, world: World, site: Site) -> None:
+        answer = site.rpc.startProcess("p")
+        assert answer() is NOT_DONE_YET
+        world.pass_time(1)
+        assert answer() is True
+
+    def test_without_waiting_it_comes_at_once(self, site: Site) -> None:
+        assert site.rpc.startProcess("p", False) is True
+        assert site.process("p").state == ProcessStates.STARTING
+
+    def test_the_caller_is_woken_by_the_change(self, world: World, site: Site) -> None:
+        answer = site.rpc.startProcess("p")
+        woken: list[int] = []
+        for waiters in answer.wakes_on:
+            waiters.add(lambda: woken.append(1))
+        world.pass_time(0.9)
+        assert woken == []
+        world.pass_time(0.1)
+        assert woken == [1]
+
+    def test_a_process_that_dies_is_a_spawn_error(self, site: Site) -> None:
+        answer = site.rpc.startProcess("p")
+        site.process("p").finish(site.process("p").pid, 1 << 8)
+        assert fault(answer) == (Faults.SPAWN_ERROR, "SPAWN_ERROR: p")
+
+    def test_a_process_that_is_stopped_meanwhile_ended_abnormally(self, site: Site) -> None:
+        answer = site.rpc.startProcess("p")
+        site.rpc.stopProcess("p", False)
+        assert fault(answer) == (Faults.ABNORMAL_TERMINATION, "ABNORMAL_TERMINATION: p")
+
+    def test_faults(self, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        for name, expected in [
+            ("p", (Faults.ALREADY_STARTED, "ALREADY_STARTED: p")),
+            ("missing", (Faults.NO_FILE, "NO_FILE: can't find command '/nowhere/program'")),
+            ("nope", (Faults.BAD_NAME, "BAD_NAME: nope")),
+            ("g:nope", (Faults.BAD_NAME, "BAD_NAME: g:nope")),
+            ("nope:*", (Faults.BAD_NAME, "BAD_NAME: nope:*")),
+        ]:
+            assert fault(lambda name=name: site.rpc.startProcess(name)) == expected  # type: ignore[misc]
+
+    def test_the_command_is_looked_at_before_the_state(self, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        site.process("p").config.command = 'unbalanced "'
+        assert fault(lambda: site.rpc.startProcess("p"))[0] == Faults.NOT_EXECUTABLE
+
+    def test_an_unknown_state_is_a_failure(self, site: Site) -> None:
+        site.process("p").state = ProcessStates.UNKNOWN
+        assert fault(lambda: site.rpc.startProcess("p")) == (
+            Faults.FAILED,
+            "FAILED: p is in an unknown process state",
+        )
+
+    def test_a_group_answers_in_the_order_of_completion(self, world: World, site: Site) -> None:
+        answer = site.rpc.startProcess("g:*")
+        assert answer() is NOT_DONE_YET
+        world.pass_time(1)
+        assert answer() is NOT_DONE_YET
+        world.pass_time(1)
+        assert answer() == [ok("g", "two"), ok("g", "one")]
+
+    def test_all_reports_failures_among_successes(self, world: World, site: Site) -> None:
+        site.rpc.startProcess("g:one", False)
+        answer = site.rpc.startAllProcesses()
+        answer()
+        world.pass_time(1)
+        text = "NO_FILE: can't find command '/nowhere/program'"
+        assert answer() == [
+            {"group": "missing", "name": "missing", "status": 20, "description": text},
+            ok("g", "two"),
+            ok("p", "p"),
+        ]
+
+    def test_a_thousand_callers_cost_one_question_each(self, world: World, site: Site) -> None:
+        answer = site.rpc.startProcess("p")
+        asked: list[int] = []
+        for number in range(1000):
+            answer.wakes_on[0].add(lambda number=number: asked.append(number))
+        world.pass_time(1)
+        assert asked == list(range(1000))
+
+
+class TestStop:
+    """`stopProcess` and its group and all forms."""
+
+    def test_the_answer_comes_when_the_process_is_down(self, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        process = site.process("p")
+        answer = site.rpc.stopProcess("p")
+        assert answer() is NOT_DONE_YET
+        process.finish(process.pid, 0)
+        assert answer() is True
+
+    def test_waiting_is_mentioned_in_the_log(self, world: World, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        site.rpc.stopProcess("p")()
+        assert world.lines("info")[-1] == "waiting for p to stop"
+
+    def test_a_stopped_process_is_a_fault(self, site: Site) -> None:
+        assert fault(lambda: site.rpc.stopProcess("p")) == (
+            Faults.NOT_RUNNING,
+            "NOT_RUNNING: p",
+        )
+
+    def test_backoff_stops_at_once(self, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        process = site.process("p")
+        process.finish(process.pid, 1 << 8)
+        assert process.state == ProcessStates.BACKOFF
+        assert site.rpc.stopProcess("p") is True
+        assert process.state == ProcessStates.STOPPED
+
+    def test_a_group_signals_in_ascending_order(self, world: World, site: Site) -> None:
+        for name in ("one", "two"):
+            site.rpc.startProcess(f"g:{name}", False)
+        site.process("g", "one").config.priority = 1000
+        pids = [site.process("g", name).pid for name in ("two", "one")]
+        assert site.rpc.stopProcessGroup("g", False)() == [ok("g", "two"), ok("g", "one")]
+        assert world.signals == [(pid, signal.SIGTERM) for pid in pids]
+
+    def test_nothing_runs(self, site: Site) -> None:
+        assert site.rpc.stopAllProcesses()() == []
+
+
+class TestSignal:
+    """`signalProcess` and its group and all forms."""
+
+    @pytest.mark.parametrize("given", ["SIGUSR1", "usr1", "USR1", str(int(signal.SIGUSR1))])
+    def test_names_and_numbers(self, world: World, site: Site, given: str) -> None:
+        site.rpc.startProcess("p", False)
+        assert site.rpc.signalProcess("p", given) is True
+        assert world.signals == [(site.process("p").pid, signal.SIGUSR1)]
+        assert site.process("p").state == ProcessStates.STARTING
+
+    def test_a_bad_signal_is_found_before_a_bad_state(self, site: Site) -> None:
+        assert fault(lambda: site.rpc.signalProcess("p", "NOPE")) == (
+            Faults.BAD_SIGNAL,
+            "BAD_SIGNAL: NOPE",
+        )
+        assert fault(lambda: site.rpc.signalProcess("p", "HUP")) == (
+            Faults.NOT_RUNNING,
+            "NOT_RUNNING: p",
+        )
+
+    def test_all_means_those_that_run(self, world: World, site: Site) -> None:
+        site.rpc.startProcess("g:two", False)
+        assert site.rpc.signalAllProcesses("HUP") == [ok("g", "two")]
+        assert len(world.signals) == 1
+
+
+def test_everything_is_refused_while_going_down(world: World, site: Site) -> None:
+    world.context.mood = SupervisorStates.SHUTDOWN
+    for call in (
+        site.rpc.getState,
+        site.rpc.getAllProcessInfo,
+        lambda: site.rpc.startProcess("p"),
+        lambda: site.rpc.stopAllProcesses(),
+    ):
+        assert fault(call) == (Faults.SHUTDOWN_STATE, "SHUTDOWN_STATE")
+    assert site.rpc.sendRemoteCommEvent("type", "data") is True
+
+
+class TestInfo:
+    """What `getProcessInfo` says in each state."""
+
+    def description(self, site: Site) -> Any:
+        return site.rpc.getProcessInfo("p")["description"]
+
+    def test_never_started(self, site: Site) -> None:
+        assert self.description(site) == "Not started"
+
+    def test_running(self, world: World, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        world.pass_time(1)
+        for seconds, uptime in [(0, "0:00:01"), (3661, "1:01:02"), (86400, "1 day, 1:01:02")]:
+            world.clock.advance(seconds)
+            assert self.description(site) == f"pid {site.process('p').pid}, uptime {uptime}"
+
+    def test_a_clock_that_was_set_back_shows_no_negative_uptime(
+        self, world: World, site: Site
+    ) -> None:
+        site.rpc.startProcess("p", False)
+        world.pass_time(1)
+        world.clock.set_wall(world.clock.time() - 1000)
+        assert self.description(site) == f"pid {site.process('p').pid}, uptime 0:00:00"
+
+    def test_backoff_shows_why(self, site: Site) -> None:
+        site.rpc.startProcess("p", False)
+        site.process("p").finish(site.process("p").pid, 1 << 8)
+        assert self.description(site) == "Exited too quickly (process log may have details)"
+
+    def test_fatal_without_a_reason_points_to_the_log(self, site: Site) -> None:
+        site.process("p").state = ProcessStates.FATAL
+        assert self.description(site) == 'unknown error (try "tail p")'
+
+    def test_big_numbers_are_capped(self, world: World, site: Site) -> None:
+        world.clock.set_wall(2**33)
+        assert site.rpc.getProcessInfo("p")["now"] == 2**31 - 1
+
+    def test_all_are_sorted_by_name(self, site: Site) -> None:
+        names = [(info["group"], info["name"]) for info in site.rpc.getAllProcessInfo()]
+        assert names == sorted(names)
