@@ -1,0 +1,23 @@
+"""The HTTP server, one floor below those who use it (floor 5).
+
+The names that plugins import from `supervisor.http` are here; our own code imports the
+modules.
+"""
+
+from supervisor.deferred import NOT_DONE_YET
+from supervisor.http.handlers import (
+    default_handler,
+    logtail_handler,
+    mainlogtail_handler,
+    supervisor_auth_handler,
+)
+from supervisor.http.server import make_http_servers
+
+__all__ = [
+    "NOT_DONE_YET",
+    "default_handler",
+    "logtail_handler",
+    "mainlogtail_handler",
+    "make_http_servers",
+    "supervisor_auth_handler",
+]

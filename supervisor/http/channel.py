@@ -1,0 +1,415 @@
+"""One connection of a client (floor 5); `server` accepts it and gives it to the loop.
+
+Bytes go to the parser; a request goes to the first handler that matches it; its answer is
+sent until the kernel takes no more.  One request is served at a time, the next one waits
+in the parser.  A client that does not read its answer costs `HIGH_WATER` bytes beyond the
+one answer that is being sent, and is dropped when it takes nothing for a while.
+"""
+
+from __future__ import annotations
+
+import enum
+import socket
+import sys
+import time
+import traceback
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from supervisor.http import wire
+from supervisor.http.bodies import Waiting
+from supervisor.http.request import Request
+from supervisor.loggers import LevelsByName
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.deferred import Question
+    from supervisor.http.bodies import Stream
+    from supervisor.http.server import HTTPServer
+    from supervisor.loop import Timer
+
+READ_BYTES = 16 * 1024
+
+HIGH_WATER = 64 * 1024
+"""Unsent bytes at which no more are produced; unread bytes at which no more are read."""
+
+
+class Phase(enum.Enum):
+    """What a connection is about."""
+
+    NEW = enum.auto()
+    RECEIVING = enum.auto()
+    ANSWERING = enum.auto()
+    SENDING = enum.auto()
+    IDLE = enum.auto()
+    LINGERING = enum.auto()
+
+
+# Seconds that a phase may last.  A client that has been served may idle for ever (an
+# interactive supervisorctl does), and an answer may take its time.  SENDING begins anew
+# whenever the client has taken something.
+PATIENCE = {
+    Phase.NEW: 60.0,
+    Phase.RECEIVING: 60.0,
+    Phase.SENDING: 60.0,
+    Phase.LINGERING: 2.0,
+}
+
+
+NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_continue=False)
+"""Stands in where no request could be read."""
+
+
+class HTTPChannel:
+    """A connection: reads requests, sends answers, outlives no mistake of its client."""
+
+    def __init__(self, server: HTTPServer, connection: socket.socket, peer: str) -> None:
+        self.server = server
+        self.peer = peer
+        self._loop = server.loop
+        self._socket = connection
+        self._parser = wire.RequestParser(server.limits)
+        self._handler: Any = None
+        self._request: Request | None = None
+        self._has_body = False
+        self._waiting: Waiting | None = None
+        self._stream: Stream | None = None
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
+        self._answer_bytes = 0
+        self._is_serving = False
+        self._is_closed = False
+        self._has_been_served = False
+        self._close_when_flushed = False
+        self._is_lingering = False
+        self._has_progressed = False
+        self._phase = Phase.NEW
+        self._timer: Timer | None = None
+        self._told = (True, False)
+        self._loop.watch(self)
+        self._enter(Phase.NEW)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.peer} {self._phase.name.lower()}>"
+
+    # -- what the loop asks -------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Return the connection's fd."""
+        return self._socket.fileno()
+
+    def readable(self) -> bool:
+        """Whether to read.
+
+        1. A request may come, or its rest.
+        2. While we answer, the client may leave, or send the next request: up to a limit.
+        3. After the last answer, what still comes is thrown away (see `_linger`).
+        """
+        if self._close_when_flushed:
+            return self._is_lingering
+        return self._request is None or not self._has_body or self._parser.pending < HIGH_WATER
+
+    def writable(self) -> bool:
+        """Whether something waits to be sent."""
+        return bool(self._unsent)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client has nothing to lose: no request has begun."""
+        return self._phase in {Phase.NEW, Phase.IDLE}
+
+    # -- reading ------------------------------------------------------------------
+
+    def handle_read_event(self) -> None:
+        """Take what the client sends."""
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""  # the connection was reset
+        if not data:
+            self._client_has_left()
+        elif not self._close_when_flushed:
+            self._parser.feed(data)
+            self._serve()
+        self._settle()
+
+    def _client_has_left(self) -> None:
+        """Send what is left to send, unless it is still being made."""
+        self._close_when_flushed = True
+        if self._request is not None or not self._unsent:
+            self.close()
+
+    def _serve(self) -> None:
+        """Serve requests as long as they come whole and are answered at once."""
+        if self._is_serving:
+            return
+        self._is_serving = True
+        try:
+            while not self._close_when_flushed and not self._has_body:
+                event = self._parser.next_event()
+                if event is None:
+                    break
+                if isinstance(event, bytes):
+                    self._body_arrived(event)
+                else:
+                    self._head_arrived(event)
+        except wire.BadRequest as error:
+            self._refuse(error)
+        finally:
+            self._is_serving = False
+
+    def _head_arrived(self, head: wire.Head) -> None:
+        """Choose the handler; it may refuse before a body is received."""
+        self._request = request = Request(self, head)
+        try:
+            self._handler = self.server.handler_for(request)
+            admits = getattr(self._handler, "admits", None)
+            is_admitted = admits is None or admits(request)
+        except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
+            self._fail(error)
+            return
+        if is_admitted and head.expects_continue and self._parser.pending < head.content_length:
+            self._send(wire.CONTINUE)
+
+    def _body_arrived(self, body: bytes) -> None:
+        request = self._request
+        if request is None:
+            return  # answered, and refused, before its body had come
+        request.body = body
+        self._has_body = True
+        try:
+            if self._handler is None:
+                request.error(404)
+            else:
+                self._handler.handle_request(request)
+        except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
+            self._fail(error)
+
+    def _refuse(self, error: wire.BadRequest) -> None:
+        """A bad request takes the same road to the client as a good one."""
+        self.server.logger.debug(f"{self.peer}: bad request: {error.reason}")
+        if self._request is None:
+            self._request = Request(self, NO_HEAD)
+        self._request.keep_alive = False
+        self._request.error(error.code)
+
+    # -- answering ----------------------------------------------------------------
+
+    def reply(self, request: Request) -> None:
+        """Send the answer of a request: `request.done()` ends here."""
+        if request is not self._request or self._stream is not None:
+            return  # answered already, or the client has left
+        if not self._has_body:
+            request.keep_alive = False  # what follows is the rest of a body that nobody wants
+        data, self._stream = request.take_reply(self.server.date())
+        self._answer_bytes = 0
+        self._send(data)
+        if self._stream is None:
+            self._answered()
+        else:
+            self._produce()
+
+    def wait_for(
+        self,
+        question: Question,
+        answered: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """Ask `question` until it has an answer; a client that leaves ends it."""
+        self._ask(
+            Waiting(
+                self._loop, question, lambda: question, self._then(answered), self._then(failed)
+            )
+        )
+
+    def _then(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return `act`, followed by what every event ends with."""
+
+        def act_and_go_on(outcome: Any) -> None:
+            self._waiting = None
+            act(outcome)
+            self._serve()
+            self._settle()
+
+        return act_and_go_on
+
+    def _ask(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+        waiting.ask()
+
+    def _produce(self) -> None:
+        """Ask the stream for more, unless the client has enough to read."""
+        stream = self._stream
+        if stream is not None and self._waiting is None and self._unsent_bytes < HIGH_WATER:
+            self._ask(
+                Waiting(
+                    self._loop,
+                    stream.more,
+                    stream.current_part,
+                    self._then(self._produced),
+                    self._then(self._fail),
+                )
+            )
+
+    def _produced(self, data: bytes) -> None:
+        if data:
+            self._send(data)
+            # Not at once: a stream without end must not keep the loop from the others.
+            self._loop.call_soon(self._produce)
+        else:
+            self._stream = None
+            self._answered()
+
+    def _answered(self) -> None:
+        """The whole answer is on its way."""
+        request, self._request, self._has_body = self._request, None, False
+        if request is None:
+            return
+        self._has_been_served = True
+        self._log_access(request)
+        if not request.keep_alive:
+            self._close_when_flushed = True
+            if not self._unsent:
+                self._linger()
+
+    def _log_access(self, request: Request) -> None:
+        logger = self.server.logger
+        if logger.level <= LevelsByName.TRAC:
+            stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(self._loop.clock.time()))
+            line = f'"{request.request}" {request.reply_code} {self._answer_bytes}'
+            logger.trace(f"{self.peer} - - [{stamp}] {line}")
+
+    # -- sending ------------------------------------------------------------------
+
+    def _send(self, data: bytes) -> None:
+        self._answer_bytes += len(data)
+        sent = 0 if self._unsent else self._write(data)
+        if sent < len(data) and not self._is_closed:
+            self._unsent.append(memoryview(data)[sent:])
+            self._unsent_bytes += len(data) - sent
+
+    def handle_write_event(self) -> None:
+        """Send until the kernel takes no more."""
+        unsent = self._unsent
+        while unsent:
+            data = unsent[0]
+            sent = self._write(data)
+            self._unsent_bytes -= sent
+            self._has_progressed |= sent > 0
+            if sent < len(data):
+                unsent[0] = data[sent:]
+                break
+            unsent.popleft()
+        if not unsent and self._close_when_flushed:
+            self._linger()
+        self._produce()
+        self._settle()
+
+    def _write(self, data: bytes | memoryview) -> int:
+        """Return how many bytes the kernel has taken."""
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.close()  # the client has left
+            return len(data)
+
+    # -- the end ------------------------------------------------------------------
+
+    def _linger(self) -> None:
+        """Say that nothing follows, and let the client read what was said.
+
+        Closing a socket that holds unread bytes resets the connection, and the client
+        would lose the answer that says what was wrong (RFC 9112, 9.6).
+        """
+        if self._parser.is_idle:
+            self.close()
+            return
+        self._is_lingering = True
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+
+    def _fail(self, _error: Exception) -> None:
+        """Log the exception being handled; answer 500, or close if an answer has begun."""
+        self._log_exception()
+        if self._stream is not None:
+            self.close()
+        elif self._request is not None:
+            self._request.error(500)
+
+    def handle_error(self) -> None:
+        """Log the exception being handled, and close."""
+        self._log_exception()
+        self.close()
+
+    def _log_exception(self) -> None:
+        kind, value, _ = sys.exc_info()
+        self.server.logger.error(
+            f"{self.peer}:Server Error: {kind}, {value}\n{traceback.format_exc()}"
+        )
+
+    def close(self) -> None:
+        """Drop the connection and all that was being made for it."""
+        if self._is_closed:
+            return
+        self._is_closed = self._close_when_flushed = True
+        self._enter(None)
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if self._stream is not None:
+            self._stream.close()
+        self._request = self._waiting = self._stream = None
+        self._unsent.clear()
+        self._loop.forget(self)
+        self._socket.close()
+        self.server.connection_closed(self)
+
+    # -- phases -------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        """Every event ends here: keep the time, tell the loop what has changed."""
+        if self._is_closed:
+            return
+        phase = self._current_phase()
+        if phase is not self._phase:
+            self._enter(phase)
+        wants = (self.readable(), self.writable())
+        if wants != self._told:
+            self._told = wants
+            self._loop.interest_changed(self)
+
+    def _current_phase(self) -> Phase:
+        if self._is_lingering:
+            return Phase.LINGERING
+        if self._unsent:
+            return Phase.SENDING
+        if self._has_body:
+            return Phase.ANSWERING
+        if self._request is not None or self._parser.pending:
+            return Phase.RECEIVING
+        return Phase.IDLE if self._has_been_served else Phase.NEW
+
+    def _enter(self, phase: Phase | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if phase is not None:
+            self._phase = phase
+            self._has_progressed = False
+            if phase in PATIENCE:
+                self._timer = self._loop.call_later(PATIENCE[phase], self._patience_is_over)
+
+    def _patience_is_over(self) -> None:
+        if self._phase is Phase.RECEIVING:
+            self._refuse(wire.BadRequest(408, "too slow"))
+            self._settle()
+        elif self._phase is Phase.SENDING and self._has_progressed:
+            self._enter(Phase.SENDING)
+        else:
+            self.close()

@@ -1,0 +1,375 @@
+"""XML-RPC: the handler of /RPC2, how methods are found, and `system.*` (floor 5).
+
+`supervisord` makes one handler per HTTP server.  How values look as XML is the business
+of `supervisor.xmlvalues`; what the methods do stands in `rpcinterface` and in plugins.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisor import xmlvalues
+from supervisor.deferred import (
+    NOT_DONE_YET,
+    POLL_SECONDS,
+    Question,
+    deferred,
+    in_sequence,
+    wakes_of,
+)
+from supervisor.faults import Faults, RPCError, getFaultDescription
+from supervisor.loggers import LevelsByName
+from supervisor.rpc.info import capped_int
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from supervisor.daemon import Daemon
+    from supervisor.http.request import Request
+    from supervisor.loggers import Logger
+
+__all__ = [
+    "NOT_DONE_YET",
+    "Faults",
+    "RPCError",
+    "RootRPCInterface",
+    "SystemNamespaceRPCInterface",
+    "capped_int",
+    "getFaultDescription",
+    "gettags",
+    "supervisor_xmlrpc_handler",
+    "traverse",
+    "xmlrpc_marshal",
+]
+
+LOGGED_BYTES: Final = 1000
+"""How much of a request that cannot be served goes to the log."""
+
+
+def __getattr__(name: str) -> Any:
+    """Offer the client's names to plugins; the daemon itself never loads what they pull in."""
+    if name == "SupervisorTransport":
+        from supervisor.transport import SupervisorTransport
+
+        return SupervisorTransport
+    if name == "xmlrpclib":
+        import xmlrpc.client
+
+        return xmlrpc.client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# -- finding and calling methods -----------------------------------------------
+
+
+class RootRPCInterface:
+    """Holds the namespaces: each attribute is the instance that a plugin's factory made."""
+
+    def __init__(self, subinterfaces: Iterable[tuple[str, object]]) -> None:
+        for name, interface in subinterfaces:
+            setattr(self, name, interface)
+
+
+def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any] | None:
+    """Return the method that `namespace.name` means, None if there is none.
+
+    A method is a public attribute of the class of a namespace, looked up at every call,
+    because plugins replace methods while the daemon runs.  Nothing else can be reached.
+    """
+    namespace_name, _, name = method.partition(".")
+    namespace = namespaces.get(namespace_name)
+    if namespace is None or not name or name.startswith("_"):
+        return None
+    if not callable(getattr(type(namespace), name, None)):
+        return None
+    found: Callable[..., Any] = getattr(namespace, name)
+    return found
+
+
+def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
+    """Call a method by its full name and return what it returns.
+
+    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.
+    """
+    function = public_method(vars(ob), method)
+    if function is None:
+        raise RPCError(Faults.UNKNOWN_METHOD)
+    try:
+        return function(*params)
+    except RPCError:
+        raise
+    except TypeError as error:
+        raise RPCError(Faults.INCORRECT_PARAMETERS) from error
+    except Exception as error:
+        if _fits(function, params):
+            raise
+        raise RPCError(Faults.INCORRECT_PARAMETERS, error) from error
+
+
+_TYPES: Final[dict[str | None, Any]] = {
+    "string": str,
+    "int": int,
+    "boolean": (bool, int),
+    "double": (float, int),
+    "array": list,
+    "struct": dict,
+}
+
+
+def _fits(function: Callable[..., Any], params: Sequence[Any]) -> bool:
+    """Whether parameters have the types that a method documents."""
+    documented = [tag[2] for tag in gettags(function.__doc__ or "") if tag[1] == "param"]
+    return all(
+        isinstance(value, _TYPES.get(name, object))
+        for name, value in zip(documented, params, strict=False)
+    )
+
+
+# -- documentation of methods --------------------------------------------------
+
+Tag = tuple[int, str | None, str | None, str | None, str]
+
+_tag_line = re.compile(r"\s*@(\w+)(?:\s+(\S+))?(?:\s+(\S+))?\s*(.*)").match
+
+
+def gettags(comment: str) -> list[Tag]:
+    """Return (line number, tag, type, name, text) of a docstring's `@param` and `@return`.
+
+    The first element holds the text before the first tag, and has no tag.  Plugins
+    replace this function, so it is looked up anew at each use.
+    """
+    tags: list[Tag] = []
+    tag: tuple[int, str | None, str | None, str | None] = (0, None, None, None)
+    lines: list[str] = []
+    for number, line in enumerate(comment.split("\n")):
+        match = _tag_line(line)
+        if match is None:
+            lines.append(line.strip())
+            continue
+        tags.append((*tag, "\n".join(lines)))
+        tag = (number, match[1], match[2], match[3] or "")
+        lines = [match[4].strip()]
+    tags.append((*tag, "\n".join(lines)))
+    return [(number, name, kind, word, text.strip()) for number, name, kind, word, text in tags]
+
+
+# -- system.* ------------------------------------------------------------------
+
+
+class SystemNamespaceRPCInterface:
+    """What XML-RPC clients expect of any server: which methods there are, and multicall."""
+
+    def __init__(self, namespaces: Iterable[tuple[str, object]]) -> None:
+        self.namespaces: dict[str, Any] = {**dict(namespaces), "system": self}
+
+    def _listMethods(self) -> dict[str, Callable[..., Any]]:
+        return {
+            f"{namespace_name}.{name}": getattr(namespace, name)
+            for namespace_name, namespace in self.namespaces.items()
+            for name, value in vars(type(namespace)).items()
+            if callable(value) and not name.startswith("_")
+        }
+
+    def _documentation(self, name: str) -> str:
+        method = self._listMethods().get(name)
+        if method is None:
+            raise RPCError(Faults.SIGNATURE_UNSUPPORTED)
+        return str(method.__doc__)
+
+    def listMethods(self) -> list[str]:
+        """Return the names of all methods.
+
+        @return array result  Full names of methods, sorted
+        """
+        return sorted(self._listMethods())
+
+    def methodHelp(self, name: str) -> str:
+        """Return the documentation of a method.
+
+        @param string name  Full name of the method
+        @return string text  Its documentation
+        """
+        return self._documentation(name)
+
+    def methodSignature(self, name: str) -> list[str | None]:
+        """Return the types of a method's result and parameters.
+
+        @param string name  Full name of the method
+        @return array result  Type of the result, then the types of the parameters
+        """
+        tags = gettags(self._documentation(name))
+        results = [tag[2] for tag in tags if tag[1] == "return"]
+        if not results:
+            raise RPCError(Faults.SIGNATURE_UNSUPPORTED)
+        return [results[0], *(tag[2] for tag in tags if tag[1] == "param")]
+
+    def multicall(self, calls: list[dict[str, Any]]) -> Any:
+        """Do several calls, one after the other, in one request.
+
+        @param array calls  Structs with `methodName` (string) and `params` (array)
+        @return array result  For each call its result, or a struct with a fault
+        """
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "array of structs expected")
+        root = RootRPCInterface(self.namespaces.items())
+        question = in_sequence([_step(root, call) for call in calls])
+        answer = question()
+        return question if answer is NOT_DONE_YET else answer
+
+
+def _step(root: RootRPCInterface, call: dict[str, Any]) -> Callable[[], Any]:
+    """Return one step of a multicall: its value, or its fault as a struct."""
+
+    def begin() -> Any:
+        name = call.get("methodName")
+        if name is None:
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
+        if name == "system.multicall":
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
+        value = traverse(root, str(name), list(call.get("params") or ()))
+        return _caught(value) if callable(value) else value
+
+    return _safely(begin)
+
+
+def _caught(question: Question) -> Question:
+    """Return the question, with its faults as answers; what wakes it may change."""
+    ask_safely = _safely(question)
+
+    def ask() -> Any:
+        answer = ask_safely()
+        function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
+        return answer
+
+    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wakes_of(question))
+    return function
+
+
+def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the function, with what it raises turned into a struct."""
+
+    def call() -> Any:
+        try:
+            return function()
+        except RPCError as error:
+            return {"faultCode": error.code, "faultString": error.text}
+        except Exception as error:  # noqa: BLE001 - one call must not spoil the others
+            text = f"FAILED: {type(error)}:{error}"
+            return {"faultCode": Faults.FAILED, "faultString": text}
+
+    return call
+
+
+# -- the handler ---------------------------------------------------------------
+
+
+def xmlrpc_marshal(value: Any) -> str:
+    """Return the document that answers a call with a value, or with an `xmlrpclib.Fault`."""
+    if hasattr(value, "faultCode"):
+        return xmlvalues.fault(value.faultCode, value.faultString)
+    return xmlvalues.response(value)
+
+
+class supervisor_xmlrpc_handler:
+    """Answers calls at /RPC2, at once or when a deferred function has its answer."""
+
+    path = "/RPC2"
+
+    def __init__(self, supervisord: Daemon, subinterfaces: Iterable[tuple[str, object]]) -> None:
+        self.supervisord = supervisord
+        self.rpcinterface = RootRPCInterface(subinterfaces)
+
+    def match(self, request: Request) -> bool:
+        """Whether the path begins with ours."""
+        return request.uri.startswith(self.path)
+
+    def handle_request(self, request: Request) -> None:
+        """Answer a request whose body is here."""
+        if request.command != "POST":
+            request.error(400)
+        elif request.get_header("content-length") is None:
+            request.error(411)
+        else:
+            self.continue_request(request.body, request)
+
+    def continue_request(self, data: bytes, request: Request) -> None:
+        """Answer the call in `data`."""
+        try:
+            method, params = xmlvalues.parse_call(data)
+        except ValueError:
+            self._refuse(request, data, "unmarshallable")
+            return
+        if not method:
+            self._refuse(request, data, "no method name")
+            return
+        if self._logs_traces():
+            self._logger.trace(f"XML-RPC method called: {method}()")
+        try:
+            value = self.call(method, params)
+            if callable(value):
+                self._answer_later(request, data, value)
+            else:
+                _respond(request, xmlrpc_marshal(value))
+        except RPCError as error:
+            self._answer_fault(request, method, error)
+        except Exception:  # noqa: BLE001 - the method may be a plugin's
+            self._answer_failure(request, data)
+        else:
+            if self._logs_traces():
+                self._logger.trace(f"XML-RPC method {method}() returned successfully")
+
+    def call(self, method: str, params: Sequence[Any]) -> Any:
+        """Call a method; see `traverse`."""
+        return traverse(self.rpcinterface, method, params)
+
+    def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
+        def answered(value: Any) -> None:
+            _respond(request, xmlrpc_marshal(value))
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, RPCError):
+                _respond(request, xmlvalues.fault(error.code, error.text))
+            else:
+                self._answer_failure(request, data)
+
+        request.wait_for(question, answered, failed)
+
+    def _answer_fault(self, request: Request, method: str, error: RPCError) -> None:
+        if self._logs_traces():
+            outcome = f"returned fault: [{error.code}] {error.text}"
+            self._logger.trace(f"XML-RPC method {method}() {outcome}")
+        if error.__cause__ is not None:
+            self._logger.debug(traceback.format_exc())
+        _respond(request, xmlvalues.fault(error.code, error.text))
+
+    def _answer_failure(self, request: Request, data: bytes) -> None:
+        """Log the exception being handled: it is a bug, of ours or of a plugin."""
+        self._logger.critical(
+            f"Handling XML-RPC request with data {_excerpt(data)} raised an unexpected"
+            f" exception: {traceback.format_exc()}"
+        )
+        request.error(500)
+
+    def _refuse(self, request: Request, data: bytes, reason: str) -> None:
+        self._logger.error(f"XML-RPC request data {_excerpt(data)} is invalid: {reason}")
+        request.error(400)
+
+    @property
+    def _logger(self) -> Logger:
+        return self.supervisord.context.logger
+
+    def _logs_traces(self) -> bool:
+        """Asked before a text is made: it would cost more than the call itself."""
+        return self._logger.level <= LevelsByName.TRAC
+
+
+def _respond(request: Request, document: str) -> None:
+    request["Content-Type"] = "text/xml"
+    request.push(document.encode())
+    request.done()
+
+
+def _excerpt(data: bytes) -> str:
+    return repr(data[:LOGGED_BYTES].decode(errors="replace"))

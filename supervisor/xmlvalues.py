@@ -1,0 +1,251 @@
+"""XML-RPC values as text and back: a pure machine (floor 0).
+
+`supervisor.xmlrpc` reads calls and writes answers with it.  It writes what
+`xmlrpc.client.dumps` writes, several times faster and without the import of that module,
+with two differences: what XML cannot carry is replaced instead of making an answer
+that no client can read, and integers beyond 32 bits become `<i8>`.
+The format: http://xmlrpc.com/spec.md
+"""
+
+from __future__ import annotations
+
+import binascii
+import datetime as dt
+import functools
+import re
+from typing import TYPE_CHECKING, Any
+from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# -- values to text ------------------------------------------------------------
+
+_is_special = re.compile("[&<>\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").search
+_unspeakable = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").sub
+
+
+def _escape(text: str) -> str:
+    if not _is_special(text):
+        return text
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _unspeakable("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _integer(value: int) -> str:
+    kind = "int" if -(2**31) <= value < 2**31 else "i8"
+    return f"<value><{kind}>{value:d}</{kind}></value>\n"
+
+
+def _string(value: str) -> str:
+    return f"<value><string>{_escape(value)}</string></value>\n"
+
+
+def _boolean(value: bool) -> str:  # noqa: FBT001 - a value
+    return f"<value><boolean>{value:d}</boolean></value>\n"
+
+
+def _double(value: float) -> str:
+    return f"<value><double>{value!r}</double></value>\n"
+
+
+def _bytes(value: bytes) -> str:
+    return f"<value><base64>\n{binascii.b2a_base64(value).decode()}</base64></value>\n"
+
+
+def _datetime(value: dt.datetime) -> str:
+    return f"<value><dateTime.iso8601>{value:%Y%m%dT%H:%M:%S}</dateTime.iso8601></value>\n"
+
+
+def _array(values: list[Any] | tuple[Any, ...]) -> str:
+    return f"<value><array><data>\n{''.join(map(to_xml, values))}</data></array></value>\n"
+
+
+def _struct(value: Mapping[str, Any]) -> str:
+    return _template(tuple(value)) % tuple(map(to_xml, value.values()))
+
+
+@functools.lru_cache(maxsize=64)
+def _template(names: tuple[str, ...]) -> str:
+    """Return the text of a struct, with a place for each value.
+
+    Structs of one kind have the same names: 1000 of them take a third of the time.
+    """
+    members = []
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError("dictionary key must be string")
+        members.append(f"<member>\n<name>{_escape(name).replace('%', '%%')}</name>\n%s</member>\n")
+    return f"<value><struct>\n{''.join(members)}</struct></value>\n"
+
+
+_WRITERS: dict[type, Callable[[Any], str]] = {
+    bool: _boolean,
+    int: _integer,
+    float: _double,
+    str: _string,
+    bytes: _bytes,
+    bytearray: _bytes,
+    dt.datetime: _datetime,
+    list: _array,
+    tuple: _array,
+    dict: _struct,
+}
+
+
+def to_xml(value: object) -> str:
+    """Return a `<value>` element; raises `TypeError` for what XML-RPC has no type for."""
+    writer = _WRITERS.get(type(value))
+    return writer(value) if writer is not None else _other(value)
+
+
+def _other(value: object) -> str:
+    """Write an instance of a subclass, such as an enum or a named tuple."""
+    for ancestor in type(value).__mro__:
+        writer = _WRITERS.get(ancestor)
+        if writer is not None:
+            return writer(value)
+    if value is None:
+        raise TypeError("cannot marshal None unless allow_none is enabled")
+    raise TypeError(f"cannot marshal {type(value)} objects")
+
+
+def response(value: object) -> str:
+    """Return the document that answers a call with a value."""
+    params = f"<params>\n<param>\n{to_xml(value)}</param>\n</params>\n"
+    return f"<?xml version='1.0'?>\n<methodResponse>\n{params}</methodResponse>\n"
+
+
+def fault(code: int, text: str) -> str:
+    """Return the document that answers a call with a fault."""
+    struct = to_xml({"faultCode": code, "faultString": text})
+    return (
+        f"<?xml version='1.0'?>\n<methodResponse>\n<fault>\n{struct}</fault>\n</methodResponse>\n"
+    )
+
+
+# -- text to values ------------------------------------------------------------
+
+MAX_DEPTH = 64
+
+_simple_call = re.compile(
+    rb"\s*(?:<\?xml version=['\"]1\.0['\"]\s*\?>\s*)?<methodCall>\s*"
+    rb"<methodName>([A-Za-z0-9_.]+)</methodName>\s*"
+    rb"(?:<params>\s*</params>\s*|<params/>\s*)?</methodCall>\s*"
+).fullmatch
+
+
+def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
+    """Return (method name, parameters) of a call; the name is "" if there is none.
+
+    Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
+    XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
+    """
+    # Most calls have no parameters: 1 instead of 20 microseconds.
+    match = _simple_call(document)
+    if match is not None:
+        return match[1].decode("ascii"), ()
+    return _Reader().read(document)
+
+
+def _to_boolean(text: str) -> bool:
+    return bool(int(text))
+
+
+def _to_datetime(text: str) -> dt.datetime:
+    return dt.datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")  # noqa: DTZ007 - has none
+
+
+def _to_text(text: str) -> str:
+    return binascii.a2b_base64(text).decode()
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int,
+    "i4": int,
+    "i8": int,
+    "boolean": _to_boolean,
+    "double": float,
+    "string": str,
+    "base64": _to_text,
+    "dateTime.iso8601": _to_datetime,
+    "nil": lambda _text: None,
+    "ex:nil": lambda _text: None,
+}
+
+_CONTAINERS = frozenset({"methodCall", "params", "param", "data", "member"})
+
+
+def _to_struct(elements: list[Any]) -> dict[str, Any]:
+    names, values = elements[::2], elements[1::2]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("member without a name")
+    return dict(zip(names, values, strict=True))
+
+
+class _Reader:
+    """Expat's events to values: what is complete stands on a stack.
+
+    An array or a struct remembers where its elements begin, and becomes one of them.
+    """
+
+    def __init__(self) -> None:
+        self._method = ""
+        self._stack: list[Any] = []
+        self._marks: list[int] = []
+        self._text: list[str] = []
+        self._value_is_bare = False
+        self._depth = 0
+
+    def read(self, document: bytes) -> tuple[str, tuple[Any, ...]]:
+        """Return (method name, parameters); raises `ValueError`."""
+        parser = expat.ParserCreate()
+        parser.buffer_text = True
+        parser.StartElementHandler = self._started
+        parser.EndElementHandler = self._ended
+        parser.CharacterDataHandler = self._text.append
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        try:
+            parser.Parse(document, True)
+        except (expat.ExpatError, LookupError) as error:  # LookupError: an unknown encoding
+            raise ValueError(str(error)) from None
+        return self._method, tuple(self._stack)
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise ValueError("DOCTYPE")
+
+    def _started(self, tag: str, _attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise ValueError("nested too deeply")
+        if tag in {"array", "struct"}:
+            self._marks.append(len(self._stack))
+        self._text.clear()
+        self._value_is_bare = tag == "value"
+
+    def _ended(self, tag: str) -> None:
+        self._depth -= 1
+        text = "".join(self._text)
+        if tag == "value":
+            if self._value_is_bare:
+                self._stack.append(text)
+        elif tag in _READERS:
+            self._stack.append(_READERS[tag](text))
+        elif tag == "name":
+            self._stack.append(text)
+        elif tag == "array":
+            self._stack.append(self._elements())
+        elif tag == "struct":
+            self._stack.append(_to_struct(self._elements()))
+        elif tag == "methodName":
+            self._method = text
+        elif tag not in _CONTAINERS:
+            raise ValueError(f"unknown element {tag}")
+        self._text.clear()
+        self._value_is_bare = False
+
+    def _elements(self) -> list[Any]:
+        mark = self._marks.pop()
+        elements = self._stack[mark:]
+        del self._stack[mark:]
+        return elements
