@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from supervisor.deferred import Waiters
 from supervisor.states import getProcessStateDescription
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN
 
@@ -22,6 +23,10 @@ callbacks: list[tuple[type, Callback]] = []
 """Who is told of what, in the order of subscription; plugins look at it and edit it."""
 
 
+subscriptions_changed = Waiters()
+"""Woken by each subscription and its end: who makes events only on demand waits here."""
+
+
 def subscribe(type: type, callback: Callback) -> None:  # noqa: A002 - the parameter name of Supervisor 4
     """Call `callback` with every event of a type or of its subtypes.
 
@@ -29,16 +34,19 @@ def subscribe(type: type, callback: Callback) -> None:  # noqa: A002 - the param
     its parent expect.
     """
     callbacks.append((type, callback))
+    subscriptions_changed.wake()
 
 
 def unsubscribe(type: type, callback: Callback) -> None:  # noqa: A002 - as above
     """Take back one `subscribe`; raises `ValueError` when there was none."""
     callbacks.remove((type, callback))
+    subscriptions_changed.wake()
 
 
 def clear() -> None:
     """Forget everybody who has subscribed: before a reload, and between tests."""
     callbacks.clear()
+    subscriptions_changed.wake()
 
 
 def notify(event: object) -> None:
@@ -270,7 +278,7 @@ class ProcessStateStoppedEvent(ProcessStateEvent):
 class TickEvent(Event):
     """A boundary of `period` seconds of wall time has passed."""
 
-    period: ClassVar[int | None] = None
+    period: ClassVar[int]
 
     def __init__(self, when: float, supervisord: Any) -> None:
         self.when = when

@@ -39,12 +39,17 @@ class ServerOptions:
         self.configuration: Configuration
         self.context: Context
         self.arguments: list[str] = []
+        self.configfile: str | None = None
         self.httpservers: list[tuple[ServerConfig, HTTPServer]] = []
         self.process_group_configs: list[ProcessGroupConfig] = []
 
-    def realize(self, args: Sequence[str] | None = None) -> None:
-        """Read the command line and the configuration; a mistake ends the program."""
+    def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
+        """Read the command line and the configuration; a mistake ends the program.
+
+        `file` is the configuration file of the run before a restart.
+        """
         self.arguments = list(sys.argv[1:] if args is None else args)
+        self.configfile = file
         self.process_config(do_usage=True)
 
     def process_config(self, do_usage: bool = True) -> None:
@@ -54,16 +59,17 @@ class ServerOptions:
         and exit.
         """
         try:
-            self.configuration = read_server_configuration(self.arguments)
+            self.configuration = read_server_configuration(self.arguments, file=self.configfile)
         except ConfigurationError as error:
             if do_usage:
                 fail(str(error))
             raise
         self.process_group_configs = self.configuration.groups
+        self.configfile = self.settings.configfile
 
     def check(self) -> None:
         """Read the configuration without taking it over; raises `ValueError`."""
-        read_server_configuration(self.arguments)
+        read_server_configuration(self.arguments, file=self.configfile)
 
     # -- settings ---------------------------------------------------------------
 

@@ -297,18 +297,18 @@ def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBas
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
-    first = True
+    file = None
     while True:
         options = ServerOptions()
-        options.realize(args)
+        options.realize(args, file)
         daemon = Supervisor(options)
         try:
-            _run(daemon, first=first)
+            _run(daemon, first=file is None)
         except (boot.BootError, ServerError) as error:
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
-        first = False
+        file = options.configfile
     sys.exit(0)
 
 

@@ -222,12 +222,13 @@ def read_file(parser: UnhosedConfigParser, filename: str) -> None:
 
 
 def read_server_configuration(
-    argv: Sequence[str], read_processes: ProcessReader | None = None
+    argv: Sequence[str], read_processes: ProcessReader | None = None, file: str | None = None
 ) -> Configuration:
     """Return the daemon's configuration: the file, with the command line laid over it.
 
     May be called at any time; it changes nothing.  `read_processes` replaces the reader of
-    sections of programs.  Raises ConfigurationError with one line for the user; `-h` and
+    sections of programs.  `file` is the one that was found earlier: a daemon that has left
+    the directory it was started in would not find it again.  Raises ConfigurationError with one line for the user; `-h` and
     `-v` print and exit with 0.
     """
     from supervisor.config import settings
@@ -235,7 +236,7 @@ def read_server_configuration(
     values, _ = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE, only_options=True)
     if "configuration" not in values and os.getuid() == 0:
         warnings.warn(SEARCHING_AS_ROOT, stacklevel=2)
-    file = find_configuration_file(values)
+    file = file or find_configuration_file(values)
     if file is None:
         raise ConfigurationError(
             f"No config file found at default paths ({', '.join(search_paths())}); use the -c "

@@ -1,0 +1,62 @@
+"""TICK events: on the boundaries of wall time, and only while somebody listens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from supervisor import events
+from supervisor.ticks import Ticker
+from tests.support.world import World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    made = make_world(monkeypatch)
+    made.clock.set_wall(1_700_000_000.0)  # a boundary of 5 seconds, not of 60
+    yield made
+    events.clear()
+    made.context.loop.close()
+
+
+def listen(event_type: type) -> list[Any]:
+    heard: list[Any] = []
+    events.subscribe(event_type, lambda event: heard.append(event.when))
+    return heard
+
+
+def test_boundaries_of_five_seconds(world: World) -> None:
+    world.pass_time(2.5)
+    heard = listen(events.Tick5Event)
+    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    for _ in range(10):
+        world.pass_time(1)
+    assert heard == [1_700_000_005, 1_700_000_010]
+    ticker.stop()
+    world.pass_time(10)
+    assert len(heard) == 2
+
+
+def test_a_minute_ticks_only_at_its_own_boundary(world: World) -> None:
+    heard = listen(events.Tick60Event)
+    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    for _ in range(60):
+        world.pass_time(1)
+    assert heard == [1_700_000_040]
+    ticker.stop()
+
+
+def test_without_a_subscriber_nothing_is_due(world: World) -> None:
+    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    assert world.context.loop._patience(None) is None
+    heard = listen(events.TickEvent)
+    assert world.context.loop._patience(None) is not None
+    world.pass_time(5)
+    assert heard == [1_700_000_005]
+    events.clear()
+    assert world.context.loop._patience(None) is None
+    ticker.stop()
