@@ -142,7 +142,7 @@ class Supervisor:
                 f"Server {server.section!r} running without any HTTP authentication checking"
             )
             return made
-        users = {server.username: server.password}
+        users = {server.username: server.password or ""}
         return [handlers.supervisor_auth_handler(users, handler) for handler in made]
 
     def _make_rpcinterfaces(self) -> list[tuple[str, Any]]:

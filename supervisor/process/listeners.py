@@ -124,9 +124,9 @@ class EventListenerPool(ProcessGroupBase):
     def listener_answered(self, process: Subprocess, result: bytes) -> None:
         """The listener has given a RESULT: the result handler judges it."""
         event, process.event = process.event, None
-        accepted = event is None or self._judge(process, event, result)
+        rejected = event is not None and not self._judge(process, event, result)
         self._enter(process, EventListenerStates.ACKNOWLEDGED)
-        if not accepted:
+        if event is not None and rejected:
             events.notify(events.EventRejectedEvent(process, event))
 
     def _judge(self, process: Subprocess, event: events.Event, result: bytes) -> bool:

@@ -243,7 +243,7 @@ def test_everything_is_refused_while_going_down(world: World, site: Site) -> Non
         site.rpc.getState,
         site.rpc.getAllProcessInfo,
         lambda: site.rpc.startProcess("p"),
-        lambda: site.rpc.stopAllProcesses(),
+        site.rpc.stopAllProcesses,
     ):
         assert fault(call) == (Faults.SHUTDOWN_STATE, "SHUTDOWN_STATE")
     assert site.rpc.sendRemoteCommEvent("type", "data") is True
