@@ -221,6 +221,19 @@ def read_file(parser: UnhosedConfigParser, filename: str) -> None:
         raise ConfigurationError(str(error)) from None
 
 
+def _find_server_file(values: Mapping[str, Any]) -> str:
+    """Return the daemon's file; it needs one, and root is warned of searching for it."""
+    if "configuration" not in values and os.getuid() == 0:
+        warnings.warn(SEARCHING_AS_ROOT, stacklevel=3)
+    file = find_configuration_file(values)
+    if file is None:
+        raise ConfigurationError(
+            f"No config file found at default paths ({', '.join(search_paths())}); use the -c "
+            "option to specify a config file at a different path"
+        )
+    return file
+
+
 def read_server_configuration(
     argv: Sequence[str], read_processes: ProcessReader | None = None, file: str | None = None
 ) -> Configuration:
@@ -228,21 +241,15 @@ def read_server_configuration(
 
     May be called at any time; it changes nothing.  `read_processes` replaces the reader of
     sections of programs.  `file` is the one that was found earlier: a daemon that has left
-    the directory it was started in would not find it again.  Raises ConfigurationError with one line for the user; `-h` and
-    `-v` print and exit with 0.
+    the directory it was started in would not find it again.
+
+    Raises ConfigurationError with the text for the user; `-h` and `-v` print and exit
+    with 0.
     """
     from supervisor.config import settings
 
     values, _ = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE, only_options=True)
-    if "configuration" not in values and os.getuid() == 0:
-        warnings.warn(SEARCHING_AS_ROOT, stacklevel=2)
-    file = file or find_configuration_file(values)
-    if file is None:
-        raise ConfigurationError(
-            f"No config file found at default paths ({', '.join(search_paths())}); use the -c "
-            "option to specify a config file at a different path"
-        )
-    return settings.read(file, values, read_processes)
+    return settings.read(file or _find_server_file(values), values, read_processes)
 
 
 def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
@@ -252,7 +259,5 @@ def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
     """
     from supervisor.config import client
 
-    values, arguments = parse_arguments(
-        CLIENT_OPTIONS, argv, CLIENT_USAGE, only_options=False
-    )
+    values, arguments = parse_arguments(CLIENT_OPTIONS, argv, CLIENT_USAGE, only_options=False)
     return client.read(find_configuration_file(values), values, arguments)

@@ -1,0 +1,281 @@
+"""The daemon's configuration: groups, servers and plugins, and the tables of options."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from supervisor import events
+from supervisor.config import schema
+from supervisor.config.commandline import read_server_configuration
+from supervisor.config.model import (
+    EventListenerConfig,
+    EventListenerPoolConfig,
+    FastCGIGroupConfig,
+    FastCGIProcessConfig,
+    InetSocketConfig,
+    ProcessConfig,
+    UnixSocketConfig,
+)
+from supervisor.config.parser import UnhosedConfigParser
+from supervisor.config.programs import Reading, processes_from_section
+from supervisor.datatypes import (
+    RestartWhenExitUnexpected,
+)
+from tests.support.configs import HANDLER, read, refusal
+
+# -- groups
+
+
+def test_groups_are_sorted(tmp_path: Path) -> None:
+    """By priority, then by name; the members of a group stay in the order of `programs`."""
+    text = "".join(
+        f"[program:{name}]\ncommand=a\npriority={priority}\n"
+        for name, priority in [("b", 2), ("a", 2), ("c", 1), ("m", 9), ("n", 3)]
+    )
+    groups = read(tmp_path, text + "[group:g]\nprograms=m,n\n").groups
+    assert [group.name for group in groups] == ["c", "a", "b", "g"]
+    assert [config.name for config in groups[-1].process_configs] == ["m", "n"]
+    assert [group.priority for group in groups] == [1, 2, 2, 999]
+
+
+def test_event_listeners(tmp_path: Path) -> None:
+    """A pool has classes of events, each once, a buffer and a handler of results."""
+    text = "[eventlistener:e]\ncommand=a\nevents=tick_5, EVENT,TICK_5\nbuffer_size=3\n" + HANDLER
+    (pool,) = read(tmp_path, text).groups
+    assert isinstance(pool, EventListenerPoolConfig)
+    assert (pool.name, pool.priority, pool.buffer_size) == ("e", -1, 3)
+    assert pool.pool_events == [events.Tick5Event, events.Event]
+    assert pool.result_handler is os.getpid
+    (config,) = pool.process_configs
+    assert type(config) is EventListenerConfig
+    assert config.priority == 999
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", '[eventlistener:e] section requires an "events" line'),
+        ("events=TICK,foo\n", "Unknown event type FOO in [eventlistener:e] events"),
+        ("buffer_size=0\n", "[eventlistener:e] section sets invalid buffer_size (0)"),
+        (
+            "events=TICK\nredirect_stderr=true\n",
+            (
+                "[eventlistener:e] section sets redirect_stderr=true but this is not allowed "
+                "because it will interfere with the eventlistener protocol"
+            ),
+        ),
+        (
+            "result_handler=nope:x\n",
+            "nope:x cannot be resolved within [eventlistener:e]: No module named 'nope'",
+        ),
+    ],
+)
+def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str) -> None:
+    """These name the section; its processes' mistakes name the file too."""
+    assert refusal(tmp_path, f"[eventlistener:e]\ncommand=a\n{HANDLER}{lines}") == message
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("socket=tcp://localhost:9000\n", InetSocketConfig("localhost", 9000)),
+        ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig("a", 1, 5)),
+        ("socket=unix:///%(program_name)s\n", UnixSocketConfig("/f")),
+        ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f", (0, 0))),
+        (
+            "socket=unix:///f\nuser=0\nsocket_owner=0:0\nsocket_mode=0777\n",
+            UnixSocketConfig("/f", (0, 0), 0o777),
+        ),
+    ],
+)
+def test_fastcgi_sockets(tmp_path: Path, lines: str, expected: object) -> None:
+    """A unix socket belongs to the program's user unless it says otherwise."""
+    (group,) = read(tmp_path, f"[fcgi-program:f]\ncommand=a\n{lines}").groups
+    assert isinstance(group, FastCGIGroupConfig)
+    assert group.socket_config == expected
+    assert type(group.process_configs[0]) is FastCGIProcessConfig
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("", '[fcgi-program:f] section requires a "socket" line'),
+        ("socket=bad\n", "('Bad socket format %s', 'bad') in [fcgi-program:f] socket"),
+        ("socket=tcp://a:0\n", "0 is below lower bound (1) in [fcgi-program:f] socket"),
+        (
+            "socket=unix://f\n",
+            "('Unix socket path %s is not an absolute path', 'f') in [fcgi-program:f] socket",
+        ),
+        (
+            "socket=tcp://a:1\nsocket_mode=0700\n",
+            (
+                "socket_owner and socket_mode params should only be used with a Unix domain socket"
+                " in [fcgi-program:f] socket"
+            ),
+        ),
+        ("socket=unix:///f\nsocket_owner=nobodyxx\n", "Invalid socket_owner value nobodyxx"),
+        ("socket=unix:///f\nsocket_mode=9\n", "Invalid socket_mode value 9"),
+        ("socket=unix:///f\nsocket_backlog=0\n", "Invalid socket_backlog value 0"),
+    ],
+)
+def test_mistakes_in_fastcgi_sockets(tmp_path: Path, lines: str, message: str) -> None:
+    """Some of these texts are odd, and known."""
+    assert refusal(tmp_path, f"[fcgi-program:f]\ncommand=a\n{lines}") == message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[group:g]\nprograms=nope\n", "[group:g] names unknown program or fcgi-program nope"),
+        (
+            "[group:g]\nprograms=a\n[program:a]\n[fcgi-program:a]\n",
+            "[group:g] name a is ambiguous (exists as program and fcgi-program)",
+        ),
+        ("[group:a b]\n", "Invalid name: 'a b' because of character: ' '"),
+        ("[program:a]\npriority=x\n", "invalid literal for int() with base 10: 'x'"),
+    ],
+)
+def test_mistakes_in_groups(tmp_path: Path, text: str, message: str) -> None:
+    """Bad names and priorities come without section and file."""
+    assert refusal(tmp_path, text) == message
+
+
+# -- servers and plugins
+
+
+def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TCP before unix; children are told the first unix socket."""
+    monkeypatch.chdir(tmp_path)
+    text = (
+        "[unix_http_server]\nfile=a.sock\nchmod=0770\nchown=root:root\nusername=u\npassword=p\n"
+        "[inet_http_server]\nport=*:9001\n[inet_http_server:two]\nport=9002\n"
+    )
+    configuration = read(tmp_path, text)
+    first, second, third = configuration.servers
+    assert (first["family"], first.host, first.port) == (socket.AF_INET, "", 9001)
+    assert (second.section, second.port) == ("inet_http_server:two", 9002)
+    assert (third["family"], third.file) == (socket.AF_UNIX, str(tmp_path / "a.sock"))
+    assert (third.chmod, third.chown, third.username, third.password) == (
+        0o770,
+        (0, 0),
+        "u",
+        "p",
+    )
+    assert configuration.serverurl == f"unix://{tmp_path}/a.sock"
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("", None),
+        ("[inet_http_server]\nport=*:9001\n", "http://localhost:9001"),
+        ("[inet_http_server]\nport=a:1\n[inet_http_server:x]\nport=b:2\n", "http://b:2"),
+    ],
+)
+def test_url_for_children(tmp_path: Path, text: str, url: str | None) -> None:
+    """Without a unix socket it is the last TCP server; every interface is called localhost."""
+    assert read(tmp_path, text).serverurl == url
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[unix_http_server]\n", "section [unix_http_server] has no file value"),
+        ("[inet_http_server]\n", "section [inet_http_server] has no port value"),
+        ("[inet_http_server]\nport=x\n", "not a valid port number: 'x' "),
+        ("[unix_http_server]\nfile=a\nchmod=9\n", "Invalid chmod value 9"),
+        ("[unix_http_server]\nfile=a\nchown=nobodyxx\n", "Invalid sockchown value nobodyxx"),
+        (
+            "[inet_http_server]\nport=1\nusername=u\n",
+            (
+                "Section [inet_http_server] contains incomplete authentication: If a username or a "
+                "password is specified, both the username and password must be specified"
+            ),
+        ),
+        (
+            "[rpcinterface:x]\n",
+            "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory",
+        ),
+        (
+            "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os:nope\n",
+            (
+                "os:nope cannot be resolved within [rpcinterface:x]: module 'os' has no attribute "
+                "'nope'"
+            ),
+        ),
+    ],
+)
+def test_mistakes_in_servers_and_plugins(tmp_path: Path, text: str, message: str) -> None:
+    """These name the section."""
+    assert refusal(tmp_path, text) == message
+
+
+def test_options_of_plugins(tmp_path: Path) -> None:
+    """They get every option but the factory, and those of [DEFAULT]."""
+    text = (
+        "[DEFAULT]\nfrom_default=1\n"
+        "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os.path:join\nOwn=50%%\n"
+    )
+    (plugin,) = read(tmp_path, text).rpcinterfaces
+    assert (plugin.name, plugin.factory) == ("x", os.path.join)
+    assert plugin.options == {"from_default": "1", "own": "50%"}
+
+
+def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
+    """It is asked for each section of programs, with the group that they go to."""
+    asked = []
+
+    def reader(
+        parser: UnhosedConfigParser, section: str, group: str, klass: type[ProcessConfig]
+    ) -> list[ProcessConfig]:
+        asked.append((section, group, klass))
+        reading = Reading(parser, "/", environment={"A": "1"})
+        return processes_from_section(reading, section, group, klass)
+
+    file = tmp_path / "c.conf"
+    file.write_text(
+        "[supervisord]\n[group:g]\nprograms=m\n[program:m]\ncommand=%(here)s\n"
+        f"[eventlistener:e]\ncommand=a\nevents=EVENT\n{HANDLER}",
+        encoding="utf-8",
+    )
+    configuration = read_server_configuration(["-c", str(file)], reader)
+    assert asked == [
+        ("program:m", "g", ProcessConfig),
+        ("eventlistener:e", "e", EventListenerConfig),
+    ]
+    (config,) = configuration.groups[1].process_configs
+    assert (config.command, config.environment) == ("/", {"A": "1"})
+
+
+# -- the tables
+
+
+@pytest.mark.parametrize("section", schema.SECTIONS)
+def test_every_option_is_in_the_sample(section: str) -> None:
+    """With its default where it has one, so that the sample cannot lie."""
+    sample = Path(schema.__file__).parents[1] / "skel" / "sample.conf"
+    kind = re.escape(section.removesuffix(":x"))
+    (block,) = re.findall(
+        rf"(?ms)^;?\[{kind}(?::\w+)?\]$(.*?)(?=^;?\[|\Z)", sample.read_text(encoding="utf-8")
+    )
+    shown = dict(re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*)?$", block))
+    for option in schema.SECTIONS[section]:
+        if section == "eventlistener:x" and option is schema.REDIRECT_STDERR:
+            continue  # it may only be false
+        assert option.name in shown
+        if option.default and not re.search(r"default: " + option.default, block):
+            assert option.convert(shown[option.name]) == option.value
+
+
+def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
+    """A config made by hand, as plugins do, is like one that is read."""
+    config = ProcessConfig("x", "a")
+    for option in (*schema.PROGRAM, *schema.PROCESS):
+        if option.default is not None and not option.name.startswith("numprocs"):
+            assert getattr(config, option.name) == option.value
+    assert config.autorestart is RestartWhenExitUnexpected

@@ -1,0 +1,204 @@
+"""The INI reader: comments, duplicates, expansion, includes, and where things stand."""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.config.includes import read_includes
+from supervisor.config.parser import UnhosedConfigParser, expand
+
+
+def parsed(text: str) -> UnhosedConfigParser:
+    """Return a parser that has read a text."""
+    parser = UnhosedConfigParser()
+    parser.read_string(text, "a.conf")
+    return parser
+
+
+def written(directory: Path, **files: str) -> UnhosedConfigParser:
+    """Write files called NAME.conf and return a parser that has read main.conf."""
+    for name, text in files.items():
+        (directory / f"{name}.conf").write_text(text, encoding="utf-8")
+    parser = UnhosedConfigParser()
+    parser.read(str(directory / "main.conf"))
+    return parser
+
+
+# -- expand
+
+
+def test_names_are_filled_in() -> None:
+    """Fields are those of the percent operator, with its flags and widths."""
+    assert expand("%(a)s-%(b)02d 50%%", {"a": "x", "b": 3}, "n") == "x-03 50%"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "a%(y)s",
+            (
+                "Format string 'a%(y)s' for 'n' contains names ('y') which cannot be expanded. "
+                "Available names: ENV_B, a"
+            ),
+        ),
+        ("50%", "Format string '50%' for 'n' is badly formatted: incomplete format"),
+        ("%(a", "Format string '%(a' for 'n' is badly formatted: incomplete format key"),
+        (
+            "%(a)d",
+            (
+                "Format string '%(a)d' for 'n' is badly formatted: "
+                "%d format: a real number is required, not str"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_filled_in(value: str, message: str) -> None:
+    """The message names the text, the option and, sorted, the names there are."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the text is compared whole
+        expand(value, {"a": "1", "ENV_B": "2"}, "n")
+    assert str(caught.value) == message
+
+
+@given(st.text())
+def test_any_text_expands_or_is_refused(value: str) -> None:
+    """No value brings anything but a ValueError upon the reader."""
+    try:
+        assert isinstance(expand(value, {"here": "/"}, "n"), str)
+    except ValueError as error:
+        assert repr(value) in str(error)  # noqa: PT017 - either outcome is right
+
+
+# -- the parser as plugins use it
+
+
+def test_comments_begin_after_a_blank() -> None:
+    """A semicolon within a word belongs to the value."""
+    parser = parsed("[a]\nb=1;2 ; three\nc=4\t# five\n;d=6\n")
+    assert dict(parser.items("a")) == {"b": "1;2", "c": "4"}
+
+
+def test_duplicate_sections_are_merged() -> None:
+    """What comes later wins, option by option, whatever its case."""
+    parser = parsed("[a]\nb=1\nc=2\n[a]\nB=3\n")
+    assert dict(parser.items("a")) == {"b": "3", "c": "2"}
+
+
+def test_saneget() -> None:
+    """Options are expanded with the parser's names and the caller's."""
+    parser = parsed("[a]\nb=%(x)s %(y)s\n")
+    parser.expansions = {"x": 1}
+    assert parser.saneget("a", "b", expansions={"y": 2}) == "1 2"
+    assert parser.saneget("a", "b", do_expand=False) == "%(x)s %(y)s"
+    assert parser.saneget("a", "nope", 5) == 5
+    assert parser.saneget("a", "nope", "%(x)s") == "1"
+    with pytest.raises(ValueError, match=r"for 'a\.b' contains names \('y'\)"):
+        parser.saneget("a", "b")
+    with pytest.raises(configparser.NoOptionError):
+        parser.saneget("a", "nope")
+    with pytest.raises(configparser.NoSectionError):
+        parser.saneget("nope", "b", 5)
+
+
+def test_getdefault_reads_the_main_section() -> None:
+    """A subclass, or an assignment, says which section that is."""
+    parser = parsed("[mine]\nb=%(x)s\n")
+    parser.mysection = "mine"
+    assert parser.getdefault("b", expansions={"x": 1}) == "1"
+    assert parser.getdefault("b", do_expand=False) == "%(x)s"
+    assert parser.getdefault("c", 2) == 2
+
+
+def test_expand_here_replaces_text() -> None:
+    """A doubled percent sign protects, and one in the path does no harm."""
+    parser = parsed("[DEFAULT]\nd=%(here)s\n[a]\nb=%(here)s/x %(y)s\nc=%%(here)s\n")
+    parser.expand_here("/50%")
+    section = parser.section("a", {"y": 1, "here": "wrong"})
+    assert [section.text(option) for option in "bcd"] == ["/50%/x 1", "%(here)s", "/50%"]
+
+
+def test_sections_know_their_first_file(tmp_path: Path) -> None:
+    """Errors name the file in which a section begins."""
+    parser = written(tmp_path, main="[a]\nb=1\n")
+    parser.read_string("[a]\nb=2\n[c]\nd=1\n", "other")
+    assert parser.section("a").where() == f" in section 'a' (file: '{tmp_path}/main.conf')"
+    assert parser.section("c").where() == " in section 'c' (file: 'other')"
+
+
+def test_files_that_cannot_be_opened_are_left_out(tmp_path: Path) -> None:
+    """As with configparser, the names of the files that were read come back."""
+    parser = UnhosedConfigParser()
+    (tmp_path / "a.conf").write_text("[a]\n", encoding="utf-8")
+    assert parser.read([str(tmp_path / "a.conf"), str(tmp_path / "nope")]) == [
+        str(tmp_path / "a.conf")
+    ]
+
+
+# -- includes
+
+
+def test_included_files_are_read_in_order(tmp_path: Path) -> None:
+    """Patterns in their order, what each matches by name; relative to the including file."""
+    parser = written(
+        tmp_path,
+        main="[include]\nfiles=z*.conf [ab].conf\n[p]\nx=%(here)s\n",
+        a="[p]\nwho=a\n",
+        b="[p]\nwho=b\n",
+        z="[p]\nwho=z\nalso=z\n",
+    )
+    said = read_includes(parser, str(tmp_path))
+    assert said.warnings == []
+    assert said.infos == [
+        f'Included extra file "{tmp_path}/{name}.conf" during parsing' for name in "zab"
+    ]
+    assert dict(parser.items("p")) == {"x": str(tmp_path), "who": "b", "also": "z"}
+
+
+def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
+    """In an included file it is that file's directory."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "q.conf").write_text("[q]\nx=%(here)s\n", encoding="utf-8")
+    parser = written(tmp_path, main="[include]\nfiles=sub/*\n[p]\nx=%(here)s\n")
+    read_includes(parser, str(tmp_path))
+    assert parser.section("p").text("x") == str(tmp_path)
+    assert parser.section("q").text("x") == str(tmp_path / "sub")
+
+
+def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
+    """An empty conf.d is no mistake."""
+    parser = written(tmp_path, main="[include]\nfiles=conf.d/*.conf\n")
+    said = read_includes(parser, str(tmp_path))
+    assert said.warnings == [f'No file matches via include "{tmp_path}/conf.d/*.conf"']
+
+
+def test_includes_of_included_files_are_ignored(tmp_path: Path) -> None:
+    """There is one level of includes."""
+    parser = written(
+        tmp_path,
+        main="[include]\nfiles=a.conf\n",
+        a="[include]\nfiles=b.conf\n",
+        b="[b]\n",
+    )
+    read_includes(parser, str(tmp_path))
+    assert not parser.has_section("b")
+
+
+def test_the_directory_may_look_like_a_pattern(tmp_path: Path) -> None:
+    """Brackets in the including file's own directory are no wildcards."""
+    directory = tmp_path / "[x]"
+    directory.mkdir()
+    parser = written(directory, main="[include]\nfiles=a*.conf\n", a="[a]\n")
+    read_includes(parser, str(directory))
+    assert parser.has_section("a")
+
+
+def test_an_include_needs_files(tmp_path: Path) -> None:
+    """The section without its option is a mistake; without the section there is nothing to do."""
+    with pytest.raises(ValueError, match="has \\[include\\] section, but no files setting"):
+        read_includes(written(tmp_path, main="[include]\n"), str(tmp_path))
+    assert read_includes(written(tmp_path, main="[a]\n"), str(tmp_path)).infos == []
