@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from supervisor.config.model import Configuration, Settings
     from supervisor.loggers import Logger
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 
 ROOT_WARNING = (
     "Supervisor is running as root.  Privileges were not dropped because no user is"

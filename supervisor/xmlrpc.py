@@ -100,12 +100,18 @@ def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
         return function(*params)
     except RPCError:
         raise
-    except TypeError as error:
-        raise RPCError(Faults.INCORRECT_PARAMETERS) from error
     except Exception as error:
+        if isinstance(error, TypeError) and _is_of_the_call_itself(error):
+            raise RPCError(Faults.INCORRECT_PARAMETERS) from error
         if _fits(function, params):
             raise
         raise RPCError(Faults.INCORRECT_PARAMETERS, error) from error
+
+
+def _is_of_the_call_itself(error: TypeError) -> bool:
+    """Whether the number of parameters was wrong: then no frame of the method was entered."""
+    here = error.__traceback__
+    return here is not None and here.tb_next is None
 
 
 _TYPES: Final[dict[str | None, Any]] = {
@@ -308,6 +314,8 @@ class supervisor_xmlrpc_handler:
             self._logger.trace(f"XML-RPC method called: {method}()")
         try:
             value = self.call(method, params)
+            if self._logs_traces():
+                self._logger.trace(f"XML-RPC method {method}() returned successfully")
             if callable(value):
                 self._answer_later(request, data, value)
             else:
@@ -316,9 +324,6 @@ class supervisor_xmlrpc_handler:
             self._answer_fault(request, method, error)
         except Exception:  # noqa: BLE001 - the method may be a plugin's
             self._answer_failure(request, data)
-        else:
-            if self._logs_traces():
-                self._logger.trace(f"XML-RPC method {method}() returned successfully")
 
     def call(self, method: str, params: Sequence[Any]) -> Any:
         """Call a method; see `traverse`."""
