@@ -66,6 +66,7 @@ def read(
     parser = UnhosedConfigParser()
     parser.mysection = "supervisorctl"
     parser.expansions = {**environment_names(os.environ)}
+    parser.here = os.path.dirname(os.path.abspath(file))
     try:
         read_file(parser, file)
     except ConfigurationError as error:
@@ -74,20 +75,20 @@ def read(
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisorctl section")
     try:
-        settings = {**_read_section(parser, file), **command_line}
+        settings = {**_read_section(parser), **command_line}
         plugins = list(read_factories(parser, "ctlplugin"))
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
     return ClientConfiguration(file, settings, arguments, plugins)
 
 
-def _read_section(parser: UnhosedConfigParser, file: str) -> dict[str, str | None]:
+def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
     section = parser.section(parser.mysection)
-    names = {**parser.expansions, "here": os.path.dirname(os.path.abspath(file))}
     settings = dict(SUPERVISORCTL)
     for option in SUPERVISORCTL:
         if option in section.options:
-            settings[option] = section.text(option, names if option in PATHS else None)
+            names = None if option in PATHS else parser.expansions
+            settings[option] = section.text(option, names)
     url, history = settings["serverurl"] or "", settings["history_file"]
     if url.startswith("unix://"):
         settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"

@@ -20,7 +20,8 @@ from supervisor.datatypes import process_or_group_name
 from supervisor.events import EventTypes
 
 if TYPE_CHECKING:
-    from supervisor.config.programs import Reading
+    from supervisor.config.parser import UnhosedConfigParser
+    from supervisor.config.programs import ProcessReader
 
 REDIRECTED_LISTENER = (
     "[{section}] section sets redirect_stderr=true but this is not allowed because it will "
@@ -28,42 +29,47 @@ REDIRECTED_LISTENER = (
 )
 
 
-def read_groups(reading: Reading) -> list[ProcessGroupConfig]:
+def read_groups(
+    parser: UnhosedConfigParser, read_processes: ProcessReader
+) -> list[ProcessGroupConfig]:
     """Return all groups, sorted by priority and name.
 
-    A program that a `[group:x]` names has no group of its own.
+    A program that a `[group:x]` names has no group of its own.  `read_processes` is
+    called for each section of programs.
     """
     grouped: set[str] = set()
-    groups = list(_named_groups(reading, grouped))
+    groups = list(_named_groups(parser, read_processes, grouped))
     for kind, read in (
         ("program", _program),
         ("eventlistener", _event_listener),
         ("fcgi-program", _fcgi_program),
     ):
-        names = reading.parser.sections_of(kind)
-        groups += [read(reading, name) for name in names if name not in grouped]
+        names = parser.sections_of(kind)
+        groups += [read(parser, name, read_processes) for name in names if name not in grouped]
     return sorted(groups, key=lambda group: (group.priority, group.name))
 
 
-def _named_groups(reading: Reading, grouped: set[str]) -> Iterator[ProcessGroupConfig]:
+def _named_groups(
+    parser: UnhosedConfigParser, read_processes: ProcessReader, grouped: set[str]
+) -> Iterator[ProcessGroupConfig]:
     """Yield the `[group:x]` sections' groups; their members' sections go into `grouped`."""
-    for name in reading.parser.sections_of("group"):
-        section = reading.section(name)
+    for name in parser.sections_of("group"):
+        section = parser.section(name)
         group_name = process_or_group_name(section.suffix)
         values = schema.read_options(schema.GROUP, section)
         processes = []
         for program in values["programs"]:
-            member = _member(reading, name, program)
+            member = _member(parser, name, program)
             grouped.add(member)
             # Also of a FastCGI program: in a group it is a program like any other.
-            processes += reading.processes(member, group_name, ProcessConfig)
+            processes += read_processes(parser, member, group_name, ProcessConfig)
         yield ProcessGroupConfig(group_name, values["priority"], processes)
 
 
-def _member(reading: Reading, group: str, program: str) -> str:
+def _member(parser: UnhosedConfigParser, group: str, program: str) -> str:
     """Return the section of a program that a group names."""
     sections = [f"program:{program}", f"fcgi-program:{program}"]
-    found = [section for section in sections if reading.parser.has_section(section)]
+    found = [section for section in sections if parser.has_section(section)]
     if len(found) == len(sections):
         raise ValueError(
             f"[{group}] name {program} is ambiguous (exists as program and fcgi-program)"
@@ -73,16 +79,20 @@ def _member(reading: Reading, group: str, program: str) -> str:
     return found[0]
 
 
-def _program(reading: Reading, name: str) -> ProcessGroupConfig:
-    section = reading.section(name)
+def _program(
+    parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
+) -> ProcessGroupConfig:
+    section = parser.section(name)
     group_name = process_or_group_name(section.suffix)
     priority = schema.PRIORITY.read(section)
-    processes = reading.processes(name, group_name, ProcessConfig)
+    processes = read_processes(parser, name, group_name, ProcessConfig)
     return ProcessGroupConfig(group_name, priority, processes)
 
 
-def _event_listener(reading: Reading, name: str) -> EventListenerPoolConfig:
-    section = reading.section(name)
+def _event_listener(
+    parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
+) -> EventListenerPoolConfig:
+    section = parser.section(name)
     values = schema.read_options(schema.EVENTLISTENER, section)
     if values["buffer_size"] < 1:
         raise ValueError(f"[{name}] section sets invalid buffer_size ({values['buffer_size']})")
@@ -90,7 +100,7 @@ def _event_listener(reading: Reading, name: str) -> EventListenerPoolConfig:
     events = _event_types(name, schema.EVENTS.read(section))
     if schema.REDIRECT_STDERR.read(section):
         raise ValueError(REDIRECTED_LISTENER.format(section=name))
-    processes = reading.processes(name, section.suffix, EventListenerConfig)
+    processes = read_processes(parser, name, section.suffix, EventListenerConfig)
     return EventListenerPoolConfig(
         section.suffix,
         values["priority"],
@@ -114,10 +124,12 @@ def _event_types(section: str, names: list[str]) -> list[type]:
     return list(types)
 
 
-def _fcgi_program(reading: Reading, name: str) -> FastCGIGroupConfig:
-    section = reading.section(name)
+def _fcgi_program(
+    parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
+) -> FastCGIGroupConfig:
+    section = parser.section(name)
     group_name = process_or_group_name(section.suffix)
     priority = schema.PRIORITY.read(section)
     socket_config = read_fcgi_socket(section)
-    processes = reading.processes(name, group_name, FastCGIProcessConfig)
+    processes = read_processes(parser, name, group_name, FastCGIProcessConfig)
     return FastCGIGroupConfig(group_name, priority, processes, socket_config)

@@ -8,35 +8,34 @@ import os
 from supervisor.config.parser import UnhosedConfigParser, host_node_name
 
 
-class Included:
-    """What reading `[include]` had to say, for the log once it is open."""
-
-    def __init__(self) -> None:
-        self.infos: list[str] = []
-        self.warnings: list[str] = []
-
-
-def read_includes(parser: UnhosedConfigParser, here: str) -> Included:
+def read_includes(parser: UnhosedConfigParser) -> None:
     """Read the files that `[include]` names, relative to the including file's directory.
 
     Includes within included files are ignored.  Raises ValueError, or the error of
     configparser for a file with bad syntax.
     """
-    said = Included()
     if not parser.has_section("include"):
-        return said
-    names = {**parser.expansions, "here": here, "host_node_name": host_node_name()}
-    patterns = parser.section("include", names).text("files")
+        return
+    patterns = parser.section("include", host_node_name=host_node_name()).text("files")
     if patterns is None:
         raise ValueError(".ini file has [include] section, but no files setting")
-    parser.expand_here(here)
+    parser.expand_here(parser.here)
     for pattern in patterns.split():
-        path = os.path.join(here, pattern)
-        filenames = sorted(glob.glob(os.path.join(glob.escape(here), pattern)))
+        filenames = sorted(glob.glob(os.path.join(glob.escape(parser.here), pattern)))
         if not filenames:
-            said.warnings.append(f'No file matches via include "{path}"')
+            path = os.path.join(parser.here, pattern)
+            parser.warnings.append(f'No file matches via include "{path}"')
         for filename in filenames:
-            said.infos.append(f'Included extra file "{filename}" during parsing')
-            parser.read([filename])
-            parser.expand_here(os.path.abspath(os.path.dirname(filename)))
-    return said
+            parser.infos.append(f'Included extra file "{filename}" during parsing')
+            _include(parser, filename)
+
+
+def _include(parser: UnhosedConfigParser, filename: str) -> None:
+    """Add what a file says; by way of a parser of its own, in which `here` is its own."""
+    # Without a default section, `[DEFAULT]` is a section like any other to be handed over.
+    included = UnhosedConfigParser(default_section="")
+    included.read([filename])
+    included.expand_here(os.path.abspath(os.path.dirname(filename)))
+    parser.read_dict({name: dict(included.items(name)) for name in included.sections()})
+    for name in included.sections():
+        parser.section_to_file.setdefault(name, filename)

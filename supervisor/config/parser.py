@@ -91,7 +91,12 @@ class Section:
 
 
 class UnhosedConfigParser(configparser.RawConfigParser):
-    """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields."""
+    """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
+
+    It also carries what the readers of its sections share: the names that values may use
+    (`expansions`, `here`), the `environment` of `[supervisord]`, and the `warnings` and
+    `infos` that can only be logged once the log is open.
+    """
 
     mysection = "supervisord"
 
@@ -103,6 +108,10 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         # section -> the first file in which it stands
         self.section_to_file: dict[str, str] = {}
         self.expansions: dict[str, object] = {}
+        self.here = ""
+        self.environment: Mapping[str, str] = {}
+        self.warnings: list[str] = []
+        self.infos: list[str] = []
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
         """Read one file, as all of configparser's reading methods do through this one."""
@@ -110,10 +119,16 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         for section in self.sections():
             self.section_to_file.setdefault(section, fpname)
 
-    def section(self, name: str, names: Mapping[str, object] | None = None) -> Section:
-        """Return a section; `names` replace the parser's own expansions."""
-        used = self.expansions if names is None else names
+    def section(self, name: str, **names: object) -> Section:
+        """Return a section whose values may use `here`, the expansions and further names."""
+        used = {**self.expansions, "here": self.here, **names}
         return Section(name, dict(self.items(name)), used, self.section_to_file.get(name))
+
+    def section_without_here(self, name: str) -> Section:
+        """Return a section whose values may use the expansions only, as some of 4.3.0's do."""
+        section = self.section(name)
+        section.names = self.expansions
+        return section
 
     def sections_of(self, kind: str) -> Iterator[str]:
         """Return the names of the sections `[kind:...]`, in the order of the files."""

@@ -42,7 +42,7 @@ def read_factories(
     """
     factory_option = f"supervisor.{kind.removesuffix('plugin')}_factory"
     for name in parser.sections_of(kind):
-        section = parser.section(name)
+        section = parser.section_without_here(name)
         spec = section.text(factory_option)
         if spec is None:
             raise ValueError(f"section [{name}] does not specify a {factory_option}")

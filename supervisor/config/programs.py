@@ -7,7 +7,6 @@ their processes this way, stand in `config.groups`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from supervisor.config import schema
@@ -33,52 +32,26 @@ IGNORED_LOGFILE = (
     "filename, the filename has been ignored"
 )
 
+# What reads a section: (parser, section, group name, class of the configs).
 ProcessReader = Callable[[UnhosedConfigParser, str, str, type[ProcessConfig]], list[ProcessConfig]]
 
 
-@dataclass
-class Reading:
-    """What the readers of sections share while one configuration is read.
-
-    `environment` is that of `[supervisord]`; `read_processes` may be replaced by whoever
-    wants a word in what a section of programs yields, as plugins do.
-    """
-
-    parser: UnhosedConfigParser
-    here: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    read_processes: ProcessReader | None = None
-
-    def section(self, name: str, **names: object) -> Section:
-        """Return a section whose values may use `here`, the environment and `names`."""
-        return self.parser.section(name, {**self.parser.expansions, "here": self.here, **names})
-
-    def processes(
-        self, section: str, group_name: str, klass: type[ProcessConfig]
-    ) -> list[ProcessConfig]:
-        """Return the processes of a section, by way of `read_processes` if it is set."""
-        if self.read_processes is not None:
-            return self.read_processes(self.parser, section, group_name, klass)
-        return processes_from_section(self, section, group_name, klass)
-
-
 def processes_from_section(
-    reading: Reading, name: str, group_name: str, klass: type[ProcessConfig]
+    parser: UnhosedConfigParser, name: str, group_name: str, klass: type[ProcessConfig]
 ) -> list[ProcessConfig]:
     """Return the processes of a section of programs, sorted by name.
 
     Raises ValueError, whose text ends with the section and the file.
     """
-    section = reading.section(name, group_name=group_name, host_node_name=host_node_name())
+    section = parser.section(name, group_name=group_name, host_node_name=host_node_name())
     try:
-        return sorted(_read_processes(reading, section, klass), key=lambda config: config.name)
+        return sorted(_read_processes(parser, section, klass), key=lambda config: config.name)
     except ValueError as error:
         raise ValueError(f"{error}{section.where()}") from None
 
 
 def _read_processes(
-    reading: Reading, section: Section, klass: type[ProcessConfig]
+    parser: UnhosedConfigParser, section: Section, klass: type[ProcessConfig]
 ) -> Iterator[ProcessConfig]:
     program_name = process_or_group_name(section.suffix)
     section.names = {**section.names, "program_name": program_name}
@@ -89,7 +62,7 @@ def _read_processes(
     numprocs, first = program["numprocs"], program["numprocs_start"]
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
-        yield _read_process(reading, section, klass, program, names)
+        yield _read_process(parser, section, klass, program, names)
 
 
 def _check(program: dict[str, Any], process_name: str) -> None:
@@ -103,14 +76,14 @@ def _check(program: dict[str, Any], process_name: str) -> None:
 
 
 def _read_process(
-    reading: Reading,
+    parser: UnhosedConfigParser,
     section: Section,
     klass: type[ProcessConfig],
     program: Mapping[str, Any],
     names: dict[str, object],
 ) -> ProcessConfig:
     own = section.text("environment", names, called="environment")
-    environment = {**reading.environment, **schema.ENVIRONMENT.convert(own or "")}
+    environment = {**parser.environment, **schema.ENVIRONMENT.convert(own or "")}
     names.update(environment_names(environment))
     values = schema.read_options(schema.PROCESS, section, names)
     if values["command"] is None:
@@ -124,7 +97,7 @@ def _read_process(
         (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
     )
     values["exitcodes"] = list(program["exitcodes"])
-    _settle_logs(reading.warnings, section, values)
+    _settle_logs(parser.warnings, section, values)
     return klass(name=name, uid=program["user"], environment=environment, **values)
 
 

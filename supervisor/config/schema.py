@@ -159,7 +159,7 @@ FCGI_PROGRAM = (
     Option("user", datatypes.name_to_uid),
     Option("socket_backlog", datatypes.integer),
     Option("socket_owner", named("socket_owner", datatypes.colon_separated_user_group)),
-    Option("socket_mode", named("socket_mode", datatypes.octal_type)),  # 0700
+    Option("socket_mode", named("socket_mode", datatypes.octal_type), "0700"),
 )
 FCGI_SOCKET = Option("socket", str)
 

@@ -18,19 +18,17 @@ from supervisor.config.model import (
 from supervisor.datatypes import gid_for_uid, port_number
 
 if TYPE_CHECKING:
-    from supervisor.config.parser import Section
-    from supervisor.config.programs import Reading
+    from supervisor.config.parser import Section, UnhosedConfigParser
 
 TCP = re.compile(r"tcp://([^\s:]+):(\d+)$")
-UNIX_SOCKET_MODE = 0o700
 
 
-def read_servers(reading: Reading) -> list[ServerConfig]:
+def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
     """Return the HTTP servers, TCP before unix, each kind in the order of the files."""
     return [
-        make(reading, name)
+        make(parser, name)
         for kind, make in (("inet_http_server", _inet_server), ("unix_http_server", _unix_server))
-        for name in reading.parser.sections()
+        for name in parser.sections()
         if name.startswith(kind)
     ]
 
@@ -45,8 +43,8 @@ def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
     return url
 
 
-def _inet_server(reading: Reading, name: str) -> ServerConfig:
-    section = reading.parser.section(name)
+def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
+    section = parser.section_without_here(name)
     authentication = _authentication(section)
     address = schema.PORT.read(section)
     if address is None:
@@ -55,11 +53,11 @@ def _inet_server(reading: Reading, name: str) -> ServerConfig:
     return ServerConfig(name, socket.AF_INET, host=host, port=port, **authentication)
 
 
-def _unix_server(reading: Reading, name: str) -> ServerConfig:
-    file = schema.FILE.read(reading.section(name))
+def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
+    file = schema.FILE.read(parser.section(name))
     if file is None:
         raise ValueError(f"section [{name}] has no file value")
-    section = reading.parser.section(name)
+    section = parser.section_without_here(name)
     return ServerConfig(
         name,
         socket.AF_UNIX,
@@ -92,7 +90,7 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
     try:
         if address.startswith("unix://"):
             return _unix_socket(address.removeprefix("unix://"), values)
-        return _inet_socket(address, values)
+        return _inet_socket(address, section, backlog)
     except ValueError as error:
         raise ValueError(f"{error} in [{section.name}] socket") from None
 
@@ -104,12 +102,11 @@ def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
     owner, user = values["socket_owner"], values["user"]
     if owner is None and user is not None:
         owner = (user, gid_for_uid(user))
-    mode = UNIX_SOCKET_MODE if values["socket_mode"] is None else values["socket_mode"]
-    return UnixSocketConfig(path, owner, mode, values["socket_backlog"])
+    return UnixSocketConfig(path, owner, values["socket_mode"], values["socket_backlog"])
 
 
-def _inet_socket(address: str, values: Mapping[str, Any]) -> InetSocketConfig:
-    if values["socket_owner"] is not None or values["socket_mode"] is not None:
+def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSocketConfig:
+    if section.options.keys() & {"socket_owner", "socket_mode"}:
         raise ValueError(
             "socket_owner and socket_mode params should only be used with a Unix domain socket"
         )
@@ -118,4 +115,4 @@ def _inet_socket(address: str, values: Mapping[str, Any]) -> InetSocketConfig:
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Bad socket format %s", address))
     host, port = found.groups()
-    return InetSocketConfig(host, port_number(port), values["socket_backlog"])
+    return InetSocketConfig(host, port_number(port), backlog)

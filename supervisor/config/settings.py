@@ -13,52 +13,56 @@ from typing import Any
 from supervisor.config import schema
 from supervisor.config.commandline import ConfigurationError, read_file
 from supervisor.config.groups import read_groups
-from supervisor.config.includes import Included, read_includes
+from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.parser import UnhosedConfigParser, environment_names
 from supervisor.config.plugins import read_factories
-from supervisor.config.programs import ProcessReader, Reading
+from supervisor.config.programs import ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
 from supervisor.datatypes import Syslog, gid_for_uid, name_to_uid
 
 
 def read(
-    file: str, command_line: Mapping[str, Any], read_processes: ProcessReader | None = None
+    file: str,
+    command_line: Mapping[str, Any],
+    read_processes: ProcessReader | None = None,
 ) -> Configuration:
     """Return everything that a file and a command line say; ConfigurationError for a mistake."""
     parser = UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
     read_file(parser, file)
-    here = os.path.dirname(os.path.abspath(file))
+    parser.here = os.path.dirname(os.path.abspath(file))
     try:
-        included = read_includes(parser, here)
+        read_includes(parser)
         if not parser.has_section(parser.mysection):
             raise ConfigurationError(".ini file does not include supervisord section")
-        reading = Reading(parser, here, read_processes=read_processes)
-        return _read(file, reading, included, command_line)
+        return _read(file, parser, command_line, read_processes or processes_from_section)
     except (configparser.Error, ValueError) as error:
         raise ConfigurationError(str(error)) from None
 
 
 def _read(
-    file: str, reading: Reading, included: Included, command_line: Mapping[str, Any]
+    file: str,
+    parser: UnhosedConfigParser,
+    command_line: Mapping[str, Any],
+    read_processes: ProcessReader,
 ) -> Configuration:
-    values = schema.read_options(schema.SUPERVISORD, reading.section(reading.parser.mysection))
-    reading.environment = values["environment"]
-    reading.parser.expansions |= environment_names(reading.environment)
-    rpcinterfaces = [
-        RPCInterfaceConfig(*factory) for factory in read_factories(reading.parser, "rpcinterface")
-    ]
-    groups = read_groups(reading)
-    servers = tuple(read_servers(reading))
+    values = schema.read_options(schema.SUPERVISORD, parser.section(parser.mysection))
+    parser.environment = values["environment"]
+    parser.expansions |= environment_names(parser.environment)
+    rpcinterfaces = tuple(
+        RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")
+    )
+    groups = read_groups(parser, read_processes)
+    servers = tuple(read_servers(parser))
     return Configuration(
-        settings=_settings(file, reading.here, {**values, **command_line}),
+        settings=_settings(file, parser.here, {**values, **command_line}),
         servers=servers,
         groups=groups,
-        rpcinterfaces=tuple(rpcinterfaces),
+        rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*included.warnings, *reading.warnings),
-        infos=tuple(included.infos),
+        warnings=tuple(parser.warnings),
+        infos=tuple(parser.infos),
     )
 
 

@@ -22,7 +22,7 @@ from supervisor.config.model import (
     UnixSocketConfig,
 )
 from supervisor.config.parser import UnhosedConfigParser
-from supervisor.config.programs import Reading, processes_from_section
+from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import (
     RestartWhenExitUnexpected,
 )
@@ -234,12 +234,14 @@ def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
         parser: UnhosedConfigParser, section: str, group: str, klass: type[ProcessConfig]
     ) -> list[ProcessConfig]:
         asked.append((section, group, klass))
-        reading = Reading(parser, "/", environment={"A": "1"})
-        return processes_from_section(reading, section, group, klass)
+        if section == "program:m":
+            parser.set(section, "numprocs", "2")
+            parser.set(section, "process_name", "m%(process_num)d")
+        return processes_from_section(parser, section, group, klass)
 
     file = tmp_path / "c.conf"
     file.write_text(
-        "[supervisord]\n[group:g]\nprograms=m\n[program:m]\ncommand=%(here)s\n"
+        "[supervisord]\nenvironment=A=1\n[group:g]\nprograms=m\n[program:m]\ncommand=%(here)s\n"
         f"[eventlistener:e]\ncommand=a\nevents=EVENT\n{HANDLER}",
         encoding="utf-8",
     )
@@ -248,8 +250,9 @@ def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
         ("program:m", "g", ProcessConfig),
         ("eventlistener:e", "e", EventListenerConfig),
     ]
-    (config,) = configuration.groups[1].process_configs
-    assert (config.command, config.environment) == ("/", {"A": "1"})
+    configs = configuration.groups[1].process_configs
+    assert [config.name for config in configs] == ["m0", "m1"]
+    assert (configs[0].command, configs[0].environment) == (str(tmp_path), {"A": "1"})
 
 
 # -- the tables

@@ -26,6 +26,7 @@ def written(directory: Path, **files: str) -> UnhosedConfigParser:
         (directory / f"{name}.conf").write_text(text, encoding="utf-8")
     parser = UnhosedConfigParser()
     parser.read(str(directory / "main.conf"))
+    parser.here = str(directory)
     return parser
 
 
@@ -118,7 +119,7 @@ def test_expand_here_replaces_text() -> None:
     """A doubled percent sign protects, and one in the path does no harm."""
     parser = parsed("[DEFAULT]\nd=%(here)s\n[a]\nb=%(here)s/x %(y)s\nc=%%(here)s\n")
     parser.expand_here("/50%")
-    section = parser.section("a", {"y": 1, "here": "wrong"})
+    section = parser.section("a", y=1, here="wrong")
     assert [section.text(option) for option in "bcd"] == ["/50%/x 1", "%(here)s", "/50%"]
 
 
@@ -151,9 +152,9 @@ def test_included_files_are_read_in_order(tmp_path: Path) -> None:
         b="[p]\nwho=b\n",
         z="[p]\nwho=z\nalso=z\n",
     )
-    said = read_includes(parser, str(tmp_path))
-    assert said.warnings == []
-    assert said.infos == [
+    read_includes(parser)
+    assert parser.warnings == []
+    assert parser.infos == [
         f'Included extra file "{tmp_path}/{name}.conf" during parsing' for name in "zab"
     ]
     assert dict(parser.items("p")) == {"x": str(tmp_path), "who": "b", "also": "z"}
@@ -164,7 +165,7 @@ def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "q.conf").write_text("[q]\nx=%(here)s\n", encoding="utf-8")
     parser = written(tmp_path, main="[include]\nfiles=sub/*\n[p]\nx=%(here)s\n")
-    read_includes(parser, str(tmp_path))
+    read_includes(parser)
     assert parser.section("p").text("x") == str(tmp_path)
     assert parser.section("q").text("x") == str(tmp_path / "sub")
 
@@ -172,8 +173,8 @@ def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
 def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
     """An empty conf.d is no mistake."""
     parser = written(tmp_path, main="[include]\nfiles=conf.d/*.conf\n")
-    said = read_includes(parser, str(tmp_path))
-    assert said.warnings == [f'No file matches via include "{tmp_path}/conf.d/*.conf"']
+    read_includes(parser)
+    assert parser.warnings == [f'No file matches via include "{tmp_path}/conf.d/*.conf"']
 
 
 def test_includes_of_included_files_are_ignored(tmp_path: Path) -> None:
@@ -184,8 +185,28 @@ def test_includes_of_included_files_are_ignored(tmp_path: Path) -> None:
         a="[include]\nfiles=b.conf\n",
         b="[b]\n",
     )
-    read_includes(parser, str(tmp_path))
+    read_includes(parser)
     assert not parser.has_section("b")
+
+
+def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
+    """They do not take the place of what a section says itself."""
+    parser = written(
+        tmp_path,
+        main="[include]\nfiles=a.conf\n[p]\nx=main\n",
+        a="[DEFAULT]\nx=default\ny=%(here)s\n[p]\nz=1\n[q]\n",
+    )
+    read_includes(parser)
+    assert dict(parser.items("p")) == {"x": "main", "y": str(tmp_path), "z": "1"}
+    assert dict(parser.items("q")) == {"x": "default", "y": str(tmp_path)}
+
+
+def test_sections_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
+    """Unless the main file has them too."""
+    parser = written(tmp_path, main="[include]\nfiles=a.conf\n[p]\n", a="[p]\n[q]\n")
+    read_includes(parser)
+    assert parser.section("p").file == str(tmp_path / "main.conf")
+    assert parser.section("q").file == str(tmp_path / "a.conf")
 
 
 def test_the_directory_may_look_like_a_pattern(tmp_path: Path) -> None:
@@ -193,12 +214,14 @@ def test_the_directory_may_look_like_a_pattern(tmp_path: Path) -> None:
     directory = tmp_path / "[x]"
     directory.mkdir()
     parser = written(directory, main="[include]\nfiles=a*.conf\n", a="[a]\n")
-    read_includes(parser, str(directory))
+    read_includes(parser)
     assert parser.has_section("a")
 
 
 def test_an_include_needs_files(tmp_path: Path) -> None:
     """The section without its option is a mistake; without the section there is nothing to do."""
     with pytest.raises(ValueError, match="has \\[include\\] section, but no files setting"):
-        read_includes(written(tmp_path, main="[include]\n"), str(tmp_path))
-    assert read_includes(written(tmp_path, main="[a]\n"), str(tmp_path)).infos == []
+        read_includes(written(tmp_path, main="[include]\n"))
+    parser = written(tmp_path, main="[a]\n")
+    read_includes(parser)
+    assert parser.infos == parser.warnings == []
