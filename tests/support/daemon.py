@@ -33,6 +33,9 @@ CLIENT_SECONDS = 30
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "TZ", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 
+MODULES = {"echo_supervisord_conf": "confecho"}
+"""The module of a command that is not called like it."""
+
 BASE = """\
 [supervisord]
 logfile=%(here)s/supervisord.log
@@ -53,33 +56,27 @@ serverurl=unix://%(here)s/s.sock
 
 @dataclass(frozen=True)
 class Implementation:
-    """Whose commands to run: the words before the arguments."""
+    """Whose commands to run, and how: `launcher` followed by a command's name, joined."""
 
     name: str
-    supervisord: tuple[str, ...]
-    supervisorctl: tuple[str, ...]
+    launcher: tuple[str, ...]
+
+    def command(self, name: str) -> list[str]:
+        """Return the words that run `supervisord`, `supervisorctl`, `echo_supervisord_conf` ..."""
+        module = MODULES.get(name, name) if len(self.launcher) > 1 else name
+        return [*self.launcher[:-1], f"{self.launcher[-1]}{module}"]
 
     def __str__(self) -> str:
         """Return the name: pytest shows it as the parameter's id."""
         return self.name
 
 
-OURS = Implementation(
-    "ours",
-    (sys.executable, "-m", "supervisor.supervisord"),
-    (sys.executable, "-m", "supervisor.supervisorctl"),
-)
+OURS = Implementation("ours", (sys.executable, "-m", "supervisor."))
 
 
 def reference() -> Implementation:
     """Return the reference's commands; its environment is made when it is missing."""
-    bin_directory = reference_environment() / "bin"
-    python = str(bin_directory / "python")
-    return Implementation(
-        "reference",
-        (python, str(bin_directory / "supervisord")),
-        (python, str(bin_directory / "supervisorctl")),
-    )
+    return Implementation("reference", (f"{reference_environment()}/bin/",))
 
 
 def clean_environment(directory: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -135,7 +132,12 @@ class Daemon:
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the daemon and wait for nothing; its output goes to `output.txt`."""
-        command = [*self.implementation.supervisord, "-c", str(self.config_path), *self.arguments]
+        command = [
+            *self.implementation.command("supervisord"),
+            "-c",
+            str(self.config_path),
+            *self.arguments,
+        ]
         with open(self.directory / "output.txt", "ab") as output:
             self._started = subprocess.Popen(
                 command,
@@ -159,6 +161,12 @@ class Daemon:
         left = self._processes_left()
         proctable.kill(left)
         assert not left or self.may_leave_processes, f"left behind: {left}\n{self.log_text()}"
+
+    def kill(self) -> None:
+        """End the daemon and all that it started at once, without asking anyone."""
+        self.close_rpc()
+        proctable.kill(proctable.marked(str(self.directory)))
+        self.wait_for_exit()
 
     def wait_for_exit(self, seconds: float = STOP_SECONDS) -> int | None:
         """Wait until the daemon has ended; return its status (None for a daemonized one)."""
@@ -205,7 +213,12 @@ class Daemon:
         self, *arguments: str, stdin: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run supervisorctl with this daemon's configuration to its end."""
-        command = [*self.implementation.supervisorctl, "-c", str(self.config_path), *arguments]
+        command = [
+            *self.implementation.command("supervisorctl"),
+            "-c",
+            str(self.config_path),
+            *arguments,
+        ]
         return subprocess.run(
             command,
             input=stdin,
@@ -239,6 +252,14 @@ class Daemon:
         found = wait_until(reached, seconds, what=complaint)
         assert found is not None
         return found
+
+    def wait_for_child(self, name: str, where: Path) -> bool:
+        """Wait until a process executes a program of the directory `where`.
+
+        Before that a signal meets the daemon's own handlers, in the original at least.
+        """
+        cmdline = Path(f"/proc/{self.info(name)['pid']}/cmdline")
+        return wait_until(lambda: str(where).encode() in cmdline.read_bytes())
 
     # -- looking at it --------------------------------------------------------
 
