@@ -1,0 +1,68 @@
+"""`supervisorctl`: asks a running supervisord, and tells it what to do (client floor).
+
+`main` is the console script.  A command is felt at once only if little is imported: the
+package itself imports nothing, and its public names come from their modules when somebody
+asks for them.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Sequence
+    from typing import Any
+
+    from supervisor.client_options import ClientOptions
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+# Name -> the module where it lives; plugins and scripts import these from here.
+_HOMES = {
+    "ClientOptions": "supervisor.client_options",
+    "Controller": "supervisor.supervisorctl.controller",
+    "ControllerPluginBase": "supervisor.supervisorctl.plugin",
+    "DefaultControllerPlugin": "supervisor.supervisorctl.default",
+    "DEAD_PROGRAM_FAULTS": "supervisor.supervisorctl.results",
+    "LSBInitExitStatuses": "supervisor.supervisorctl.results",
+    "LSBStatusExitStatuses": "supervisor.supervisorctl.results",
+    "fgthread": "supervisor.supervisorctl.foreground",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def main(args: Sequence[str] | None = None, options: ClientOptions | None = None) -> None:
+    """Run one command, or the shell, and exit with the status that tells how it went.
+
+    `args` are used instead of `sys.argv[1:]`.  Raises SystemExit, always.
+    """
+    try:
+        status = _run(args, options)
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:
+    from supervisor.client_options import ClientOptions
+    from supervisor.supervisorctl.controller import Controller
+
+    if options is None:
+        options = ClientOptions()
+    options.realize(args)
+    controller = Controller(options)
+    if options.args:
+        controller.onecmd(" ".join(options.args))
+        return controller.exitstatus
+    if options.interactive:
+        controller.exec_cmdloop(args, options)
+    return 0

@@ -1,0 +1,169 @@
+"""Commands about the configuration: reread, avail, add, remove, update (client floor).
+
+Part of `default.DefaultControllerPlugin`.
+"""
+
+from __future__ import annotations
+
+from supervisor import rpcclient
+from supervisor.faults import Faults
+from supervisor.namespec import make_namespec
+from supervisor.supervisorctl.results import LSBInitExitStatuses
+from supervisor.supervisorctl.server_commands import ServerCommands
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+# What is said of faults, by the name of the group that was asked for.
+ADD_FAULTS = {
+    Faults.SHUTDOWN_STATE: "ERROR: shutting down",
+    Faults.ALREADY_ADDED: "ERROR: process group already active",
+    Faults.BAD_NAME: "ERROR: no such process/group: {}",
+}
+REMOVE_FAULTS = {
+    Faults.SHUTDOWN_STATE: "ERROR: shutting down",
+    Faults.STILL_RUNNING: "ERROR: process/group still running: {}",
+    Faults.BAD_NAME: "ERROR: no such process/group: {}",
+}
+READ_FAULTS = {Faults.SHUTDOWN_STATE: "ERROR: supervisor shutting down"}
+UPDATE_FAULTS = {Faults.SHUTDOWN_STATE: "ERROR: already shutting down"}
+
+
+class ConfigCommands(ServerCommands):
+    """The commands about the configuration."""
+
+    def _ask_daemon(self, texts: Mapping[int, str], method: Callable[..., Any], *args: str) -> Any:
+        """Return what a method answers, None after a fault for which there is a text."""
+        try:
+            return method(*args)
+        except rpcclient.Fault as fault:
+            text = texts.get(fault.faultCode)
+            if fault.faultCode == Faults.CANT_REREAD:
+                text = f"ERROR: {fault.faultString}"
+            if text is None:
+                raise
+            self.ctl.output(text.format(*args) if args else text)
+            if fault.faultCode != Faults.ALREADY_ADDED:
+                self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            return None
+
+    def do_reread(self, arg: str) -> None:
+        """Let the daemon read the configuration, and print what has changed."""
+        if not self._takes_no_arguments("reread", arg):
+            return
+        found = self._ask_daemon(READ_FAULTS, self.ctl.get_supervisor().reloadConfig)
+        if found is not None:
+            ((added, changed, removed),) = found
+            self._show_changes(added, changed, removed)
+
+    def _show_changes(
+        self, added: Sequence[str], changed: Sequence[str], removed: Sequence[str]
+    ) -> None:
+        changes = {
+            **dict.fromkeys(added, "available"),
+            **dict.fromkeys(changed, "changed"),
+            **dict.fromkeys(removed, "disappeared"),
+        }
+        for name, change in sorted(changes.items()):
+            self.ctl.output(f"{name}: {change}")
+        if not changes:
+            self.ctl.output("No config updates to processes")
+
+    def help_reread(self) -> None:
+        """Print the help of `reread`."""
+        self.ctl.output("reread \t\t\tRead the configuration, and only tell what has changed")
+
+    def do_avail(self, arg: str) -> None:
+        """Print the processes that are configured."""
+        if not self._takes_no_arguments("avail", arg):
+            return
+        infos = self._ask_daemon(READ_FAULTS, self.ctl.get_supervisor().getAllConfigInfo)
+        if infos:
+            self.ctl.output("\n".join(map(_avail_line, infos)))
+
+    def help_avail(self) -> None:
+        """Print the help of `avail`."""
+        self.ctl.output("avail\t\t\tShow all processes that are configured")
+
+    def do_add(self, arg: str) -> None:
+        """Activate groups of the configuration."""
+        supervisor = self.ctl.get_supervisor()
+        for name in arg.split():
+            if self._ask_daemon(ADD_FAULTS, supervisor.addProcessGroup, name) is not None:
+                self.ctl.output(f"{name}: added process group")
+
+    def help_add(self) -> None:
+        """Print the help of `add`."""
+        self.ctl.output("add <name> [...]\tActivate a process or group of the configuration")
+
+    def do_remove(self, arg: str) -> None:
+        """Forget groups that are stopped."""
+        supervisor = self.ctl.get_supervisor()
+        for name in arg.split():
+            if self._ask_daemon(REMOVE_FAULTS, supervisor.removeProcessGroup, name) is not None:
+                self.ctl.output(f"{name}: removed process group")
+
+    def help_remove(self) -> None:
+        """Print the help of `remove`."""
+        self.ctl.output("remove <name> [...]\tForget a stopped process or group")
+
+    def do_update(self, arg: str) -> None:
+        """Make the daemon run what the configuration says."""
+        supervisor = self.ctl.get_supervisor()
+        found = self._ask_daemon(UPDATE_FAULTS, supervisor.reloadConfig)
+        if found is None:
+            return
+        ((added, changed, removed),) = found
+        names = arg.split()
+        if not names or "all" in names:
+            wanted = {*added, *changed, *removed}
+        else:
+            wanted = set(names)
+            self._complain_of_unknown(supervisor, names, added)
+        for name in removed:
+            if name in wanted and self._stopped_and_removed(supervisor, name):
+                self.ctl.output(f"{name}: removed process group")
+        for name in changed:
+            if name in wanted and self._stopped_and_removed(supervisor, name):
+                supervisor.addProcessGroup(name)
+                self.ctl.output(f"{name}: updated process group")
+        for name in added:
+            if name in wanted:
+                supervisor.addProcessGroup(name)
+                self.ctl.output(f"{name}: added process group")
+
+    def _complain_of_unknown(
+        self, supervisor: Any, names: Sequence[str], added: Sequence[str]
+    ) -> None:
+        known = {info["group"] for info in supervisor.getAllProcessInfo()} | set(added)
+        for name in names:
+            if name not in known:
+                self.ctl.output(f"ERROR: no such group: {name}")
+                self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def _stopped_and_removed(self, supervisor: Any, name: str) -> bool:
+        """Stop a group and forget it; return whether its processes could be stopped."""
+        results = supervisor.stopProcessGroup(name)
+        self.ctl.output(f"{name}: stopped")
+        if any(result["status"] == Faults.FAILED for result in results):
+            self.ctl.output(f"{name}: has problems; not removing")
+            return False
+        supervisor.removeProcessGroup(name)
+        return True
+
+    def help_update(self) -> None:
+        """Print the help of `update`."""
+        for names in ("\t\t", " all\t"):
+            self.ctl.output(
+                f"update{names}\tRead the configuration; add, remove and restart what has changed"
+            )
+        self.ctl.output("update <gname> [...]\tThe same, for these groups only")
+
+
+def _avail_line(info: Mapping[str, Any]) -> str:
+    name = make_namespec(info["group"], info["name"])
+    use = "in use" if info["inuse"] else "avail"
+    start = "auto" if info["autostart"] else "manual"
+    return f"{name:<32} {use:<9} {start:<9} {info['group_prio']}:{info['process_prio']}"

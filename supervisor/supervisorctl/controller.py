@@ -1,0 +1,285 @@
+"""The shell of supervisorctl: finds the command in the plugins and runs it (client floor).
+
+`supervisorctl.main` makes one for each run; programs of others make their own, give them
+lines by `onecmd` (from any thread) and read `exitstatus`.
+"""
+
+from __future__ import annotations
+
+import cmd
+import os
+import sys
+
+from supervisor import rpcclient
+from supervisor.faults import Faults
+from supervisor.supervisorctl.results import (
+    DEAD_PROGRAM_FAULTS,
+    LSBInitExitStatuses,
+    connection_error_text,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import IO, Any
+
+API_VERSION = "3.0"
+UNAUTHORIZED = 401
+
+# What it means that nobody answers at the address; other failures are GENERIC.
+ABSENCES: dict[type[OSError], int] = {
+    ConnectionRefusedError: LSBInitExitStatuses.INSUFFICIENT_PRIVILEGES,
+    FileNotFoundError: LSBInitExitStatuses.NOT_INSTALLED,
+}
+
+OTHER_API = (
+    "Sorry, this version of supervisorctl expects to talk to a server with API version {}, "
+    "but the remote version is {}."
+)
+NO_NAMESPACE = (
+    "Sorry, supervisord responded but did not recognize the supervisor namespace commands "
+    "that supervisorctl uses to control it.  Please check that the "
+    "[rpcinterface:supervisor] section is enabled in the configuration file "
+    "(see sample.conf)."
+)
+
+
+class Controller(cmd.Cmd):
+    """Runs commands against the server that `options` name.
+
+    `options` is a `ClientOptions`, or has its attributes.  `exitstatus` is what the commands
+    so far have come to, one of LSBInitExitStatuses or LSBStatusExitStatuses.
+    """
+
+    def __init__(
+        self,
+        options: Any,
+        completekey: str = "tab",
+        stdin: IO[str] | None = None,
+        stdout: IO[str] | None = None,
+    ) -> None:
+        self.options = options
+        self.prompt = f"{options.prompt}> "
+        self.exitstatus = LSBInitExitStatuses.SUCCESS
+        self.vocab = ["help"]
+        super().__init__(completekey, stdin, stdout or sys.stdout or open(os.devnull, "w"))  # noqa: SIM115 - lives as long as the process
+        options.plugins = []
+        for name, factory, settings in options.plugin_factories:
+            plugin = factory(self, **settings)
+            plugin.name = name
+            options.plugins.append(plugin)
+            self.vocab += [each[3:] for each in dir(plugin) if _is_command(plugin, each)]
+
+    # -- the server ---------------------------------------------------------------
+
+    def get_server_proxy(self, namespace: str | None = None) -> Any:
+        """Return a proxy of the server, or of one namespace of its methods."""
+        proxy = self.options.getServerProxy()
+        return proxy if namespace is None else getattr(proxy, namespace)
+
+    def get_supervisor(self) -> Any:
+        """Return a proxy of the methods that control processes."""
+        return self.get_server_proxy("supervisor")
+
+    def upcheck(self) -> bool:
+        """Return whether a supervisord that we understand answers; if not, say why not."""
+        try:
+            api = self.get_supervisor().getVersion()
+        except rpcclient.Fault as fault:
+            if fault.faultCode != Faults.UNKNOWN_METHOD:
+                raise
+            self.output(NO_NAMESPACE)
+            self.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
+            return False
+        except tuple(ABSENCES) as error:
+            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+            self.exitstatus = ABSENCES[type(error)]
+            return False
+        if api != API_VERSION:
+            self.output(OTHER_API.format(API_VERSION, api))
+            self.exitstatus = LSBInitExitStatuses.NOT_INSTALLED
+            return False
+        return True
+
+    def set_exitstatus_from_xmlrpc_fault(
+        self, faultcode: int, ignored_faultcode: int | None = None
+    ) -> None:
+        """Let the exit status tell of a result, unless it is a success or is ignored."""
+        if faultcode in DEAD_PROGRAM_FAULTS and faultcode != ignored_faultcode:
+            self.exitstatus = LSBInitExitStatuses.NOT_RUNNING
+        elif faultcode not in {Faults.SUCCESS, ignored_faultcode}:
+            self.exitstatus = LSBInitExitStatuses.GENERIC
+
+    # -- input and output -----------------------------------------------------------
+
+    def output(self, message: object) -> None:
+        """Print a line, whatever the encoding of stdout; a reader that left is no error."""
+        line = f"{message}\n"
+        try:
+            try:
+                self.stdout.write(line)
+            except UnicodeEncodeError:
+                encoding: str = getattr(self.stdout, "encoding", "ascii")
+                self.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
+            self.stdout.flush()
+        except BrokenPipeError:
+            # `supervisorctl restart all | head -1` is to restart them all.
+            self._silence_stdout()
+        except OSError as error:  # a full disk: nothing that we print would be read
+            self._silence_stdout()
+            sys.exit(f"Error: cannot write to stdout: {error.strerror}")
+
+    def _silence_stdout(self) -> None:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, self.stdout.fileno())
+        os.close(devnull)
+
+    def ask(self, question: str, reading: Callable[[str], str] = input) -> str:
+        """Return what the user answers to a question; '' at the end of the input."""
+        try:
+            return reading(question)
+        except EOFError:
+            self.output("")
+            return ""
+
+    # -- commands -------------------------------------------------------------------
+
+    def onecmd(self, line: str) -> bool:
+        """Run one line; return whether it ends the shell.  Errors are printed, not raised."""
+        command, argument, line = self.parseline(line)
+        if not line:
+            return self.emptyline()
+        do = self._get_do_func(command) if command else None
+        if do is None:
+            self.default(line)
+            return False
+        while True:
+            try:
+                return bool(do(argument or ""))
+            except rpcclient.ProtocolError as error:
+                if error.errcode != UNAUTHORIZED:
+                    self._report(error)
+                elif self._authenticate():
+                    continue
+            except Exception as error:  # noqa: BLE001 - also whatever a plugin raises
+                self._report(error)
+            return False
+
+    def _authenticate(self) -> bool:
+        """Ask for another user name and password; return whether there are any to try."""
+        self.output("Server requires authentication")
+        if self.options.interactive:
+            from getpass import getpass
+
+            username = self.ask("Username:")
+            if username:
+                self.options.username = username
+                self.options.password = self.ask("Password:", getpass)
+                self.output("")
+                return True
+        self.exitstatus = LSBInitExitStatuses.GENERIC
+        return False
+
+    def _report(self, error: Exception) -> None:
+        self.exitstatus = LSBInitExitStatuses.GENERIC
+        place, passed_transport = _where_raised(error.__traceback__)
+        if passed_transport and not isinstance(error, rpcclient.Fault):
+            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+        else:
+            self.output(f"error: {type(error)}, {error}: {place}")
+
+    def _get_do_func(self, command: str) -> Callable[[str], Any] | None:
+        """Return what runs a command: that of the first plugin that has it, or our own."""
+        plugins = [] if command == "help" else self.options.plugins
+        for owner in (*plugins, self):
+            do: Callable[[str], Any] | None = getattr(owner, f"do_{command}", None)
+            if do is not None:
+                return do
+        return None
+
+    def emptyline(self) -> bool:
+        """Do nothing; `cmd` would repeat the last line."""
+        return False
+
+    def default(self, line: str) -> None:
+        """Say that a command is unknown."""
+        self.output(f"*** Unknown syntax: {line}")
+        self.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def do_help(self, arg: str) -> None:
+        """Print the help of a command, or the commands of every plugin."""
+        if arg == "help":
+            self.help_help()
+            return
+        plugins = self.options.plugins
+        if arg:
+            plugins = [plugin for plugin in plugins if _has_topic(plugin, arg)][:1]
+            if not plugins:
+                self.output(f"*** No help on {arg}")
+        for plugin in plugins:
+            plugin.do_help(arg)
+
+    def help_help(self) -> None:
+        """Print the help of `help`."""
+        self.output("help\t\tList the actions that there are")
+        self.output("help <action>\tTell how an action is used")
+
+    def do_EOF(self, _arg: str) -> bool:
+        """Leave the shell; this is what `cmd` calls the end of the input."""
+        self.output("")
+        return True
+
+    # -- the shell ------------------------------------------------------------------
+
+    def exec_cmdloop(self, _args: object, options: Any) -> None:
+        """Show the status, then run what the user types until `exit`, EOF or Ctrl-C."""
+        self._prepare_readline(options.history_file)
+        self.cmdqueue.append("status")
+        try:
+            self.cmdloop()
+        except KeyboardInterrupt:
+            self.output("")
+
+    def _prepare_readline(self, history_file: str | None) -> None:
+        try:
+            import readline
+        except ImportError:  # a Python without it still has a shell
+            return
+        # Names of processes contain these.
+        delimiters = readline.get_completer_delims().translate(str.maketrans("", "", ":*-"))
+        readline.set_completer_delims(delimiters)
+        if history_file:
+            from supervisor.supervisorctl.completion import keep_history
+
+            keep_history(history_file)
+
+    def complete(  # type: ignore[override]  # typeshed takes it for readline's own list
+        self, text: str, state: int, line: str | None = None
+    ) -> str | None:
+        """Return the `state`-th word that may end `text`, None after the last one."""
+        if state == 0:
+            from supervisor.supervisorctl.completion import candidates, current_line
+
+            self._candidates = candidates(self, text, current_line() if line is None else line)
+        return self._candidates[state] if state < len(self._candidates) else None
+
+
+def _is_command(plugin: object, name: str) -> bool:
+    return name.startswith("do_") and name != "do_help" and callable(getattr(plugin, name))
+
+
+def _has_topic(plugin: object, topic: str) -> bool:
+    return hasattr(plugin, f"do_{topic}") or hasattr(plugin, f"help_{topic}")
+
+
+def _where_raised(traceback: TracebackType | None) -> tuple[str, bool]:
+    """Return file and line of an exception, and whether it came through our transport."""
+    place, passed_transport = "", False
+    while traceback is not None:
+        code = traceback.tb_frame.f_code
+        place = f"file: {code.co_filename} line: {traceback.tb_lineno}"
+        module = traceback.tb_frame.f_globals.get("__name__")
+        passed_transport |= module in {"supervisor.transport", "supervisor.rpcclient"}
+        traceback = traceback.tb_next
+    return place, passed_transport

@@ -1,0 +1,64 @@
+"""`fg`: a process's output on our terminal, our input for the process (client floor)."""
+
+from __future__ import annotations
+
+import threading
+
+from supervisor import rpcclient
+from supervisor.faults import Faults
+from supervisor.http_client import HTTPHandler, Listener
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.supervisorctl.controller import Controller
+
+GONE = {
+    Faults.NOT_RUNNING: "Process got killed",
+    Faults.NO_FILE: "Process stdin closed",
+}
+
+
+def converse(ctl: Controller, program: str) -> None:
+    """Print what a process writes and send it each line, until Ctrl-C or the end of input."""
+    follower = fgthread(program, ctl)
+    follower.start()
+    supervisor = ctl.get_supervisor()
+    try:
+        while True:
+            supervisor.sendProcessStdin(program, f"{input()}\n")
+    except rpcclient.Fault as fault:
+        ctl.output(GONE.get(fault.faultCode, f"ERROR: {fault}"))
+        ctl.output("Exiting foreground")
+    except (KeyboardInterrupt, EOFError):
+        ctl.output("Exiting foreground")
+    finally:
+        follower.kill()
+        follower.join()
+
+
+class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
+    """Prints what a process writes to stdout and stderr, until `kill` is called."""
+
+    def __init__(self, program: str, ctl: Controller) -> None:
+        super().__init__(name=f"fg {program}", daemon=True)
+        self.program = program
+        self.ctl = ctl
+        options = ctl.options
+        self._url: str = options.serverurl
+        self._handlers = [
+            HTTPHandler(Listener(), options.username, options.password) for _ in ("out", "err")
+        ]
+
+    def run(self) -> None:
+        """Follow both logs."""
+        stdout, stderr = self._handlers
+        path = f"/logtail/{self.program}"
+        also = threading.Thread(target=stderr.get, args=(self._url, f"{path}/stderr"), daemon=True)
+        also.start()
+        stdout.get(self._url, f"{path}/stdout")
+        also.join()
+
+    def kill(self) -> None:
+        """End the thread soon."""
+        for handler in self._handlers:
+            handler.close()

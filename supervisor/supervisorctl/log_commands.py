@@ -1,0 +1,214 @@
+"""Commands about logs and input: tail, maintail, clear, fg (client floor).
+
+Part of `default.DefaultControllerPlugin`.
+"""
+
+from __future__ import annotations
+
+from supervisor import rpcclient
+from supervisor.faults import Faults
+from supervisor.namespec import split_namespec
+from supervisor.states import ProcessStates
+from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.results import (
+    CLEAR_RESULTS,
+    LOG_FAULTS,
+    PROCESS_LOG_FAULTS,
+    LSBInitExitStatuses,
+    result_text,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+TAIL_BYTES = 1600
+CHANNELS = ("stdout", "stderr")
+FOLLOW = "-f"
+
+CTRL_C_ENDS = "==> Press Ctrl-C to exit <=="
+
+
+class LogCommands(ControllerPluginBase):
+    """The commands about logs."""
+
+    listener: Any = None  # what `tail -f` feeds; by default one that prints
+
+    def _fail(self, message: str) -> None:
+        self.ctl.output(message)
+        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    # -- tail -------------------------------------------------------------------------
+
+    def do_tail(self, arg: str) -> None:
+        """Print the end of a process's log, or follow it."""
+        if not self.ctl.upcheck():
+            return
+        words = arg.split()
+        if not 1 <= len(words) <= 3:  # noqa: PLR2004 - modifier, name, channel
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._usage(f"Error: too {'many' if words else 'few'} arguments", "tail")
+            return
+        modifier = words.pop(0) if words[0].startswith("-") else None
+        if not words:
+            self._fail("Error: tail requires process name")
+            return
+        name, channel = words[0], words[-1] if words[1:] else "stdout"
+        if channel not in CHANNELS:
+            self._fail(f"Error: bad channel {channel!r}")
+        elif modifier == FOLLOW:
+            self._follow(f"/logtail/{name}/{channel}")
+        else:
+            self._show_end(
+                f"readProcess{channel.capitalize()}Log",
+                [name],
+                modifier,
+                {code: f"{name}: {text}" for code, text in PROCESS_LOG_FAULTS.items()},
+            )
+
+    def help_tail(self) -> None:
+        """Print the help of `tail`."""
+        self.ctl.output("tail [-f] <name> [stdout|stderr] (default stdout)")
+        self.ctl.output("Ex:")
+        self.ctl.output("tail -f <name>\t\tFollow the process's stdout, until Ctrl-C")
+        self.ctl.output("tail -100 <name>\tShow the last 100 *bytes* of its stdout")
+        self.ctl.output("tail <name> stderr\tShow the last 1600 *bytes* of its stderr")
+
+    def do_maintail(self, arg: str) -> None:
+        """Print the end of the daemon's activity log, or follow it."""
+        if not self.ctl.upcheck():
+            return
+        words = arg.split()
+        if len(words) > 1:
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._usage("Error: too many arguments", "maintail")
+            return
+        modifier = words[0] if words else None
+        if modifier == FOLLOW:
+            self._follow("/mainlogtail")
+        else:
+            texts = {code: f"supervisord: {text}" for code, text in LOG_FAULTS.items()}
+            self._show_end("readLog", [], modifier, texts)
+
+    def help_maintail(self) -> None:
+        """Print the help of `maintail`."""
+        self.ctl.output("maintail -f \tFollow supervisord's activity log, until Ctrl-C")
+        self.ctl.output("maintail -100\tShow the last 100 *bytes* of the activity log")
+        self.ctl.output("maintail\tShow the last 1600 *bytes* of the activity log\n")
+
+    def _show_end(
+        self, method: str, names: list[str], modifier: str | None, texts: Mapping[int, str]
+    ) -> None:
+        """Print the last bytes of a log, as many as the modifier says: `-100`."""
+        size = _size(modifier)
+        if size is None:
+            self._fail(f"Error: bad argument {modifier}")
+            return
+        try:
+            text = getattr(self.ctl.get_supervisor(), method)(*names, -size, 0)
+        except rpcclient.Fault as fault:
+            if fault.faultCode not in texts:
+                raise
+            self._fail(texts[fault.faultCode])
+        else:
+            self.ctl.output(text)
+
+    def _follow(self, path: str) -> None:
+        """Print a log as it grows, until the user or the server ends it."""
+        from supervisor.http_client import HTTPHandler, Listener
+
+        options = self.ctl.options
+        self.ctl.output(CTRL_C_ENDS)
+        handler = HTTPHandler(self.listener or Listener(), options.username, options.password)
+        try:
+            handler.get(options.serverurl, path)
+        except KeyboardInterrupt:
+            self.ctl.output("")
+        except BrokenPipeError:  # nobody reads any more
+            pass
+
+    # -- clear ------------------------------------------------------------------------
+
+    def do_clear(self, arg: str) -> None:
+        """Empty the logs of processes."""
+        if not self.ctl.upcheck():
+            return
+        names = arg.split()
+        if not names:
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._usage("Error: clear requires a process name", "clear")
+            return
+        supervisor = self.ctl.get_supervisor()
+        if "all" in names:
+            self._show_cleared(supervisor.clearAllProcessLogs())
+        else:
+            for name in names:
+                self._show_cleared([_clear_one(supervisor.clearProcessLogs, name)])
+
+    def _show_cleared(self, results: Iterable[Mapping[str, Any]]) -> None:
+        for result in results:
+            self.ctl.output(result_text(result, CLEAR_RESULTS))
+            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"])
+
+    def help_clear(self) -> None:
+        """Print the help of `clear`."""
+        self.ctl.output("clear <name>\t\tEmpty the logs of one process")
+        self.ctl.output("clear <name> <name>\tEmpty the logs of several processes")
+        self.ctl.output("clear all\t\tEmpty the logs of all processes")
+
+    # -- fg -----------------------------------------------------------------------------
+
+    def do_fg(self, arg: str) -> None:
+        """Show what a process writes, and send it what the user types."""
+        if not self.ctl.upcheck():
+            return
+        names = arg.split()
+        if not names:
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._usage("ERROR: no process name supplied", "fg")
+        elif len(names) > 1:
+            self._fail("ERROR: too many process names supplied")
+        elif self._is_running(names[0]):
+            from supervisor.supervisorctl.foreground import converse
+
+            self.ctl.output(CTRL_C_ENDS)
+            converse(self.ctl, names[0])
+
+    def _is_running(self, name: str) -> bool:
+        """Return whether a process is running; if not, say so."""
+        try:
+            info = self.ctl.get_supervisor().getProcessInfo(name)
+        except rpcclient.Fault as fault:
+            if fault.faultCode == Faults.BAD_NAME:
+                self._fail("ERROR: bad process name supplied")
+            else:
+                self.ctl.output(f"ERROR: {fault}")
+            return False
+        if info["state"] != ProcessStates.RUNNING:
+            self._fail("ERROR: process not running")
+            return False
+        return True
+
+    def help_fg(self) -> None:
+        """Print the help of `fg`."""
+        self.ctl.output("fg <process>\tTalk to a process: its output, your input")
+        self.ctl.output("\t\tCtrl-C to exit")
+
+
+def _size(modifier: str | None) -> int | None:
+    """Return the number of bytes that `-100` asks for, None for anything else."""
+    if modifier is None:
+        return TAIL_BYTES
+    digits = modifier.removeprefix("-")
+    return int(digits) if digits.isdecimal() and digits != modifier else None
+
+
+def _clear_one(clear: Callable[[str], Any], namespec: str) -> Mapping[str, Any]:
+    group, name = split_namespec(namespec)
+    status, description = Faults.SUCCESS, ""
+    try:
+        clear(namespec)
+    except rpcclient.Fault as fault:
+        status, description = fault.faultCode, fault.faultString
+    return {"group": group, "name": name, "status": status, "description": description}

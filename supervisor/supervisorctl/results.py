@@ -1,0 +1,99 @@
+"""What the daemon answers, in the words and exit statuses that scripts know (client floor).
+
+The commands and the controller walk these tables.
+"""
+
+from __future__ import annotations
+
+from supervisor.faults import Faults, getFaultDescription
+from supervisor.namespec import make_namespec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class LSBInitExitStatuses:
+    """Exit statuses of actions, from the Linux Standard Base's init scripts."""
+
+    SUCCESS = 0
+    GENERIC = 1
+    INVALID_ARGS = 2
+    UNIMPLEMENTED_FEATURE = 3
+    INSUFFICIENT_PRIVILEGES = 4
+    NOT_INSTALLED = 5
+    NOT_RUNNING = 7
+
+
+class LSBStatusExitStatuses:
+    """Exit statuses of `status`, from the same place."""
+
+    NOT_RUNNING = 3
+    UNKNOWN = 4
+
+
+# Faults that mean: the program is not there now.
+DEAD_PROGRAM_FAULTS = (Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION, Faults.NOT_RUNNING)
+
+NO_SUCH_PROCESS = {Faults.BAD_NAME: "ERROR (no such process)"}
+
+START_RESULTS = {
+    **NO_SUCH_PROCESS,
+    Faults.NO_FILE: "ERROR (no such file)",
+    Faults.NOT_EXECUTABLE: "ERROR (file is not executable)",
+    Faults.ALREADY_STARTED: "ERROR (already started)",
+    Faults.SPAWN_ERROR: "ERROR (spawn error)",
+    Faults.ABNORMAL_TERMINATION: "ERROR (abnormal termination)",
+    Faults.SUCCESS: "started",
+}
+SIGNAL_RESULTS = {
+    **NO_SUCH_PROCESS,
+    Faults.BAD_SIGNAL: "ERROR (bad signal name)",
+    Faults.NOT_RUNNING: "ERROR (not running)",
+    Faults.SUCCESS: "signalled",
+}
+STOP_RESULTS = {**SIGNAL_RESULTS, Faults.SUCCESS: "stopped"}
+CLEAR_RESULTS = {
+    **NO_SUCH_PROCESS,
+    Faults.FAILED: "ERROR (failed)",
+    Faults.SUCCESS: "cleared",
+}
+
+LOG_FAULTS = {
+    Faults.NO_FILE: "ERROR (no log file)",
+    Faults.FAILED: "ERROR (unknown error reading log)",
+}
+PROCESS_LOG_FAULTS = {**LOG_FAULTS, Faults.BAD_NAME: "ERROR (no such process name)"}
+
+# How an OSError of the connection is said; others are said by their own text.
+CONNECTION_ERRORS = {
+    "ConnectionRefusedError": "refused connection",
+    "FileNotFoundError": "no such file",
+    "RemoteDisconnected": "closed the connection without an answer",
+    "TimeoutError": "does not answer",
+}
+
+
+def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
+    """Return the line for one process; `result` has `group`, `name`, `status`, `description`."""
+    name = make_namespec(result["group"], result["name"])
+    status: int = result["status"]
+    text = texts.get(status)
+    if text is None and status == Faults.FAILED:
+        return str(result["description"])  # it names the process itself
+    return f"{name}: {text or f'ERROR ({getFaultDescription(status)})'}"
+
+
+def connection_error_text(error: BaseException) -> str:
+    """Return what is wrong with a server that cannot be talked to, to be read after its URL."""
+    known = CONNECTION_ERRORS.get(type(error).__name__)
+    if known is not None:
+        return known
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror[0].lower() + error.strerror[1:]
+    if type(error).__name__ == "ProtocolError":
+        return f"answers with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
+    if isinstance(error, ValueError):
+        return f"is no address of a server ({error})"
+    return f"gives an answer that is none ({type(error).__name__}: {error})"

@@ -1,0 +1,119 @@
+"""Commands about the daemon and the shell: version, reload, shutdown, open, exit (client floor).
+
+Part of `default.DefaultControllerPlugin`.
+"""
+
+from __future__ import annotations
+
+from supervisor import rpcclient
+from supervisor.faults import Faults
+from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.results import LSBInitExitStatuses, connection_error_text
+
+
+class ServerCommands(ControllerPluginBase):
+    """The commands about the daemon, and those that leave the shell."""
+
+    def _takes_no_arguments(self, command: str, arg: str) -> bool:
+        """Return whether there are none; otherwise complain."""
+        if not arg:
+            return True
+        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+        self._usage(f"Error: {command} accepts no arguments", command)
+        return False
+
+    def _confirmed(self, question: str) -> bool:
+        """Return whether the user, if there is one to ask, wants it."""
+        if not self.ctl.options.interactive:
+            return True
+        return self.ctl.ask(f"Really {question} y/N? ").lower().startswith("y")
+
+    def do_version(self, arg: str) -> None:
+        """Print the daemon's version."""
+        if self._takes_no_arguments("version", arg) and self.ctl.upcheck():
+            self.ctl.output(self.ctl.get_supervisor().getSupervisorVersion())
+
+    def help_version(self) -> None:
+        """Print the help of `version`."""
+        self.ctl.output("version\t\t\tShow the version of the supervisord that answers")
+
+    def do_reload(self, arg: str) -> None:
+        """Restart the daemon: everything is stopped, the configuration read, and started."""
+        if not self._takes_no_arguments("reload", arg):
+            return
+        if not self._confirmed("restart the remote supervisord process"):
+            return
+        try:
+            self.ctl.get_supervisor().restart()
+        except rpcclient.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                self.ctl.output("ERROR: already shutting down")
+            elif fault.faultCode == Faults.CANT_REREAD:
+                self.ctl.output(f"ERROR: {fault.faultString}")
+            else:
+                raise
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+        else:
+            self.ctl.output("Restarted supervisord")
+
+    def help_reload(self) -> None:
+        """Print the help of `reload`."""
+        self.ctl.output("reload \t\tRestart supervisord and all its processes")
+
+    def do_shutdown(self, arg: str) -> None:
+        """Stop all processes and end the daemon."""
+        if not self._takes_no_arguments("shutdown", arg):
+            return
+        if not self._confirmed("shut the remote supervisord process down"):
+            return
+        try:
+            self.ctl.get_supervisor().shutdown()
+        except rpcclient.Fault as fault:
+            if fault.faultCode != Faults.SHUTDOWN_STATE:
+                raise
+            self.ctl.output("ERROR: already shutting down")
+        except (ConnectionRefusedError, FileNotFoundError) as error:
+            problem = f"{self.ctl.options.serverurl} {connection_error_text(error)}"
+            self.ctl.output(f"ERROR: {problem} (already shut down?)")
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+        else:
+            self.ctl.output("Shut down")
+
+    def help_shutdown(self) -> None:
+        """Print the help of `shutdown`."""
+        self.ctl.output("shutdown \tStop all processes and end supervisord")
+
+    def do_open(self, arg: str) -> None:
+        """Turn to another daemon, and show its processes."""
+        url = arg.strip()
+        if not url.startswith(("http://", "unix://")):
+            self.ctl.output("ERROR: url must be http:// or unix://")
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            return
+        self.ctl.options.serverurl = url
+        # What is running there does not tell whether it could be opened.
+        status = self.ctl.exitstatus
+        self.ctl.onecmd("status")
+        self.ctl.exitstatus = status
+
+    def help_open(self) -> None:
+        """Print the help of `open`."""
+        self.ctl.output("open <url>\tTurn to another supervisord.")
+        self.ctl.output("\t\t(a unix socket is written unix:///path/of/the/socket)")
+
+    def do_exit(self, _arg: str) -> bool:
+        """Leave the shell."""
+        self.ctl.output("")
+        return True
+
+    def help_exit(self) -> None:
+        """Print the help of `exit`."""
+        self.ctl.output("exit\tLeave the shell.")
+
+    def do_quit(self, arg: str) -> bool:
+        """Leave the shell."""
+        return self.do_exit(arg)
+
+    def help_quit(self) -> None:
+        """Print the help of `quit`."""
+        self.ctl.output("quit\tLeave the shell.")
