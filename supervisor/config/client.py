@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 
-from supervisor.config.commandline import ConfigurationError, read_file
-from supervisor.config.parser import UnhosedConfigParser, environment_names
+from supervisor.config.parser import (
+    ConfigurationError,
+    UnhosedConfigParser,
+    environment_names,
+    read_file,
+)
 from supervisor.config.plugins import read_factories
 
 TYPE_CHECKING = False

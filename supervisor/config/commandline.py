@@ -7,13 +7,13 @@ which is imported only when asked for: start-up time is felt.
 
 from __future__ import annotations
 
-import configparser
 import getopt
 import os
 import sys
 import warnings
 
 from supervisor import datatypes
+from supervisor.config.parser import ConfigurationError
 from supervisor.version import VERSION
 
 TYPE_CHECKING = False
@@ -23,8 +23,14 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
     from supervisor.config.client import ClientConfiguration
     from supervisor.config.model import Configuration
-    from supervisor.config.parser import UnhosedConfigParser
     from supervisor.config.programs import ProcessReader
+
+__all__ = [
+    "ConfigurationError",
+    "fail",
+    "read_client_configuration",
+    "read_server_configuration",
+]
 
 SERVER_USAGE = """\
 supervisord -- start programs, watch over them and keep their logs.
@@ -84,10 +90,6 @@ SEARCHING_AS_ROOT = (
     "locations (including its current working directory); you probably want to specify a "
     '"-c" argument specifying an absolute path to a configuration file for improved security.'
 )
-
-
-class ConfigurationError(ValueError):
-    """A mistake on the command line or in a file; its text is one line for the user."""
 
 
 class CommandOption:
@@ -208,17 +210,6 @@ def find_configuration_file(values: Mapping[str, Any]) -> str | None:
     if not os.path.exists(named):
         raise ConfigurationError(f"could not find config file {named}")
     return str(named)
-
-
-def read_file(parser: UnhosedConfigParser, filename: str) -> None:
-    """Read the main file; ConfigurationError if it cannot be read or is malformed."""
-    try:
-        with open(filename, encoding="utf-8") as file:
-            parser.read_file(file)
-    except OSError:
-        raise ConfigurationError(f"could not read config file {filename}") from None
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(error)) from None
 
 
 def _find_server_file(values: Mapping[str, Any]) -> str:

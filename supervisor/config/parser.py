@@ -25,6 +25,10 @@ NO_EXPANSIONS: Mapping[str, object] = {}
 HERE = re.compile(r"%%|%\(here\)s")
 
 
+class ConfigurationError(ValueError):
+    """A mistake on the command line or in a file; its text is one line for the user."""
+
+
 def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
     """Return `value` with its `%(name)s` fields filled in; `name` is the option's, for errors.
 
@@ -179,3 +183,14 @@ class UnhosedConfigParser(configparser.RawConfigParser):
             for option, value in self.items(section):
                 if "%(here)s" in value:
                     self.set(section, option, replaced(value))
+
+
+def read_file(parser: UnhosedConfigParser, filename: str) -> None:
+    """Read the main file; ConfigurationError if it cannot be read or is malformed."""
+    try:
+        with open(filename, encoding="utf-8") as file:
+            parser.read_file(file)
+    except OSError:
+        raise ConfigurationError(f"could not read config file {filename}") from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ConfigurationError(str(error)) from None

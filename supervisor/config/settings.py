@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from supervisor.config import schema
-from supervisor.config.commandline import ConfigurationError, read_file
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
-from supervisor.config.parser import UnhosedConfigParser, environment_names
+from supervisor.config.parser import (
+    ConfigurationError,
+    UnhosedConfigParser,
+    environment_names,
+    read_file,
+)
 from supervisor.config.plugins import read_factories
 from supervisor.config.programs import ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
