@@ -1,0 +1,1 @@
+"""Supervisor: starts programs, watches over them and keeps their logs."""

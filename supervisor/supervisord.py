@@ -131,7 +131,7 @@ class Supervisor:
 
         namespaces = self._make_rpcinterfaces()
         namespaces.append(("system", SystemNamespaceRPCInterface(namespaces)))
-        made = [
+        made: list[Any] = [
             supervisor_xmlrpc_handler(self, namespaces),
             handlers.logtail_handler(self),
             handlers.mainlogtail_handler(self),

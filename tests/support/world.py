@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from supervisor.process.spawn import SpawnError, SpawnPlan
 
 
+LEVELS = {
+    number: name for name, number in vars(loggers.LevelsByDescription).items() if name[0] != "_"
+}
+
+
 class StillPoller:
     """A poller in which nothing is ever ready."""
 
@@ -44,7 +49,7 @@ class Recorder(loggers.Handler):
 
     def emit(self, record: Any) -> None:
         """Keep a record."""
-        self.lines.append((loggers.LOG_LEVELS_BY_NUM[record.level], record.msg))
+        self.lines.append((LEVELS[record.level], record.msg))
 
 
 @dataclass
