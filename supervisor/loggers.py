@@ -153,7 +153,7 @@ class Handler:
         """Close the stream, unless it is one of the standard streams."""
         if not self.closed:
             self.closed = True
-            if self.stream is not None and _fd_of(self.stream) not in {0, 1, 2}:
+            if self.stream is not None and not _is_standard(self.stream):
                 self.stream.close()
 
     def reopen(self) -> None:
@@ -169,6 +169,10 @@ def _fd_of(stream: Any) -> int | None:
     except (AttributeError, OSError, ValueError):
         return None
     return fd
+
+
+def _is_standard(stream: Any) -> bool:
+    return stream is sys.stdout or stream is sys.stderr or _fd_of(stream) in {0, 1, 2}
 
 
 class StreamHandler(Handler):

@@ -1,0 +1,254 @@
+"""Sinks: full disks, stalled readers, and names that lead to no file."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor import loggers, logsinks
+from supervisor.logsinks import Sink, open_sink
+
+
+@pytest.fixture
+def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what would be reported about logs that cannot be written."""
+    reports: list[str] = []
+    monkeypatch.setattr(loggers, "report_trouble", reports.append)
+    return reports
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Make a pipe whose write end does not block."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    yield reader, writer
+    os.close(reader)
+    os.close(writer)
+
+
+class Disk:
+    """Stands in for `os.write`: takes `room` more bytes, at most `at_once` of them."""
+
+    def __init__(self, room: int, at_once: int = 1000) -> None:
+        self.room = room
+        self.at_once = at_once
+        self._write = os.write
+
+    def write(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(28, "No space left on device")
+        taken = self._write(fd, data[: min(self.room, self.at_once)])
+        self.room -= taken
+        return taken
+
+
+class TestDisk:
+    """Whatever the disk does, no byte is doubled and none is lost silently."""
+
+    def test_short_writes_are_continued(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sink = open_sink(str(tmp_path / "log"))
+        monkeypatch.setattr(os, "write", Disk(room=1000, at_once=3).write)
+        sink.write(b"0123456789")
+        assert (tmp_path / "log").read_bytes() == b"0123456789"
+        assert sink.size == 10
+        sink.close()
+
+    def test_a_full_disk_is_reported_once_and_leaves_a_note(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: list[str]
+    ) -> None:
+        path = tmp_path / "log"
+        disk = Disk(room=4)
+        logger = loggers.getLogger()
+        loggers.handle_file(logger, str(path), "%(message)s")
+        monkeypatch.setattr(os, "write", disk.write)
+        for msg in (b"abc", b"def", b"ghi", b"jkl"):
+            logger.info(msg)
+        assert trouble == [f"cannot write to log {path}: No space left on device"]
+        disk.room = 1000
+        logger.info(b"mno")
+        logger.info(b"pqr")
+        monkeypatch.undo()
+        logger.close()
+        note = b"supervisor: 8 bytes are missing here, they could not be written\n"
+        assert path.read_bytes() == b"abcd" + note + b"mnopqr"
+
+    def test_the_next_trouble_is_reported_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: list[str]
+    ) -> None:
+        disk = Disk(room=0)
+        handler = loggers.FileHandler(str(tmp_path / "log"))
+        monkeypatch.setattr(os, "write", disk.write)
+        for room in (0, 1000, 0):
+            disk.room = room
+            handler.emit(loggers.LogRecord(20, b"abc"))
+        handler.close()
+        assert len(trouble) == 2
+
+    def test_a_log_that_reports_into_itself_ends(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The activity log is told of troubles, also of its own."""
+        logger = loggers.getLogger()
+        loggers.handle_file(logger, str(tmp_path / "log"), "%(message)s")
+        reports: list[str] = []
+
+        def report(text: str) -> None:
+            reports.append(text)
+            logger.critical(text)
+
+        monkeypatch.setattr(loggers, "report_trouble", report)
+        monkeypatch.setattr(os, "write", Disk(room=0).write)
+        logger.info("x")
+        logger.info("y")
+        logger.close()
+        assert len(reports) == 1
+
+    def test_the_device_that_is_always_full(self, trouble: list[str]) -> None:
+        handler = loggers.RotatingFileHandler("/dev/full", maxBytes=2, backupCount=1)
+        handler.emit(loggers.LogRecord(20, "abc"))
+        handler.emit(loggers.LogRecord(20, "abc"))
+        handler.close()
+        assert trouble == ["cannot write to log /dev/full: No space left on device"]
+
+
+class TestReaders:
+    """Pipes and terminals whose other side does not read."""
+
+    def fill(self, fd: int) -> int:
+        filled = 0
+        while True:
+            try:
+                filled += os.write(fd, b"x" * 4096)
+            except BlockingIOError:
+                return filled
+
+    def test_a_stalled_reader_costs_bytes_and_not_the_daemon(
+        self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = pipe
+        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 0.01)
+        sink = Sink(writer, "pipe")
+        filled = self.fill(writer)
+        with pytest.raises(BlockingIOError, match="stalled"):
+            sink.write(b"lost")
+        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 1e6)  # nobody waits a second time
+        sink.write(b"too")
+        assert os.read(reader, filled) == b"x" * filled
+        sink.write(b"back\n")
+        note = b"supervisor: 7 bytes are missing here, they could not be written\n"
+        assert os.read(reader, 1000) == note + b"back\n"
+
+    def test_a_slow_reader_gets_everything(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 30)  # for a loaded machine
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        sink = open_sink(str(path))
+        script = "import sys; sys.stdout.write(str(len(sys.stdin.buffer.read(1000000))))"
+        with path.open("rb") as reader:
+            child = subprocess.Popen(
+                [sys.executable, "-c", script], stdin=reader, stdout=subprocess.PIPE, text=True
+            )
+        sink.write(b"x" * 1_000_000)
+        assert child.communicate()[0] == "1000000"
+        sink.close()
+
+    def test_a_fifo_without_reader_keeps_what_it_can(self, tmp_path: Path) -> None:
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        sink = open_sink(str(path))
+        sink.write(b"early\n")
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        assert os.read(reader, 100) == b"early\n"
+        os.close(reader)
+        assert sink.size == 0
+        sink.close()
+
+    def test_a_reader_that_has_gone_is_trouble(self, trouble: list[str]) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        handler = loggers.StreamHandler(Sink(writer, "pipe"))
+        handler.emit(loggers.LogRecord(20, "x"))
+        handler.close()
+        assert trouble == ["cannot write to log pipe: Broken pipe"]
+
+    def test_a_shared_fd_that_blocks_is_asked_first(
+        self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = pipe
+        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 0.01)
+        sink = Sink(writer, "/dev/stdout", shared=True)
+        filled = self.fill(writer)
+        os.set_blocking(writer, True)
+        with pytest.raises(BlockingIOError, match="stalled"):
+            sink.write(b"x" * 10_000)
+        os.read(reader, filled)
+        sink.write(b"y" * 10_000)
+        assert os.read(reader, 20_000).endswith(b"written\n" + b"y" * 10_000)
+
+
+HELLO = """
+import sys
+from supervisor import loggers
+logger = loggers.getLogger()
+loggers.handle_stdout(logger, "%(message)s\\n")
+loggers.handle_file(logger, "/dev/stdout", "%(levelname)s\\n", True, 5, 1)
+for word in ("one", "two"):
+    logger.info(word)
+    sys.stdout.write("print\\n")
+    sys.stdout.flush()
+logger.handlers[1].remove()
+logger.handlers[1].reopen()
+logger.info("three")
+logger.close()
+"""
+SAID = b"one\nINFO\nprint\ntwo\nINFO\nprint\nthree\nINFO\n"
+
+
+class TestStandardOutput:
+    """/dev/stdout, whatever it is: nothing is overwritten, renamed or removed."""
+
+    def test_a_pipe(self) -> None:
+        done = subprocess.run([sys.executable, "-c", HELLO], capture_output=True, check=True)
+        assert (done.stdout, done.stderr) == (SAID, b"")
+
+    def test_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "out"
+        with path.open("wb") as out:
+            subprocess.run([sys.executable, "-c", HELLO], stdout=out, check=True)
+        assert path.read_bytes() == SAID
+        assert os.path.islink("/dev/stdout")
+
+    def test_a_socket(self) -> None:
+        """What systemd gives to services; it cannot be opened by name."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            subprocess.run([sys.executable, "-c", HELLO], stdout=theirs, check=True)
+            assert ours.recv(1000) == SAID
+
+    def test_a_terminal(self) -> None:
+        master, slave = os.openpty()
+        subprocess.run([sys.executable, "-c", HELLO], stdout=slave, check=True)
+        os.close(slave)
+        said = b""
+        while not said.endswith(b"three\r\nINFO\r\n"):
+            said += os.read(master, 1000)
+        os.close(master)
+        assert said == SAID.replace(b"\n", b"\r\n")
+
+    def test_others_flags_are_left_alone(self) -> None:
+        reader, writer = os.pipe()
+        subprocess.run([sys.executable, "-c", HELLO], stdout=writer, check=True)
+        assert os.get_blocking(writer)
+        os.close(reader)
+        os.close(writer)
