@@ -190,8 +190,10 @@ def test_nonsense_ends_the_deliveries_but_not_the_process(world: World) -> None:
     assert process.pid
     assert world.lines("warn") == [
         "l0: bad result line: 'RESULT abc'",
-        "l0: has entered the UNKNOWN state and will no longer receive events, this usually"
-        " indicates the process violated the eventlistener protocol",
+        (
+            "l0: has entered the UNKNOWN state and will no longer receive events, this usually"
+            " indicates the process violated the eventlistener protocol"
+        ),
     ]
     assert len(pool.pool.event_buffer) == 1
 

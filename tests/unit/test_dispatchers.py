@@ -1,0 +1,268 @@
+"""What becomes of a child's output, and of what is written to its stdin; real pipes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from supervisor import events, loggers
+from supervisor.config.model import Settings
+from supervisor.loop import Loop
+from supervisor.process import child
+from supervisor.streams import BEGIN_TOKEN, END_TOKEN
+from tests.support.world import World, make_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from supervisor.process.child import Subprocess
+    from supervisor.process.spawn import SpawnPlan
+
+
+class Child:
+    """A started process whose other ends of the pipes are in the hands of the test."""
+
+    def __init__(self, world: World, monkeypatch: pytest.MonkeyPatch, **options: Any) -> None:
+        self.world = world
+        self.fds: dict[str, int] = {}
+
+        def launch(plan: SpawnPlan) -> int:
+            for name in ("stdin", "stdout", "stderr"):
+                self.fds[name] = os.dup(getattr(plan, name))
+            return 4711
+
+        monkeypatch.setattr(child, "launch", launch)
+        self.process: Subprocess = world.process(**options)
+        self.process.spawn()
+
+    def write(self, data: bytes, channel: str = "stdout") -> None:
+        """Write to stdout or stderr, as the child would, and let the daemon read it."""
+        os.write(self.fds[channel], data)
+        self.world.context.loop.turn(1)
+
+    def close(self) -> None:
+        """Close the child's ends."""
+        for fd in self.fds.values():
+            os.close(fd)
+        self.fds = {}
+
+    def die(self) -> None:
+        """End the child; the daemon has not yet looked at its last output."""
+        self.close()
+        self.process.finish(4711, 0)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    made = make_world(monkeypatch)
+    made.context.loop.close()
+    made.context.loop = Loop(made.clock)  # a poller that sees the pipes
+    yield made
+    events.clear()
+    made.context.loop.close()
+
+
+@pytest.fixture
+def start(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Start children with options; all are ended afterwards."""
+    started: list[Child] = []
+
+    def begin(**options: Any) -> Child:
+        started.append(Child(world, monkeypatch, **options))
+        return started[-1]
+
+    yield begin
+    for each in started:
+        each.die()
+
+
+def test_output_goes_to_the_log_as_it_comes(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    made.write(b"one\n")
+    assert log.read_bytes() == b"one\n"
+    made.write(b"\xff\x00binary")
+    assert log.read_bytes() == b"one\n\xff\x00binary"
+
+
+def test_stdout_and_stderr_are_kept_apart(start: Any, tmp_path: Path) -> None:
+    out, err = tmp_path / "out.log", tmp_path / "err.log"
+    made = start(stdout_logfile=str(out), stderr_logfile=str(err))
+    made.write(b"to out")
+    made.write(b"to err", "stderr")
+    assert (out.read_bytes(), err.read_bytes()) == (b"to out", b"to err")
+
+
+def test_redirected_stderr_is_in_the_same_log_in_order(start: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out.log"
+    made = start(stdout_logfile=str(out), redirect_stderr=True)
+    made.write(b"1")
+    made.write(b"2", "stderr")
+    made.write(b"3")
+    assert out.read_bytes() == b"123"
+
+
+def test_the_last_output_of_a_dead_child_is_logged_whole(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    os.set_blocking(made.fds["stdout"], False)
+    written = os.write(made.fds["stdout"], b"x" * 1_000_000)
+    made.die()
+    assert log.stat().st_size == written > 0
+
+
+def test_a_child_whose_heirs_go_on_writing_is_finished_all_the_same(
+    start: Any, tmp_path: Path
+) -> None:
+    """What a grandchild holds open is not waited for."""
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    heir = os.dup(made.fds["stdout"])
+    os.write(heir, b"last words")
+    made.die()
+    os.close(heir)
+    assert log.read_bytes() == b"last words"
+
+
+def test_rotation_loses_and_doubles_nothing(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log), stdout_logfile_maxbytes=100, stdout_logfile_backups=50)
+    lines = [b"line %04d\n" % number for number in range(200)]
+    for line in lines:
+        made.write(line)
+    names = [f"out.log.{number}" for number in range(50, 0, -1)] + ["out.log"]
+    files = [tmp_path / name for name in names]
+    assert b"".join(f.read_bytes() for f in files if f.exists()) == b"".join(lines)
+
+
+def test_at_debug_the_output_stands_in_the_activity_log(world: World, start: Any) -> None:
+    start().write(b"caf\xc3\xa9 \xff\n")
+    assert "'p' stdout output:\ncafé \ufffd\n" in world.lines("debug")
+    world.context.logger.level = loggers.LevelsByName.INFO
+    count = len(world.lines())
+    start(name="q").write(b"quiet")
+    assert [line for line in world.lines()[count:] if "quiet" in line] == []
+
+
+def test_log_events_carry_what_was_logged(start: Any) -> None:
+    heard: list[tuple[str, bytes]] = []
+    events.subscribe(events.ProcessLogEvent, lambda e: heard.append((e.channel, e.data)))
+    made = start(stdout_events_enabled=True)
+    made.write(b"heard")
+    made.write(b"not heard", "stderr")
+    assert heard == [("stdout", b"heard")]
+
+
+def test_captured_parts_become_events_and_are_not_logged(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    heard: list[bytes] = []
+    events.subscribe(events.ProcessCommunicationStdoutEvent, lambda e: heard.append(e.data))
+    made = start(stdout_logfile=str(log), stdout_capture_maxbytes=1000)
+    for byte in b"before" + BEGIN_TOKEN + b"message" + END_TOKEN + b"after":
+        made.write(bytes([byte]))
+    assert heard == [b"message"]
+    assert log.read_bytes() == b"beforeafter"
+
+
+def test_a_held_back_token_start_is_logged_at_the_end(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log), stdout_capture_maxbytes=1000)
+    made.write(b"text" + BEGIN_TOKEN[:5])
+    made.die()
+    assert log.read_bytes() == b"text" + BEGIN_TOKEN[:5]
+
+
+def test_ansi_sequences_are_stripped_when_asked(world: World, start: Any, tmp_path: Path) -> None:
+    world.context.settings = Settings(configfile=None, here=None, strip_ansi=True)
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    made.write(b"\x1b[1mbold\x1b[")
+    made.write(b"0m plain")
+    assert log.read_bytes() == b"bold plain"
+
+
+def test_a_log_that_cannot_be_opened_fails_the_start_and_leaks_nothing(
+    world: World, tmp_path: Path
+) -> None:
+    before = os.listdir("/proc/self/fd")
+    process = world.process(
+        stdout_logfile=str(tmp_path / "out.log"), stderr_logfile=str(tmp_path / "no" / "err.log")
+    )
+    assert process.spawn() is None
+    assert "err.log" in (process.spawnerr or "")
+    assert os.listdir("/proc/self/fd") == before
+
+
+class TestStdin:
+    """What is written to a child's stdin."""
+
+    def test_it_arrives(self, start: Any) -> None:
+        made = start()
+        made.process.write(b"hello")
+        assert os.read(made.fds["stdin"], 100) == b"hello"
+
+    def test_what_the_pipe_does_not_take_waits(self, world: World, start: Any) -> None:
+        made = start()
+        data = os.urandom(300_000)
+        made.process.write(data)
+        received = b""
+        while len(received) < len(data):
+            received += os.read(made.fds["stdin"], 65536)
+            world.context.loop.turn(0)
+        assert received == data
+
+    def test_a_reader_that_has_gone_is_a_broken_pipe(self, start: Any) -> None:
+        made = start()
+        os.close(made.fds.pop("stdin"))
+        with pytest.raises(BrokenPipeError):
+            made.process.write(b"hello")
+        with pytest.raises(BrokenPipeError):
+            made.process.write(b"again")
+
+    def test_a_reader_that_goes_while_bytes_wait_harms_nobody(
+        self, world: World, start: Any
+    ) -> None:
+        made = start()
+        made.process.write(b"x" * 300_000)
+        os.close(made.fds.pop("stdin"))
+        world.context.loop.turn(1)
+        assert world.lines("critical") == []
+        assert made.process.pid == 4711
+
+
+def test_clearing_begins_a_new_log(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    made.write(b"old")
+    made.process.removelogs()
+    assert log.read_bytes() == b""
+    made.write(b"new")
+    assert log.read_bytes() == b"new"
+
+
+def test_reopening_follows_the_name(start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    made.write(b"old")
+    log.rename(tmp_path / "moved.log")
+    made.process.reopenlogs()
+    made.write(b"new")
+    assert (tmp_path / "moved.log").read_bytes() == b"old"
+    assert log.read_bytes() == b"new"
+
+
+def test_an_error_closes_that_channel_only(
+    world: World, start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    err = tmp_path / "err.log"
+    made = start(stderr_logfile=str(err))
+    stdout = next(d for d in made.process.dispatchers.values() if d.channel == "stdout")
+    monkeypatch.setattr(stdout, "_log", lambda _data: 1 // 0)
+    made.write(b"boom")
+    assert stdout.closed
+    assert "ZeroDivisionError" in world.lines("critical")[0]
+    made.write(b"fine", "stderr")
+    assert err.read_bytes() == b"fine"
