@@ -211,6 +211,8 @@ class HTTPChannel:
             self._answered()
         else:
             self._produce()
+        if not self._is_serving:
+            self._go_on()  # a plugin has answered in a moment of its own choice
 
     def wait_for(
         self,
@@ -231,8 +233,7 @@ class HTTPChannel:
         def act_and_go_on(outcome: Any) -> None:
             self._waiting = None
             act(outcome)
-            self._serve()
-            self._settle()
+            self._go_on()
 
         return act_and_go_on
 
@@ -371,6 +372,11 @@ class HTTPChannel:
         self.server.connection_closed(self)
 
     # -- phases -------------------------------------------------------------------
+
+    def _go_on(self) -> None:
+        """Serve what waits behind the answer that has just been given."""
+        self._serve()
+        self._settle()
 
     def _settle(self) -> None:
         """Every event ends here: keep the time, tell the loop what has changed."""

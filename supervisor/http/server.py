@@ -85,7 +85,7 @@ class HTTPServer:
     @property
     def address(self) -> Any:
         """The address that is listened on: (host, port), or the path of a unix socket."""
-        return self._socket.getsockname()
+        return self.config.file if self._is_unix else self._socket.getsockname()
 
     def install_handler(self, handler: Any, back: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Put a handler before the others, or behind them."""
@@ -119,9 +119,6 @@ class HTTPServer:
     def handle_read_event(self) -> None:
         """Accept those who have come, a few at a time."""
         for _ in range(ACCEPTS_PER_TURN):
-            if len(self._connections) >= MAX_CONNECTIONS and not self._drop_an_idle_client():
-                self._pause("too many connections")
-                break
             try:
                 connection, address = self._socket.accept()
             except BlockingIOError:
@@ -132,7 +129,11 @@ class HTTPServer:
                 if not self._drop_an_idle_client():
                     self._pause(str(error))
                 break
+            if len(self._connections) >= MAX_CONNECTIONS and not self._drop_an_idle_client():
+                self._pause("too many connections")  # this one is the last
             self._welcome(connection, address)
+            if self._is_paused:
+                break
 
     def _welcome(self, connection: socket.socket, address: Any) -> None:
         connection.setblocking(False)
@@ -143,13 +144,16 @@ class HTTPServer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._connections[HTTPChannel(self, connection, peer)] = None
 
+    def _idle_client(self) -> HTTPChannel | None:
+        """Return whoever has come first and wants nothing."""
+        return next((channel for channel in self._connections if channel.is_idle), None)
+
     def _drop_an_idle_client(self) -> bool:
-        """Free the place, and the fd, of whoever has come first and wants nothing."""
-        for channel in self._connections:
-            if channel.is_idle:
-                channel.close()
-                return True
-        return False
+        """Free a place, and an fd."""
+        idle = self._idle_client()
+        if idle is not None:
+            idle.close()
+        return idle is not None
 
     def connection_closed(self, channel: HTTPChannel) -> None:
         """Take note that a connection is no more."""
@@ -163,8 +167,10 @@ class HTTPServer:
         self.loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _resume(self) -> None:
-        self._is_paused = False
-        if self._socket.fileno() >= 0:
+        if len(self._connections) > MAX_CONNECTIONS and self._idle_client() is None:
+            self.loop.call_later(PAUSE_SECONDS, self._resume)
+        elif self._socket.fileno() >= 0:
+            self._is_paused = False
             self.loop.interest_changed(self)
 
     def handle_write_event(self) -> None:

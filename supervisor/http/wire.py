@@ -184,6 +184,8 @@ class RequestParser:
 
 def _parse_head(raw: bytes) -> Head:
     """Return the `Head` of a head without its last empty line; raises `BadRequest`."""
+    if _bare_line_feed(raw):
+        raise BadRequest(400, "line feed without carriage return")
     first, *rest = raw.split(b"\r\n")
     match = _request_line(first)
     if match is None:
