@@ -127,12 +127,14 @@ class Handler:
 
     def _write(self, data: Text) -> None:
         stream = self.stream
-        if not isinstance(stream, Sink):
-            # A text stream says so by having an encoding.
-            if hasattr(stream, "encoding"):
-                data = data if isinstance(data, str) else data.decode("utf-8", "replace")
-            elif isinstance(data, str):
-                data = data.encode("utf-8", "backslashreplace")
+        if isinstance(stream, Sink):
+            stream.write(data)
+            return
+        # A text stream says so by having an encoding.
+        if hasattr(stream, "encoding"):
+            data = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        elif isinstance(data, str):
+            data = data.encode("utf-8", "backslashreplace")
         stream.write(data)
         stream.flush()
 
