@@ -72,6 +72,25 @@ def open_activity_log(settings: Settings) -> Logger:
     return logger
 
 
+def report_log_trouble_to(logger: Logger) -> None:
+    """Let logs that cannot be written be known in the activity log, or else on stderr."""
+    is_reporting = False
+    to_stderr = loggers.report_to_stderr
+
+    def report(text: str) -> None:
+        nonlocal is_reporting
+        if is_reporting:  # the activity log itself is in trouble
+            to_stderr(text)
+            return
+        is_reporting = True
+        try:
+            logger.critical(text)
+        finally:
+            is_reporting = False
+
+    loggers.report_trouble = report
+
+
 def log_what_was_said(
     logger: Logger, configuration: Configuration, criticals: list[str], infos: list[str]
 ) -> None:

@@ -58,13 +58,14 @@ def getLevelNumByDescription(description: str) -> int | None:
     return number
 
 
-def _report_to_stderr(text: str) -> None:
+def report_to_stderr(text: str) -> None:
+    """Say what is wrong with a log where there is nothing better to say it."""
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
-report_trouble: Callable[[str], None] = _report_to_stderr
+report_trouble: Callable[[str], None] = report_to_stderr
 """Told when a log cannot be written; the daemon puts its activity log here."""
 
 

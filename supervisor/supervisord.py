@@ -58,6 +58,10 @@ class Supervisor:
         self._boot(first=first)
         try:
             self.run(first=first)
+        except (boot.BootError, ServerError) as error:
+            if not first:  # in the background nobody reads stderr
+                self.context.logger.critical(str(error))
+            raise
         finally:
             self._clean_up()
 
@@ -68,6 +72,7 @@ class Supervisor:
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
         logger = boot.open_activity_log(settings)
+        boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
         self.context = options.context = Context(
