@@ -12,7 +12,6 @@ import re
 from typing import TYPE_CHECKING
 
 from supervisor import loggers, unix
-from supervisor.datatypes import Syslog
 
 if TYPE_CHECKING:
     from supervisor.config.model import Configuration, Settings
@@ -54,21 +53,21 @@ def open_activity_log(settings: Settings) -> Logger:
     logger = loggers.getLogger(settings.loglevel)
     if settings.nodaemon and not settings.silent:
         loggers.handle_stdout(logger, LOG_FORMAT)
-    if settings.logfile is Syslog:
+    if not isinstance(settings.logfile, str):
         loggers.handle_syslog(logger, LOG_FORMAT)
-    elif settings.logfile is not None:
-        try:
-            loggers.handle_file(
-                logger,
-                settings.logfile,
-                LOG_FORMAT,
-                rotating=bool(settings.logfile_maxbytes),
-                maxbytes=settings.logfile_maxbytes,
-                backups=settings.logfile_backups,
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
+        return logger
+    try:
+        loggers.handle_file(
+            logger,
+            settings.logfile,
+            LOG_FORMAT,
+            rotating=bool(settings.logfile_maxbytes),
+            maxbytes=settings.logfile_maxbytes,
+            backups=settings.logfile_backups,
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
     return logger
 
 
