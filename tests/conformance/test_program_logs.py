@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from contextlib import suppress
 
 import pytest
@@ -142,3 +143,17 @@ def test_clear_leaves_the_backups(pair: Pair) -> None:
         ]
 
     pair.same(files)
+
+
+def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
+    def renamed(daemon: Daemon) -> list[list[str]]:
+        old = daemon.directory / "old-activity"
+        daemon.log_path.rename(old)
+        daemon.signal(signal.SIGUSR2)
+        wait_until(daemon.log_path.exists)
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_for_log("logreopen")
+        reopened = [line for line in old.read_text("utf-8").splitlines() if "reopen" in line]
+        return [reopened, daemon.log_text().splitlines()]
+
+    pair.same(renamed)

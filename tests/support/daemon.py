@@ -150,6 +150,13 @@ class Daemon:
         self._pid = self._started.pid
         return self._started
 
+    def wait_for_start(self, number: int) -> None:
+        """Wait until the daemon has started this many times, restarts included, and answers."""
+        said = "supervisord started with pid"
+        wait_until(lambda: self.log_text().count(said) >= number, what=self._what_is_there)
+        self.close_rpc()
+        wait_until(self._answers, START_SECONDS, what=self._what_is_there)
+
     def stop(self) -> None:
         """End the daemon by SIGTERM and wait until it and all its processes are gone.
 

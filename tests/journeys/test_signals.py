@@ -1,0 +1,67 @@
+"""Signals to the daemon: end, reload, reopen."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support import proctable
+from tests.support.children import child
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+
+CONFIG = f"[program:web]\ncommand={child('sleeper')}\nstartsecs=0\n"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGQUIT"])
+def test_the_daemon_ends_and_leaves_nothing_behind(directory: Path, name: str) -> None:
+    with Daemon(directory, CONFIG) as daemon:
+        pid = daemon.wait_for_state("web", "RUNNING")["pid"]
+        daemon.close_rpc()
+        daemon.signal(signal.Signals[name])
+        assert daemon.wait_for_exit() == 0
+        assert f"received {name} indicating exit request" in daemon.log_text()
+        assert not proctable.is_alive(pid)
+        assert not daemon.pid_path.exists()
+        assert not daemon.socket_path.exists()
+
+
+def test_a_second_signal_to_end_does_no_harm(directory: Path) -> None:
+    config = f"[program:x]\ncommand={child('stubborn')}\nstopwaitsecs=2\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_child("x", Path(__file__).parents[1])
+        for _ in range(3):
+            daemon.signal(signal.SIGTERM)
+            daemon.signal(signal.SIGINT)
+        assert daemon.wait_for_exit() == 0
+        assert daemon.log_text().count("stopped: x") == 1
+
+
+def test_sighup_reads_everything_anew_and_keeps_the_pid(directory: Path) -> None:
+    with Daemon(directory, CONFIG) as daemon:
+        daemon.wait_for_state("web", "RUNNING")
+        daemon.write_config(CONFIG.replace("web", "other"))
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_start(2)
+        assert daemon.rpc.supervisor.getPID() == daemon.pid
+        assert [info["name"] for info in daemon.rpc.supervisor.getAllProcessInfo()] == ["other"]
+        daemon.wait_for_state("other", "RUNNING")
+
+
+def test_sighup_with_a_broken_file_changes_nothing(directory: Path) -> None:
+    with Daemon(directory, CONFIG) as daemon:
+        pid = daemon.wait_for_state("web", "RUNNING")["pid"]
+        daemon.write_config(CONFIG + "startretries=many\n")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_log("invalid literal for int()")
+        assert daemon.info("web")["pid"] == pid
+        assert daemon.info("web")["statename"] == "RUNNING"
+
+
+def test_sigusr2_reopens_the_logs(directory: Path) -> None:
+    with Daemon(directory, CONFIG) as daemon:
+        daemon.log_path.rename(directory / "rotated.log")
+        daemon.signal(signal.SIGUSR2)
+        wait_until(daemon.log_path.exists)
