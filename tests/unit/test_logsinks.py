@@ -236,6 +236,21 @@ class TestStandardOutput:
             subprocess.run([sys.executable, "-c", HELLO], stdout=theirs, check=True)
             assert ours.recv(1000) == SAID
 
+    def test_a_socket_that_nobody_reads(self) -> None:
+        script = (
+            "from supervisor import loggers, logsinks\n"
+            "logsinks.PATIENCE_SECONDS = 0.01\n"
+            "logger = loggers.getLogger()\n"
+            "loggers.handle_stdout(logger, '%(message)s')\n"
+            "logger.info(b'x' * 10_000_000)\n"
+        )
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            done = subprocess.run(
+                [sys.executable, "-c", script], stdout=theirs, stderr=subprocess.PIPE, check=True
+            )
+        assert done.stderr == b"cannot write to log /dev/stdout: its reader has stalled\n"
+
     def test_a_terminal(self) -> None:
         master, slave = os.openpty()
         subprocess.run([sys.executable, "-c", HELLO], stdout=slave, check=True)
