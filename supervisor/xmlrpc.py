@@ -101,17 +101,22 @@ def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
     except RPCError:
         raise
     except Exception as error:
-        if isinstance(error, TypeError) and _is_of_the_call_itself(error):
-            raise RPCError(Faults.INCORRECT_PARAMETERS) from error
+        if isinstance(error, TypeError) and not _takes(function, params):
+            raise RPCError(Faults.INCORRECT_PARAMETERS) from None
         if _fits(function, params):
             raise
         raise RPCError(Faults.INCORRECT_PARAMETERS, error) from error
 
 
-def _is_of_the_call_itself(error: TypeError) -> bool:
-    """Whether the number of parameters was wrong: then no frame of the method was entered."""
-    here = error.__traceback__
-    return here is not None and here.tb_next is None
+def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
+    """Whether a method takes that many parameters; plugins may have wrapped it."""
+    import inspect
+
+    try:
+        inspect.signature(function).bind(*params)
+    except TypeError:
+        return False
+    return True
 
 
 _TYPES: Final[dict[str | None, Any]] = {

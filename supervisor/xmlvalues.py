@@ -173,7 +173,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "ex:nil": lambda _text: None,
 }
 
-_CONTAINERS = frozenset({"methodCall", "params", "param", "data", "member"})
+_CONTAINERS = frozenset({"methodCall", "methodResponse", "params", "param", "data", "member"})
 
 
 def _to_struct(elements: list[Any]) -> dict[str, Any]:

@@ -1,0 +1,454 @@
+"""How methods are found and called, and what a client is answered."""
+
+from __future__ import annotations
+
+import functools
+import xmlrpc.client
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor import loggers
+from supervisor import xmlrpc as module
+from supervisor.deferred import NOT_DONE_YET, Waiters, deferred
+from supervisor.faults import Faults, RPCError
+from supervisor.xmlrpc import (
+    RootRPCInterface,
+    SystemNamespaceRPCInterface,
+    gettags,
+    supervisor_xmlrpc_handler,
+    traverse,
+    xmlrpc_marshal,
+)
+from tests.support.httpsite import Client, Site, body, field, get, post, status
+
+
+class Base:
+    """What a namespace may inherit."""
+
+    def inherited(self) -> str:
+        return "inherited"
+
+
+class Namespace(Base):
+    """A namespace as a plugin makes it."""
+
+    not_a_method = 5
+
+    def __init__(self) -> None:
+        self.changed = Waiters()
+        self.answers: list[Any] = []
+        self.own = lambda: "an attribute of the instance"
+
+    def hello(self, name: str, times: int = 1) -> str:
+        """Greet somebody.
+
+        @param string name  Who is greeted
+        @param int times  How often
+        @return string greeting  The greeting
+        """
+        return ("hello " * times) + name.upper()
+
+    def nothing(self) -> None:
+        """Return what XML-RPC cannot carry."""
+
+    def refuse(self) -> None:
+        raise RPCError(Faults.BAD_NAME, "x")
+
+    def fail(self) -> None:
+        raise LookupError("no luck")
+
+    def broken(self) -> int:
+        return len(5)  # type: ignore[arg-type]
+
+    def _private(self) -> str:
+        return "private"
+
+    def later(self) -> Any:
+        """Return a function, as methods do that wait."""
+        return deferred(self._next_answer, wakes_on=[self.changed])
+
+    def polled(self) -> Any:
+        """Return a function as a plugin writes it."""
+
+        def ask() -> Any:
+            return self._next_answer()
+
+        ask.delay = 0.5  # type: ignore[attr-defined]
+        return ask
+
+    def _next_answer(self) -> Any:
+        answer = self.answers.pop(0) if self.answers else NOT_DONE_YET
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def give(self, answer: Any) -> None:
+        """Let whoever waits have an answer."""
+        self.answers.append(answer)
+        self.changed.wake()
+
+
+@pytest.fixture
+def namespace() -> Namespace:
+    return Namespace()
+
+
+@pytest.fixture
+def system(namespace: Namespace) -> SystemNamespaceRPCInterface:
+    return SystemNamespaceRPCInterface([("test", namespace), ("none", None)])
+
+
+@pytest.fixture
+def root(namespace: Namespace, system: SystemNamespaceRPCInterface) -> RootRPCInterface:
+    return RootRPCInterface([("test", namespace), ("none", None), ("system", system)])
+
+
+# -- finding and calling -----------------------------------------------------------
+
+
+def code_of(action: Callable[[], Any]) -> int:
+    """Return the code of the fault that an action ends with."""
+    with pytest.raises(RPCError) as caught:
+        action()
+    return caught.value.code
+
+
+def test_a_method_is_called_with_its_parameters(root: RootRPCInterface) -> None:
+    assert traverse(root, "test.hello", ["joe", 2]) == "hello hello JOE"
+    assert traverse(root, "test.inherited", ()) == "inherited"
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "",
+        ".",
+        "test",
+        "test.",
+        ".hello",
+        "hello",
+        "nope.hello",
+        "test.nope",
+        "test._private",
+        "test.__init__",
+        "test.not_a_method",
+        "test.own",
+        "test.answers",
+        "test.hello.__call__",
+        "test.changed.wake",
+        "test.__class__.hello",
+        "none.hello",
+        "__class__.hello",
+        "__dict__.keys",
+        " test.hello",
+    ],
+)
+def test_nothing_else_can_be_reached(root: RootRPCInterface, method: str) -> None:
+    assert code_of(lambda: traverse(root, method, ())) == Faults.UNKNOWN_METHOD
+
+
+def test_a_method_may_be_replaced_while_the_daemon_runs(
+    root: RootRPCInterface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Namespace, "hello", lambda _self, name: f"bye {name}")
+    assert traverse(root, "test.hello", ["joe"]) == "bye joe"
+
+
+@pytest.mark.parametrize("params", [[], ["joe", 1, 2], [5], ["joe", "x"], [None], [["joe"]]])
+def test_wrong_parameters_are_the_callers_fault(root: RootRPCInterface, params: list[Any]) -> None:
+    """By number, or by the types that the method documents."""
+    assert code_of(lambda: traverse(root, "test.hello", params)) == Faults.INCORRECT_PARAMETERS
+
+
+def test_wrapping_a_method_does_not_hide_what_it_takes(
+    root: RootRPCInterface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @functools.wraps(Namespace.hello)
+    def wrapped(*args: Any, _real: Any = Namespace.hello) -> Any:
+        return _real(*args)
+
+    monkeypatch.setattr(Namespace, "hello", wrapped)
+    assert traverse(root, "test.hello", ["joe"]) == "hello JOE"
+    assert code_of(lambda: traverse(root, "test.hello", ())) == Faults.INCORRECT_PARAMETERS
+
+
+@pytest.mark.parametrize(
+    ("method", "error"), [("test.fail", LookupError), ("test.broken", TypeError)]
+)
+def test_a_bug_is_not_the_callers_fault(
+    root: RootRPCInterface, method: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        traverse(root, method, ())
+
+
+# -- documentation --------------------------------------------------------------------
+
+
+def test_the_tags_of_a_docstring() -> None:
+    comment = "Do it.\n\n  @param int a  A thing\n    or two\n  @param b\n  @return string x y z\n"
+    assert gettags(comment) == [
+        (0, None, None, None, "Do it."),
+        (2, "param", "int", "a", "A thing\nor two"),
+        (4, "param", "b", "", ""),
+        (5, "return", "string", "x", "y z"),
+    ]
+    assert gettags("") == [(0, None, None, None, "")]
+
+
+def test_which_methods_there_are(system: SystemNamespaceRPCInterface) -> None:
+    """Those that the class of a namespace defines itself."""
+    assert system.listMethods() == [
+        "system.listMethods",
+        "system.methodHelp",
+        "system.methodSignature",
+        "system.multicall",
+        "test.broken",
+        "test.fail",
+        "test.give",
+        "test.hello",
+        "test.later",
+        "test.nothing",
+        "test.polled",
+        "test.refuse",
+    ]
+
+
+def test_what_a_method_does(system: SystemNamespaceRPCInterface) -> None:
+    assert system.methodHelp("test.hello").startswith("Greet somebody.\n")
+    assert system.methodHelp("test.refuse") == "None"
+    assert code_of(lambda: system.methodHelp("test.nope")) == Faults.SIGNATURE_UNSUPPORTED
+    assert code_of(lambda: system.methodHelp("test._private")) == Faults.SIGNATURE_UNSUPPORTED
+
+
+def test_what_a_method_takes_and_returns(system: SystemNamespaceRPCInterface) -> None:
+    assert system.methodSignature("test.hello") == ["string", "string", "int"]
+    assert system.methodSignature("system.listMethods") == ["array"]
+    for name in ("test.refuse", "test.later", "nope"):
+        assert code_of(lambda name=name: system.methodSignature(name)) == (  # type: ignore[misc]
+            Faults.SIGNATURE_UNSUPPORTED
+        )
+
+
+def test_plugins_replace_gettags(
+    system: SystemNamespaceRPCInterface, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "gettags", lambda _: [(0, "return", "int", "x", "")])
+    assert system.methodSignature("test.refuse") == ["int"]
+
+
+# -- multicall ------------------------------------------------------------------------
+
+
+def calls(*names: str, **params: list[Any]) -> list[dict[str, Any]]:
+    """Return calls for multicall."""
+    return [{"methodName": name, "params": params.get(name.split(".")[-1], [])} for name in names]
+
+
+def test_multicall_gathers_values_and_faults(system: SystemNamespaceRPCInterface) -> None:
+    asked = calls("test.hello", "test.refuse", "nope", "test.fail", "system.multicall", hello=["x"])
+    assert system.multicall([*asked, {}, {"methodName": "test.inherited"}]) == [
+        "hello X",
+        {"faultCode": 10, "faultString": "BAD_NAME: x"},
+        {"faultCode": 1, "faultString": "UNKNOWN_METHOD"},
+        {"faultCode": 30, "faultString": "FAILED: <class 'LookupError'>:no luck"},
+        {
+            "faultCode": 2,
+            "faultString": "INCORRECT_PARAMETERS: Recursive system.multicall forbidden",
+        },
+        {"faultCode": 2, "faultString": "INCORRECT_PARAMETERS: No methodName"},
+        "inherited",
+    ]
+
+
+@pytest.mark.parametrize("nonsense", ["x", 5, None, {}, ["x"], [[]]])
+def test_multicall_wants_structs(system: SystemNamespaceRPCInterface, nonsense: Any) -> None:
+    assert code_of(lambda: system.multicall(nonsense)) == Faults.INCORRECT_PARAMETERS
+
+
+def test_multicall_waits_for_one_call_before_the_next(
+    system: SystemNamespaceRPCInterface, namespace: Namespace
+) -> None:
+    question = system.multicall(calls("test.later", "test.later", "test.hello", hello=["x"]))
+    woken: list[bool] = []
+
+    def wait() -> None:
+        [waiters] = question.wakes_on
+        waiters.add(lambda: woken.append(True))
+
+    wait()
+    assert question() is NOT_DONE_YET
+    namespace.give(RPCError(Faults.ABNORMAL_TERMINATION, "x"))
+    assert len(woken) == 1
+    assert question() is NOT_DONE_YET
+    wait()
+    namespace.give([1])
+    assert len(woken) == 2
+    assert question() == [
+        {"faultCode": 40, "faultString": "ABNORMAL_TERMINATION: x"},
+        [1],
+        "hello X",
+    ]
+
+
+def test_multicall_of_a_plugins_function_is_polled(system: SystemNamespaceRPCInterface) -> None:
+    question = system.multicall(calls("test.polled"))
+    assert question.wakes_on == ()
+
+
+# -- the handler ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(directory: Path, root: RootRPCInterface) -> Iterator[Site]:
+    made = Site(directory, loggers.LevelsByName.DEBG)
+    made.serve(supervisor_xmlrpc_handler(made.supervisord, vars(root).items()))
+    yield made
+    made.close()
+
+
+def ask(site: Site, method: str, *params: Any) -> Any:
+    """Call a method; return its value."""
+    document = xmlrpc.client.dumps(params, method, allow_none=True).encode()
+    return value_of(site.ask(post(document)))
+
+
+def value_of(answer: bytes) -> Any:
+    """Return the value in an answer."""
+    assert status(answer) == 200
+    [value], _ = xmlrpc.client.loads(body(answer))
+    return value
+
+
+def begin(site: Site, method: str) -> Client:
+    """Call a method that waits; return the client when the call has been made."""
+    client = site.connect()
+    client.send(post(xmlrpc.client.dumps((), method).encode()))
+    site.turn_until(lambda: site.servers[-1]._connections)
+    [connection] = site.servers[-1]._connections
+    site.turn_until(lambda: connection._waiting is not None)
+    return client
+
+
+def test_a_call_is_answered(site: Site) -> None:
+    assert ask(site, "test.hello", "joe") == "hello JOE"
+    assert ask(site, "test.inherited") == "inherited"
+
+
+def test_the_header_of_an_answer(site: Site) -> None:
+    answer = site.ask(post(b"<methodCall><methodName>test.inherited</methodName></methodCall>"))
+    assert field(answer, b"Content-Type") == b"text/xml"
+    assert field(answer, b"Content-Length") == str(len(body(answer))).encode()
+
+
+@pytest.mark.parametrize("path", ["/RPC2", "/RPC2/", "/RPC2xyz", "/RPC2?a=b"])
+def test_the_path_matches_by_its_beginning(site: Site, path: str) -> None:
+    document = b"<methodCall><methodName>test.inherited</methodName></methodCall>"
+    assert value_of(site.ask(post(document, path))) == "inherited"
+
+
+def test_other_paths_are_for_others(site: Site) -> None:
+    assert status(site.ask(post(b"", "/rpc2"))) == 404
+
+
+def test_a_fault_is_an_answer(site: Site) -> None:
+    with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME: x") as caught:
+        ask(site, "test.refuse")
+    assert caught.value.faultCode == Faults.BAD_NAME
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "code"),
+    [
+        (get("/RPC2"), 400),
+        (get("/RPC2", command="POST"), 411),
+        (post(b""), 400),
+        (post(b"hello"), 400),
+        (post(b"<methodCall></methodCall>"), 400),
+        (post(b"<methodCall><methodName></methodName></methodCall>"), 400),
+    ],
+)
+def test_what_is_no_call(site: Site, request_bytes: bytes, code: int) -> None:
+    assert status(site.ask(request_bytes)) == code
+
+
+def test_why_a_call_was_refused_is_logged(site: Site) -> None:
+    site.ask(post(b"hello"))
+    site.ask(post(b"<methodCall/>"))
+    assert site.log() == [
+        ("error", "XML-RPC request data 'hello' is invalid: unmarshallable"),
+        ("error", "XML-RPC request data '<methodCall/>' is invalid: no method name"),
+    ]
+
+
+@pytest.mark.parametrize("method", ["test.fail", "test.broken", "test.nothing"])
+def test_a_bug_is_500_and_logged(site: Site, method: str) -> None:
+    document = f"<methodCall><methodName>{method}</methodName></methodCall>"
+    assert status(site.ask(post(document.encode()))) == 500
+    [(level, text)] = site.log()
+    assert level == "critical"
+    assert text.startswith(
+        f"Handling XML-RPC request with data {document!r} raised an unexpected exception: Traceback"
+    )
+
+
+def test_what_the_caller_got_wrong_can_be_found_in_the_log(site: Site) -> None:
+    with pytest.raises(xmlrpc.client.Fault, match="no attribute 'upper'"):
+        ask(site, "test.hello", 5)
+    [(level, text)] = site.log()
+    assert level == "debug"
+    assert "name.upper()" in text
+
+
+def test_calls_are_logged_at_trace(site: Site) -> None:
+    site.logger.level = loggers.LevelsByName.TRAC
+    ask(site, "test.inherited")
+    with pytest.raises(xmlrpc.client.Fault):
+        ask(site, "test.refuse")
+    assert [text for level, text in site.log() if level == "trace" and "XML" in text] == [
+        "XML-RPC method called: test.inherited()",
+        "XML-RPC method test.inherited() returned successfully",
+        "XML-RPC method called: test.refuse()",
+        "XML-RPC method test.refuse() returned fault: [10] BAD_NAME: x",
+    ]
+
+
+@pytest.mark.parametrize("method", ["test.later", "test.polled"])
+def test_an_answer_that_waits(site: Site, namespace: Namespace, method: str) -> None:
+    client = begin(site, method)
+    namespace.give("now")
+    site.pass_time(0.5)
+    assert value_of(client.answer()) == "now"
+
+
+def test_a_fault_that_waits(site: Site, namespace: Namespace) -> None:
+    client = begin(site, "test.later")
+    namespace.give(RPCError(Faults.SPAWN_ERROR, "x"))
+    with pytest.raises(xmlrpc.client.Fault, match="SPAWN_ERROR: x"):
+        value_of(client.answer())
+
+
+@pytest.mark.parametrize("answer", [LookupError("no luck"), object()])
+def test_a_bug_that_waits(site: Site, namespace: Namespace, answer: Any) -> None:
+    client = begin(site, "test.later")
+    namespace.give(answer)
+    assert status(client.answer()) == 500
+    assert [level for level, _ in site.log()] == ["critical"]
+
+
+# -- names for plugins ------------------------------------------------------------------
+
+
+def test_marshalling_takes_a_fault_of_the_standard_library() -> None:
+    fault = xmlrpc.client.Fault(1, "UNKNOWN_METHOD")
+    assert xmlrpc_marshal(fault) == xmlrpc.client.dumps(fault, methodresponse=True)
+
+
+def test_the_clients_names_are_offered() -> None:
+    assert module.xmlrpclib is xmlrpc.client
+    assert module.SupervisorTransport.__name__ == "SupervisorTransport"
+    assert not hasattr(module, "nonsense")
+    assert module.capped_int(2**40) == 2**31 - 1
