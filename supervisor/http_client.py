@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import socket
+import _socket
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ class HTTPHandler:
         self.username = username
         self.password = password
         self.url = ""
-        self._connection: socket.socket | None = None
+        self._connection: _socket.socket | None = None
         self._closed = False
 
     def get(self, serverurl: str, path: str = "") -> None:
@@ -87,7 +87,7 @@ class HTTPHandler:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(OSError):  # the other side was first
-                connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in recv
+                connection.shutdown(_socket.SHUT_RDWR)  # wakes a thread that waits in recv
             connection.close()
 
     def _receive(self, parser: AnswerParser, serverurl: str, path: str) -> Iterator[bytes]:

@@ -236,6 +236,8 @@ class Controller(cmd.Cmd):
         """Show the status, then run what the user types until `exit`, EOF or Ctrl-C."""
         self._prepare_readline(options.history_file)
         self.cmdqueue.append("status")
+        if sys.stdin is None:  # it was closed, which `input` takes for a mistake of ours
+            sys.stdin = open(os.devnull)  # noqa: SIM115 - lives as long as the process
         try:
             self.cmdloop()
         except KeyboardInterrupt:
@@ -280,6 +282,6 @@ def _where_raised(traceback: TracebackType | None) -> tuple[str, bool]:
         code = traceback.tb_frame.f_code
         place = f"file: {code.co_filename} line: {traceback.tb_lineno}"
         module = traceback.tb_frame.f_globals.get("__name__")
-        passed_transport |= module in {"supervisor.transport", "supervisor.rpcclient"}
+        passed_transport |= module == "supervisor.transport"
         traceback = traceback.tb_next
     return place, passed_transport

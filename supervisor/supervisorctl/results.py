@@ -66,10 +66,12 @@ LOG_FAULTS = {
 }
 PROCESS_LOG_FAULTS = {**LOG_FAULTS, Faults.BAD_NAME: "ERROR (no such process name)"}
 
-# How an OSError of the connection is said; others are said by their own text.
+# What some exceptions of the connection mean to users; by name, for http.client is imported
+# only when it has one to raise.
 CONNECTION_ERRORS = {
     "ConnectionRefusedError": "refused connection",
     "FileNotFoundError": "no such file",
+    "IncompleteRead": "closed the connection amid its answer",
     "RemoteDisconnected": "closed the connection without an answer",
     "TimeoutError": "does not answer",
 }
@@ -95,5 +97,5 @@ def connection_error_text(error: BaseException) -> str:
     if type(error).__name__ == "ProtocolError":
         return f"answers with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
     if isinstance(error, ValueError):
-        return f"is no address of a server ({error})"
-    return f"gives an answer that is none ({type(error).__name__}: {error})"
+        return f"cannot be used: {error}"
+    return f"gives an answer that makes no sense ({type(error).__name__}: {error})"

@@ -1,0 +1,34 @@
+"""Names of Supervisor 4's `supervisor.compat` that third parties import (a script's module).
+
+Ours do not use them.  Each line says who does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+# Name -> where it is now; imported when somebody asks.
+_HOMES = {
+    "xmlrpclib": ("xmlrpc.client", None),  # supvisors, supervisor_checks, jobflow-remote
+    "Fault": ("xmlrpc.client", "Fault"),  # mr.laforge
+    "httplib": ("http.client", None),  # supervisor_checks
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    found = import_module(module)
+    return found if attribute is None else getattr(found, attribute)
+
+
+def as_string(s: str | bytes, encoding: str = "utf8") -> str:  # supvisors, knot-resolver
+    """Return text for text or bytes; raises UnicodeDecodeError."""
+    return s if isinstance(s, str) else s.decode(encoding)
+
+
+def as_bytes(s: str | bytes, encoding: str = "utf8") -> bytes:  # supvisors
+    """Return bytes for bytes or text; raises UnicodeEncodeError."""
+    return s if isinstance(s, bytes) else s.encode(encoding)
