@@ -270,6 +270,9 @@ class POutputDispatcher(OutputDispatcher):
                 self._log(part)
 
     def _captured(self, data: bytes) -> None:
+        if self._stripper is not None:
+            data = self._stripper.feed(data)
+        self._announce(data)
         process = self.process
         events.notify(self._communication_event(process, process.pid, data))
         process.context.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
@@ -285,6 +288,10 @@ class POutputDispatcher(OutputDispatcher):
             return
         if self.childlog is not None:
             self.childlog.info(data)
+        self._announce(data)
+
+    def _announce(self, data: bytes) -> None:
+        """Let the activity log and the listeners know of output."""
         process = self.process
         logger = process.context.logger
         if logger.level <= loggers.LevelsByName.DEBG:

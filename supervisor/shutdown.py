@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from supervisor.process.context import Context
     from supervisor.process.groups import ProcessGroupBase
 
+GRACE_SECONDS = 1.0
+"""How long a busy event listener may take before it is asked to stop."""
+
 REPORT_SECONDS = 3.0
 """How often the processes that are still to die are named in the activity log."""
 
@@ -30,7 +33,8 @@ class Shutdown:
         self._groups = sorted(groups)
         self._dying: list[Subprocess] = []
         self._timer: Timer | None = None
-        self._stop_next_group()
+        self._grace_ends: float | None = None
+        self.advance()
         self._report()
 
     def advance(self) -> bool:
@@ -42,16 +46,28 @@ class Shutdown:
                 return False
             if not self._groups:
                 break
+            if not self._may_stop(self._groups[-1]):
+                return False
             self._stop_next_group()
         if self._timer is not None:
             self._timer.cancel()
         return True
 
+    def _may_stop(self, group: ProcessGroupBase) -> bool:
+        """Give event listeners a moment for what they have been told last."""
+        if not group.has_work():
+            return True
+        now = self._context.clock.monotonic()
+        if self._grace_ends is None:
+            self._grace_ends = now + GRACE_SECONDS
+            self._context.loop.call_later(GRACE_SECONDS, lambda: None)  # a turn to look again
+        return now >= self._grace_ends
+
     def _stop_next_group(self) -> None:
-        if self._groups:
-            group = self._groups.pop()
-            group.stop_all()
-            self._dying = group.get_unstopped_processes()
+        self._grace_ends = None
+        group = self._groups.pop()
+        group.stop_all()
+        self._dying = group.get_unstopped_processes()
 
     def _report(self) -> None:
         waiting = [*self._dying]

@@ -61,6 +61,10 @@ class ProcessGroupBase:
         """Return the processes that must still stop before the group can be removed."""
         return [p for p in self.processes.values() if p.get_state() not in STOPPED_STATES]
 
+    def has_work(self) -> bool:
+        """Whether stopping now would cut short what the group is about to finish."""
+        return False
+
     def before_remove(self) -> None:
         """Let go of what the group holds; called when it is removed."""
 

@@ -43,6 +43,17 @@ class EventListenerPool(ProcessGroupBase):
             events.unsubscribe(event_type, self.accept)
         events.unsubscribe(events.EventRejectedEvent, self.take_back)
 
+    def has_work(self) -> bool:
+        """Whether a listener has an event in hand, or could take one."""
+        states = {
+            process.listener_state
+            for process in self.processes.values()
+            if process.get_state() == ProcessStates.RUNNING
+        }
+        return EventListenerStates.BUSY in states or (
+            bool(self.event_buffer) and EventListenerStates.READY in states
+        )
+
     # -- events in ------------------------------------------------------------
 
     def accept(self, event: events.Event) -> None:

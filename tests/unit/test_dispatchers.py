@@ -167,6 +167,16 @@ def test_captured_parts_become_events_and_are_not_logged(start: Any, tmp_path: P
     assert log.read_bytes() == b"beforeafter"
 
 
+def test_captured_output_is_announced_like_any_other(world: World, start: Any) -> None:
+    world.context.settings = Settings(configfile=None, here=None, strip_ansi=True)
+    heard: list[tuple[str, bytes]] = []
+    for event_type in (events.ProcessLogEvent, events.ProcessCommunicationEvent):
+        events.subscribe(event_type, lambda e, t=event_type: heard.append((t.__name__, e.data)))
+    made = start(stdout_capture_maxbytes=1000, stdout_events_enabled=True)
+    made.write(BEGIN_TOKEN + b"\x1b[1mmessage" + END_TOKEN)
+    assert heard == [("ProcessLogEvent", b"message"), ("ProcessCommunicationEvent", b"message")]
+
+
 def test_a_held_back_token_start_is_logged_at_the_end(start: Any, tmp_path: Path) -> None:
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log), stdout_capture_maxbytes=1000)

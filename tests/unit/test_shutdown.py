@@ -84,6 +84,37 @@ def test_those_who_are_awaited_are_named_every_three_seconds(world: World) -> No
     assert world.lines("info").count("waiting for a, b to die") == 3
 
 
+class Busy(ProcessGroup):
+    """A group that has something to finish first, as event listeners do."""
+
+    busy = True
+
+    def has_work(self) -> bool:
+        return self.busy
+
+
+def test_a_busy_group_may_finish_first(world: World) -> None:
+    busy = Busy(group(world, "g", 999, "a").config, world.context)
+    busy.transition()
+    shutdown = begin(world, busy)
+    assert world.signals == []
+    busy.busy = False
+    assert not shutdown.advance()
+    assert len(world.signals) == 1
+
+
+def test_a_busy_group_has_one_second(world: World) -> None:
+    busy = Busy(group(world, "g", 999, "a").config, world.context)
+    busy.transition()
+    shutdown = begin(world, busy)
+    world.pass_time(0.9)
+    shutdown.advance()
+    assert world.signals == []
+    world.pass_time(0.1)
+    shutdown.advance()
+    assert len(world.signals) == 1
+
+
 def test_nothing_to_stop(world: World) -> None:
     assert begin(world).advance()
 
