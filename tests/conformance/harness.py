@@ -41,6 +41,7 @@ VARYING = (
     (re.compile(r"\b[A-Z][a-z]{2} \d\d \d\d:\d\d [AP]M"), "<day and minute>"),
     (re.compile(r"\b\d+:\d\d:\d\d\b"), "<uptime>"),
     (re.compile(r"\bpid[ :]\d+"), "pid <pid>"),
+    (re.compile(r"^\d{2,}$"), "<pid>"),
     (re.compile(r"\(\d+\) with SIG"), "(<pid>) with SIG"),
     (re.compile(r"(-(?:stdout|stderr)---[\w.]+-)\w{8}\.log"), r"\1<random>.log"),
     (re.compile(r"\b4\.3\.[01]\b"), "<version>"),

@@ -50,8 +50,9 @@ def test_no_line_is_lost_in_a_flood(directory: Path, maxbytes: str) -> None:
         stdout_logfile_backups=1000
         startsecs=0
     """
-    with Daemon(directory, config):
+    with Daemon(directory, config) as daemon:
         wait_until(lambda: b"READY" in whole(directory, "flood.out"))
+        daemon.rpc.supervisor.getState()  # what it was about to rotate is rotated now
         assert whole(directory, "flood.out") == counted(LINES) + b"READY\n"
 
 
