@@ -315,12 +315,15 @@ class supervisor_xmlrpc_handler:
         if not method:
             self._refuse(request, data, "no method name")
             return
-        if self._logs_traces():
-            self._logger.trace(f"XML-RPC method called: {method}()")
+        logger = self._logger
+        # Asked before a text is made: it would cost more than the call itself.
+        is_traced = logger.level <= LevelsByName.TRAC
+        if is_traced:
+            logger.trace(f"XML-RPC method called: {method}()")
         try:
             value = self.call(method, params)
-            if self._logs_traces():
-                self._logger.trace(f"XML-RPC method {method}() returned successfully")
+            if is_traced:
+                logger.trace(f"XML-RPC method {method}() returned successfully")
             if callable(value):
                 self._answer_later(request, data, value)
             else:
@@ -347,9 +350,8 @@ class supervisor_xmlrpc_handler:
         request.wait_for(question, answered, failed)
 
     def _answer_fault(self, request: Request, method: str, error: RPCError) -> None:
-        if self._logs_traces():
-            outcome = f"returned fault: [{error.code}] {error.text}"
-            self._logger.trace(f"XML-RPC method {method}() {outcome}")
+        outcome = f"returned fault: [{error.code}] {error.text}"
+        self._logger.trace(f"XML-RPC method {method}() {outcome}")
         if error.__cause__ is not None:
             self._logger.debug(traceback.format_exc())
         _respond(request, xmlvalues.fault(error.code, error.text))
@@ -369,10 +371,6 @@ class supervisor_xmlrpc_handler:
     @property
     def _logger(self) -> Logger:
         return self.supervisord.context.logger
-
-    def _logs_traces(self) -> bool:
-        """Asked before a text is made: it would cost more than the call itself."""
-        return self._logger.level <= LevelsByName.TRAC
 
 
 def _respond(request: Request, document: str) -> None:

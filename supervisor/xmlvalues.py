@@ -1,9 +1,10 @@
 """XML-RPC values as text and back: a pure machine (floor 0).
 
 `supervisor.xmlrpc` reads calls and writes answers with it.  It writes what
-`xmlrpc.client.dumps` writes, several times faster and without the import of that module,
-with two differences: what XML cannot carry is replaced instead of making an answer
-that no client can read, and integers beyond 32 bits become `<i8>`.
+`xmlrpc.client.dumps` writes, without the import of that module (and of `http.client`,
+`ssl` and `email` with it), and differs in two points: what XML cannot carry is replaced,
+instead of making an answer that no client can read, and integers beyond 32 bits become
+`<i8>`.
 The format: http://xmlrpc.com/spec.md
 """
 
@@ -13,32 +14,36 @@ import binascii
 import datetime as dt
 import functools
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.parsers import expat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 # -- values to text ------------------------------------------------------------
+
+MAX_INT = 2**31 - 1
+MIN_INT = -(2**31)
 
 _is_special = re.compile("[&<>\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").search
 _unspeakable = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").sub
 
 
 def _escape(text: str) -> str:
-    if not _is_special(text):
-        return text
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return _unspeakable("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _integer(value: int) -> str:
-    kind = "int" if -(2**31) <= value < 2**31 else "i8"
-    return f"<value><{kind}>{value:d}</{kind}></value>\n"
-
-
 def _string(value: str) -> str:
-    return f"<value><string>{_escape(value)}</string></value>\n"
+    if _is_special(value):
+        value = _escape(value)
+    return f"<value><string>{value}</string></value>\n"
+
+
+def _integer(value: int) -> str:
+    if MIN_INT <= value <= MAX_INT:
+        return f"<value><int>{value}</int></value>\n"
+    return f"<value><i8>{value}</i8></value>\n"
 
 
 def _boolean(value: bool) -> str:  # noqa: FBT001 - a value
@@ -58,11 +63,13 @@ def _datetime(value: dt.datetime) -> str:
 
 
 def _array(values: list[Any] | tuple[Any, ...]) -> str:
-    return f"<value><array><data>\n{''.join(map(to_xml, values))}</data></array></value>\n"
+    elements = "".join([_WRITERS[type(value)](value) for value in values])
+    return f"<value><array><data>\n{elements}</data></array></value>\n"
 
 
-def _struct(value: Mapping[str, Any]) -> str:
-    return _template(tuple(value)) % tuple(map(to_xml, value.values()))
+def _struct(value: dict[str, Any]) -> str:
+    members = tuple([_WRITERS[type(member)](member) for member in value.values()])
+    return _template(tuple(value)) % members
 
 
 @functools.lru_cache(maxsize=64)
@@ -75,39 +82,45 @@ def _template(names: tuple[str, ...]) -> str:
     for name in names:
         if not isinstance(name, str):
             raise TypeError("dictionary key must be string")
-        members.append(f"<member>\n<name>{_escape(name).replace('%', '%%')}</name>\n%s</member>\n")
+        escaped = _escape(name).replace("%", "%%")
+        members.append(f"<member>\n<name>{escaped}</name>\n%s</member>\n")
     return f"<value><struct>\n{''.join(members)}</struct></value>\n"
 
 
-_WRITERS: dict[type, Callable[[Any], str]] = {
-    bool: _boolean,
-    int: _integer,
-    float: _double,
-    str: _string,
-    bytes: _bytes,
-    bytearray: _bytes,
-    dt.datetime: _datetime,
-    list: _array,
-    tuple: _array,
-    dict: _struct,
-}
+Writer: TypeAlias = "Callable[[Any], str]"
+
+
+class _Writers(dict[type, Writer]):
+    """Which function writes a type; instances of subclasses are written as what they are."""
+
+    def __missing__(self, kind: type) -> Writer:
+        for ancestor in kind.__mro__[1:]:
+            if ancestor in self:
+                return self[ancestor]
+        if kind is type(None):
+            raise TypeError("cannot marshal None unless allow_none is enabled")
+        raise TypeError(f"cannot marshal {kind} objects")
+
+
+_WRITERS = _Writers(
+    {
+        bool: _boolean,
+        int: _integer,
+        float: _double,
+        str: _string,
+        bytes: _bytes,
+        bytearray: _bytes,
+        dt.datetime: _datetime,
+        list: _array,
+        tuple: _array,
+        dict: _struct,
+    }
+)
 
 
 def to_xml(value: object) -> str:
     """Return a `<value>` element; raises `TypeError` for what XML-RPC has no type for."""
-    writer = _WRITERS.get(type(value))
-    return writer(value) if writer is not None else _other(value)
-
-
-def _other(value: object) -> str:
-    """Write an instance of a subclass, such as an enum or a named tuple."""
-    for ancestor in type(value).__mro__:
-        writer = _WRITERS.get(ancestor)
-        if writer is not None:
-            return writer(value)
-    if value is None:
-        raise TypeError("cannot marshal None unless allow_none is enabled")
-    raise TypeError(f"cannot marshal {type(value)} objects")
+    return _WRITERS[type(value)](value)
 
 
 def response(value: object) -> str:
@@ -141,7 +154,7 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
     Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
     XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
     """
-    # Most calls have no parameters: 1 instead of 20 microseconds.
+    # Most calls have no parameters: 0.5 instead of 4 microseconds.
     match = _simple_call(document)
     if match is not None:
         return match[1].decode("ascii"), ()

@@ -201,7 +201,8 @@ class HTTPChannel:
     def reply(self, request: Request) -> None:
         """Send the answer of a request: `request.done()` ends here."""
         if request is not self._request or self._stream is not None:
-            return  # answered already, or the client has left
+            request.drop_body()  # answered already, or the client has left
+            return
         if not self._has_body:
             request.keep_alive = False  # what follows is the rest of a body that nobody wants
         data, self._stream = request.take_reply(self.server.date())
@@ -365,6 +366,8 @@ class HTTPChannel:
             self._waiting.cancel()
         if self._stream is not None:
             self._stream.close()
+        if self._request is not None:
+            self._request.drop_body()
         self._request = self._waiting = self._stream = None
         self._unsent.clear()
         self._loop.forget(self)

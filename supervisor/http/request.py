@@ -79,7 +79,7 @@ class Request:
     def __setitem__(self, name: str, value: object) -> None:
         """Set a header field of the answer; raises `ValueError` for one with a line break."""
         text = str(value)
-        if _line_breaks(text) or _line_breaks(name):
+        if not text.isprintable() and _line_breaks(text):
             raise ValueError(f"line break in header field {name!r}")
         self.reply_headers[name] = text
 
@@ -101,7 +101,7 @@ class Request:
         phrase = wire.RESPONSES.get(code, "Unknown")
         page = ERROR_PAGE.format(code=code, phrase=phrase, message=message or phrase)
         self.reply_code = code
-        self._drop_body()
+        self.drop_body()
         self.reply_headers.pop("Transfer-Encoding", None)
         if code not in BODYLESS_CODES:
             self["Content-Length"] = len(page.encode())
@@ -162,12 +162,15 @@ class Request:
         elif self.version == "1.0":
             fields["Connection"] = "Keep-Alive"
 
-    def _drop_body(self) -> None:
+    def drop_body(self) -> None:
+        """Let go of what was pushed."""
         Stream(self.outgoing, chunked=False).close()
         self.outgoing = []
 
 
 def _joined(parts: list[bytes | Producer]) -> bytes | None:
     """Return a body that is all there in one piece, None if some of it is yet to come."""
-    whole = [part for part in parts if isinstance(part, bytes)]
-    return b"".join(whole) if len(whole) == len(parts) else None
+    try:
+        return b"".join(parts)  # type: ignore[arg-type]
+    except TypeError:
+        return None

@@ -142,6 +142,8 @@ class HTTPServer:
         else:
             peer = f"{address[0]}:{address[1]}"
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A client whose host has vanished would be taken for one that idles.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections[HTTPChannel(self, connection, peer)] = None
 
     def _idle_client(self) -> HTTPChannel | None:

@@ -517,3 +517,29 @@ def test_a_client_that_leaves_closes_what_it_was_sent(site: Site) -> None:
     client.close()
     site.turn_until(lambda: not connections(site))
     assert bits.is_closed
+
+
+def test_an_answer_that_comes_too_late_is_let_go(site: Site) -> None:
+    waiting: list[Request] = []
+    site.serve(Echo(waiting.append))
+    client = site.connect()
+    client.send(get())
+    site.turn_until(lambda: waiting)
+    client.close()
+    site.turn_until(lambda: not connections(site))
+    waiting[0].push(bits := Bits(b"one"))
+    waiting[0].done()
+    assert bits.is_closed
+    assert bits.pieces == [b"one"]
+
+
+def test_a_failure_lets_go_of_what_was_pushed(site: Site) -> None:
+    bits = Bits(b"one")
+
+    def fail(request: Request) -> None:
+        request.push(bits)
+        raise LookupError
+
+    site.serve(Echo(fail))
+    assert status(site.ask(get())) == 500
+    assert bits.is_closed
