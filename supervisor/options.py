@@ -46,7 +46,8 @@ class ServerOptions:
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; a mistake ends the program.
 
-        `file` is the configuration file of the run before a restart.
+        `file` is the configuration file of the run before a restart, if the daemon has
+        left the directory from which it was found.
         """
         self.arguments = list(sys.argv[1:] if args is None else args)
         self.configfile = file
@@ -65,7 +66,6 @@ class ServerOptions:
                 fail(str(error))
             raise
         self.process_group_configs = self.configuration.groups
-        self.configfile = self.settings.configfile
 
     def check(self) -> None:
         """Read the configuration without taking it over; raises `ValueError`."""

@@ -70,10 +70,8 @@ class Shutdown:
         self._dying = group.get_unstopped_processes()
 
     def _report(self) -> None:
-        waiting = [*self._dying]
-        for group in self._groups:
-            waiting.extend(group.get_unstopped_processes())
-        names = sorted(p.config.name for p in waiting if p.get_state() not in STOPPED_STATES)
+        later = [p for group in self._groups for p in group.get_unstopped_processes()]
+        names = [p.name for p in (*later, *self._dying) if p.get_state() not in STOPPED_STATES]
         if names:
             self._context.logger.info(f"waiting for {', '.join(names)} to die")
             self._timer = self._context.loop.call_later(REPORT_SECONDS, self._report)

@@ -91,6 +91,8 @@ class Supervisor:
         self._catch_signals()
         if first and not settings.nodaemon:
             boot.daemonize(settings, self.context.logger)
+            if settings.directory:  # where the file that was found is not found again
+                options.configfile = settings.configfile
         self._pidfile.write()
         self.runforever()
 
@@ -302,18 +304,18 @@ def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBas
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
-    file = None
+    file, first = None, True
     while True:
         options = ServerOptions()
         options.realize(args, file)
         daemon = Supervisor(options)
         try:
-            _run(daemon, first=file is None)
+            _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
-        file = options.configfile
+        file, first = options.configfile, False
     sys.exit(0)
 
 

@@ -31,8 +31,7 @@ class ProcessGroupBase:
         return f"<{type(self).__name__} instance at {id(self)} named {self.config.name}>"
 
     def __lt__(self, other: ProcessGroupBase) -> bool:
-        mine, theirs = self.config, other.config
-        return (mine.priority, mine.name) < (theirs.priority, theirs.name)
+        return self.config.priority < other.config.priority
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
         """Make a process of this group."""

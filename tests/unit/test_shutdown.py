@@ -59,11 +59,11 @@ def test_one_group_after_the_other(world: World) -> None:
     assert shutdown.advance()
 
 
-def test_equal_priorities_go_by_name_backwards(world: World) -> None:
+def test_of_equal_priorities_the_last_one_added_goes_first(world: World) -> None:
     groups = [group(world, name, 999, name) for name in ("b", "a", "c")]
     begin(world, *groups)
     assert groups[2].processes["c"].state == ProcessStates.STOPPING
-    assert groups[1].processes["a"].state == ProcessStates.STARTING
+    assert groups[0].processes["b"].state == ProcessStates.STARTING
 
 
 def test_backoff_is_given_up(world: World) -> None:
@@ -77,11 +77,11 @@ def test_backoff_is_given_up(world: World) -> None:
 
 
 def test_those_who_are_awaited_are_named_every_three_seconds(world: World) -> None:
-    only = group(world, "g", 999, "b", "a")
-    begin(world, only)
+    first, last = group(world, "first", 1, "b", "a"), group(world, "last", 999, "c")
+    begin(world, last, first)
     for _ in range(70):
         world.pass_time(0.1)
-    assert world.lines("info").count("waiting for a, b to die") == 3
+    assert world.lines("info").count("waiting for b, a, c to die") == 3
 
 
 class Busy(ProcessGroup):
