@@ -1,0 +1,65 @@
+"""Clients that other people wrote: curl, ansible, npm's `supervisord`; see tests/clients.
+
+What is missing makes a test fail, never skip.  `python -m tests.support.tools` fetches all of
+it ahead of the tests; Debian's packages are the business of `tests/run`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from tests.support.cache import made_once, pip, python_environment, run
+
+# The newest ansible-core for each Python.  Its collections come in a wheel of 60 MB, of which
+# only one is needed: 11 is the last series for every ansible-core from 2.15 on.
+ANSIBLE_CORE = "ansible-core>=2.18,<2.21"
+COLLECTIONS = "ansible==11.13.0"
+COLLECTION = "ansible_collections/community/general/"
+
+NODE_PACKAGES = ("supervisord@0.1.0", "xmlrpc@1.3.2")
+
+
+def tool(name: str) -> str:
+    """Return the path of a command of this machine; raises AssertionError if it is missing."""
+    found = shutil.which(name)
+    assert found, f"{name} is missing: install it, or let root run tests/run, which does"
+    return found
+
+
+@cache
+def ansible_environment() -> Path:
+    """Return a virtual environment with ansible-core."""
+    return python_environment("ansible", ANSIBLE_CORE)
+
+
+@cache
+def ansible_collections() -> Path:
+    """Return a directory for ANSIBLE_COLLECTIONS_PATH with `community.general`."""
+    return made_once(COLLECTIONS.replace("==", "-"), _fetch_collection)
+
+
+def _fetch_collection(directory: Path) -> None:
+    pip(ansible_environment(), "download", "--no-deps", "-d", str(directory), COLLECTIONS)
+    (wheel,) = directory.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith(COLLECTION)]
+        archive.extractall(directory, names)
+    wheel.unlink()
+
+
+@cache
+def node_modules() -> Path:
+    """Return a directory for NODE_PATH with the npm package `supervisord`."""
+    return made_once("node-supervisord-0.1.0", _fetch_node_packages) / "node_modules"
+
+
+def _fetch_node_packages(directory: Path) -> None:
+    options = ("--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix")
+    run([tool("npm"), "install", *options, str(directory), *NODE_PACKAGES])
+
+
+if __name__ == "__main__":
+    print(tool("curl"), tool("node"), ansible_environment(), ansible_collections(), node_modules())
