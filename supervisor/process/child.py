@@ -163,13 +163,17 @@ class Subprocess:
         return 0.0 if not self.laststart else once_a_second
 
     def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self.retire()
         when = self.next_look()
         if when is not None:
             seconds = max(when - self.context.clock.monotonic(), 0.0)
             self._timer = self.context.loop.call_later(seconds, self._look)
+
+    def retire(self) -> None:
+        """Never act on its own again: the group has been removed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _look(self) -> None:
         self._timer = None

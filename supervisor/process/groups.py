@@ -66,6 +66,8 @@ class ProcessGroupBase:
 
     def before_remove(self) -> None:
         """Let go of what the group holds; called when it is removed."""
+        for process in self.processes.values():
+            process.retire()
 
     def removelogs(self) -> None:
         """Remove and reopen the logs of all processes."""

@@ -39,6 +39,7 @@ class EventListenerPool(ProcessGroupBase):
 
     def before_remove(self) -> None:
         """Stop listening."""
+        super().before_remove()
         for event_type in self.config.pool_events:
             events.unsubscribe(event_type, self.accept)
         events.unsubscribe(events.EventRejectedEvent, self.take_back)

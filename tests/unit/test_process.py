@@ -222,6 +222,17 @@ class TestExit:
         assert [text.split(":")[0] for text in world.lines("info")][-2:] == ["success", "exited"]
 
 
+def test_a_process_of_a_removed_group_is_not_restarted(world: World) -> None:
+    process = world.process(startsecs=0, autorestart=RestartUnconditionally)
+    process.transition()
+    die(world, process)
+    assert process.state == ProcessStates.EXITED
+    assert process.group is not None
+    process.group.before_remove()
+    world.pass_time(10)
+    assert process.state == ProcessStates.EXITED
+
+
 class TestStopping:
     """A process that is asked to end."""
 
