@@ -163,14 +163,14 @@ class Subprocess:
         return 0.0 if not self.laststart else once_a_second
 
     def _arm(self) -> None:
-        self.retire()
+        self.disarm()
         when = self.next_look()
         if when is not None:
             seconds = max(when - self.context.clock.monotonic(), 0.0)
             self._timer = self.context.loop.call_later(seconds, self._look)
 
-    def retire(self) -> None:
-        """Never act on its own again: the group has been removed."""
+    def disarm(self) -> None:
+        """Do nothing on its own accord: its group has been removed, say."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

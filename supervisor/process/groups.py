@@ -67,7 +67,7 @@ class ProcessGroupBase:
     def before_remove(self) -> None:
         """Let go of what the group holds; called when it is removed."""
         for process in self.processes.values():
-            process.retire()
+            process.disarm()
 
     def removelogs(self) -> None:
         """Remove and reopen the logs of all processes."""
