@@ -179,7 +179,7 @@ class RequestParser:
             return  # there was nothing but an empty line
         if buffer[0] <= _SPACE and buffer != b"\r":
             raise BadRequest(400, "not a request line")
-        if _bare_line_feed(buffer, max(self._searched - 1, 0)):
+        if _bare_line_feed(buffer, self._searched):
             raise BadRequest(400, "line feed without carriage return")
         self._searched = len(buffer)
 

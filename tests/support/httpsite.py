@@ -115,6 +115,7 @@ class Client:
         self.site = site
         self.received = b""
         self.has_ended = False
+        self.was_reset = False
         self.socket = socket.socket(server.config.family)
         self.socket.connect(server.address)
         self.socket.setblocking(False)
@@ -136,7 +137,7 @@ class Client:
         except BlockingIOError:
             return
         except ConnectionResetError:
-            pass
+            self.was_reset = True
         self.has_ended = True
 
     def wait_for(self, happened: Callable[[], object]) -> None:

@@ -180,6 +180,25 @@ def test_the_answer_to_a_bad_request_survives_what_the_client_goes_on_sending(si
     client = site.connect()
     client.send(post(b"x" * 300_000))
     assert status(client.answer()) == 413
+    client.wait_for_end()
+    assert not client.was_reset
+
+
+def test_who_is_refused_at_the_head_need_not_send_the_body(site: Site) -> None:
+    class Gate(Echo):
+        """Admits nobody."""
+
+        def admits(self, request: Request) -> bool:
+            request.error(403)
+            return False
+
+    site.serve(gate := Gate())
+    client = site.connect()
+    client.send(post(b"x" * 1000)[:-1])
+    answer = client.answer()
+    assert (status(answer), field(answer, b"Connection")) == (403, b"close")
+    client.wait_for_end()
+    assert gate.requests == []
 
 
 def test_a_handler_that_fails_is_answered_for(site: Site) -> None:
@@ -297,6 +316,18 @@ def test_an_answer_comes_in_the_turn_in_which_it_is_woken(site: Site, slow: Slow
     site.loop.turn(0)
     client.receive()
     assert client.received.count(b"now") == 2, "the request behind it is served too"
+
+
+def test_a_question_that_is_woken_twice_is_asked_once(site: Site, slow: Slow) -> None:
+    other = Waiters()
+    slow.asks.wakes_on = (slow.changed, other)
+    site.serve(slow.handler)
+    site.connect().send(get())
+    site.turn_until(lambda: slow.asked)
+    slow.changed.wake()
+    other.wake()
+    site.turn()
+    assert slow.asked == 2
 
 
 def test_a_question_that_nothing_wakes_is_polled(site: Site, slow: Slow) -> None:
@@ -487,6 +518,16 @@ def test_a_body_of_unknown_length_goes_in_chunks(site: Site) -> None:
     client.received = b""
     client.send(get())
     client.wait_for(lambda: client.received)
+
+
+def test_a_long_stream_lets_others_in_between(site: Site) -> None:
+    site.serve(stream(bits := Bits(*[b"x"] * 50)))
+    site.connect().send(get())
+    site.turn_until(lambda: len(bits.pieces) < 50)
+    for _ in range(10):
+        before = len(bits.pieces)
+        site.loop.turn(0)
+        assert before - len(bits.pieces) <= 1
 
 
 def test_to_http_1_0_it_goes_until_the_end_of_the_connection(site: Site) -> None:

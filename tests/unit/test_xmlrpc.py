@@ -299,6 +299,20 @@ def test_multicall_of_a_plugins_function_is_polled(system: SystemNamespaceRPCInt
     assert question.wakes_on == ()
 
 
+def test_multicall_follows_a_question_that_has_to_be_polled_after_all(
+    system: SystemNamespaceRPCInterface, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As answers that are gathered from several processes may have to."""
+
+    def ask() -> Any:
+        ask.wakes_on = ()  # type: ignore[attr-defined]
+        return NOT_DONE_YET
+
+    ask.wakes_on = (namespace.changed,)  # type: ignore[attr-defined]
+    monkeypatch.setattr(Namespace, "later", lambda _self: ask)
+    assert system.multicall(calls("test.later")).wakes_on == ()
+
+
 # -- the handler ----------------------------------------------------------------------
 
 
