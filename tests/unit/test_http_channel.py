@@ -531,7 +531,7 @@ def test_a_long_stream_lets_others_in_between(site: Site) -> None:
         return not bits.pieces
 
     site.turn_until(all_taken)
-    assert max(after - before for before, after in itertools.pairwise(taken)) == 1
+    assert max(after - before for before, after in itertools.pairwise(taken)) <= 2
 
 
 def test_to_http_1_0_it_goes_until_the_end_of_the_connection(site: Site) -> None:
