@@ -153,7 +153,7 @@ def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
         wait_until(daemon.log_path.exists)
         daemon.signal(signal.SIGUSR2)
         daemon.wait_for_log("logreopen")
-        reopened = [line for line in old.read_text("utf-8").splitlines() if "reopen" in line]
-        return [reopened, daemon.log_text().splitlines()]
+        texts = (old.read_text("utf-8"), daemon.log_text())
+        return [[line for line in text.splitlines() if "reopen" in line] for text in texts]
 
     pair.same(renamed)
