@@ -30,7 +30,7 @@ UNAUTHORIZED = 401
 # What it means that nobody answers at the address; other failures are GENERIC.
 ABSENCES: dict[type[OSError], int] = {
     ConnectionRefusedError: LSBInitExitStatuses.INSUFFICIENT_PRIVILEGES,
-    FileNotFoundError: LSBInitExitStatuses.NOT_INSTALLED,
+    FileNotFoundError: LSBInitExitStatuses.NOT_RUNNING,
 }
 
 OTHER_API = (
@@ -86,15 +86,15 @@ class Controller(cmd.Cmd):
         """Return whether a supervisord that we understand answers; if not, say why not."""
         try:
             api = self.get_supervisor().getVersion()
+        except tuple(ABSENCES) as error:
+            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+            self.exitstatus = ABSENCES[type(error)]
+            return False
         except rpcclient.Fault as fault:
             if fault.faultCode != Faults.UNKNOWN_METHOD:
                 raise
             self.output(NO_NAMESPACE)
             self.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
-            return False
-        except tuple(ABSENCES) as error:
-            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
-            self.exitstatus = ABSENCES[type(error)]
             return False
         if api != API_VERSION:
             self.output(OTHER_API.format(API_VERSION, api))
@@ -135,10 +135,10 @@ class Controller(cmd.Cmd):
         os.dup2(devnull, self.stdout.fileno())
         os.close(devnull)
 
-    def ask(self, question: str, reading: Callable[[str], str] = input) -> str:
+    def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return what the user answers to a question; '' at the end of the input."""
         try:
-            return reading(question)
+            return (reading or input)(question)
         except EOFError:
             self.output("")
             return ""

@@ -1,0 +1,307 @@
+"""The commands of supervisorctl beside a daemon of canned answers: texts, statuses, calls."""
+
+from __future__ import annotations
+
+from typing import Any
+from xmlrpc.client import Fault
+
+import pytest
+
+from supervisor.faults import Faults
+from supervisor.supervisorctl.results import (
+    CLEAR_RESULTS,
+    SIGNAL_RESULTS,
+    START_RESULTS,
+    STOP_RESULTS,
+    result_text,
+)
+from tests.support.ctl import Ctl, process
+
+
+def results(*codes: int) -> list[dict[str, Any]]:
+    """Return the results of an action on processes `g:p<code>`."""
+    return [
+        {"group": "g", "name": f"p{code}", "status": code, "description": "told"} for code in codes
+    ]
+
+
+# -- results -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "started", "stopped", "signalled", "cleared"),
+    [
+        (80, "started", "stopped", "signalled", "cleared"),
+        (10, *["ERROR (no such process)"] * 4),
+        (11, "ERROR (BAD_SIGNAL)", *["ERROR (bad signal name)"] * 2, "ERROR (BAD_SIGNAL)"),
+        (20, "ERROR (no such file)", *["ERROR (NO_FILE)"] * 3),
+        (21, "ERROR (file is not executable)", *["ERROR (NOT_EXECUTABLE)"] * 3),
+        (40, "ERROR (abnormal termination)", *["ERROR (ABNORMAL_TERMINATION)"] * 3),
+        (50, "ERROR (spawn error)", *["ERROR (SPAWN_ERROR)"] * 3),
+        (60, "ERROR (already started)", *["ERROR (ALREADY_STARTED)"] * 3),
+        (70, "ERROR (NOT_RUNNING)", *["ERROR (not running)"] * 2, "ERROR (NOT_RUNNING)"),
+        (6, *["ERROR (SHUTDOWN_STATE)"] * 4),
+        (999, *["ERROR (UNKNOWN)"] * 4),
+    ],
+)
+def test_the_words_for_a_result(
+    code: int, started: str, stopped: str, signalled: str, cleared: str
+) -> None:
+    tables = (START_RESULTS, STOP_RESULTS, SIGNAL_RESULTS, CLEAR_RESULTS)
+    (result,) = results(code)
+    lines = [result_text(result, table) for table in tables]
+    assert lines == [f"g:p{code}: {text}" for text in (started, stopped, signalled, cleared)]
+
+
+def test_a_failure_is_told_by_its_own_description_except_by_clear() -> None:
+    (result,) = results(Faults.FAILED)
+    assert result_text(result, STOP_RESULTS) == "told"
+    assert result_text(result, CLEAR_RESULTS) == "g:p30: ERROR (failed)"
+
+
+@pytest.mark.parametrize(
+    ("line", "codes", "status"),
+    [
+        ("start all", [80, 60], 0),
+        ("start all", [80, 50], 7),
+        ("start all", [40, 20], 1),
+        ("start all", [20, 50], 7),
+        ("start all", [70], 7),
+        ("stop all", [80, 70], 0),
+        ("stop all", [10], 1),
+        ("signal HUP all", [70], 7),
+        ("signal HUP all", [11], 1),
+        ("clear all", [80], 0),
+        ("clear all", [30], 1),
+    ],
+)
+def test_the_last_failure_makes_the_exit_status(line: str, codes: list[int], status: int) -> None:
+    found = results(*codes)
+    ctl = Ctl(
+        startAllProcesses=found,
+        stopAllProcesses=found,
+        signalAllProcesses=lambda _: found,
+        clearAllProcessLogs=found,
+    )
+    assert ctl.run(line)[1] == status
+
+
+@pytest.mark.parametrize(
+    ("line", "status"), [("start g:*", 2), ("stop g:*", 1), ("signal HUP g:*", 1)]
+)
+def test_an_unknown_group(line: str, status: int) -> None:
+    unknown = Fault(Faults.BAD_NAME, "BAD_NAME: g")
+    ctl = Ctl(startProcessGroup=unknown, stopProcessGroup=unknown, signalProcessGroup=unknown)
+    assert ctl.run(line) == ("g: ERROR (no such group)\n", status)
+
+
+def test_names_are_worked_off_one_after_the_other() -> None:
+    ctl = Ctl(startProcess=True, startProcessGroup=results(80), stopProcess=True)
+    assert ctl.run("start a g:b g:*") == ("a: started\ng:b: started\ng:p80: started\n", 0)
+    assert ctl.asked() == [
+        ("startProcess", "a"),
+        ("startProcess", "g:b"),
+        ("startProcessGroup", "g"),
+    ]
+
+
+def test_restart_stops_everything_before_it_starts_anything() -> None:
+    ctl = Ctl(startProcess=True, stopProcess=Fault(Faults.NOT_RUNNING, "NOT_RUNNING: a"))
+    assert ctl.run("restart a b") == (
+        "a: ERROR (not running)\nb: ERROR (not running)\na: started\nb: started\n",
+        0,
+    )
+
+
+# -- status and pid ------------------------------------------------------------------------
+
+LONG = "x" * 40
+
+
+def test_status_lines_up_its_columns() -> None:
+    ctl = Ctl(getAllProcessInfo=[process("a"), process("g:b", "STARTING", 10, description="")])
+    assert ctl.run("status")[0].splitlines() == [
+        "a                                RUNNING   told by the daemon",
+        "g:b                              STARTING  ",
+    ]
+
+
+def test_a_long_name_moves_the_columns() -> None:
+    ctl = Ctl(getAllProcessInfo=[process(LONG), process("a", "FATAL", 200)])
+    first, second = ctl.run("status")[0].splitlines()
+    assert first == f"{LONG}   RUNNING   told by the daemon"
+    assert second.index("FATAL") == first.index("RUNNING")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("status a", 0),
+        ("status a late", 0),
+        ("status nope", 4),
+        ("status nope:*", 4),
+        ("status idle", 3),
+        ("status nope idle", 3),
+        ("status all nope", 3),
+        ("status", 3),
+    ],
+)
+def test_the_exit_status_of_status(line: str, status: int) -> None:
+    """Anything asked for that is stopped prevails over an unknown name."""
+    infos = [process("a"), process("late", "BACKOFF", 30), process("idle", "STOPPED", 0)]
+    assert Ctl(getAllProcessInfo=infos).run(line)[1] == status
+
+
+def test_status_complains_first_and_tells_a_name_as_often_as_it_is_asked_for() -> None:
+    ctl = Ctl(getAllProcessInfo=[process("a"), process("g:b")])
+    lines = ctl.run("status a nope g:* g:b a")[0].splitlines()
+    assert [line.split()[0] for line in lines] == ["nope:", "a", "g:b", "g:b", "a"]
+
+
+def test_no_processes_at_all_print_nothing() -> None:
+    assert Ctl(getAllProcessInfo=[]).run("status") == ("", 0)
+
+
+def test_pid() -> None:
+    infos = {"a": process("a"), "idle": process("idle", pid=0)}
+
+    def info(name: str) -> dict[str, Any]:
+        if name not in infos:
+            raise Fault(Faults.BAD_NAME, "BAD_NAME")
+        return infos[name]
+
+    ctl = Ctl(getProcessInfo=info, getAllProcessInfo=list(infos.values()))
+    assert ctl.run("pid") == ("77\n", 0)
+    assert ctl.run("pid a") == ("5\n", 0)
+    assert ctl.run("pid a idle") == ("5\n0\n", 7)
+    assert ctl.run("pid nope a") == ("No such process nope\n5\n", 1)
+    assert ctl.run("pid all") == ("5\n0\n", 0)
+
+
+# -- configuration -------------------------------------------------------------------------
+
+
+def test_reread_sorts_what_has_changed() -> None:
+    changes = [[["new", "b"], ["c"], ["a"]]]
+    text = "a: disappeared\nb: available\nc: changed\nnew: available\n"
+    assert Ctl(reloadConfig=changes).run("reread") == (text, 0)
+    nothing = Ctl(reloadConfig=[[[], [], []]])
+    assert nothing.run("reread") == ("No config updates to processes\n", 0)
+
+
+def test_update_removes_then_changes_then_adds() -> None:
+    ctl = Ctl(
+        reloadConfig=[[["new"], ["changed"], ["gone"]]],
+        stopProcessGroup=results(80),
+        removeProcessGroup=True,
+        addProcessGroup=True,
+    )
+    assert ctl.run("update")[0].splitlines() == [
+        "gone: stopped",
+        "gone: removed process group",
+        "changed: stopped",
+        "changed: updated process group",
+        "new: added process group",
+    ]
+    assert ctl.asked() == [
+        ("reloadConfig",),
+        ("stopProcessGroup", "gone"),
+        ("removeProcessGroup", "gone"),
+        ("stopProcessGroup", "changed"),
+        ("removeProcessGroup", "changed"),
+        ("addProcessGroup", "changed"),
+        ("addProcessGroup", "new"),
+    ]
+
+
+def test_update_of_named_groups_leaves_the_others() -> None:
+    ctl = Ctl(
+        reloadConfig=[[["new", "other"], ["changed"], []]],
+        getAllProcessInfo=[process("changed"), process("same")],
+        addProcessGroup=True,
+    )
+    text = "ERROR: no such group: nope\nnew: added process group\n"
+    assert ctl.run("update new same nope") == (text, 1)
+
+
+def test_update_does_not_remove_what_it_could_not_stop() -> None:
+    ctl = Ctl(reloadConfig=[[[], ["c"], ["r"]]], stopProcessGroup=results(80, Faults.FAILED))
+    assert ctl.run("update")[0] == (
+        "r: stopped\nr: has problems; not removing\nc: stopped\nc: has problems; not removing\n"
+    )
+
+
+@pytest.mark.parametrize("line", ["reread", "update"])
+def test_a_broken_file_is_told_in_one_line(line: str) -> None:
+    ctl = Ctl(reloadConfig=Fault(Faults.CANT_REREAD, "CANT_REREAD: what is wrong"))
+    assert ctl.run(line) == ("ERROR: CANT_REREAD: what is wrong\n", 1)
+
+
+def test_reload_with_a_broken_file() -> None:
+    ctl = Ctl(restart=Fault(Faults.CANT_REREAD, "CANT_REREAD: what is wrong"))
+    assert ctl.run("reload") == ("ERROR: CANT_REREAD: what is wrong\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "text", "status"),
+    [
+        ("add x", 6, "ERROR: shutting down", 1),
+        ("add x", 90, "ERROR: process group already active", 0),
+        ("add x", 10, "ERROR: no such process/group: x", 1),
+        ("remove x", 91, "ERROR: process/group still running: x", 1),
+        ("remove x", 10, "ERROR: no such process/group: x", 1),
+        ("reread", 6, "ERROR: supervisor shutting down", 1),
+        ("avail", 6, "ERROR: supervisor shutting down", 1),
+        ("update", 6, "ERROR: already shutting down", 1),
+        ("reload", 6, "ERROR: already shutting down", 1),
+        ("shutdown", 6, "ERROR: already shutting down", 0),
+        ("tail x", 10, "x: ERROR (no such process name)", 1),
+        ("tail x", 20, "x: ERROR (no log file)", 1),
+        ("tail x", 30, "x: ERROR (unknown error reading log)", 1),
+        ("maintail", 20, "supervisord: ERROR (no log file)", 1),
+        ("maintail", 30, "supervisord: ERROR (unknown error reading log)", 1),
+        ("fg x", 10, "ERROR: bad process name supplied", 1),
+        ("fg x", 6, "ERROR: <Fault 6: 'NAME: detail'>", 0),
+    ],
+)
+def test_faults(line: str, code: int, text: str, status: int) -> None:
+    names = (
+        "addProcessGroup removeProcessGroup reloadConfig getAllConfigInfo restart shutdown "
+        "readProcessStdoutLog readLog getProcessInfo"
+    )
+    ctl = Ctl(**dict.fromkeys(names.split(), Fault(code, "NAME: detail")))
+    assert ctl.run(line) == (f"{text}\n", status)
+
+
+def test_avail() -> None:
+    info = {"inuse": True, "autostart": False, "group_prio": 1, "process_prio": 2}
+    infos = [{**info, "name": name, "group": "g"} for name in ("g", LONG)]
+    infos[1] |= {"inuse": False, "autostart": True}
+    assert Ctl(getAllConfigInfo=infos).run("avail")[0] == (
+        "g                                in use    manual    1:2\n"
+        f"g:{LONG} avail     auto      1:2\n"
+    )
+
+
+# -- logs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "call"),
+    [
+        ("tail x", ("readProcessStdoutLog", "x", -1600, 0)),
+        ("tail x stderr", ("readProcessStderrLog", "x", -1600, 0)),
+        ("tail -5 x stdout", ("readProcessStdoutLog", "x", -5, 0)),
+        ("tail -0 x", ("readProcessStdoutLog", "x", 0, 0)),
+        ("maintail", ("readLog", -1600, 0)),
+        ("maintail -7", ("readLog", -7, 0)),
+    ],
+)
+def test_the_end_of_a_log_is_asked_for_in_bytes(line: str, call: tuple[object, ...]) -> None:
+    ctl = Ctl(
+        readProcessStdoutLog=lambda *_: "text",
+        readProcessStderrLog=lambda *_: "text",
+        readLog=lambda *_: "text",
+    )
+    assert ctl.run(line) == ("text\n", 0)
+    assert ctl.asked() == [call]
