@@ -149,13 +149,18 @@ class SupervisorNamespaceRPCInterface:
         @return boolean result  True
         """
         self._update("addProcessGroup")
-        for config in self.supervisord.options.process_group_configs:
-            if config.name == name:
-                if not self.supervisord.add_process_group(config):
-                    raise RPCError(Faults.ALREADY_ADDED, name)
-                self.supervisord.process_groups[name].transition()
-                return True
-        raise RPCError(Faults.BAD_NAME, name)
+        configs = self.supervisord.options.process_group_configs
+        config = next((each for each in configs if each.name == name), None)
+        if config is None:
+            raise RPCError(Faults.BAD_NAME, name)
+        try:
+            added = self.supervisord.add_process_group(config)
+        except OSError as error:
+            raise RPCError(Faults.FAILED, error) from None
+        if not added:
+            raise RPCError(Faults.ALREADY_ADDED, name)
+        self.supervisord.process_groups[name].transition()
+        return True
 
     def removeProcessGroup(self, name: str) -> bool:
         """Remove a group whose processes are all stopped.

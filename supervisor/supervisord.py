@@ -15,7 +15,7 @@ from supervisor import boot, events
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
-from supervisor.http.server import ServerError, make_http_servers
+from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
 from supervisor.process.context import Context
@@ -79,20 +79,32 @@ class Supervisor:
             loop, logger, settings, options.configuration.serverurl
         )
         self._pidfile = boot.PidFile(settings.pidfile, logger)
-        if not settings.nocleanup:
-            boot.remove_old_auto_logs(settings, logger)
 
     def run(self, *, first: bool = True) -> None:
-        """Make groups and servers, go to the background, turn the loop to the end."""
-        options, settings = self.options, self.options.settings
-        for config in options.process_group_configs:
-            self.add_process_group(config)
-        self._open_http_servers()
+        """Make servers and groups, go to the background, turn the loop to the end.
+
+        The sockets come first: a daemon that is refused them has touched nothing yet.
+        """
+        options, settings, context = self.options, self.options.settings, self.context
+        options.httpservers = open_http_servers(
+            options.server_configs, context.loop, context.logger
+        )
+        if not settings.nocleanup:
+            boot.remove_old_auto_logs(settings, context.logger)
+        try:
+            for config in options.process_group_configs:
+                self.add_process_group(config)
+        except OSError as error:
+            raise boot.BootError(
+                f"Cannot create a log in {settings.childlogdir}: {error}"
+            ) from None
+        for server_config, server in options.httpservers:
+            server.handlers = self._handlers(server_config)
         self._catch_signals()
         if first and not settings.nodaemon:
-            boot.daemonize(settings, self.context.logger)
+            boot.daemonize(settings, context.logger)
             if settings.directory:  # where the file that was found is not found again
-                options.configfile = settings.configfile
+                options.file_before = settings.configfile
         self._pidfile.write()
         self.runforever()
 
@@ -124,12 +136,6 @@ class Supervisor:
         self._pidfile.remove()
         self.context.loop.close()
         self.context.logger.close()
-
-    def _open_http_servers(self) -> None:
-        options = self.options
-        options.httpservers = make_http_servers(
-            options.server_configs, self.context.loop, self.context.logger, self._handlers
-        )
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
         """Return the handlers of one HTTP server, in the order in which they are asked."""
@@ -183,7 +189,8 @@ class Supervisor:
         """Take a group in; False when there is one of that name."""
         if config.name in self.process_groups:
             return False
-        create_auto_logs(config, self.context)
+        for process_config in config.process_configs:
+            create_auto_logs(process_config, self.context.settings)
         self.process_groups[config.name] = _make_group(config, self.context)
         events.notify(events.ProcessGroupAddedEvent(config.name))
         return True
@@ -315,7 +322,7 @@ def main(args: Sequence[str] | None = None) -> None:
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
-        file, first = options.configfile, False
+        file, first = options.file_before, False
     sys.exit(0)
 
 

@@ -11,13 +11,13 @@ from supervisor.http.handlers import (
     mainlogtail_handler,
     supervisor_auth_handler,
 )
-from supervisor.http.server import make_http_servers
+from supervisor.http.server import open_http_servers
 
 __all__ = [
     "NOT_DONE_YET",
     "default_handler",
     "logtail_handler",
     "mainlogtail_handler",
-    "make_http_servers",
+    "open_http_servers",
     "supervisor_auth_handler",
 ]

@@ -18,7 +18,7 @@ from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from supervisor.config.model import ServerConfig
     from supervisor.http.request import Request
@@ -196,19 +196,14 @@ class HTTPServer:
             channel.close()
 
 
-def make_http_servers(
-    configs: Iterable[ServerConfig],
-    loop: Loop,
-    logger: Logger,
-    handlers_for: Callable[[ServerConfig], list[Any]],
+def open_http_servers(
+    configs: Iterable[ServerConfig], loop: Loop, logger: Logger
 ) -> list[tuple[ServerConfig, HTTPServer]]:
-    """Open all servers, or none; raises `ServerError` and whatever `handlers_for` raises."""
+    """Open all servers, or none; raises `ServerError`.  They have no handlers yet."""
     servers: list[tuple[ServerConfig, HTTPServer]] = []
     try:
         for config in configs:
-            server = HTTPServer(config, loop, logger)
-            servers.append((config, server))
-            server.handlers = handlers_for(config)
+            servers.append((config, HTTPServer(config, loop, logger)))  # noqa: PERF401 - on failure those made are closed
     except BaseException:
         for _, server in servers:
             server.close()

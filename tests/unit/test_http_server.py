@@ -14,7 +14,7 @@ import pytest
 
 from supervisor.config.model import ServerConfig
 from supervisor.http import server as servers
-from supervisor.http.server import ADDRESS_IN_USE, HTTPServer, ServerError, make_http_servers
+from supervisor.http.server import ADDRESS_IN_USE, HTTPServer, ServerError, open_http_servers
 from tests.support.httpsite import Echo, Site, get, inet_config, status, unix_config
 
 
@@ -192,25 +192,15 @@ def test_servers_are_made_all_or_none(site: Site) -> None:
     path = site.directory / "s"
     configs = [unix_config(path), inet_config(host="192.0.2.1")]
     with pytest.raises(ServerError):
-        make_http_servers(configs, site.loop, site.logger, lambda _config: [])
+        open_http_servers(configs, site.loop, site.logger)
     assert not path.exists()
 
 
-def test_a_failing_plugin_leaves_no_socket(site: Site) -> None:
-    def fail(_config: ServerConfig) -> list[Any]:
-        raise LookupError
-
-    path = site.directory / "s"
-    with pytest.raises(LookupError):
-        make_http_servers([unix_config(path)], site.loop, site.logger, fail)
-    assert not path.exists()
-
-
-def test_servers_come_with_their_configuration_and_handlers(site: Site) -> None:
-    config, handlers = unix_config(site.directory / "s"), [Echo()]
-    [(found, server)] = make_http_servers([config], site.loop, site.logger, lambda _: handlers)
+def test_servers_come_with_their_configuration(site: Site) -> None:
+    config = unix_config(site.directory / "s")
+    [(found, server)] = open_http_servers([config], site.loop, site.logger)
     assert found is config
-    assert server.handlers is handlers
+    assert server.handlers == []
     server.close()
 
 
