@@ -71,19 +71,11 @@ def read(
     parser.mysection = "supervisorctl"
     parser.expansions = {**environment_names(os.environ)}
     parser.here = os.path.dirname(os.path.abspath(file))
-    try:
-        read_file(parser, file)
-    except ConfigurationError as error:
-        # configparser writes several lines, but to a command one line is the answer.
-        raise ConfigurationError(" ".join(str(error).split())) from None
+    read_file(parser, file)
     if not parser.has_section(parser.mysection):
-        raise ConfigurationError(".ini file does not include supervisorctl section")
-    try:
-        settings = {**_read_section(parser), **command_line}
-        plugins = list(read_factories(parser, "ctlplugin"))
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
-    return ClientConfiguration(file, settings, arguments, plugins)
+        raise ConfigurationError(".ini file does not include supervisorctl section", file=file)
+    settings = {**_read_section(parser), **command_line}
+    return ClientConfiguration(file, settings, arguments, list(read_factories(parser, "ctlplugin")))
 
 
 def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
@@ -92,7 +84,7 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
     for option in SUPERVISORCTL:
         if option in section.options:
             names = None if option in PATHS else parser.expansions
-            settings[option] = section.text(option, names)
+            settings[option] = section.value(option, str, names)
     url, history = settings["serverurl"] or "", settings["history_file"]
     if url.startswith("unix://"):
         settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"

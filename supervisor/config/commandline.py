@@ -157,7 +157,7 @@ def parse_arguments(
     try:
         found, arguments = getopt.getopt(list(argv), short, long)
     except getopt.error as error:
-        raise ConfigurationError(str(error)) from None
+        raise ConfigurationError(error) from None
     if arguments and only_options:
         raise ConfigurationError(f"positional arguments are not supported: {arguments}")
     values: dict[str, Any] = {}

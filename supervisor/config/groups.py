@@ -16,11 +16,10 @@ from supervisor.config.model import (
 )
 from supervisor.config.plugins import resolve
 from supervisor.config.servers import read_fcgi_socket
-from supervisor.datatypes import process_or_group_name
 from supervisor.events import EventTypes
 
 if TYPE_CHECKING:
-    from supervisor.config.parser import UnhosedConfigParser
+    from supervisor.config.parser import Section, UnhosedConfigParser
     from supervisor.config.programs import ProcessReader
 
 REDIRECTED_LISTENER = (
@@ -55,27 +54,30 @@ def _named_groups(
     """Yield the `[group:x]` sections' groups; their members' sections go into `grouped`."""
     for name in parser.sections_of("group"):
         section = parser.section(name)
-        group_name = process_or_group_name(section.suffix)
+        group_name = section.name_of_group()
         values = schema.read_options(schema.GROUP, section)
         processes = []
         for program in values["programs"]:
-            member = _member(parser, name, program)
+            member = _member(parser, section, program)
             grouped.add(member)
             # Also of a FastCGI program: in a group it is a program like any other.
             processes += read_processes(parser, member, group_name, ProcessConfig)
         yield ProcessGroupConfig(group_name, values["priority"], processes)
 
 
-def _member(parser: UnhosedConfigParser, group: str, program: str) -> str:
+def _member(parser: UnhosedConfigParser, group: Section, program: str) -> str:
     """Return the section of a program that a group names."""
     sections = [f"program:{program}", f"fcgi-program:{program}"]
     found = [section for section in sections if parser.has_section(section)]
     if len(found) == len(sections):
-        raise ValueError(
-            f"[{group}] name {program} is ambiguous (exists as program and fcgi-program)"
+        raise group.mistake(
+            f"[{group.name}] name {program} is ambiguous (exists as program and fcgi-program)",
+            "programs",
         )
     if not found:
-        raise ValueError(f"[{group}] names unknown program or fcgi-program {program}")
+        raise group.mistake(
+            f"[{group.name}] names unknown program or fcgi-program {program}", "programs"
+        )
     return found[0]
 
 
@@ -83,7 +85,7 @@ def _program(
     parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
 ) -> ProcessGroupConfig:
     section = parser.section(name)
-    group_name = process_or_group_name(section.suffix)
+    group_name = section.name_of_group()
     priority = schema.PRIORITY.read(section)
     processes = read_processes(parser, name, group_name, ProcessConfig)
     return ProcessGroupConfig(group_name, priority, processes)
@@ -94,32 +96,33 @@ def _event_listener(
 ) -> EventListenerPoolConfig:
     section = parser.section(name)
     values = schema.read_options(schema.EVENTLISTENER, section)
-    if values["buffer_size"] < 1:
-        raise ValueError(f"[{name}] section sets invalid buffer_size ({values['buffer_size']})")
-    result_handler = resolve(values["result_handler"], name)
-    events = _event_types(name, schema.EVENTS.read(section))
+    size = values["buffer_size"]
+    if size < 1:
+        raise section.mistake(f"[{name}] section sets invalid buffer_size ({size})", "buffer_size")
+    result_handler = resolve(values["result_handler"], section, "result_handler")
+    events = _event_types(section, schema.EVENTS.read(section))
     if schema.REDIRECT_STDERR.read(section):
-        raise ValueError(REDIRECTED_LISTENER.format(section=name))
+        raise section.mistake(REDIRECTED_LISTENER.format(section=name), "redirect_stderr")
     processes = read_processes(parser, name, section.suffix, EventListenerConfig)
     return EventListenerPoolConfig(
         section.suffix,
         values["priority"],
         processes,
-        values["buffer_size"],
+        size,
         events,
         result_handler,
     )
 
 
-def _event_types(section: str, names: list[str]) -> list[type]:
+def _event_types(section: Section, names: list[str]) -> list[type]:
     """Return the classes of the event names, each once."""
     if not names:
-        raise ValueError(f'[{section}] section requires an "events" line')
+        raise section.mistake(f'[{section.name}] section requires an "events" line', "events")
     types: dict[type, None] = {}
     for name in (name.upper() for name in names):
         event_type = getattr(EventTypes, name, None)
         if event_type is None:
-            raise ValueError(f"Unknown event type {name} in [{section}] events")
+            raise section.mistake(f"Unknown event type {name} in [{section.name}] events", "events")
         types[event_type] = None
     return list(types)
 
@@ -128,7 +131,7 @@ def _fcgi_program(
     parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
 ) -> FastCGIGroupConfig:
     section = parser.section(name)
-    group_name = process_or_group_name(section.suffix)
+    group_name = section.name_of_group()
     priority = schema.PRIORITY.read(section)
     socket_config = read_fcgi_socket(section)
     processes = read_processes(parser, name, group_name, FastCGIProcessConfig)

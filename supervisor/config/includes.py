@@ -5,20 +5,20 @@ from __future__ import annotations
 import glob
 import os
 
-from supervisor.config.parser import UnhosedConfigParser, host_node_name
+from supervisor.config.parser import UnhosedConfigParser, host_node_name, read_file
 
 
 def read_includes(parser: UnhosedConfigParser) -> None:
     """Read the files that `[include]` names, relative to the including file's directory.
 
-    Includes within included files are ignored.  Raises ValueError, or the error of
-    configparser for a file with bad syntax.
+    Includes within included files are ignored.  Raises ConfigurationError.
     """
     if not parser.has_section("include"):
         return
-    patterns = parser.section("include", host_node_name=host_node_name()).text("files")
+    section = parser.section("include", host_node_name=host_node_name())
+    patterns = section.value("files")
     if patterns is None:
-        raise ValueError(".ini file has [include] section, but no files setting")
+        raise section.mistake(".ini file has [include] section, but no files setting", "files")
     parser.expand_here(parser.here)
     for pattern in patterns.split():
         filenames = sorted(glob.glob(os.path.join(glob.escape(parser.here), pattern)))
@@ -27,15 +27,18 @@ def read_includes(parser: UnhosedConfigParser) -> None:
             parser.warnings.append(f'No file matches via include "{path}"')
         for filename in filenames:
             parser.infos.append(f'Included extra file "{filename}" during parsing')
-            _include(parser, filename)
+            # As in 4.3.0 a wildcard may match a directory or a dangling link.
+            if os.path.exists(filename) and not os.path.isdir(filename):
+                _include(parser, filename)
 
 
 def _include(parser: UnhosedConfigParser, filename: str) -> None:
     """Add what a file says; by way of a parser of its own, in which `here` is its own."""
     # Without a default section, `[DEFAULT]` is a section like any other to be handed over.
     included = UnhosedConfigParser(default_section="")
-    included.read([filename])
+    read_file(included, filename)
     included.expand_here(os.path.abspath(os.path.dirname(filename)))
     parser.read_dict({name: dict(included.items(name)) for name in included.sections()})
+    parser.included.append((filename, included))
     for name in included.sections():
         parser.section_to_file.setdefault(name, filename)

@@ -13,10 +13,14 @@ import os
 import re
 from collections.abc import Mapping
 
+from supervisor.datatypes import process_or_group_name
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, TypeVar
+
+    Converted = TypeVar("Converted")
 
 NO_DEFAULT: Any = []
 NO_EXPANSIONS: Mapping[str, object] = {}
@@ -26,7 +30,27 @@ HERE = re.compile(r"%%|%\(here\)s")
 
 
 class ConfigurationError(ValueError):
-    """A mistake on the command line or in a file; its text is one line for the user."""
+    """A mistake on the command line or in a file; its text is one line for the user.
+
+    Behind what is wrong it says where, as far as that is known:
+    `... in section 'program:x' (file: '/etc/a.conf'), option 'startsecs'`.
+    Values and configparser write several lines, but to a command one line is the answer.
+    """
+
+    def __init__(
+        self,
+        problem: object,
+        section: str | None = None,
+        file: str | None = None,
+        option: str | None = None,
+    ) -> None:
+        lines = (line.lstrip() for line in str(problem).splitlines())
+        super().__init__(
+            "; ".join(line for line in lines if line)
+            + (f" in section {section!r}" if section is not None else "")
+            + (f" (file: {file!r})" if file is not None else "")
+            + (f", option {option!r}" if option is not None else "")
+        )
 
 
 def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
@@ -60,38 +84,57 @@ def host_node_name() -> str:
 class Section:
     """One section while it is read: its options, its file, and the names it may use."""
 
-    def __init__(
-        self, name: str, options: Mapping[str, str], names: Mapping[str, object], file: str | None
-    ) -> None:
+    def __init__(self, parser: UnhosedConfigParser, name: str, names: Mapping[str, object]) -> None:
         self.name = name
-        self.options = options
+        self.options = dict(parser.items(name))
         self.names = names
-        self.file = file
+        self._parser = parser
 
-    def text(
+    def value(
         self,
         option: str,
+        convert: Callable[[str], Any] = str,
         names: Mapping[str, object] | None = None,
         called: str | None = None,
-    ) -> str | None:
-        """Return the expanded text of an option, None if it is not set.
+    ) -> Any:
+        """Return an option, expanded and converted; None if it is not set.
 
         `names` replace the section's own; `called` replaces `section.option` in errors.
+        Raises ConfigurationError, whatever ValueError the conversion raised.
         """
-        value = self.options.get(option)
-        if value is None or "%" not in value:
-            return value
-        used = self.names if names is None else names
-        return expand(value, used, called or f"{self.name}.{option}")
+        text = self.options.get(option)
+        if text is None:
+            return None
+        try:
+            if "%" in text:
+                used = self.names if names is None else names
+                text = expand(text, used, called or f"{self.name}.{option}")
+            return convert(text)
+        except ValueError as error:
+            raise self.mistake(error, option) from None
 
     @property
     def suffix(self) -> str:
         """What stands behind the colon of the section's name."""
         return self.name.partition(":")[2].strip()
 
-    def where(self) -> str:
-        """Return the words that errors of programs end with."""
-        return f" in section {self.name!r} (file: {self.file!r})"
+    def name_of_group(self) -> str:
+        """Return the suffix if it may be the name of a program or a group."""
+        return self.convert(process_or_group_name, self.suffix)
+
+    def convert(
+        self, conversion: Callable[[str], Converted], text: str, option: str | None = None
+    ) -> Converted:
+        """Return the converted text; its ValueError becomes a ConfigurationError."""
+        try:
+            return conversion(text)
+        except ValueError as error:
+            raise self.mistake(error, option) from None
+
+    def mistake(self, problem: object, option: str | None = None) -> ConfigurationError:
+        """Return the error that says where the problem stands."""
+        file = self._parser.file_of(self.name, option)
+        return ConfigurationError(problem, self.name, file, option)
 
 
 class UnhosedConfigParser(configparser.RawConfigParser):
@@ -111,6 +154,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         super().__init__(*args, **kwargs)
         # section -> the first file in which it stands
         self.section_to_file: dict[str, str] = {}
+        # the files that were laid over the main one, with what each says itself
+        self.included: list[tuple[str, UnhosedConfigParser]] = []
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
@@ -126,13 +171,23 @@ class UnhosedConfigParser(configparser.RawConfigParser):
     def section(self, name: str, **names: object) -> Section:
         """Return a section whose values may use `here`, the expansions and further names."""
         used = {**self.expansions, "here": self.here, **names}
-        return Section(name, dict(self.items(name)), used, self.section_to_file.get(name))
+        return Section(self, name, used)
 
     def section_without_here(self, name: str) -> Section:
         """Return a section whose values may use the expansions only, as some of 4.3.0's do."""
         section = self.section(name)
         section.names = self.expansions
         return section
+
+    def file_of(self, section: str, option: str | None = None) -> str | None:
+        """Return the file in which an option stands, or where its section begins."""
+        if option is not None and self.has_option(section, option):
+            text = self.get(section, option)
+            for filename, included in reversed(self.included):
+                own = (included.get(name, option, fallback=None) for name in (section, "DEFAULT"))
+                if text in own:
+                    return filename
+        return self.section_to_file.get(section)
 
     def sections_of(self, kind: str) -> Iterator[str]:
         """Return the names of the sections `[kind:...]`, in the order of the files."""
@@ -186,11 +241,19 @@ class UnhosedConfigParser(configparser.RawConfigParser):
 
 
 def read_file(parser: UnhosedConfigParser, filename: str) -> None:
-    """Read the main file; ConfigurationError if it cannot be read or is malformed."""
+    """Read a file, which may begin with a byte order mark.
+
+    Raises ConfigurationError if it cannot be read or is malformed.
+    """
     try:
-        with open(filename, encoding="utf-8") as file:
-            parser.read_file(file)
-    except OSError:
-        raise ConfigurationError(f"could not read config file {filename}") from None
-    except (configparser.Error, UnicodeDecodeError) as error:
-        raise ConfigurationError(str(error)) from None
+        with open(filename, encoding="utf-8-sig") as file:
+            parser.read_string(file.read(), filename)
+    except OSError as error:
+        raise ConfigurationError(
+            f"could not read config file {filename}: {error.strerror}"
+        ) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{error} in line {line}", file=filename) from None
+    except configparser.Error as error:
+        raise ConfigurationError(error) from None

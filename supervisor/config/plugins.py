@@ -12,14 +12,14 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from supervisor.config.parser import UnhosedConfigParser
+    from supervisor.config.parser import Section, UnhosedConfigParser
 
 
-def resolve(spec: str, section: str) -> Any:
-    """Return the object that `package.module:name` stands for.
+def resolve(spec: str, section: Section, option: str) -> Any:
+    """Return the object that an option's `package.module:name` stands for.
 
-    Raises ValueError, with the section and the reason, whatever the import raised: the
-    module is somebody's code, and a mistake in it must not end in a traceback of ours.
+    Raises ConfigurationError with the reason, whatever the import raised: the module is
+    somebody's code, and a mistake in it must not end in a traceback of ours.
     """
     module, _, attributes = spec.partition(":")
     try:
@@ -28,7 +28,8 @@ def resolve(spec: str, section: str) -> Any:
             found = getattr(found, attribute)
     except Exception as error:  # noqa: BLE001 - see the docstring
         reason = str(error) or type(error).__name__
-        raise ValueError(f"{spec} cannot be resolved within [{section}]: {reason}") from None
+        problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
+        raise section.mistake(problem, option) from None
     return found
 
 
@@ -43,13 +44,13 @@ def read_factories(
     factory_option = f"supervisor.{kind.removesuffix('plugin')}_factory"
     for name in parser.sections_of(kind):
         section = parser.section_without_here(name)
-        spec = section.text(factory_option)
+        spec = section.value(factory_option)
         if spec is None:
-            raise ValueError(f"section [{name}] does not specify a {factory_option}")
-        factory = resolve(spec, name)
+            raise section.mistake(
+                f"section [{name}] does not specify a {factory_option}", factory_option
+            )
+        factory = resolve(spec, section, factory_option)
         options = {
-            option: section.text(option) or ""
-            for option in section.options
-            if option != factory_option
+            option: section.value(option) for option in section.options if option != factory_option
         }
         yield section.suffix, factory, options

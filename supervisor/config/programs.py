@@ -15,7 +15,6 @@ from supervisor.config.parser import (
     Section,
     UnhosedConfigParser,
     environment_names,
-    expand,
     host_node_name,
 )
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
@@ -41,38 +40,36 @@ def processes_from_section(
 ) -> list[ProcessConfig]:
     """Return the processes of a section of programs, sorted by name.
 
-    Raises ValueError, whose text ends with the section and the file.
+    Raises ConfigurationError.
     """
     section = parser.section(name, group_name=group_name, host_node_name=host_node_name())
-    try:
-        return sorted(_read_processes(parser, section, klass), key=lambda config: config.name)
-    except ValueError as error:
-        raise ValueError(f"{error}{section.where()}") from None
+    return sorted(_read_processes(parser, section, klass), key=lambda config: config.name)
 
 
 def _read_processes(
     parser: UnhosedConfigParser, section: Section, klass: type[ProcessConfig]
 ) -> Iterator[ProcessConfig]:
-    program_name = process_or_group_name(section.suffix)
-    section.names = {**section.names, "program_name": program_name}
+    section.names = {**section.names, "program_name": section.name_of_group()}
     program = schema.read_options(schema.PROGRAM, section)
-    template = section.options.get("process_name", schema.PROCESS_NAME.default or "")
-    process_or_group_name(template)
-    _check(program, template)
+    template = section.options.setdefault(schema.PROCESS_NAME.name, schema.PROCESS_NAME.value)
+    section.convert(process_or_group_name, template, schema.PROCESS_NAME.name)
+    _check(section, program)
     numprocs, first = program["numprocs"], program["numprocs_start"]
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
         yield _read_process(parser, section, klass, program, names)
 
 
-def _check(program: dict[str, Any], process_name: str) -> None:
+def _check(section: Section, program: dict[str, Any]) -> None:
     """Refuse what does not go together, and let `killasgroup` follow `stopasgroup`."""
-    if program["numprocs"] > 1 and "%(process_num)" not in process_name:
-        raise ValueError("%(process_num) must be present within process_name when numprocs > 1")
+    if program["numprocs"] > 1 and "%(process_num)" not in section.options["process_name"]:
+        raise section.mistake(
+            "%(process_num) must be present within process_name when numprocs > 1", "process_name"
+        )
     if program["killasgroup"] is None:
         program["killasgroup"] = program["stopasgroup"]
     if program["stopasgroup"] and not program["killasgroup"]:
-        raise ValueError("Cannot set stopasgroup=true and killasgroup=false")
+        raise section.mistake("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
 def _read_process(
@@ -82,17 +79,15 @@ def _read_process(
     program: Mapping[str, Any],
     names: dict[str, object],
 ) -> ProcessConfig:
-    own = section.text("environment", names, called="environment")
-    environment = {**parser.environment, **schema.ENVIRONMENT.convert(own or "")}
+    own = section.value("environment", schema.ENVIRONMENT.convert, names, "environment")
+    environment = {**parser.environment, **(own or {})}
     names.update(environment_names(environment))
     values = schema.read_options(schema.PROCESS, section, names)
     if values["command"] is None:
-        raise ValueError(f"program section {section.name} does not specify a command")
-    name = expand(
-        section.options.get("process_name", schema.PROCESS_NAME.default or ""),
-        names,
-        "process_name",
-    )
+        raise section.mistake(
+            f"program section {section.name} does not specify a command", "command"
+        )
+    name = section.value("process_name", str, names, "process_name")
     values.update(
         (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
     )

@@ -34,9 +34,10 @@ class Option:
             object.__setattr__(self, "value", self.convert(self.default))
 
     def read(self, section: Section, names: Mapping[str, object] | None = None) -> Any:
-        """Return the option's value in a section; ValueError if its text is wrong."""
-        text = section.text(self.name, names)
-        return self.value if text is None else self.convert(text)
+        """Return the option's value in a section; ConfigurationError if its text is wrong."""
+        if self.name not in section.options:
+            return self.value
+        return section.value(self.name, self.convert, names)
 
 
 def read_options(

@@ -48,16 +48,16 @@ def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     authentication = _authentication(section)
     address = schema.PORT.read(section)
     if address is None:
-        raise ValueError(f"section [{name}] has no port value")
+        raise section.mistake(f"section [{name}] has no port value", "port")
     host, port = address
     return ServerConfig(name, socket.AF_INET, host=host, port=port, **authentication)
 
 
 def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     file = schema.FILE.read(parser.section(name))
-    if file is None:
-        raise ValueError(f"section [{name}] has no file value")
     section = parser.section_without_here(name)
+    if file is None:
+        raise section.mistake(f"section [{name}] has no file value", "file")
     return ServerConfig(
         name,
         socket.AF_UNIX,
@@ -69,10 +69,12 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
 
 def _authentication(section: Section) -> dict[str, Any]:
     values = schema.read_options(schema.HTTP_AUTHENTICATION, section)
-    if (values["username"] is None) != (values["password"] is None):
-        raise ValueError(
+    missing = [option for option, value in values.items() if value is None]
+    if len(missing) == 1:
+        raise section.mistake(
             f"Section [{section.name}] contains incomplete authentication: If a username or "
-            "a password is specified, both the username and password must be specified"
+            "a password is specified, both the username and password must be specified",
+            missing[0],
         )
     return values
 
@@ -82,17 +84,17 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
     values = schema.read_options(schema.FCGI_PROGRAM, section)
     backlog = values["socket_backlog"]
     if backlog is not None and backlog < 1:
-        raise ValueError(f"Invalid socket_backlog value {backlog}")
+        raise section.mistake(f"Invalid socket_backlog value {backlog}", "socket_backlog")
     names = {**section.names, "program_name": section.suffix}
     address = schema.FCGI_SOCKET.read(section, names)
     if not address:
-        raise ValueError(f'[{section.name}] section requires a "socket" line')
+        raise section.mistake(f'[{section.name}] section requires a "socket" line', "socket")
     try:
         if address.startswith("unix://"):
             return _unix_socket(address.removeprefix("unix://"), values)
         return _inet_socket(address, section, backlog)
     except ValueError as error:
-        raise ValueError(f"{error} in [{section.name}] socket") from None
+        raise section.mistake(f"{error} in [{section.name}] socket", "socket") from None
 
 
 def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:

@@ -16,6 +16,7 @@ from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.parser import (
     ConfigurationError,
+    Section,
     UnhosedConfigParser,
     environment_names,
     read_file,
@@ -36,13 +37,16 @@ def read(
     parser.expansions = {**environment_names(os.environ)}
     read_file(parser, file)
     parser.here = os.path.dirname(os.path.abspath(file))
+    read_includes(parser)
+    if not parser.has_section(parser.mysection):
+        raise ConfigurationError(".ini file does not include supervisord section", file=file)
     try:
-        read_includes(parser)
-        if not parser.has_section(parser.mysection):
-            raise ConfigurationError(".ini file does not include supervisord section")
         return _read(file, parser, command_line, read_processes or processes_from_section)
+    except ConfigurationError:
+        raise
     except (configparser.Error, ValueError) as error:
-        raise ConfigurationError(str(error)) from None
+        # Only a plugin's reader of processes does not say itself where the mistake is.
+        raise ConfigurationError(error, file=file) from None
 
 
 def _read(
@@ -51,7 +55,8 @@ def _read(
     command_line: Mapping[str, Any],
     read_processes: ProcessReader,
 ) -> Configuration:
-    values = schema.read_options(schema.SUPERVISORD, parser.section(parser.mysection))
+    section = parser.section(parser.mysection)
+    values = schema.read_options(schema.SUPERVISORD, section)
     parser.environment = values["environment"]
     parser.expansions |= environment_names(parser.environment)
     rpcinterfaces = tuple(
@@ -59,6 +64,8 @@ def _read(
     )
     groups = read_groups(parser, read_processes)
     servers = tuple(read_servers(parser))
+    # Looked up this late because 4.3.0 reports every other mistake before it.
+    values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
     return Configuration(
         settings=_settings(file, parser.here, {**values, **command_line}),
         servers=servers,
@@ -70,15 +77,23 @@ def _read(
     )
 
 
+def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> int | None:
+    if on_command_line is None:
+        return None if in_file is None else section.convert(name_to_uid, in_file, "user")
+    try:
+        return name_to_uid(on_command_line)
+    except ValueError as error:
+        raise ConfigurationError(error, option="-u/--user") from None
+
+
 def _settings(file: str, here: str, values: dict[str, Any]) -> Settings:
-    values.pop("configuration", None)
-    user = values.pop("user")
-    uid = None if user is None else name_to_uid(user)
+    for option in ("configuration", "user"):
+        values.pop(option, None)  # as on the command line; the reader has used them
+    uid = values["uid"]
     logfile = values.pop("logfile")
     return Settings(
         configfile=os.path.abspath(file),
         here=here,
-        uid=uid,
         gid=None if uid is None else gid_for_uid(uid),
         logfile=Syslog if logfile == "syslog" else os.path.abspath(logfile),
         pidfile=os.path.abspath(values.pop("pidfile")),

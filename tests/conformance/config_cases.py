@@ -61,7 +61,8 @@ def _arguments(table: str, text: str, command: str = DAEMON) -> dict[str, Any]:
 SUPERVISORD = "[supervisord]\n"
 PROGRAM = SUPERVISORD + "[program:x]\ncommand=/bin/cat\n"
 
-CASES: dict[str, dict[str, Any]] = {
+# Each of these is about options of one section.
+LINES: dict[str, dict[str, Any]] = {
     **_lines(config_lines.PROGRAM_LINES, PROGRAM, "program"),
     **_lines(config_lines.SUPERVISORD_LINES, SUPERVISORD, "supervisord"),
     **_lines(config_lines.UNIX_LINES, SUPERVISORD + "[unix_http_server]\nfile=x.sock\n", "unix"),
@@ -73,6 +74,10 @@ CASES: dict[str, dict[str, Any]] = {
     ),
     **_lines(config_lines.FCGI_LINES, SUPERVISORD + "[fcgi-program:f]\ncommand=/bin/cat\n", "fcgi"),
     **_lines(config_lines.CLIENT_LINES, "[supervisorctl]\n", "client", CLIENT),
+}
+
+CASES: dict[str, dict[str, Any]] = {
+    **LINES,
     **_arguments(config_lines.ARGUMENTS, SUPERVISORD),
     **_arguments(config_lines.CLIENT_ARGUMENTS, "[supervisorctl]\n", CLIENT),
     **_files(config_texts.BARE_FILES),
@@ -95,54 +100,85 @@ def _mended(text: str, command: str = DAEMON) -> dict[str, Any]:
     return _case(text, "-n -c c.conf" if command == DAEMON else "-c c.conf", command)
 
 
-# name -> the case, and what must appear in the JSON of our answer and not in the reference's
-MENDED: dict[str, tuple[dict[str, Any], str]] = {
+RESOLVED = "Names that cannot be resolved"
+QUOTING = "Quoting in environment"
+ONE_LINE = "One line for a mistake in a file"
+
+# name -> the case, what must appear in the JSON of our answer and not in the reference's, and
+# the entry in docs/differences.md
+MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a listener's handler that cannot be imported comes with the reason": (
         _mended(
             SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5\nresult_handler=nope:nope\n"
         ),
-        "Error: nope:nope cannot be resolved within [eventlistener:e]: No module named 'nope'\\n",
+        "within [eventlistener:e]: No module named 'nope' in section 'eventlistener:e' ",
+        RESOLVED,
     ),
     "a plugin's factory that does not exist comes with the reason": (
         _mended(
             SUPERVISORD + "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os:nope\n",
         ),
-        "within [rpcinterface:x]: module 'os' has no attribute 'nope'\\n",
+        "within [rpcinterface:x]: module 'os' has no attribute 'nope' in section 'rpcinterface:x' ",
+        RESOLVED,
     ),
     "a client plugin that cannot be imported comes with the reason": (
         _mended("[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=nope\n", CLIENT),
-        "Error: nope cannot be resolved within [ctlplugin:x]: No module named 'nope'\\n",
+        "within [ctlplugin:x]: No module named 'nope' in section 'ctlplugin:x' (file: ",
+        RESOLVED,
     ),
     "an unknown second member is reported with its group, not with the first member": (
         _mended(SUPERVISORD + "[group:g]\nprograms=a,b\n[program:a]\ncommand=a\n"),
-        "Error: [group:g] names unknown program or fcgi-program b\\n",
+        "Error: [group:g] names unknown program or fcgi-program b in section 'group:g' ",
+        "Unknown members of groups",
     ),
     "the environment of supervisord is expanded once": (
         _mended(SUPERVISORD + 'environment=A="50%%"\n[program:x]\ncommand=a\n'),
         '"environment": {"A": "50%"}',
+        QUOTING,
     ),
     "quotes within the other kind of quotes are kept": (
         _mended(PROGRAM + """environment=A='say "x"'\n"""),
         r'"environment": {"A": "say \"x\""}',
+        QUOTING,
     ),
     "a backslash protects a quote": (
         _mended(PROGRAM + r"""environment=A="a\"b" """),
         r'"environment": {"A": "a\"b"}',
+        QUOTING,
     ),
     "a doubled percent sign protects here, also in a file that has includes": (
         _mended(SUPERVISORD + "identifier=%%(here)s\n[include]\nfiles=a.inc\n"),
         '"identifier": "%(here)s"',
+        "A protected here",
     ),
     "an empty file name is a file that does not exist": (
         {"text": SUPERVISORD, "argv": ["-c", ""], "command": DAEMON},
         "Error: could not find config file \\n",
+        "An empty file name",
     ),
     "a malformed file gives the client one line": (
         _mended("foo\n", CLIENT),
-        r"Error: File contains no section headers. file: 'c.conf', line: 1 'foo\\n'\n",
+        r"Error: File contains no section headers.; file: 'c.conf', line: 1; 'foo\\n'\n",
+        ONE_LINE,
     ),
     "a file for the history may be named on the command line": (
         _case("[supervisorctl]\n", "-c c.conf -r lines status", CLIENT),
         '"history_file": "lines"',
+        "A history file on the command line",
+    ),
+    "a malformed file gives the daemon one line": (
+        _mended("[supervisord]\nfoo\nbar\n"),
+        r"Error: Source contains parsing errors: 'c.conf'; [line  2]: 'foo\\n'; [line  3]: ",
+        ONE_LINE,
+    ),
+    "the file is named in which an option stands, not the one in which its section begins": (
+        _mended(SUPERVISORD + "[program:x]\ncommand=a\n[include]\nfiles=badvalue.ini\n"),
+        "in section 'program:x' (file: 'HERE/badvalue.ini'), option 'startsecs'\\n",
+        ONE_LINE,
+    ),
+    "a byte order mark is no part of the first line": (
+        _mended("\ufeff" + SUPERVISORD + "minfds=5\n"),
+        '"minfds": 5',
+        "Byte order marks",
     ),
 }

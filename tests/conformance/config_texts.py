@@ -34,8 +34,6 @@ minfds=5 ;comment
 ### rem is no comment
 [supervisord]
 rem minfds
-### byte order mark
-\ufeff[supervisord]
 ### supervisord section in an include only
 [include]
 files=supervisord.ini

@@ -1,8 +1,12 @@
-"""Both implementations read the same from every configuration, or say the same against it."""
+"""Both implementations read the same from every configuration, or say the same against it.
+
+Ours says more: behind the reference's text, whose lines it joins, it says where the mistake is.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.config_cases import CASES, INCLUDED_FILES, MENDED
+from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
+from tests.conformance.harness import listed_differences
 from tests.support.reference import reference_script
 
 READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
@@ -18,6 +23,13 @@ READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
 ENVIRONMENT = {"LANG": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 Answers = dict[str, dict[str, Any]]
+
+ERROR = re.compile(r"(.*)Error: (.+)\nFor help, use \S+ -h\n", re.DOTALL)
+OPTION = r", option '[\w.-]+'"
+WHERE = re.compile(
+    rf"( in section '[^']+' \(file: '[^']+'\))?({OPTION})?"
+    rf"| \(file: '[^']+'\)|, option '-\w/--\w+'|: [\w ]+"  # of a whole file; of a flag; a reason
+)
 
 
 def read_all(python: str, implementation: str, directory: Path) -> Answers:
@@ -28,7 +40,7 @@ def read_all(python: str, implementation: str, directory: Path) -> Answers:
         (directory / name).write_text(text, encoding="utf-8")
     finished = subprocess.run(
         [python, READER, implementation],
-        input=json.dumps(CASES | {name: case for name, (case, _) in MENDED.items()}),
+        input=json.dumps(CASES | {name: case for name, (case, _, _) in MENDED.items()}),
         cwd=directory,
         env={**ENVIRONMENT, "HOME": str(directory)},
         capture_output=True,
@@ -54,14 +66,30 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 @pytest.mark.parametrize("name", CASES)
 def test_both_read_the_same(name: str, ours: Answers, reference: Answers) -> None:
-    """Status, message and values agree."""
-    assert reference[name]["status"] != 1, "the reference ends in a traceback"
-    assert ours[name] == reference[name]
+    """Status and values agree, and ours begins with the reference's message."""
+    theirs, mine = dict(reference[name]), dict(ours[name])
+    assert theirs["status"] != 1, "the reference ends in a traceback"
+    said, says = ERROR.fullmatch(theirs["stderr"]), ERROR.fullmatch(mine["stderr"])
+    if said and says:
+        theirs["stderr"], mine["stderr"] = said[1], says[1]
+        begin = "; ".join(line.lstrip() for line in said[2].splitlines())
+        assert says[2].startswith(begin)
+        assert WHERE.fullmatch(says[2].removeprefix(begin))
+    assert mine == theirs
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_mistakes_in_options_say_where_they_are(name: str, ours: Answers) -> None:
+    """Whatever is wrong with an option, its section, file and name stand at the end."""
+    said = ERROR.fullmatch(ours[name]["stderr"])
+    if said:
+        assert re.search(rf" in section '[^']+' \(file: 'c\.conf'\){OPTION}$", said[2])
 
 
 @pytest.mark.parametrize("name", MENDED)
 def test_what_the_reference_gets_wrong(name: str, ours: Answers, reference: Answers) -> None:
     """Where this implementation differs on purpose, it says or reads what it should."""
-    expected = MENDED[name][1]
+    _, expected, entry = MENDED[name]
+    assert entry in listed_differences()
     assert expected in json.dumps(ours[name])
     assert expected not in json.dumps(reference[name])

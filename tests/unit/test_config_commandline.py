@@ -23,6 +23,7 @@ from supervisor.config.commandline import (
     search_paths,
 )
 from supervisor.version import VERSION
+from tests.support.configs import located
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def client(directory: Path, text: str, *arguments: str) -> ClientConfiguration:
             "invalid value for -y '10XB': invalid literal for int() with base 10: '10xb'",
         ),
         ("-c nope.conf", "could not find config file nope.conf"),
-        ("-c .", "could not read config file ."),
+        ("-c .", "could not read config file .: Is a directory"),
     ],
 )
 def test_mistakes_on_the_command_line(arguments: str, message: str, nowhere: Path) -> None:
@@ -199,18 +200,29 @@ def test_plugins_of_the_client(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[supervisord]\n", ".ini file does not include supervisorctl section"),
+        (
+            "[supervisord]\n",
+            ".ini file does not include supervisorctl section (file: 'DIR/c.conf')",
+        ),
         (
             "foo\n",
-            "File contains no section headers. file: 'DIR/c.conf', line: 1 'foo\\n'",
+            "File contains no section headers.; file: 'DIR/c.conf', line: 1; 'foo\\n'",
         ),
         (
             "[supervisorctl]\n[ctlplugin:x]\n",
-            "section [ctlplugin:x] does not specify a supervisor.ctl_factory",
+            located(
+                "section [ctlplugin:x] does not specify a supervisor.ctl_factory",
+                "ctlplugin:x",
+                "supervisor.ctl_factory",
+            ),
         ),
         (
             "[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=nope\n",
-            "nope cannot be resolved within [ctlplugin:x]: No module named 'nope'",
+            located(
+                "nope cannot be resolved within [ctlplugin:x]: No module named 'nope'",
+                "ctlplugin:x",
+                "supervisor.ctl_factory",
+            ),
         ),
     ],
 )

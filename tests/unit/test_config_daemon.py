@@ -17,7 +17,7 @@ from supervisor.datatypes import (
     RestartUnconditionally,
     Syslog,
 )
-from tests.support.configs import read, refusal
+from tests.support.configs import located, read, refusal
 
 
 def processes(directory: Path, lines: str) -> list[ProcessConfig]:
@@ -81,32 +81,83 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "option"),
     [
-        ("minfds=x\n", "invalid literal for int() with base 10: 'x'"),
-        ("loglevel=foo\n", "bad logging level name 'foo'"),
-        ("umask=9\n", "9 can not be converted to an octal type"),
-        ("user=nobodyxx\n", "Invalid user name nobodyxx"),
-        ("directory=/missing\n", "/missing is not an existing directory"),
-        ("foo\n", "Source contains parsing errors: 'DIR/c.conf'\n\t[line  2]: 'foo\\n'"),
-        ("[include]\n", ".ini file has [include] section, but no files setting"),
+        ("minfds=x\n", "invalid literal for int() with base 10: 'x'", "minfds"),
+        ("loglevel=foo\n", "bad logging level name 'foo'", "loglevel"),
+        ("umask=9\n", "9 can not be converted to an octal type", "umask"),
+        ("user=nobodyxx\n", "Invalid user name nobodyxx", "user"),
+        ("directory=/missing\n", "/missing is not an existing directory", "directory"),
         (
             "identifier=%(nope)s\n",
             (
                 "Format string '%(nope)s' for 'supervisord.identifier' contains names ('nope') "
                 "which cannot be expanded. Available names: ENV_ONE, here"
             ),
+            "identifier",
         ),
     ],
 )
 def test_mistakes_in_settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str, option: str
 ) -> None:
-    """Each is one error with the text that operators know."""
+    """Each is one error with the text that operators know, and with the place."""
     for name in list(os.environ):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ONE", "1")
-    assert refusal(tmp_path, text) == message
+    assert refusal(tmp_path, text) == located(message, "supervisord", option)
+
+
+def test_an_unknown_user_on_the_command_line(tmp_path: Path) -> None:
+    """The message names the flag, not the file, whose user may be a good one."""
+    assert refusal(tmp_path, "user=root\n", "-u", "nobodyxx") == (
+        "Invalid user name nobodyxx, option '-u/--user'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"[supervisord]\nfoo\nbar\n",
+            (
+                "Source contains parsing errors: 'DIR/c.conf'; [line  2]: 'foo\\n'; "
+                "[line  3]: 'bar\\n'"
+            ),
+        ),
+        (
+            b"foo\r\n",
+            "File contains no section headers.; file: 'DIR/c.conf', line: 1; 'foo\\n'",
+        ),
+        (
+            b"\xef\xbb\xbf[supervisord]\r\n# caf\xe9\r\n",
+            (
+                "'utf-8' codec can't decode byte 0xe9 in position 20: invalid continuation byte"
+                " in line 2 (file: 'DIR/c.conf')"
+            ),
+        ),
+        (b"[program:x]\n", ".ini file does not include supervisord section (file: 'DIR/c.conf')"),
+        (
+            b"[include]\n",
+            located(".ini file has [include] section, but no files setting", "include", "files"),
+        ),
+        (
+            b"[supervisord]\ndirectory=a\n  b\n",
+            located("a; b is not an existing directory", "supervisord", "directory"),
+        ),
+    ],
+)
+def test_files_that_are_malformed(tmp_path: Path, content: bytes, message: str) -> None:
+    """The message is one line, and names the file and, where there is one, the line."""
+    assert refusal(tmp_path, content) == message
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    """Some editors begin every file with one, and end lines as they like."""
+    content = b"\xef\xbb\xbf[supervisord]\r\nidentifier=a\r\n\r\n[program:x]\r\ncommand=b\r\n"
+    configuration = read(tmp_path, content)
+    assert configuration.settings.identifier == "a"
+    assert configuration.groups[0].process_configs[0].command == "b"
 
 
 # -- processes
@@ -258,35 +309,40 @@ def test_where_stderr_goes(
 
 
 @pytest.mark.parametrize(
-    ("lines", "message"),
+    ("lines", "message", "option"),
     [
-        ("startsecs=abc", "invalid literal for int() with base 10: 'abc'"),
-        ("autorestart=maybe", "invalid 'autorestart' value 'maybe'"),
-        ("stopsignal=FOO", "value 'FOO' is not a valid signal name"),
-        ("exitcodes=300", "not a valid list of exit codes: '300'"),
-        ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'"),
+        ("startsecs=abc", "invalid literal for int() with base 10: 'abc'", "startsecs"),
+        ("autorestart=maybe", "invalid 'autorestart' value 'maybe'", "autorestart"),
+        ("stopsignal=FOO", "value 'FOO' is not a valid signal name", "stopsignal"),
+        ("exitcodes=300", "not a valid list of exit codes: '300'", "exitcodes"),
+        ("process_name=a:b", "Invalid name: 'a:b' because of character: ':'", "process_name"),
         (
             "numprocs=2",
             "%(process_num) must be present within process_name when numprocs > 1",
+            "process_name",
         ),
         (
             "stopasgroup=true\nkillasgroup=false",
             "Cannot set stopasgroup=true and killasgroup=false",
+            "killasgroup",
         ),
-        ("environment=A", "Unexpected end of key/value pairs in value 'A'"),
-        ("command=50%", ("Format string '50%' for 'program:x.command' is badly formatted: "
-         "incomplete format")),
+        ("environment=A", "Unexpected end of key/value pairs in value 'A'", "environment"),
+        (
+            "command=50%",
+            ("Format string '50%' for 'program:x.command' is badly formatted: incomplete format"),
+            "command",
+        ),
     ],
-)  # fmt: skip
-def test_mistakes_in_programs(tmp_path: Path, lines: str, message: str) -> None:
-    """The message ends with the section and the file."""
+)
+def test_mistakes_in_programs(tmp_path: Path, lines: str, message: str, option: str) -> None:
+    """The message ends with the section, the file and the option."""
     text = f"[program:x]\ncommand=a\n{lines}\n"
-    assert refusal(tmp_path, text) == f"{message} in section 'program:x' (file: 'DIR/c.conf')"
+    assert refusal(tmp_path, text) == located(message, "program:x", option)
 
 
 def test_a_program_without_a_command(tmp_path: Path) -> None:
     """It is the only option that a program must have."""
     assert refusal(tmp_path, "[program:x]\n") == (
         "program section program:x does not specify a command"
-        " in section 'program:x' (file: 'DIR/c.conf')"
+        " in section 'program:x' (file: 'DIR/c.conf'), option 'command'"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import socket
@@ -11,7 +12,7 @@ import pytest
 
 from supervisor import events
 from supervisor.config import schema
-from supervisor.config.commandline import read_server_configuration
+from supervisor.config.commandline import ConfigurationError, read_server_configuration
 from supervisor.config.model import (
     EventListenerConfig,
     EventListenerPoolConfig,
@@ -26,7 +27,7 @@ from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import (
     RestartWhenExitUnexpected,
 )
-from tests.support.configs import HANDLER, read, refusal
+from tests.support.configs import HANDLER, located, read, refusal
 
 # -- groups
 
@@ -57,27 +58,34 @@ def test_event_listeners(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "message"),
+    ("lines", "message", "option"),
     [
-        ("", '[eventlistener:e] section requires an "events" line'),
-        ("events=TICK,foo\n", "Unknown event type FOO in [eventlistener:e] events"),
-        ("buffer_size=0\n", "[eventlistener:e] section sets invalid buffer_size (0)"),
+        ("", '[eventlistener:e] section requires an "events" line', "events"),
+        ("events=TICK,foo\n", "Unknown event type FOO in [eventlistener:e] events", "events"),
+        (
+            "buffer_size=0\n",
+            "[eventlistener:e] section sets invalid buffer_size (0)",
+            "buffer_size",
+        ),
         (
             "events=TICK\nredirect_stderr=true\n",
             (
                 "[eventlistener:e] section sets redirect_stderr=true but this is not allowed "
                 "because it will interfere with the eventlistener protocol"
             ),
+            "redirect_stderr",
         ),
         (
             "result_handler=nope:x\n",
             "nope:x cannot be resolved within [eventlistener:e]: No module named 'nope'",
+            "result_handler",
         ),
     ],
 )
-def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str) -> None:
-    """These name the section; its processes' mistakes name the file too."""
-    assert refusal(tmp_path, f"[eventlistener:e]\ncommand=a\n{HANDLER}{lines}") == message
+def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, option: str) -> None:
+    """The texts name the section, and then the place is added."""
+    text = f"[eventlistener:e]\ncommand=a\n{HANDLER}{lines}"
+    assert refusal(tmp_path, text) == located(message, "eventlistener:e", option)
 
 
 @pytest.mark.parametrize(
@@ -102,14 +110,15 @@ def test_fastcgi_sockets(tmp_path: Path, lines: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "message"),
+    ("lines", "message", "option"),
     [
-        ("", '[fcgi-program:f] section requires a "socket" line'),
-        ("socket=bad\n", "('Bad socket format %s', 'bad') in [fcgi-program:f] socket"),
-        ("socket=tcp://a:0\n", "0 is below lower bound (1) in [fcgi-program:f] socket"),
+        ("", '[fcgi-program:f] section requires a "socket" line', "socket"),
+        ("socket=bad\n", "('Bad socket format %s', 'bad') in [fcgi-program:f] socket", "socket"),
+        ("socket=tcp://a:0\n", "0 is below lower bound (1) in [fcgi-program:f] socket", "socket"),
         (
             "socket=unix://f\n",
             "('Unix socket path %s is not an absolute path', 'f') in [fcgi-program:f] socket",
+            "socket",
         ),
         (
             "socket=tcp://a:1\nsocket_mode=0700\n",
@@ -117,32 +126,56 @@ def test_fastcgi_sockets(tmp_path: Path, lines: str, expected: object) -> None:
                 "socket_owner and socket_mode params should only be used with a Unix domain socket"
                 " in [fcgi-program:f] socket"
             ),
+            "socket",
         ),
-        ("socket=unix:///f\nsocket_owner=nobodyxx\n", "Invalid socket_owner value nobodyxx"),
-        ("socket=unix:///f\nsocket_mode=9\n", "Invalid socket_mode value 9"),
-        ("socket=unix:///f\nsocket_backlog=0\n", "Invalid socket_backlog value 0"),
+        (
+            "socket=unix:///f\nsocket_owner=nobodyxx\n",
+            "Invalid socket_owner value nobodyxx",
+            "socket_owner",
+        ),
+        ("socket=unix:///f\nsocket_mode=9\n", "Invalid socket_mode value 9", "socket_mode"),
+        (
+            "socket=unix:///f\nsocket_backlog=0\n",
+            "Invalid socket_backlog value 0",
+            "socket_backlog",
+        ),
     ],
 )
-def test_mistakes_in_fastcgi_sockets(tmp_path: Path, lines: str, message: str) -> None:
+def test_mistakes_in_fastcgi_sockets(tmp_path: Path, lines: str, message: str, option: str) -> None:
     """Some of these texts are odd, and known."""
-    assert refusal(tmp_path, f"[fcgi-program:f]\ncommand=a\n{lines}") == message
+    text = f"[fcgi-program:f]\ncommand=a\n{lines}"
+    assert refusal(tmp_path, text) == located(message, "fcgi-program:f", option)
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "section", "option"),
     [
-        ("[group:g]\nprograms=nope\n", "[group:g] names unknown program or fcgi-program nope"),
+        (
+            "[group:g]\nprograms=nope\n",
+            "[group:g] names unknown program or fcgi-program nope",
+            "group:g",
+            "programs",
+        ),
         (
             "[group:g]\nprograms=a\n[program:a]\n[fcgi-program:a]\n",
             "[group:g] name a is ambiguous (exists as program and fcgi-program)",
+            "group:g",
+            "programs",
         ),
-        ("[group:a b]\n", "Invalid name: 'a b' because of character: ' '"),
-        ("[program:a]\npriority=x\n", "invalid literal for int() with base 10: 'x'"),
+        ("[group:a b]\n", "Invalid name: 'a b' because of character: ' '", "group:a b", None),
+        (
+            "[program:a]\npriority=x\n",
+            "invalid literal for int() with base 10: 'x'",
+            "program:a",
+            "priority",
+        ),
     ],
 )
-def test_mistakes_in_groups(tmp_path: Path, text: str, message: str) -> None:
-    """Bad names and priorities come without section and file."""
-    assert refusal(tmp_path, text) == message
+def test_mistakes_in_groups(
+    tmp_path: Path, text: str, message: str, section: str, option: str | None
+) -> None:
+    """A bad name is no option's mistake."""
+    assert refusal(tmp_path, text) == located(message, section, option)
 
 
 # -- servers and plugins
@@ -183,23 +216,52 @@ def test_url_for_children(tmp_path: Path, text: str, url: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "section", "option"),
     [
-        ("[unix_http_server]\n", "section [unix_http_server] has no file value"),
-        ("[inet_http_server]\n", "section [inet_http_server] has no port value"),
-        ("[inet_http_server]\nport=x\n", "not a valid port number: 'x' "),
-        ("[unix_http_server]\nfile=a\nchmod=9\n", "Invalid chmod value 9"),
-        ("[unix_http_server]\nfile=a\nchown=nobodyxx\n", "Invalid sockchown value nobodyxx"),
+        (
+            "[unix_http_server]\n",
+            "section [unix_http_server] has no file value",
+            "unix_http_server",
+            "file",
+        ),
+        (
+            "[inet_http_server]\n",
+            "section [inet_http_server] has no port value",
+            "inet_http_server",
+            "port",
+        ),
+        (
+            "[inet_http_server]\nport=x\n",
+            "not a valid port number: 'x' ",
+            "inet_http_server",
+            "port",
+        ),
+        (
+            "[unix_http_server]\nfile=a\nchmod=9\n",
+            "Invalid chmod value 9",
+            "unix_http_server",
+            "chmod",
+        ),
+        (
+            "[unix_http_server]\nfile=a\nchown=nobodyxx\n",
+            "Invalid sockchown value nobodyxx",
+            "unix_http_server",
+            "chown",
+        ),
         (
             "[inet_http_server]\nport=1\nusername=u\n",
             (
                 "Section [inet_http_server] contains incomplete authentication: If a username or a "
                 "password is specified, both the username and password must be specified"
             ),
+            "inet_http_server",
+            "password",
         ),
         (
             "[rpcinterface:x]\n",
             "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory",
+            "rpcinterface:x",
+            "supervisor.rpcinterface_factory",
         ),
         (
             "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os:nope\n",
@@ -207,12 +269,16 @@ def test_url_for_children(tmp_path: Path, text: str, url: str | None) -> None:
                 "os:nope cannot be resolved within [rpcinterface:x]: module 'os' has no attribute "
                 "'nope'"
             ),
+            "rpcinterface:x",
+            "supervisor.rpcinterface_factory",
         ),
     ],
 )
-def test_mistakes_in_servers_and_plugins(tmp_path: Path, text: str, message: str) -> None:
-    """These name the section."""
-    assert refusal(tmp_path, text) == message
+def test_mistakes_in_servers_and_plugins(
+    tmp_path: Path, text: str, message: str, section: str, option: str
+) -> None:
+    """Of a name and a password, the one that is missing is the mistake."""
+    assert refusal(tmp_path, text) == located(message, section, option)
 
 
 def test_options_of_plugins(tmp_path: Path) -> None:
@@ -253,6 +319,20 @@ def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
     configs = configuration.groups[1].process_configs
     assert [config.name for config in configs] == ["m0", "m1"]
     assert (configs[0].command, configs[0].environment) == (str(tmp_path), {"A": "1"})
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), configparser.NoOptionError("odd", "x")])
+def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) -> None:
+    """Its errors are told like our own, as far as it is known where they are."""
+
+    def reader(*_: object) -> list[ProcessConfig]:
+        raise error
+
+    file = tmp_path / "c.conf"
+    file.write_text("[supervisord]\n[program:x]\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        read_server_configuration(["-c", str(file)], reader)
+    assert str(caught.value) == f"{error} (file: '{file}')"
 
 
 # -- the tables

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.config.includes import read_includes
-from supervisor.config.parser import UnhosedConfigParser, expand
+from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, expand
 
 
 def parsed(text: str) -> UnhosedConfigParser:
@@ -120,15 +122,17 @@ def test_expand_here_replaces_text() -> None:
     parser = parsed("[DEFAULT]\nd=%(here)s\n[a]\nb=%(here)s/x %(y)s\nc=%%(here)s\n")
     parser.expand_here("/50%")
     section = parser.section("a", y=1, here="wrong")
-    assert [section.text(option) for option in "bcd"] == ["/50%/x 1", "%(here)s", "/50%"]
+    assert [section.value(option) for option in "bcd"] == ["/50%/x 1", "%(here)s", "/50%"]
 
 
 def test_sections_know_their_first_file(tmp_path: Path) -> None:
     """Errors name the file in which a section begins."""
     parser = written(tmp_path, main="[a]\nb=1\n")
     parser.read_string("[a]\nb=2\n[c]\nd=1\n", "other")
-    assert parser.section("a").where() == f" in section 'a' (file: '{tmp_path}/main.conf')"
-    assert parser.section("c").where() == " in section 'c' (file: 'other')"
+    assert parser.file_of("a") == parser.file_of("a", "b") == f"{tmp_path}/main.conf"
+    assert str(parser.section("c").mistake("m", "d")) == (
+        "m in section 'c' (file: 'other'), option 'd'"
+    )
 
 
 def test_files_that_cannot_be_opened_are_left_out(tmp_path: Path) -> None:
@@ -166,8 +170,8 @@ def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
     (tmp_path / "sub" / "q.conf").write_text("[q]\nx=%(here)s\n", encoding="utf-8")
     parser = written(tmp_path, main="[include]\nfiles=sub/*\n[p]\nx=%(here)s\n")
     read_includes(parser)
-    assert parser.section("p").text("x") == str(tmp_path)
-    assert parser.section("q").text("x") == str(tmp_path / "sub")
+    assert parser.section("p").value("x") == str(tmp_path)
+    assert parser.section("q").value("x") == str(tmp_path / "sub")
 
 
 def test_patterns_that_match_nothing_are_a_warning(tmp_path: Path) -> None:
@@ -201,12 +205,58 @@ def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
     assert dict(parser.items("q")) == {"x": "default", "y": str(tmp_path)}
 
 
-def test_sections_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
-    """Unless the main file has them too."""
-    parser = written(tmp_path, main="[include]\nfiles=a.conf\n[p]\n", a="[p]\n[q]\n")
+def test_options_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
+    """A section stands where it begins, an option in the last file that sets it."""
+    parser = written(
+        tmp_path,
+        main="[include]\nfiles=a.conf b.conf\n[p]\nx=1\ny=1\nz=1\n",
+        a="[p]\ny=2\nz=2\n[q]\n",
+        b="[DEFAULT]\ny=3\nd=3\n[p]\nz=3\n",
+    )
     read_includes(parser)
-    assert parser.section("p").file == str(tmp_path / "main.conf")
-    assert parser.section("q").file == str(tmp_path / "a.conf")
+    asked = {"p": [None, "x", "y", "z", "d", "missing"], "q": [None, "d"]}
+    stand = [
+        Path(parser.file_of(section, option) or "").stem
+        for section, options in asked.items()
+        for option in options
+    ]
+    assert stand == ["main", "main", "a", "b", "b", "main", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("foo\n", "File contains no section headers.; file: 'DIR/a.conf', line: 1; 'foo\\n'"),
+        (
+            "[a]\nfoo = \udce9\n",
+            (
+                "'utf-8' codec can't decode byte 0xe9 in position 10: invalid continuation byte"
+                " in line 2 (file: 'DIR/a.conf')"
+            ),
+        ),
+        (None, "could not read config file DIR/a.conf: No such device or address"),
+    ],
+)
+def test_included_files_that_are_broken(tmp_path: Path, text: str | None, message: str) -> None:
+    """The message is about that file; one that cannot be opened is a socket here."""
+    parser = written(tmp_path, main="[include]\nfiles=*a.conf\n")
+    if text is None:
+        with contextlib.chdir(tmp_path), socket.socket(socket.AF_UNIX) as listener:
+            listener.bind("a.conf")
+    else:
+        (tmp_path / "a.conf").write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(ConfigurationError) as caught:
+        read_includes(parser)
+    assert str(caught.value).replace(str(tmp_path), "DIR") == message
+
+
+def test_directories_and_dangling_links_are_passed_over(tmp_path: Path) -> None:
+    """As in 4.3.0, where `conf.d/*` may match anything."""
+    (tmp_path / "a.d").mkdir()
+    (tmp_path / "b.d").symlink_to("nowhere")
+    parser = written(tmp_path, main="[include]\nfiles=*.d\n")
+    read_includes(parser)
+    assert parser.sections() == ["include"]
 
 
 def test_the_directory_may_look_like_a_pattern(tmp_path: Path) -> None:
