@@ -1,18 +1,40 @@
 """The door that plugins hold: `supervisord.options`, and the old import names (floor 6).
 
 `ServerOptions` is made of the configuration, the context and the servers, which the
-daemon builds; nothing below this floor reads through it.
+daemon builds; nothing below this floor reads through it.  The config classes here are
+those of `config.model` with what plugins expect of them, above all the door itself.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from supervisor import unix
+from supervisor.config import model
 from supervisor.config.commandline import ConfigurationError, fail, read_server_configuration
+from supervisor.config.parser import UnhosedConfigParser, expand
+from supervisor.config.programs import processes_from_section
+from supervisor.logfiles import readFile, tailFile
+from supervisor.loggers import getLogger
+from supervisor.loop import Loop
+from supervisor.namespec import make_namespec, split_namespec
+from supervisor.process.child import Subprocess
+from supervisor.process.context import Context
+from supervisor.process.groups import create_auto_logs
 from supervisor.states import SupervisorStates
+from supervisor.unix import (
+    BadCommand,
+    NoPermission,
+    NotExecutable,
+    NotFound,
+    ProcessException,
+    decode_wait_status,
+    signame,
+)
 from supervisor.version import VERSION
 
 if TYPE_CHECKING:
@@ -20,28 +42,124 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import (
         Configuration,
-        ProcessGroupConfig,
         RPCInterfaceConfig,
         ServerConfig,
         Settings,
     )
     from supervisor.http.server import HTTPServer
     from supervisor.loggers import Logger
-    from supervisor.process.context import Context
 
-__all__ = ["VERSION", "ServerOptions"]
+__all__ = [
+    "VERSION",  # supvisors
+    "BadCommand",  # knot-resolver
+    "ClientOptions",  # supvisors, mr.laforge, jobflow-remote; see `__getattr__`
+    "EventListenerConfig",  # supvisors
+    "EventListenerPoolConfig",  # supervisord-dependent-startup
+    "FastCGIProcessConfig",  # supvisors
+    "NoPermission",  # knot-resolver
+    "NotExecutable",  # knot-resolver
+    "NotFound",  # knot-resolver
+    "ProcessConfig",  # supvisors, supervisor_twiddler
+    "ProcessException",  # the parent of knot-resolver's four
+    "ProcessGroupConfig",  # supervisord-dependent-startup
+    "ServerOptions",  # supvisors, multivisor, knot-resolver, devservices
+    "UnhosedConfigParser",  # supervisor_twiddler, supervisord-dependent-startup
+    "decode_wait_status",
+    "expand",  # supvisors
+    "make_namespec",  # superlance, supervisor_checks, supvisors
+    "readFile",
+    "signame",
+    "split_namespec",  # supervisor_checks, mr.laforge, supvisors, knot-resolver
+    "tailFile",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what only the client needs when somebody asks for it."""
+    if name != "ClientOptions":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from supervisor.client_options import ClientOptions
+
+    return ClientOptions
+
+
+# -- configs as plugins make and hold them ------------------------------------------
+
+
+class ProcessConfig(model.ProcessConfig):
+    """A process's config that knows the door; every config of the daemon is one."""
+
+    def __init__(self, options: ServerOptions, **params: Any) -> None:
+        """Take the options by name; what is not one is passed over, as ever."""
+        names = {option.name for option in fields(model.ProcessConfig)}
+        super().__init__(**{name: value for name, value in params.items() if name in names})
+        self.options = options
+
+    def make_process(self, group: Any = None) -> Subprocess:
+        """Return a new process of a group, which does not yet know of it.
+
+        Supvisors and supervisor_twiddler add processes to running groups so.
+        """
+        context = getattr(group, "context", self.options.context)
+        process: Subprocess = getattr(group, "process_class", Subprocess)(self, context)
+        process.group = group
+        return process
+
+    def create_autochildlogs(self) -> None:
+        """Put a new file of its own in place of each AUTO log; raises `OSError`."""
+        create_auto_logs(self, self.options.settings)
+
+
+class EventListenerConfig(ProcessConfig, model.EventListenerConfig):
+    """A process of an `[eventlistener:x]` pool."""
+
+
+class FastCGIProcessConfig(ProcessConfig, model.FastCGIProcessConfig):
+    """A process of a `[fcgi-program:x]` group."""
+
+
+class ProcessGroupConfig(model.ProcessGroupConfig):
+    """A group's config as the tests of plugins make it."""
+
+    def __init__(self, options: Any, *values: Any) -> None:
+        super().__init__(*values)
+        self.options = options
+
+
+class EventListenerPoolConfig(model.EventListenerPoolConfig):
+    """A pool's config as the tests of plugins make it."""
+
+    def __init__(self, options: Any, *values: Any) -> None:
+        super().__init__(*values)
+        self.options = options
+
+
+# Class of `config.model` -> that of the door, for configs that plugins get to see.
+DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
+    model.ProcessConfig: ProcessConfig,
+    model.EventListenerConfig: EventListenerConfig,
+    model.FastCGIProcessConfig: FastCGIProcessConfig,
+}
+
+
+# -- the door -----------------------------------------------------------------------
 
 
 class ServerOptions:
     """What plugins read, assign and call on the running daemon."""
 
     def __init__(self) -> None:
-        self.configuration: Configuration
-        self.context: Context
+        settings = model.Settings(configfile=None, here=None)
+        self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
-        self.configfile: str | None = None
-        self.httpservers: list[tuple[ServerConfig, HTTPServer]] = []
-        self.process_group_configs: list[ProcessGroupConfig] = []
+        self.file_before: str | None = None
+        self.httpservers: Sequence[tuple[ServerConfig, HTTPServer]] = []
+        self.process_group_configs: list[model.ProcessGroupConfig] = []
+
+    @cached_property
+    def context(self) -> Context:
+        """What the daemon runs on: it puts its own here; without one, nobody turns the loop."""
+        return Context(Loop(), getLogger(), self.settings)
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; a mistake ends the program.
@@ -50,7 +168,7 @@ class ServerOptions:
         left the directory from which it was found.
         """
         self.arguments = list(sys.argv[1:] if args is None else args)
-        self.configfile = file
+        self.file_before = file
         self.process_config(do_usage=True)
 
     def process_config(self, do_usage: bool = True) -> None:
@@ -60,7 +178,7 @@ class ServerOptions:
         and exit.
         """
         try:
-            self.configuration = read_server_configuration(self.arguments, file=self.configfile)
+            self.configuration = self._read()
         except ConfigurationError as error:
             if do_usage:
                 fail(str(error))
@@ -69,7 +187,35 @@ class ServerOptions:
 
     def check(self) -> None:
         """Read the configuration without taking it over; raises `ValueError`."""
-        read_server_configuration(self.arguments, file=self.configfile)
+        self._read()
+
+    def _read(self) -> Configuration:
+        return read_server_configuration(
+            self.arguments, file=self.file_before, read_processes=self.processes_from_section
+        )
+
+    def processes_from_section(
+        self,
+        parser: UnhosedConfigParser,
+        section: str,
+        group_name: str,
+        klass: type[model.ProcessConfig] | None = None,
+    ) -> list[model.ProcessConfig]:
+        """Return the processes of a section; raises `ValueError`.
+
+        supervisor_twiddler calls it with a parser that it has filled itself.
+        """
+        klass = klass or ProcessConfig
+        return list(
+            self._processes_from_section(parser, section, group_name, DOORS.get(klass, klass))
+        )
+
+    def _processes_from_section(
+        self, parser: UnhosedConfigParser, section: str, group_name: str, klass: Any = None
+    ) -> list[Any]:
+        """Do what `processes_from_section` says: Supvisors replaces this one on the class."""
+        plain = processes_from_section(parser, section, group_name, model.ProcessConfig)
+        return [(klass or ProcessConfig)(self, **vars(config)) for config in plain]
 
     # -- settings ---------------------------------------------------------------
 
@@ -87,6 +233,21 @@ class ServerOptions:
     def rpcinterface_factories(self) -> Sequence[RPCInterfaceConfig]:
         """The RPC interfaces that are configured."""
         return self.configuration.rpcinterfaces
+
+    @property
+    def configfile(self) -> str | None:
+        """The path of the configuration file."""
+        return self.settings.configfile
+
+    @property
+    def nodaemon(self) -> bool:
+        """Whether the daemon stays in the foreground."""
+        return self.settings.nodaemon
+
+    @property
+    def silent(self) -> bool:
+        """Whether the activity log is kept from stdout."""
+        return self.settings.silent
 
     @property
     def identifier(self) -> str:

@@ -11,7 +11,7 @@ from supervisor.process.child import Subprocess
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 if TYPE_CHECKING:
-    from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+    from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
     from supervisor.process.context import Context
 
 
@@ -84,22 +84,19 @@ class ProcessGroup(ProcessGroupBase):
     """A group of ordinary programs."""
 
 
-def create_auto_logs(config: ProcessGroupConfig, context: Context) -> None:
-    """Put a new file of its own in place of each AUTO log."""
-    for process_config in config.process_configs:
-        for channel in ("stdout", "stderr"):
-            option = f"{channel}_logfile"
-            if getattr(process_config, option) is Automatic:
-                is_merged = channel == "stderr" and process_config.redirect_stderr
-                path = None if is_merged else _auto_log(process_config.name, channel, context)
-                setattr(process_config, option, path)
+def create_auto_logs(config: ProcessConfig, settings: Settings) -> None:
+    """Put a new file of its own in place of each AUTO log; raises `OSError`."""
+    for channel in ("stdout", "stderr"):
+        option = f"{channel}_logfile"
+        if getattr(config, option) is Automatic:
+            is_merged = channel == "stderr" and config.redirect_stderr
+            setattr(config, option, None if is_merged else _auto_log(config, channel, settings))
 
 
-def _auto_log(name: str, channel: str, context: Context) -> str:
-    settings = context.settings
+def _auto_log(config: ProcessConfig, channel: str, settings: Settings) -> str:
     fd, path = tempfile.mkstemp(
         suffix=".log",
-        prefix=f"{name}-{channel}---{settings.identifier}-",
+        prefix=f"{config.name}-{channel}---{settings.identifier}-",
         dir=settings.childlogdir,
     )
     os.close(fd)
