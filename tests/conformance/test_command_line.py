@@ -1,0 +1,162 @@
+"""Command lines that end at once: texts, streams and exit statuses."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.conformance.harness import assert_same, listed_differences, run_both
+
+SUPERVISORD = (
+    "-v",
+    "--version",
+    "-t -v",
+    "-s --version",
+    "--nosuch",
+    "-x",
+    "-l",
+    "-i",
+    "--logfile",
+    "--no",
+    "--min -v",
+    "--nodaemon=yes",
+    "extra",
+    "-n extra more",
+    "-c /nonexistent",
+    "-e nosuch",
+    "-m 999",
+    "-m 8",
+    "-m",
+    "-z x",
+    "-y 5XB",
+    "-y -",
+    "-a x",
+    "--minprocs=x",
+    "--min=x",
+    "-j /nonexistent/x",
+    "-l /nonexistent/x",
+    "-d /nonexistent",
+    "-q /nonexistent",
+    "-n -n -v",
+)
+
+SUPERVISORCTL = (
+    "--nosuch",
+    "-c",
+    "-c /nonexistent",
+    "-c /nonexistent version",
+    "-s nonsense version",
+    "-c client.conf version",
+    "-c client.conf help",
+    "-c client.conf help nosuch",
+    "-c client.conf nosuch",
+    "-c client.conf status",
+    "-c client.conf start x",
+    "-c client.conf stop x",
+    "-c client.conf restart x",
+    "-c client.conf tail x",
+    "-c client.conf maintail",
+    "-c client.conf clear x",
+    "-c client.conf signal HUP x",
+    "-c client.conf shutdown",
+    "-c client.conf fg x",
+    "-s unix:///nonexistent/s.sock status",
+    "-s http://127.0.0.1:1 status",
+    "-s http://127.0.0.1:1 start x",
+    "-s http://127.0.0.1:1 shutdown",
+)
+
+# A file that cannot be used.
+FILE_ERRORS = (
+    "supervisord -n -c .",
+    "supervisord -n -c empty.conf",
+    "supervisord -n -c broken.conf",
+    "supervisord -n -c wrong.conf",
+    "supervisord -n -u no-such-user -c empty.conf",
+    "supervisorctl -c empty.conf status",
+)
+
+FILES = {
+    "empty.conf": "",
+    "broken.conf": "[supervisord\n",
+    "wrong.conf": "[supervisord]\nlogfile_backups=many\n",
+    "client.conf": "[supervisorctl]\nserverurl=unix:///nonexistent/s.sock\n",
+}
+
+
+NO_SERVER = "unix:///nonexistent/s.sock no such file"
+
+SECTION = re.compile(r"^;?\[([\w-]+)")
+ACTIVE = re.compile(r"^(\w[\w.]*)\s*=\s*(\S.*?)(?:\s+;.*)?$")
+
+
+@pytest.mark.parametrize("arguments", SUPERVISORD)
+def test_supervisord(arguments: str) -> None:
+    assert_same(*run_both("supervisord", *arguments.split(), files=FILES))
+
+
+@pytest.mark.parametrize("arguments", SUPERVISORCTL)
+def test_supervisorctl(arguments: str) -> None:
+    assert_same(*run_both("supervisorctl", *arguments.split(), files=FILES))
+
+
+@pytest.mark.parametrize("command", FILE_ERRORS)
+def test_an_error_in_a_file_is_told_in_one_line(command: str) -> None:
+    """It begins as the original's, and may say more about where the mistake is."""
+    assert "One line for a mistake in a file" in listed_differences()
+    theirs, ours = run_both(*command.split(), files=FILES)
+    told, *_, help_line = theirs.pop("stderr")
+    line, help_line_of_ours = ours.pop("stderr")
+    assert line.startswith(told)
+    assert (ours, help_line_of_ours) == (theirs, help_line)
+
+
+@pytest.mark.parametrize("command", ["pid", "avail", "reread", "update", "add x", "remove x"])
+def test_without_a_server_there_is_one_clear_line(command: str) -> None:
+    assert "One clear line without a server" in listed_differences()
+    theirs, ours = run_both("supervisorctl", "-c", "client.conf", *command.split(), files=FILES)
+    assert_same({**theirs, "stdout": [NO_SERVER]}, ours)
+
+
+@pytest.mark.parametrize("arguments", ["", "only-a-pidfile"])
+def test_pidproxy_without_a_command_shows_its_usage(arguments: str) -> None:
+    """The words are ours; status and stream are the same."""
+    theirs, ours = run_both("pidproxy", *arguments.split())
+    for result in (theirs, ours):
+        assert "Usage: pidproxy" in "\n".join(result.pop("stdout"))
+    assert_same(theirs, ours)
+
+
+def test_an_unknown_kind_of_url_is_an_error() -> None:
+    """The text of the original names a line of its source."""
+    theirs, ours = run_both("supervisorctl", "-s", "ftp://localhost", "status")
+    assert_same(theirs["status"], ours["status"])
+    assert "ftp://localhost" in ours["stdout"][0]
+
+
+@pytest.mark.parametrize("command", ["supervisord", "supervisorctl"])
+def test_help_names_the_same_options(command: str) -> None:
+    """The words of the help are ours; what it names and where it goes is the same."""
+    theirs, ours = run_both(command, "-h")
+    for result in (theirs, ours):
+        text = "\n".join(result.pop("stdout"))
+        result["options"] = sorted(set(re.findall(r"(?<![\w-])--?[a-z_]+", text)))
+    assert_same(theirs, ours)
+
+
+def test_the_sample_shows_every_kind_of_section_and_the_same_active_lines() -> None:
+    """Commented or not; its words are ours, and it may show more."""
+    theirs, ours = (result["stdout"] for result in run_both("echo_supervisord_conf"))
+    assert kinds_of_sections(theirs) <= kinds_of_sections(ours)
+    assert_same(active_lines(theirs), active_lines(ours))
+
+
+def kinds_of_sections(sample: list[str]) -> set[str]:
+    """Return `program`, `group` ... for each section of a sample."""
+    return {found[1] for line in sample if (found := SECTION.match(line))}
+
+
+def active_lines(sample: list[str]) -> list[str]:
+    """Return the options of a sample that are not commented out."""
+    return sorted(ACTIVE.sub(r"\1=\2", line) for line in sample if ACTIVE.match(line))
