@@ -1,4 +1,4 @@
-"""One pair of daemons for each module: it says CONFIG, and which states to wait for."""
+"""One pair of daemons for each module: it says CONFIG, and what to wait for."""
 
 from __future__ import annotations
 
@@ -7,11 +7,27 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.harness import Pair, running_pair
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """The reference and ours on the module's CONFIG, once its SETTLED processes are so."""
+    """The reference and ours on the module's CONFIG, once they have come to rest.
+
+    SETTLED names processes with the states to wait for, TALKERS those (`two_streams`) whose
+    words must be in their logs.
+    """
     settled = getattr(request.module, "SETTLED", {})
     with running_pair(request.module.CONFIG, settled) as started:
+        for name in getattr(request.module, "TALKERS", ()):
+            for daemon in (started.reference, started.ours):
+                wait_until(lambda daemon=daemon, name=name: _has_spoken(daemon, name))
         yield started
+
+
+def _has_spoken(daemon: Daemon, name: str) -> bool:
+    supervisor = daemon.rpc.supervisor
+    return "READY" in str(supervisor.readProcessStdoutLog(name, 0, 0)) and bool(
+        supervisor.readProcessStderrLog(name, 0, 0)
+    )

@@ -70,6 +70,8 @@ command=/bin/sh -c "oops
 autostart=false
 """
 
+TALKERS = ("talks", "cleared")
+
 SETTLED = {
     "runs": "RUNNING",
     "ended": "EXITED",

@@ -95,6 +95,8 @@ stderr_logfile=NONE
 autostart=false
 """
 
+TALKERS = ("talks", "cleared")
+
 SETTLED = {
     "runs": "RUNNING",
     "ended": "EXITED",
