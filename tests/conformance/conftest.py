@@ -21,7 +21,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     settled = getattr(request.module, "SETTLED", {})
     with running_pair(request.module.CONFIG, settled) as started:
         for name in getattr(request.module, "TALKERS", ()):
-            for daemon in (started.reference, started.ours):
+            for daemon in (started.theirs, started.ours):
                 wait_until(lambda daemon=daemon, name=name: _has_spoken(daemon, name))
         yield started
 
