@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any
 
-from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
+from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.states import ProcessStates, getProcessStateDescription
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _value(value: Any) -> Any:
         return capped_int(value)
     if isinstance(value, list):
         return [_value(each) for each in value]
-    return str(getattr(value, "__name__", value))
+    return "auto" if value is Automatic else str(value)
 
 
 def _path(logfile: Any) -> str:
