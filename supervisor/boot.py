@@ -7,6 +7,7 @@ text for the user; what is worth saying is returned and logged once the log is o
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 from typing import TYPE_CHECKING
@@ -26,6 +27,26 @@ ROOT_WARNING = (
 )
 
 
+# What functions of the daemon import only when they need it; a test keeps it complete.
+LATE_IMPORTS = (
+    "cProfile",
+    "hashlib",
+    "hmac",
+    "inspect",
+    "pstats",
+    "pwd",
+    "socket",
+    "supervisor.client_options",
+    "supervisor.http.handlers",
+    "supervisor.process.fastcgi",
+    "supervisor.transport",
+    "supervisor.xmlrpc",
+    "syslog",
+    "urllib.parse",
+    "xmlrpc.client",
+)
+
+
 class BootError(Exception):
     """The daemon cannot start; the text is for the user."""
 
@@ -34,10 +55,17 @@ def drop_privileges(settings: Settings) -> tuple[list[str], list[str]]:
     """Become the configured user; return what to log as critical and as info."""
     if settings.uid is None:
         return ([ROOT_WARNING], []) if os.getuid() == 0 else ([], [])
+    _import_what_comes_late()
     reason = unix.drop_privileges(settings.uid)
     if reason is not None:
         raise BootError(reason)
     return [], [f"Set uid to user {settings.uid} succeeded"]
+
+
+def _import_what_comes_late() -> None:
+    """Another user may not be able to read the files of Python and of this package."""
+    for name in LATE_IMPORTS:
+        importlib.import_module(name)
 
 
 def raise_limits(settings: Settings) -> list[str]:
