@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import subprocess
 import sys
 import warnings
@@ -23,7 +22,7 @@ from supervisor.config.commandline import (
     search_paths,
 )
 from supervisor.version import VERSION
-from tests.support.configs import located
+from tests.support.configs import SAMPLE, located, uncommented_sample
 
 
 @pytest.fixture
@@ -250,8 +249,6 @@ def test_the_client_imports_little(tmp_path: Path) -> None:
 
 # -- the sample
 
-SAMPLE = Path(commandline.__file__).parents[1] / "skel" / "sample.conf"
-
 
 def test_the_sample_is_echoed_byte_for_byte() -> None:
     """What is printed is what is shipped."""
@@ -272,19 +269,8 @@ def test_the_sample_is_a_configuration() -> None:
 
 def test_the_sample_may_be_uncommented(tmp_path: Path) -> None:
     """Every line of it is right, once users and plugins exist."""
-    text = re.sub(r"(?m)^;(?=\[|\S+ ?= ?\S)", "", SAMPLE.read_text(encoding="utf-8"))
-    for example, real in {
-        "nobody:nogroup": "root:root",
-        "chrism:group": "root:root",
-        "user=chrism": "user=root",
-        "user=supervisord": "user=root",
-        "=my.package:make_ctl_plugin": "=os:getpid",
-        "progname1,progname2": "theprogramname",
-    }.items():
-        assert example.replace("=my", "= my") in text
-        text = text.replace(example.replace("=my", "= my"), real)
     file = tmp_path / "c.conf"
-    file.write_text(text, encoding="utf-8")
+    file.write_text(uncommented_sample(), encoding="utf-8")
     configuration = read_server_configuration(["-c", str(file)])
     assert [group.name for group in configuration.groups] == [
         "theeventlistenername",

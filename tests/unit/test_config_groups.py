@@ -12,6 +12,7 @@ import pytest
 
 from supervisor import events
 from supervisor.config import schema
+from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import ConfigurationError, read_server_configuration
 from supervisor.config.model import (
     EventListenerConfig,
@@ -27,7 +28,7 @@ from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import (
     RestartWhenExitUnexpected,
 )
-from tests.support.configs import HANDLER, located, read, refusal
+from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
 
 # -- groups
 
@@ -338,21 +339,38 @@ def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) 
 # -- the tables
 
 
+def shown_in_the_sample(section: str) -> dict[str, str]:
+    """Return the defaults that the sample tells of a section: those in brackets, or what is set."""
+    kind = re.escape(section.removesuffix(":x"))
+    (block,) = re.findall(
+        rf"(?ms)^;?\[{kind}(?::\w+)?\]$(.*?)(?=^;?\[|\Z)", SAMPLE.read_text(encoding="utf-8")
+    )
+    lines = re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*?(?:\(default: (.*)\))?)?$", block)
+    return {option: default or value for option, value, default in lines}
+
+
 @pytest.mark.parametrize("section", schema.SECTIONS)
 def test_every_option_is_in_the_sample(section: str) -> None:
     """With its default where it has one, so that the sample cannot lie."""
-    sample = Path(schema.__file__).parents[1] / "skel" / "sample.conf"
-    kind = re.escape(section.removesuffix(":x"))
-    (block,) = re.findall(
-        rf"(?ms)^;?\[{kind}(?::\w+)?\]$(.*?)(?=^;?\[|\Z)", sample.read_text(encoding="utf-8")
-    )
-    shown = dict(re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*)?$", block))
-    for option in schema.SECTIONS[section]:
-        if section == "eventlistener:x" and option is schema.REDIRECT_STDERR:
-            continue  # it may only be false
+    shown = shown_in_the_sample(section)
+    # It may only be false, so that a line for it would mislead.
+    options = [
+        option for option in schema.SECTIONS[section] if option is not schema.REDIRECT_STDERR
+    ]
+    for option in options:
         assert option.name in shown
-        if option.default and not re.search(r"default: " + option.default, block):
+        if option.default:
             assert option.convert(shown[option.name]) == option.value
+    others = {"command"} if section in ("eventlistener:x", "fcgi-program:x") else set()
+    assert shown.keys() == {option.name for option in options} | others
+
+
+def test_every_option_of_the_client_is_in_the_sample() -> None:
+    """With its default where it has one."""
+    shown = shown_in_the_sample("supervisorctl")
+    assert shown.keys() == SUPERVISORCTL.keys()
+    for option, default in SUPERVISORCTL.items():
+        assert shown[option] == default or not default
 
 
 def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
