@@ -54,7 +54,7 @@ class LogCommands(ControllerPluginBase):
         if not words:
             self._fail("Error: tail requires process name")
             return
-        name, channel = words[0], words[-1] if words[1:] else "stdout"
+        name, channel = words[0], words[-1].lower() if words[1:] else "stdout"
         if channel not in CHANNELS:
             self._fail(f"Error: bad channel {channel!r}")
         elif modifier == FOLLOW:

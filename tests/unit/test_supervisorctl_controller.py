@@ -179,7 +179,7 @@ def test_help_on_a_topic(topic: str, text: str) -> None:
 def test_an_exception_in_a_plugin_is_one_line_that_says_where() -> None:
     text, status = with_plugin().run("boom")
     assert text.startswith("error: <class 'ValueError'>, boom: file: ")
-    assert "test_supervisorctl.py line: " in text
+    assert f"{__file__} line: " in text
     assert text.count("\n") == 1
     assert status == 1
 

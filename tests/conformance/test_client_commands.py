@@ -1,0 +1,215 @@
+"""Every command of both clients on one kind of daemon, with good and bad arguments."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.clients import ADDRESSES, Clients, running_clients
+from tests.support.daemon import Daemon
+
+# One line each, and none changes anything that another one sees.
+COMMANDS = """
+status
+status nope
+status runs idle
+status pair:*
+status pair
+status pair:
+status nope:*
+status :
+status *:*
+status pair:left pair:*
+status all
+status runs runs
+status nope runs idle
+status pair:left runs:runs runs:nope
+status ""
+status "runs idle"
+status 'a"b'
+status é
+start
+start nope
+start nope:*
+start *
+start runs
+start missing
+start flat
+start runs nope
+start nope runs
+start pair:left
+start many:*
+start many:
+stop
+stop nope
+stop nope:*
+stop idle
+stop :
+stop :x
+stop missing nope
+restart
+restart nope
+restart nope:*
+signal
+signal CONT
+signal NOPE runs
+signal CONT nope
+signal CONT runs
+signal cont runs
+signal SIGCONT runs
+signal 18 runs
+signal 0 runs
+signal 9999 runs
+signal CONT idle
+signal CONT many:*
+signal CONT nope:*
+signal NOPE all
+signal CONT all
+signal CONT idle runs nope
+pid idle
+pid nope
+pid idle nope
+pid nope idle
+pid nope all
+pid pair:*
+help
+help nope
+help nope status
+help EOF
+help help
+help status
+? status
+version
+version x
+avail
+avail x
+reread
+reread x
+update
+update nope
+update runs
+update all
+update all nope
+update runs nope
+add
+add nope
+add runs
+add runs nope
+remove
+remove nope
+remove runs
+remove pair
+remove runs nope pair
+clear
+clear nope
+clear pair:*
+clear idle
+clear idle nope
+tail
+tail nope
+tail runs
+tail runs stderr
+tail runs stdout
+tail runs STDOUT
+tail -5 runs
+tail -5 runs stderr
+tail -0 runs
+tail runs nope
+tail -x runs
+tail -x runs nope
+tail - runs
+tail -5.0 runs
+tail 5 runs
+tail -5 nope
+tail idle
+tail nolog
+tail nolog stderr
+tail a b c
+tail a b c d
+tail pair:*
+tail pair:left
+tail -f
+tail -f nope
+tail -f nolog
+tail -f runs nope
+tail runs -f
+maintail x
+maintail -x
+maintail -f x
+maintail a b
+fg
+fg nope
+fg idle
+fg a b
+fg pair:*
+reload x
+shutdown x
+open
+open nonsense
+open https://example.org
+open unix:///tmp/nope-nope.sock
+open http://localhost:1
+exit
+exit 5
+quit
+EOF
+nonsense
+STATUS
+!ls
+@x
+""
+"status runs ; x"
+"status runs" idle
+-i status nope
+-i version
+""".strip().splitlines()
+
+
+@pytest.fixture(scope="module")
+def clients() -> Iterator[Clients]:
+    """Both clients, each with a daemon of the reference."""
+    with running_clients() as started:
+        yield started
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command(clients: Clients, command: str) -> None:
+    clients.same(lambda daemon: daemon.ctl(*shlex.split(command)))
+
+
+def test_help(clients: Clients) -> None:
+    """All topics, in one session of the shell."""
+    topics = clients.theirs.ctl("help").stdout.split("=\n")[1].split()
+    clients.same(lambda daemon: daemon.ctl(stdin="".join(f"help {each}\n" for each in topics)))
+
+
+@pytest.mark.parametrize("url", ["unix:///tmp/nope-nope.sock", "http://[::1]:1/", "unix:///tmp"])
+@pytest.mark.parametrize("command", ["status", "pid", "start runs", "tail -f runs", "shutdown"])
+def test_without_a_server(clients: Clients, url: str, command: str) -> None:
+    clients.same(lambda daemon: daemon.ctl("-s", url, *command.split()))
+
+
+@pytest.mark.parametrize("path", ["", "/some/path"])
+@pytest.mark.parametrize("command", ["status runs", "tail runs", "tail -f nope", "version"])
+def test_over_tcp_with_a_password(clients: Clients, path: str, command: str) -> None:
+    def ask(daemon: Daemon) -> object:
+        url = f"http://{ADDRESSES[daemon]}{path}"
+        return daemon.ctl("-s", url, "-u", "user", "-p", "word", *command.split())
+
+    clients.same(ask)
+
+
+@pytest.mark.parametrize("command", ["status", "reread", "shutdown"])
+@pytest.mark.parametrize("credentials", ["", "-u user -p wrong"])
+def test_a_wrong_password(clients: Clients, credentials: str, command: str) -> None:
+    """Ours says so once; the status is the same."""
+
+    def ask(daemon: Daemon) -> object:
+        url = f"http://{ADDRESSES[daemon]}"
+        return daemon.ctl("-s", url, *credentials.split(), *command.split())
+
+    theirs, ours = clients.answers(ask)
+    assert theirs[0].splitlines()[0] == "Server requires authentication"
+    assert ours == ["Server requires authentication\n", *theirs[1:]]
