@@ -8,9 +8,10 @@ writing tells what happened.
 
 from __future__ import annotations
 
+import math
 import select
 import sys
-from typing import Protocol
+from typing import Any, Protocol
 
 READ = 1
 WRITE = 2
@@ -30,13 +31,13 @@ class Poller(Protocol):
         """Give back what the poller holds."""
 
 
-class EpollPoller:
-    """Linux: each fd is registered once, a wait costs what is ready."""
+class RegisteringPoller:
+    """What epoll and poll have in common: each fd is registered once."""
 
-    _ALWAYS = select.EPOLLERR | select.EPOLLHUP if hasattr(select, "EPOLLERR") else 0
+    IN, OUT = select.POLLIN, select.POLLOUT  # epoll's have the same values
 
-    def __init__(self) -> None:
-        self._epoll = select.epoll()
+    def __init__(self, kernel: Any) -> None:
+        self._kernel = kernel
         self._interest: dict[int, int] = {}
 
     def set(self, fd: int, interest: int) -> None:
@@ -46,68 +47,48 @@ class EpollPoller:
             return
         if not interest:
             del self._interest[fd]
-            self._epoll.unregister(fd)
+            self._kernel.unregister(fd)
             return
-        mask = (select.EPOLLIN if interest & READ else 0) | (
-            select.EPOLLOUT if interest & WRITE else 0
-        )
-        if before:
-            self._epoll.modify(fd, mask)
-        else:
-            self._epoll.register(fd, mask)
+        mask = (self.IN if interest & READ else 0) | (self.OUT if interest & WRITE else 0)
+        (self._kernel.modify if before else self._kernel.register)(fd, mask)
         self._interest[fd] = interest
+
+    def _ask(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait; anything but readiness (an error, a hang-up) counts as both."""
+        expected = self.IN | self.OUT
+        ready = []
+        for fd, mask in self._kernel.poll(timeout):
+            if mask & ~expected:
+                ready.append((fd, BOTH))
+            else:
+                ready.append((fd, (mask & self.IN and READ) | (mask & self.OUT and WRITE)))
+        return ready
+
+
+class EpollPoller(RegisteringPoller):
+    """Linux: a wait costs what is ready."""
+
+    def __init__(self) -> None:
+        super().__init__(select.epoll())
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait; see `Poller.poll`."""
-        ready = []
-        for fd, mask in self._epoll.poll(seconds):
-            if mask & self._ALWAYS:
-                ready.append((fd, BOTH))
-            else:
-                ready.append(
-                    (fd, (mask & select.EPOLLIN and READ) | (mask & select.EPOLLOUT and WRITE))
-                )
-        return ready
+        return self._ask(seconds)
 
     def close(self) -> None:
         """Close the epoll fd."""
-        self._epoll.close()
+        self._kernel.close()
 
 
-class PollPoller:
-    """Unix without epoll or kqueue."""
+class PollPoller(RegisteringPoller):
+    """Unix without epoll or kqueue: a wait costs all that is registered."""
 
     def __init__(self) -> None:
-        self._poll = select.poll()
-        self._interest: dict[int, int] = {}
-
-    def set(self, fd: int, interest: int) -> None:
-        """Watch `fd`; see `Poller.set`."""
-        before = self._interest.get(fd, 0)
-        if interest == before:
-            return
-        if not interest:
-            del self._interest[fd]
-            self._poll.unregister(fd)
-            return
-        self._interest[fd] = interest
-        self._poll.register(
-            fd,
-            (select.POLLIN if interest & READ else 0) | (select.POLLOUT if interest & WRITE else 0),
-        )
+        super().__init__(select.poll())
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait; see `Poller.poll`."""
-        milliseconds = None if seconds is None else -int(-seconds * 1000 // 1)
-        ready = []
-        for fd, mask in self._poll.poll(milliseconds):
-            if mask & ~(select.POLLIN | select.POLLOUT):
-                ready.append((fd, BOTH))
-            else:
-                ready.append(
-                    (fd, (mask & select.POLLIN and READ) | (mask & select.POLLOUT and WRITE))
-                )
-        return ready
+        return self._ask(None if seconds is None else math.ceil(seconds * 1000))
 
     def close(self) -> None:
         """Nothing is held."""

@@ -11,11 +11,9 @@ from supervisor.config.model import EventListenerConfig, EventListenerPoolConfig
 from supervisor.dispatchers import RejectEvent, default_handler
 from supervisor.process.listeners import EventListenerPool
 from supervisor.states import EventListenerStates
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from supervisor.process.child import Subprocess
 
 READY, BUSY, ACKNOWLEDGED, UNKNOWN = (
@@ -24,16 +22,6 @@ READY, BUSY, ACKNOWLEDGED, UNKNOWN = (
     EventListenerStates.ACKNOWLEDGED,
     EventListenerStates.UNKNOWN,
 )
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = make_world(monkeypatch)
-    yield made
-    events.clear()
-    for process in list(made.context.children.values()):
-        process._close_dispatchers()
-    made.context.loop.close()
 
 
 class Pool:

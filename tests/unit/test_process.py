@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,20 +12,10 @@ from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpect
 from supervisor.process.child import Subprocess
 from supervisor.process.spawn import SpawnError
 from supervisor.states import TRANSITIONS, ProcessStates, SupervisorStates
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
 EXIT_0, EXIT_1 = 0, 1 << 8
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = make_world(monkeypatch)
-    yield made
-    events.clear()
-    for process in list(made.context.children.values()):
-        process._close_dispatchers()
-    made.context.loop.close()
 
 
 def started(world: World, **options: Any) -> Subprocess:

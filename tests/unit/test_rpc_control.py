@@ -8,29 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from supervisor import events
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
 from supervisor.deferred import NOT_DONE_YET
 from supervisor.faults import Faults, RPCError
 from supervisor.process.groups import ProcessGroup
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from supervisor.process.child import Subprocess
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = make_world(monkeypatch)
-    yield made
-    events.clear()
-    for process in list(made.context.children.values()):
-        process._close_dispatchers()
-    made.context.loop.close()
 
 
 class Site:

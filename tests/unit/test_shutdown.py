@@ -7,25 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from supervisor import events
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
 from supervisor.process.groups import ProcessGroup
 from supervisor.shutdown import Shutdown
 from supervisor.states import ProcessStates, SupervisorStates
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = make_world(monkeypatch)
-    yield made
-    events.clear()
-    for process in list(made.context.children.values()):
-        process._close_dispatchers()
-    made.context.loop.close()
+    pass
 
 
 def group(world: World, name: str, priority: int, *processes: str) -> ProcessGroup:

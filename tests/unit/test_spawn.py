@@ -14,7 +14,7 @@ import pytest
 
 from supervisor.config.model import ProcessConfig
 from supervisor.process.spawn import Pipes, SpawnError, SpawnPlan, launch, plan_spawn
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 SHOW = """
 import json, os, sys
@@ -133,12 +133,6 @@ def test_pipes_that_cannot_all_be_made_leave_none(monkeypatch: pytest.MonkeyPatc
 
 class TestPlan:
     """What is decided before the child exists."""
-
-    @pytest.fixture
-    def world(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-        made = make_world(monkeypatch)
-        yield made
-        made.context.loop.close()
 
     def environment(self, world: World, pipes: Pipes, **options: Any) -> dict[str, str]:
         config = ProcessConfig("p", "/bin/cat", **options)

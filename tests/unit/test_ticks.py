@@ -8,19 +8,16 @@ import pytest
 
 from supervisor import events
 from supervisor.ticks import Ticker
-from tests.support.world import World, make_world
+from tests.support.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 
-@pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    made = make_world(monkeypatch)
-    made.clock.set_wall(1_700_000_000.0)  # a boundary of 5 seconds, not of 60
-    yield made
-    events.clear()
-    made.context.loop.close()
+@pytest.fixture(autouse=True)
+def boundary(world: World) -> None:
+    """Begin on a boundary of 5 seconds that is none of 60."""
+    world.clock.set_wall(1_700_000_000.0)
 
 
 def listen(event_type: type) -> list[Any]:
