@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 __all__ = [
     "VERSION",  # supvisors
     "BadCommand",  # knot-resolver
-    "ClientOptions",  # supvisors, mr.laforge, jobflow-remote; see `__getattr__`
     "EventListenerConfig",  # supvisors
     "EventListenerPoolConfig",  # supervisord-dependent-startup
     "FastCGIProcessConfig",  # supvisors
@@ -75,7 +74,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what only the client needs when somebody asks for it."""
+    """Import `ClientOptions` when supvisors, mr.laforge or jobflow-remote ask for it."""
     if name != "ClientOptions":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from supervisor.client_options import ClientOptions

@@ -411,6 +411,9 @@ class SupervisorNamespaceRPCInterface:
         events.notify(events.RemoteCommunicationEvent(type, data))
         return True
 
+    def _interpretProcessInfo(self, info_: dict[str, Any]) -> str:
+        return info.describe(info_)  # Supvisors calls it, without an instance
+
     def _members(self) -> Any:
         return members(list(self.supervisord.process_groups.values()))
 

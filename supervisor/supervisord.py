@@ -15,6 +15,7 @@ from supervisor import boot, events
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
+from supervisor.foreign import Heartbeat
 from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
@@ -31,15 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
-    from supervisor.process.child import Subprocess
+    from supervisor.dispatchers import Dispatcher
     from supervisor.process.groups import ProcessGroupBase
 
 __all__ = ["Supervisor", "SupervisorStates", "main"]
 
 EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-
-HEARTBEAT_SECONDS = 1.0
-"""How often every process looks at the clock when foreign plugins assign its fields."""
 
 
 class Supervisor:
@@ -112,10 +110,10 @@ class Supervisor:
         """Turn the loop until everything has been stopped."""
         events.notify(events.SupervisorRunningEvent())
         ticker = Ticker(self.context.loop, self)
+        if self._has_foreign_plugins():
+            Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
-        if self._has_foreign_plugins():
-            self._heartbeat()
         while True:
             self.context.loop.turn()
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
@@ -177,12 +175,6 @@ class Supervisor:
             for interface in self.options.rpcinterface_factories
         )
 
-    def _heartbeat(self) -> None:
-        """Plugins assign to processes behind our back; no timer knows of it."""
-        self.context.loop.call_later(HEARTBEAT_SECONDS, self._heartbeat)
-        for group in list(self.process_groups.values()):
-            group.transition()
-
     # -- groups -----------------------------------------------------------------
 
     def add_process_group(self, config: ProcessGroupConfig) -> bool:
@@ -205,9 +197,17 @@ class Supervisor:
         events.notify(events.ProcessGroupRemovedEvent(name))
         return True
 
-    def get_process_map(self) -> dict[int, Subprocess]:
-        """Return the processes that run, by pid."""
-        return dict(self.context.children)
+    def get_process_map(self) -> dict[int, Dispatcher]:
+        """Return the dispatchers of all processes by fd; see `foreign` for who replaces it."""
+        dispatchers: dict[int, Dispatcher] = {}
+        for group in self.process_groups.values():
+            for process in group.processes.values():
+                dispatchers.update(process.dispatchers)
+        return dispatchers
+
+    def get_state(self) -> int:
+        """Return the mood; supervisor_twiddler and supervisor_cache ask for it."""
+        return self.options.mood
 
     # -- configuration ------------------------------------------------------------
 

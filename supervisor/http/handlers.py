@@ -178,11 +178,14 @@ def _path(request: Request) -> str:
 # Only what a page needs; the templates beside these files are nobody's business.
 CONTENT_TYPES: Final = {
     ".css": "text/css",
+    ".eot": "application/vnd.ms-fontobject",
     ".gif": "image/gif",
     ".ico": "image/x-icon",
     ".js": "text/javascript",
     ".png": "image/png",
     ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff": "font/woff",
 }
 
 

@@ -77,6 +77,7 @@ class HTTPServer:
         self._is_unix = config.family == socket.AF_UNIX
         self._socket, self._identity = _open(config)
         self._socket.setblocking(False)
+        self.socket = self._socket  # Supvisors shuts it down before the daemon closes it
         loop.watch(self)
 
     def __repr__(self) -> str:

@@ -179,6 +179,11 @@ class Subprocess:
         self._timer = None
         self.transition()
 
+    def _assertInState(self, *states: int) -> None:
+        if self.state not in states:  # knot-resolver asks before it changes a state
+            names = " ".join(getProcessStateDescription(code) or "" for code in states)
+            raise AssertionError(f"{self!r} is not in {names}")
+
     def _stayed_up(self) -> None:
         self.backoff = 0
         self.change_state(ProcessStates.RUNNING)
@@ -244,7 +249,7 @@ class Subprocess:
         except OSError as error:
             self._spawn_failed(self._pipe_failure(error))
             return None
-        return self._launch(command, pipes)
+        return self._spawn_as_child(*command, pipes)
 
     def _make_pipes(self) -> Pipes:
         return Pipes.make(redirect_stderr=self.config.redirect_stderr)
@@ -255,10 +260,11 @@ class Subprocess:
         symbol = errno.errorcode.get(error.errno or 0, str(error))
         return f"unknown error making pipes for '{self.name}': {symbol}"
 
-    def _launch(self, command: tuple[str, list[str]], pipes: Pipes) -> int | None:
+    def _spawn_as_child(self, filename: str, argv: list[str], pipes: Pipes) -> int | None:
+        # The name of Supervisor 4: knot-resolver wraps it to set `config.environment`.
         try:
             self.dispatchers = make_dispatchers(self, pipes)
-            plan = plan_spawn(self.config, command, self.group_name, self.context, pipes)
+            plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
             pid = launch(plan)
         except SpawnError as error:
             self._explain_to_log(error)

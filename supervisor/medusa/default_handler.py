@@ -1,0 +1,17 @@
+"""`default_handler`, for Supvisors, which puts its own in the place of ours (floor 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from supervisor.http import handlers
+
+if TYPE_CHECKING:
+    from supervisor.medusa.filesys import os_filesystem
+
+
+class default_handler(handlers.default_handler):
+    """Our handler of static files, made of a filesystem."""
+
+    def __init__(self, filesystem: os_filesystem) -> None:
+        super().__init__(filesystem.root)

@@ -1,0 +1,11 @@
+"""`os_filesystem`, for Supvisors, which serves a folder of its own (floor 6)."""
+
+from __future__ import annotations
+
+
+class os_filesystem:
+    """A folder of files."""
+
+    def __init__(self, root: str, wd: str = "/") -> None:
+        self.root = root
+        self.wd = wd

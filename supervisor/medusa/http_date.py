@@ -1,0 +1,10 @@
+"""`build_http_date`, for Supvisors, which dates its images (floor 6)."""
+
+from __future__ import annotations
+
+from supervisor.http import wire
+
+
+def build_http_date(when: float) -> str:
+    """Return seconds since the epoch as HTTP writes them."""
+    return wire.http_date(int(when))

@@ -1,0 +1,80 @@
+"""The names that third-party software uses, and the shapes in which it calls them.
+
+`tests/contract.json` was read from that software: module -> name -> who uses it, and for each
+call the number of positional arguments and the names of the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONTRACT = Path(__file__).parents[1] / "contract.json"
+MODULES: dict[str, dict[str, Any]] = json.loads(CONTRACT.read_text(encoding="utf-8"))["modules"]
+MODULES.pop("supervisor.web", None)  # comes with the web interface
+
+
+def names() -> Iterator[tuple[str, str]]:
+    """Yield (module, name) of all that must exist.
+
+    What is marked as `instance` is set by the plugin itself on our classes, so it must not.
+    """
+    for module, used in MODULES.items():
+        for name, how in used.items():
+            if not how.get("instance"):
+                yield module, name
+
+
+def names_of_plugins() -> Iterator[tuple[str, str]]:
+    """Yield (module, name) of what plugins set on our classes, unless it is there already."""
+    for module, used in MODULES.items():
+        for name, how in used.items():
+            if how.get("instance"):
+                yield module, name
+
+
+def calls() -> Iterator[tuple[str, str, int, list[str]]]:
+    """Yield (module, name, number of positional arguments, names of the others)."""
+    for module, name in names():
+        for positional, keywords in MODULES[module][name]["calls"]:
+            yield module, name, positional, keywords
+
+
+@pytest.mark.parametrize(("module", "name"), [*names()])
+def test_the_name_exists(module: str, name: str) -> None:
+    attrgetter(name)(import_module(module))
+
+
+@pytest.mark.parametrize(("module", "name"), [*names_of_plugins()])
+def test_the_name_is_left_to_the_plugin(module: str, name: str) -> None:
+    """Supvisors keeps the original of a method that it replaces under such a name, once."""
+    with pytest.raises(AttributeError):
+        attrgetter(name)(import_module(module))
+
+
+@pytest.mark.parametrize(("module", "name", "positional", "keywords"), [*calls()])
+def test_the_call_fits(module: str, name: str, positional: int, keywords: list[str]) -> None:
+    called = attrgetter(name)(import_module(module))
+    if is_without_signature(called):
+        return
+    arguments = [None] * positional
+    inspect.signature(called).bind(*arguments, **dict.fromkeys(keywords))
+
+
+def is_without_signature(called: Any) -> bool:
+    """Whether it is written in C, as the methods of a dict and the exceptions are."""
+    is_plain_exception = isinstance(called, type) and called.__init__ is Exception.__init__
+    return inspect.isbuiltin(called) or is_plain_exception
+
+
+def test_the_contract_is_walked_as_a_whole() -> None:
+    assert len(MODULES) == 19
+    assert len(list(names())) > 200
+    assert len(list(calls())) > 60
