@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -75,7 +75,7 @@ startsecs=0
 command={child("echo")}
 startsecs=0
 """
-SETTLED = {"runs": "RUNNING", "ended": "EXITED", "pair:left": "RUNNING", "echo": "RUNNING"}
+SETTLED = ("runs", "pair:left", "echo")
 
 ADDRESSES: dict[Daemon, str] = {}
 """Where the HTTP server with a password is, by daemon."""
@@ -129,7 +129,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_clients(config: str = CONFIG) -> Iterator[Clients]:
+def running_clients(config: str = CONFIG, settled: Iterable[str] = SETTLED) -> Iterator[Clients]:
     """Start two daemons of the reference; the second one's client is ours."""
     with ExitStack() as stack:
         daemons = []
@@ -144,7 +144,7 @@ def running_clients(config: str = CONFIG) -> Iterator[Clients]:
         with ThreadPoolExecutor(len(daemons)) as pool:
             list(pool.map(Daemon.start, daemons))
         for daemon in daemons:
-            for name, state in SETTLED.items():
-                daemon.wait_for_state(name, state)
+            for name in settled:
+                daemon.wait_for_state(name, "RUNNING")
         daemons[1].implementation = replace(ours(), name="our client")
         yield Clients(*daemons)

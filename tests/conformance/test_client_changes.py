@@ -20,7 +20,7 @@ PROCESSES = (
     ("stop runs many:* nope", "start nope runs many:*"),
     ("start breaks", "status breaks", "start breaks nope", "start nope breaks"),
     ("signal KILL nolog", "signal 9 nope:* pair:left"),
-    ("clear runs", "tail runs", "clear runs echo", "clear all"),
+    ("clear runs", "tail runs", "clear runs echo"),
 )
 
 CHANGED = """
@@ -94,9 +94,20 @@ def test_changes_of_the_configuration() -> None:
         assert ours[1:] == theirs[1:]
 
 
-def test_the_daemon_goes_away() -> None:
-    """Reload and shutdown, one-shot: nobody is asked."""
-    with running_clients() as clients:
+SMALL = f"""
+[program:runs]
+command={child("sleeper")}
+startsecs=0
+"""
+
+
+def test_all_and_the_end() -> None:
+    """Reload and shutdown, one-shot: nobody is asked.
+
+    With one program: the reference takes a second for each to clear all logs or to end.
+    """
+    with running_clients(SMALL, settled=["runs"]) as clients:
+        clients.same(one_after_the_other("clear all", "stop all", "start all x", "signal 0 all"))
         clients.same(lambda daemon: daemon.ctl("reload"))
         for daemon in (clients.theirs, clients.ours):
             daemon.close_rpc()

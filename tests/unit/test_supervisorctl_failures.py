@@ -1,0 +1,156 @@
+"""Servers that misbehave and a stdout that is gone: one clear line, the right status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from supervisor import rpcclient
+from supervisor.client_options import ClientOptions
+from tests.support.ctl import Ctl, FakeOptions, process
+from tests.support.fakeserver import rpc_answer, serving
+
+CTL = [sys.executable, "-m", "supervisor.supervisorctl"]
+XML = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+
+
+def through_the_wire(url: str) -> Ctl:
+    """Return a supervisorctl that really connects to `url`."""
+    options = FakeOptions()
+    options.serverurl = url
+    options.getServerProxy = lambda: ClientOptions.getServerProxy(options)  # type: ignore[method-assign, arg-type, assignment, return-value]
+    return Ctl(options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "complaint"),
+    [
+        (None, "closed the connection without an answer"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "gives an answer that makes no sense (BadStatusLine: "),
+        (XML + b"Content-Length: 5\r\n\r\nhello", "makes no sense (ExpatError: syntax error"),
+        (XML + b"Content-Length: 50\r\n\r\n<?xml", "closed the connection amid its answer"),
+        (XML + b"Content-Length: 4\r\n\r\n<a/>", "makes no sense (ResponseError: "),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "answers with 500 Oops"),
+        (b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answers with 404 Not Found"),
+    ],
+)
+@pytest.mark.parametrize("line", ["status", "shutdown", "reread", "tail -f x"])
+def test_a_server_that_talks_nonsense(answer: bytes | None, complaint: str, line: str) -> None:
+    with serving(lambda _: answer) as server:
+        text, status = through_the_wire(server.url).run(line)
+    assert text.startswith(f"{server.url} ")
+    assert complaint in text
+    assert text.count("\n") == 1
+    assert status == 1
+
+
+def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rpcclient.TIMEOUTS, "supervisor.getVersion", 0.05)
+    released = threading.Event()
+
+    def hang(_: bytes) -> None:
+        released.wait(20)
+
+    with serving(hang) as server:
+        found = through_the_wire(server.url).run("version")
+        released.set()
+    assert found == (f"{server.url} does not answer\n", 1)
+
+
+def test_a_host_that_does_not_exist() -> None:
+    text, status = through_the_wire("http://name.invalid:1").run("status")
+    assert text.startswith("http://name.invalid:1 ")
+    assert status == 1
+
+
+def test_a_socket_that_may_not_be_opened(directory: Path) -> None:
+    text, status = through_the_wire(f"unix://{directory}/{'x' * 200}").run("status")
+    assert text.count("\n") == 1
+    assert status == 1
+
+
+# -- stdout ---------------------------------------------------------------------------------
+
+
+def many_processes(request: bytes) -> bytes:
+    """Answer as a daemon with a thousand processes."""
+    if b"getVersion" in request:
+        return rpc_answer("3.0")
+    return rpc_answer([process(f"process_{i}") for i in range(1000)])
+
+
+def shell(url: str, redirection: str) -> subprocess.CompletedProcess[str]:
+    """Run `supervisorctl status` in a shell that does something to its stdout."""
+    line = f'"$@" -s {url} status {redirection}; exit $?'
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line, "bash", *CTL],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_a_reader_that_leaves_early() -> None:
+    """The rest is dropped; the status is that of what was asked."""
+    with serving(many_processes) as server:
+        found = shell(server.url, "| head -n 1")
+    assert found.stdout.startswith("process_0 ")
+    assert (found.stdout.count("\n"), found.stderr, found.returncode) == (1, "", 0)
+
+
+def test_a_closed_stdout() -> None:
+    with serving(many_processes) as server:
+        found = shell(server.url, ">&-")
+    assert (found.stdout, found.stderr, found.returncode) == ("", "", 0)
+
+
+def test_a_full_disk() -> None:
+    with serving(many_processes) as server:
+        found = shell(server.url, ">/dev/full")
+    assert found.stderr == "Error: cannot write to stdout: No space left on device\n"
+    assert found.returncode == 1
+
+
+def test_a_terminal_that_knows_no_accents() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    with serving(many_processes) as server:
+        found = subprocess.run(
+            [*CTL, "-s", server.url, "status", "é"],
+            capture_output=True,
+            env=environment,
+            timeout=30,
+            check=False,
+        )
+    assert found.stdout == b"\\xe9: ERROR (no such process)\n"
+
+
+def test_ctrl_c_while_a_command_waits() -> None:
+    """One would see a traceback otherwise, and what was asked for is not known to be done."""
+    waiting, released = threading.Event(), threading.Event()
+
+    def wait(request: bytes) -> bytes | None:
+        if b"getVersion" in request:
+            return rpc_answer("3.0")
+        waiting.set()
+        released.wait(20)
+        return None
+
+    with serving(wait) as server:
+        running = subprocess.Popen(
+            [*CTL, "-s", server.url, "stop", "x"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert waiting.wait(20)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=20)
+        released.set()
+    assert (out, err, running.returncode) == ("", "\n", 130)
