@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import resource
 import socket
 import stat
 import sys
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 BACKLOG = 1024
 ACCEPTS_PER_TURN = 32
 
-MAX_CONNECTIONS = 256
-"""Of one server; whoever comes then takes the place of an idle client."""
+MAX_CONNECTIONS = 4096
+"""Of one server, or a quarter of the fds that the daemon may open if that is less: programs
+come first.  Whoever comes then takes the place of an idle client."""
 
 PAUSE_SECONDS = 1.0
 """How long nobody is accepted when the daemon has no fd left."""
@@ -73,6 +75,7 @@ class HTTPServer:
         self.limits = limits or wire.Limits()
         self.handlers: list[Any] = []
         self._connections: dict[HTTPChannel, None] = {}
+        self._places = min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._is_paused = False
         self._is_unix = config.family == socket.AF_UNIX
         self._socket, self._identity = _open(config)
@@ -130,7 +133,7 @@ class HTTPServer:
                 if not self._drop_an_idle_client():
                     self._pause(str(error))
                 break
-            if len(self._connections) >= MAX_CONNECTIONS and not self._drop_an_idle_client():
+            if len(self._connections) >= self._places and not self._drop_an_idle_client():
                 self._pause("too many connections")  # this one is the last
             self._welcome(connection, address)
             if self._is_paused:
@@ -170,7 +173,7 @@ class HTTPServer:
         self.loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _resume(self) -> None:
-        if len(self._connections) > MAX_CONNECTIONS and self._idle_client() is None:
+        if len(self._connections) > self._places and self._idle_client() is None:
             self.loop.call_later(PAUSE_SECONDS, self._resume)
         elif self._socket.fileno() >= 0:
             self._is_paused = False
