@@ -75,7 +75,7 @@ class HTTPServer:
         self.limits = limits or wire.Limits()
         self.handlers: list[Any] = []
         self._connections: dict[HTTPChannel, None] = {}
-        self._places = min(MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self._places = _places()
         self._is_paused = False
         self._is_unix = config.family == socket.AF_UNIX
         self._socket, self._identity = _open(config)
@@ -213,6 +213,11 @@ def open_http_servers(
             server.close()
         raise
     return servers
+
+
+def _places() -> int:
+    fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MAX_CONNECTIONS if fds == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, fds // 4)
 
 
 # -- opening -------------------------------------------------------------------
