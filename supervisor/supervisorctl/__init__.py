@@ -7,7 +7,6 @@ asks for them.
 
 from __future__ import annotations
 
-import gc
 import sys
 
 TYPE_CHECKING = False
@@ -54,12 +53,9 @@ def main(args: Sequence[str] | None = None, options: ClientOptions | None = None
 
 
 def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:
-    # Objects that imports make live to the end; looking for garbage among them takes 2 ms.
-    gc.disable()
     from supervisor.client_options import ClientOptions
     from supervisor.supervisorctl.controller import Controller
 
-    gc.enable()
     if options is None:
         options = ClientOptions()
     options.realize(args)
