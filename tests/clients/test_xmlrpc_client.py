@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.ports import PASSWORD, USER, free_port, inet_section
+from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
 from tests.conformance.harness import (
     assert_same,
     normalised,
@@ -57,27 +57,26 @@ NEW = f"""
 """
 
 Proxy = xmlrpc.client.ServerProxy
-Connect = Callable[[Daemon, int], Proxy]
+Connect = Callable[[GuardedDaemon], Proxy]
 
 
-def over_the_unix_socket(daemon: Daemon, port: int) -> Proxy:  # noqa: ARG001 - one signature
+def over_the_unix_socket(daemon: GuardedDaemon) -> Proxy:
     return xmlrpc.client.ServerProxy(
         "http://localhost/RPC2", UnixTransport(str(daemon.socket_path))
     )
 
 
-def over_tcp(daemon: Daemon, port: int) -> Proxy:  # noqa: ARG001 - one signature
+def over_tcp(daemon: GuardedDaemon) -> Proxy:
     password = PASSWORD.replace(":", "%3A")
-    return xmlrpc.client.ServerProxy(f"http://{USER}:{password}@127.0.0.1:{port}/RPC2")
+    return xmlrpc.client.ServerProxy(f"http://{USER}:{password}@127.0.0.1:{daemon.port}/RPC2")
 
 
 class Caller:
     """Calls methods by name and remembers what it was answered."""
 
-    def __init__(self, daemon: Daemon, port: int, connect: Connect) -> None:
+    def __init__(self, daemon: GuardedDaemon, connect: Connect) -> None:
         self.daemon = daemon
-        self.port = port
-        self.proxy = connect(daemon, port)
+        self.proxy = connect(daemon)
         self.answers: list[Any] = []
         self.called: set[str] = set()
 
@@ -171,8 +170,7 @@ def call_everything(caller: Caller) -> None:
             echo(caller),
         ]
     )
-    changed = CONFIG.replace("[program:idle]", "[program:busy]")
-    daemon.write_config(changed + NEW + inet_section(caller.port))
+    daemon.write_config(CONFIG.replace("[program:idle]", "[program:busy]") + NEW)
     for step in CHANGES:
         caller.tell(*step)
     caller.tell("supervisor.restart")
@@ -218,11 +216,9 @@ def echo(caller: Caller) -> list[Any]:
 def answers_to_everything(implementation: Implementation, connect: Connect) -> list[Any]:
     """Call everything on a daemon of this implementation; return what it said."""
     with temporary_directory() as directory:
-        port = free_port()
-        config = CONFIG + inet_section(port)
-        daemon = Daemon(directory, config, implementation=implementation)
+        daemon = GuardedDaemon(directory, CONFIG, implementation=implementation)
         try:
-            caller = Caller(daemon.start(), port, connect)
+            caller = Caller(daemon.start(), connect)
             with caller.proxy:
                 call_everything(caller)
         finally:
@@ -248,12 +244,10 @@ def test_every_method_answers_as_in_the_reference_over_both_sockets() -> None:
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[tuple[Daemon, int]]:
-    """A daemon of ours and its TCP port, for tests that leave it as it was."""
-    with temporary_directory() as directory:
-        port = free_port()
-        with Daemon(directory, CONFIG + MANY + inet_section(port)) as daemon:
-            yield daemon, port
+def site() -> Iterator[GuardedDaemon]:
+    """A daemon of ours, for tests that leave it as it was."""
+    with temporary_directory() as directory, GuardedDaemon(directory, CONFIG + MANY) as daemon:
+        yield daemon
 
 
 # Stopped by a signal that `sleep` ignores: it waits until the test ends it.
@@ -270,9 +264,9 @@ autostart=false
 """
 
 
-def test_calls_of_a_proxy_share_one_connection(site: tuple[Daemon, int]) -> None:
+def test_calls_of_a_proxy_share_one_connection(site: GuardedDaemon) -> None:
     transport = xmlrpc.client.Transport(headers=_login())
-    with xmlrpc.client.ServerProxy(f"http://127.0.0.1:{site[1]}/RPC2", transport) as proxy:
+    with xmlrpc.client.ServerProxy(f"http://127.0.0.1:{site.port}/RPC2", transport) as proxy:
         proxy.supervisor.getState()
         address = _own_address(transport)
         with pytest.raises(xmlrpc.client.Fault):
@@ -294,46 +288,44 @@ def _own_address(transport: Any) -> Any:
 
 
 @pytest.mark.parametrize("login", ["", "operator:wrong@", "nobody:se%3Acret@", "operator:@"])
-def test_a_wrong_password_is_an_http_error(site: tuple[Daemon, int], login: str) -> None:
+def test_a_wrong_password_is_an_http_error(site: GuardedDaemon, login: str) -> None:
     with (
-        xmlrpc.client.ServerProxy(f"http://{login}127.0.0.1:{site[1]}/RPC2") as proxy,
+        xmlrpc.client.ServerProxy(f"http://{login}127.0.0.1:{site.port}/RPC2") as proxy,
         pytest.raises(xmlrpc.client.ProtocolError) as caught,
     ):
         proxy.supervisor.getState()
     assert (caught.value.errcode, caught.value.errmsg) == (401, "Unauthorized")
 
 
-def test_values_of_every_type_reach_a_method(site: tuple[Daemon, int]) -> None:
+def test_values_of_every_type_reach_a_method(site: GuardedDaemon) -> None:
     """A method that takes text refuses what is none, in a fault; bytes are taken as text."""
-    daemon = site[0]
-    info: Any = daemon.rpc.supervisor.getProcessInfo(xmlrpc.client.Binary(b"talks"))
+    info: Any = site.rpc.supervisor.getProcessInfo(xmlrpc.client.Binary(b"talks"))
     assert info["name"] == "talks"
     for value in (5, 2.5, True, [], {}, xmlrpc.client.DateTime(0)):
         with pytest.raises(xmlrpc.client.Fault):
-            daemon.rpc.supervisor.getProcessInfo(value)
+            site.rpc.supervisor.getProcessInfo(value)
 
 
-def test_many_callers_wait_at_no_cost_and_are_all_answered(site: tuple[Daemon, int]) -> None:
-    daemon = site[0]
-    daemon.rpc.supervisor.startProcessGroup("many")
+def test_many_callers_wait_at_no_cost_and_are_all_answered(site: GuardedDaemon) -> None:
+    site.rpc.supervisor.startProcessGroup("many")
     with ExitStack() as stack:
         callers = []
         for number in range(CALLERS):
-            connection = UnixConnection(str(daemon.socket_path), timeout=30)
+            connection = UnixConnection(str(site.socket_path), timeout=30)
             stack.callback(connection.close)
             connection.request("POST", "/RPC2", _call("supervisor.stopProcess", f"many:{number}"))
             callers.append(connection)
-        wait_until(lambda: _states(daemon) == {"STOPPING"})
-        turns, ticks = _turns(daemon.pid), _ticks(daemon.pid)
+        wait_until(lambda: _states(site) == {"STOPPING"})
+        turns, ticks = _turns(site.pid), _ticks(site.pid)
         time.sleep(0.5)  # what this costs the daemon is the question
-        assert _turns(daemon.pid) - turns <= 2
-        assert _ticks(daemon.pid) - ticks <= 2
-        killed: Any = daemon.rpc.supervisor.signalProcessGroup("many", "KILL")
+        assert _turns(site.pid) - turns <= 2
+        assert _ticks(site.pid) - ticks <= 2
+        killed: Any = site.rpc.supervisor.signalProcessGroup("many", "KILL")
         assert len(killed) == CALLERS
         for connection in callers:
             (answer,), _ = xmlrpc.client.loads(connection.getresponse().read())
             assert answer is True
-    assert _states(daemon) == {"STOPPED"}
+    assert _states(site) == {"STOPPED"}
 
 
 def _call(method: str, *arguments: Any) -> str:
