@@ -155,7 +155,7 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.BAD_NAME, name)
         try:
             added = self.supervisord.add_process_group(config)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # a log or a FastCGI socket
             raise RPCError(Faults.FAILED, error) from None
         if not added:
             raise RPCError(Faults.ALREADY_ADDED, name)

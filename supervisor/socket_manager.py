@@ -1,6 +1,7 @@
 """The listening socket that the processes of an fcgi-program share (floor 4).
 
-It is opened when the first process needs it and closed when the last has let it go.
+It is opened when the first process needs it and closed when the last has let it go.  The
+file of a unix socket stays, as in Supervisor 4: web servers are configured with its path.
 """
 
 from __future__ import annotations
@@ -42,9 +43,6 @@ class SocketManager:
             self._socket.close()
             self._socket = None
             self._users = 0
-            if isinstance(self.config, UnixSocketConfig):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.config.path)
 
 
 def _listen(config: SocketConfig) -> socket.socket:

@@ -96,6 +96,8 @@ class Supervisor:
             raise boot.BootError(
                 f"Cannot create a log in {settings.childlogdir}: {error}"
             ) from None
+        except ValueError as error:  # a FastCGI socket
+            raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
             server.handlers = self._handlers(server_config)
         self._catch_signals()

@@ -10,7 +10,7 @@ from supervisor.process.spawn import Pipes, SpawnError
 from supervisor.socket_manager import SocketManager
 
 if TYPE_CHECKING:
-    from supervisor.config.model import FastCGIGroupConfig, ProcessConfig
+    from supervisor.config.model import FastCGIGroupConfig
     from supervisor.process.context import Context
 
 
@@ -38,8 +38,8 @@ class FastCGISubprocess(Subprocess):
 
     def finish(self, pid: int, status: int) -> None:
         """Let the socket go with the process."""
-        self._release_socket()
         super().finish(pid, status)
+        self._release_socket()
 
     def _release_socket(self) -> None:
         if self._holds_socket and self.group is not None:
@@ -54,9 +54,13 @@ class FastCGIProcessGroup(ProcessGroupBase):
     process_class = FastCGISubprocess
 
     def __init__(self, config: FastCGIGroupConfig, context: Context) -> None:
+        """Try the socket once; raises `ValueError` if it cannot be opened."""
         self.socket_manager = SocketManager(config.socket_config, context.logger)
+        try:
+            self.socket_manager.acquire()
+        except OSError as error:
+            raise ValueError(
+                f"Could not create FastCGI socket {config.socket_config.url}: {error}"
+            ) from None
+        self.socket_manager.release()
         super().__init__(config, context)
-
-    def add_process(self, config: ProcessConfig) -> Subprocess:
-        """Make a process that shares the socket."""
-        return super().add_process(config)
