@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.conformance.harness import Pair, ours, reference, temporary_directory
 from tests.support.daemon import OURS, Daemon, Implementation
 
-USER, PASSWORD = "operator", "se:cret"
+USER, PASSWORD = "operator", "s3cret"
 
 
 class GuardedDaemon(Daemon):

@@ -67,8 +67,7 @@ def over_the_unix_socket(daemon: GuardedDaemon) -> Proxy:
 
 
 def over_tcp(daemon: GuardedDaemon) -> Proxy:
-    password = PASSWORD.replace(":", "%3A")
-    return xmlrpc.client.ServerProxy(f"http://{USER}:{password}@127.0.0.1:{daemon.port}/RPC2")
+    return xmlrpc.client.ServerProxy(f"http://{USER}:{PASSWORD}@127.0.0.1:{daemon.port}/RPC2")
 
 
 class Caller:
@@ -287,7 +286,7 @@ def _own_address(transport: Any) -> Any:
     return transport._connection[1].sock.getsockname()
 
 
-@pytest.mark.parametrize("login", ["", "operator:wrong@", "nobody:se%3Acret@", "operator:@"])
+@pytest.mark.parametrize("login", ["", "operator:wrong@", f"nobody:{PASSWORD}@", "operator:@"])
 def test_a_wrong_password_is_an_http_error(site: GuardedDaemon, login: str) -> None:
     with (
         xmlrpc.client.ServerProxy(f"http://{login}127.0.0.1:{site.port}/RPC2") as proxy,

@@ -1,0 +1,166 @@
+"""A person at a terminal, `supervisorctl` and a daemon of ours: one working day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
+from tests.support.children import child
+from tests.support.daemon import OURS, Daemon
+
+PROMPT = "supervisor> "
+CTRL_C = "\x03"
+WAIT_SECONDS = 20
+
+CONFIG = f"""
+[program:echo]
+command={child("echo")}
+startsecs=0
+[program:idle]
+command={child("sleeper")}
+startsecs=0
+autostart=false
+[supervisorctl]
+history_file=%(here)s/history
+prompt=supervisor
+"""
+
+
+@pytest.fixture
+def daemon(directory: Path) -> Iterator[GuardedDaemon]:
+    """A daemon with a server on TCP that wants a password."""
+    with GuardedDaemon(directory, CONFIG) as started:
+        started.wait_for_state("echo", "RUNNING")
+        yield started
+
+
+@contextmanager
+def shell(daemon: Daemon, *arguments: str) -> Iterator[pexpect.spawn[str]]:
+    """A shell at a terminal; it must have ended by itself, with status 0."""
+    command, *words = OURS.command("supervisorctl")
+    person = pexpect.spawn(
+        command,
+        [*words, "-c", str(daemon.config_path), *arguments],
+        encoding="utf-8",
+        timeout=WAIT_SECONDS,
+        dimensions=(50, 200),
+        cwd=str(daemon.directory),
+        env={**daemon.environment, "TERM": "dumb", "PYTHONWARNINGS": "error"},
+    )
+    try:
+        yield person
+        person.expect(pexpect.EOF)
+    finally:
+        person.close()
+    assert (person.exitstatus, person.signalstatus) == (0, None)
+
+
+def says(person: pexpect.spawn[str], line: str, *expected: str) -> None:
+    """Type a line at the prompt and wait for texts, in this order."""
+    person.expect_exact(PROMPT)
+    person.sendline(line)
+    for text in expected:
+        person.expect(text)
+
+
+def test_programs_are_looked_at_started_and_stopped(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        person.expect(r"echo +RUNNING +pid \d+, uptime 0:00:\d\d\r\nidle +STOPPED +Not started\r\n")
+        says(person, "help", "default commands", "maintail")
+        says(person, "help start", r"start <name>")
+        says(person, "start idle", "idle: started\r\n")
+        says(person, "status idle", r"idle +RUNNING")
+        says(person, "restart idle", "idle: stopped\r\n", "idle: started\r\n")
+        says(person, "stop idle nope", "idle: stopped\r\n", r"nope: ERROR \(no such process\)")
+        says(person, "nonsense", r"\*\*\* Unknown syntax: nonsense")
+        says(person, "exit")
+
+
+def test_tab_completes_commands_and_names(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        person.expect_exact(PROMPT)
+        person.send("sta\t\t")
+        person.expect("start +status")
+        person.expect_exact(f"{PROMPT}sta")
+        person.send("rt id\t")
+        person.expect_exact("idle")
+        person.sendline()
+        person.expect_exact("idle: started")
+        says(person, "quit")
+
+
+def test_the_history_is_kept_from_one_session_to_the_next(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        says(person, "pid echo", r"\d+\r\n")
+        says(person, "exit")
+    assert (daemon.directory / "history").read_text().splitlines() == ["pid echo", "exit"]
+    up = "\x10"
+    with shell(daemon) as person:
+        person.expect_exact(PROMPT)
+        person.send(f"{up}{up}\n")
+        person.expect(rf"pid echo\r+\n{daemon.info('echo')['pid']}\r\n")
+        says(person, "exit")
+
+
+def test_a_log_is_followed_until_ctrl_c(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        says(person, "tail -f echo", "Press Ctrl-C to exit", "READY\r\n")
+        daemon.rpc.supervisor.sendProcessStdin("echo", "a line\n")
+        person.expect_exact("a line\r\n")
+        person.send(CTRL_C)
+        says(person, "maintail -f", "Press Ctrl-C to exit", "entered RUNNING state")
+        person.send(CTRL_C)
+        says(person, "version", r"4\.3\.\d+\r\n")
+        says(person, "exit")
+
+
+def test_a_program_in_the_foreground_is_typed_to_until_ctrl_c(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        says(person, "fg echo", "READY\r\n")
+        for line in ("hello", "gr\u00fc\u00dfe"):
+            person.sendline(line)
+            person.expect(rf"{line}\r\n(.*\n)*{line}\r\n")  # the terminal's echo and the program's
+        person.send(CTRL_C)
+        says(person, "status echo", r"echo +RUNNING")
+        says(person, "exit")
+
+
+def test_the_daemon_is_ended_only_by_a_yes(daemon: GuardedDaemon) -> None:
+    with shell(daemon) as person:
+        says(person, "shutdown", r"y/N\? ")
+        person.sendline("n")
+        says(person, "reload", r"y/N\? ")
+        person.sendline("y")
+        person.expect_exact("Restarted supervisord")
+        daemon.close_rpc()
+        daemon.wait_for_start(2)
+        says(person, "shutdown", r"y/N\? ")
+        person.sendline("y")
+        person.expect_exact("Shut down")
+        says(person, "exit")
+    daemon.close_rpc()
+    daemon.wait_for_exit()
+
+
+def test_a_password_is_asked_for_and_not_shown(daemon: GuardedDaemon) -> None:
+    screen = StringIO()
+    with shell(daemon, "-s", f"http://127.0.0.1:{daemon.port}") as person:
+        person.logfile_read = screen
+        person.expect_exact("Server requires authentication")
+        for password in ("wrong", PASSWORD):
+            person.expect("Username:")
+            person.sendline(USER)
+            person.expect("Password:")
+            person.sendline(password)
+        person.expect(r"echo +RUNNING")
+        says(person, "version", r"4\.3\.\d+\r\n")
+        says(person, "exit")
+    assert USER in screen.getvalue()
+    assert not re.search(f"wrong|{PASSWORD}", screen.getvalue())
