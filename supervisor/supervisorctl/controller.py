@@ -63,7 +63,7 @@ class Controller(cmd.Cmd):
         self.prompt = f"{options.prompt}> "
         self.exitstatus = LSBInitExitStatuses.SUCCESS
         self.vocab = ["help"]
-        super().__init__(completekey, stdin, stdout or sys.stdout or open(os.devnull, "w"))  # noqa: SIM115 - lives as long as the process
+        super().__init__(completekey, stdin, stdout)
         options.plugins = []
         for name, factory, settings in options.plugin_factories:
             plugin = factory(self, **settings)
@@ -125,15 +125,10 @@ class Controller(cmd.Cmd):
             self.stdout.flush()
         except BrokenPipeError:
             # `supervisorctl restart all | head -1` is to restart them all.
-            self._silence_stdout()
+            silence(self.stdout)
         except OSError as error:  # a full disk: nothing that we print would be read
-            self._silence_stdout()
+            silence(self.stdout)
             sys.exit(f"Error: cannot write to stdout: {error.strerror}")
-
-    def _silence_stdout(self) -> None:
-        devnull = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(devnull, self.stdout.fileno())
-        os.close(devnull)
 
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return what the user answers to a question; '' at the end of the input."""
@@ -236,8 +231,6 @@ class Controller(cmd.Cmd):
         """Show the status, then run what the user types until `exit`, EOF or Ctrl-C."""
         self._prepare_readline(options.history_file)
         self.cmdqueue.append("status")
-        if sys.stdin is None:  # it was closed, which `input` takes for a mistake of ours
-            sys.stdin = open(os.devnull)  # noqa: SIM115 - lives as long as the process
         try:
             self.cmdloop()
         except KeyboardInterrupt:
@@ -265,6 +258,13 @@ class Controller(cmd.Cmd):
 
             self._candidates = candidates(self, text, current_line() if line is None else line)
         return self._candidates[state] if state < len(self._candidates) else None
+
+
+def silence(stream: IO[str]) -> None:
+    """Let whatever else is written to a stream vanish, also what Python flushes at its end."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, stream.fileno())
+    os.close(devnull)
 
 
 def _is_command(plugin: object, name: str) -> bool:

@@ -5,10 +5,13 @@ Part of `default.DefaultControllerPlugin`.
 
 from __future__ import annotations
 
+import sys
+
 from supervisor import rpcclient
 from supervisor.faults import Faults
 from supervisor.namespec import split_namespec
 from supervisor.states import ProcessStates
+from supervisor.supervisorctl.controller import silence
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
@@ -126,7 +129,7 @@ class LogCommands(ControllerPluginBase):
         except KeyboardInterrupt:
             self.ctl.output("")
         except BrokenPipeError:  # nobody reads any more
-            pass
+            silence(sys.stdout)
 
     # -- clear ------------------------------------------------------------------------
 

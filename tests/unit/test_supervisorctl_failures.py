@@ -85,15 +85,18 @@ def many_processes(request: bytes) -> bytes:
     return rpc_answer([process(f"process_{i}") for i in range(1000)])
 
 
-def shell(url: str, redirection: str) -> subprocess.CompletedProcess[str]:
-    """Run `supervisorctl status` in a shell that does something to its stdout."""
-    line = f'"$@" -s {url} status {redirection}; exit $?'
+def shell(url: str, redirection: str, command: str = "status") -> subprocess.CompletedProcess[str]:
+    """Run supervisorctl in a shell that does something to its stdout."""
+    line = f'"$@" -s {url} {command} {redirection}; exit $?'
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line, "bash", *CTL],
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
+        # Without this variable Python still has something to write when it ends.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     )
 
 
@@ -105,10 +108,31 @@ def test_a_reader_that_leaves_early() -> None:
     assert (found.stdout.count("\n"), found.stderr, found.returncode) == (1, "", 0)
 
 
-def test_a_closed_stdout() -> None:
+def endless_log(request: bytes) -> bytes:
+    """Answer as a daemon with a log of which there is more than a pipe holds."""
+    if b"getVersion" in request:
+        return rpc_answer("3.0")
+    chunk = b"line\n" * 13107 + b"\n"
+    size = f"{len(chunk):x}".encode()
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + (size + b"\r\n" + chunk + b"\r\n") * 10
+
+
+def test_a_reader_of_a_followed_log_that_leaves() -> None:
+    """Nothing goes on being followed for nobody."""
+    with serving(endless_log) as server:
+        found = shell(server.url, "| head -n 2", "tail -f x")
+    assert found.stdout == "==> Press Ctrl-C to exit <==\nline\n"
+    assert (found.stderr, found.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("command", "status"), [("status", 0), ("nonsense", 1), ("", 0)])
+def test_closed_streams(redirection: str, command: str, status: int) -> None:
     with serving(many_processes) as server:
-        found = shell(server.url, ">&-")
-    assert (found.stdout, found.stderr, found.returncode) == ("", "", 0)
+        found = shell(server.url, redirection, command)
+    assert (found.stderr, found.returncode) == ("", status)
+    assert (">&-" in redirection) == (found.stdout == "")
 
 
 def test_a_full_disk() -> None:
