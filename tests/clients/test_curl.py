@@ -133,6 +133,15 @@ def test_a_password_opens_the_server_on_tcp(pair: Pair, login: list[str], code: 
     assert codes[-1] == str(code)
 
 
+UNREADABLE = ("Basic", "Basic %%%", "Basic dXNlcg==", "nonsense")
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+def test_an_authorization_that_cannot_be_read_is_none(daemon: Daemon, value: str) -> None:
+    answer = curl(daemon, "/RPC2", "-H", f"Authorization: {value}", "-d", STATE, by="tcp")
+    assert answer.startswith("HTTP/1.1 401 ")
+
+
 def test_the_realm_is_told_to_whoever_has_no_password(daemon: Daemon) -> None:
     answer = curl(daemon, "/", by="tcp")
     assert 'WWW-Authenticate: Basic realm="default"' in answer.splitlines()

@@ -22,6 +22,7 @@ from tests.conformance.harness import (
     reference,
     temporary_directory,
 )
+from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation
 from tests.support.transport import UnixConnection, UnixTransport
@@ -92,7 +93,16 @@ class Caller:
 
     def tell(self, method: str, *arguments: Any) -> None:
         """Call a method and remember the answer."""
+        if method.startswith("supervisor.stop"):
+            self.wait_for_children()
         self.answers.append([method, *arguments, self.ask(method, *arguments)])
+
+    def wait_for_children(self) -> None:
+        """Wait until all have been executed: before that the original loses a signal."""
+        infos: Any = self.daemon.rpc.supervisor.getAllProcessInfo()
+        for info in infos:
+            if info["statename"] == "RUNNING":
+                self.daemon.wait_for_child(f"{info['group']}:{info['name']}", CHILDREN)
 
 
 # -- every method once ---------------------------------------------------------
@@ -249,7 +259,7 @@ def site() -> Iterator[GuardedDaemon]:
         yield daemon
 
 
-# Stopped by a signal that `sleep` ignores: it waits until the test ends it.
+# Stopped by a signal that `sleep` ignores: it waits until the test ends it, well before KILL.
 CALLERS = 200
 MANY = f"""
 [program:many]
@@ -258,7 +268,7 @@ process_name=%(process_num)d
 numprocs={CALLERS}
 startsecs=0
 stopsignal=WINCH
-stopwaitsecs=1000
+stopwaitsecs=15
 autostart=false
 """
 
