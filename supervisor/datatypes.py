@@ -14,11 +14,14 @@ import os
 import pwd
 import shlex
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from itertools import islice
 
 TRUTHY_STRINGS = ("yes", "true", "on", "1")
 FALSY_STRINGS = ("no", "false", "off", "0")
+
+C_INT = 2**31  # modes of files are smaller, or the system calls cannot take them
 
 SIGNUMS = [int(number) for number in signal.Signals]
 
@@ -73,15 +76,23 @@ def boolean(value: object) -> bool:
 
 def integer(value: str | int) -> int:
     """Return the whole number; the message for anything else is that of `int`."""
-    return int(value)
+    number = int(value)
+    try:
+        float(number)  # many become deadlines
+    except OverflowError:
+        raise ValueError(f"number out of range: {value!r}") from None
+    return number
 
 
 def octal_type(value: str) -> int:
     """Return the number that octal digits stand for, as `chmod` and `umask` write them."""
     try:
-        return int(value, 8)
+        number = int(value, 8)
     except (TypeError, ValueError):
-        raise ValueError(f"{value} can not be converted to an octal type") from None
+        number = C_INT
+    if abs(number) >= C_INT:
+        raise ValueError(f"{value} can not be converted to an octal type")
+    return number
 
 
 class SuffixMultiplier:
@@ -122,7 +133,8 @@ class RangeCheckedConversion:
         return number
 
 
-port_number = RangeCheckedConversion(integer, 1, 65535)
+port_number = RangeCheckedConversion(int, 1, 65535)
+resource_limit = RangeCheckedConversion(int, -sys.maxsize, sys.maxsize)
 
 
 # -- lists and pairs

@@ -118,9 +118,9 @@ SERVER_OPTIONS = (
     CommandOption("i", "identifier", str),
     CommandOption("q", "childlogdir", datatypes.existing_directory),
     CommandOption("k", "nocleanup"),
-    CommandOption("a", "minfds", datatypes.integer),
+    CommandOption("a", "minfds", datatypes.resource_limit),
     CommandOption("t", "strip_ansi"),
-    CommandOption("", "minprocs", datatypes.integer),
+    CommandOption("", "minprocs", datatypes.resource_limit),
     CommandOption("", "profile_options", datatypes.profile_options),
 )
 

@@ -105,6 +105,8 @@ class Section:
         text = self.options.get(option)
         if text is None:
             return None
+        if "\0" in text:  # no path, argument or variable can hold it
+            raise self.mistake(f"null byte in {text!r}", option)
         try:
             if "%" in text:
                 used = self.names if names is None else names

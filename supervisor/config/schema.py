@@ -65,8 +65,8 @@ def server_url(value: str) -> str | None:
 
 
 SUPERVISORD = (
-    Option("minfds", datatypes.integer, "1024"),
-    Option("minprocs", datatypes.integer, "200"),
+    Option("minfds", datatypes.resource_limit, "1024"),
+    Option("minprocs", datatypes.resource_limit, "200"),
     Option("directory", datatypes.existing_directory),
     Option("user", str),
     Option("umask", datatypes.octal_type, "022"),

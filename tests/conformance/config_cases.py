@@ -176,6 +176,21 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         "in section 'program:x' (file: 'HERE/badvalue.ini'), option 'startsecs'\\n",
         ONE_LINE,
     ),
+    "a limit that nothing can hold is refused": (
+        _mended(SUPERVISORD + "minfds=99999999999999999999\n"),
+        "Error: 99999999999999999999 is above upper bound (9223372036854775807) in section ",
+        "Values that end the daemon",
+    ),
+    "a mode that nothing can hold is refused": (
+        _mended(SUPERVISORD + "umask=77777777777777777777\n"),
+        "Error: 77777777777777777777 can not be converted to an octal type in section ",
+        "Values that end the daemon",
+    ),
+    "a null byte is refused": (
+        _mended(SUPERVISORD + "logfile=a\0b\n"),
+        "Error: null byte in ",
+        "Values that end the daemon",
+    ),
     "a byte order mark is no part of the first line": (
         _mended("\ufeff" + SUPERVISORD + "minfds=5\n"),
         '"minfds": 5',

@@ -11,6 +11,7 @@ startsecs=-1
 startsecs=1.5
 startsecs=
 startsecs=1_0
+startsecs=99999999999999999999
 Startsecs=5
 startsecs=5; comment
 startsecs=5 ; comment

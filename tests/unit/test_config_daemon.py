@@ -85,6 +85,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
     [
         ("minfds=x\n", "invalid literal for int() with base 10: 'x'", "minfds"),
         ("loglevel=foo\n", "bad logging level name 'foo'", "loglevel"),
+        ("logfile=a\0b\n", r"null byte in 'a\x00b'", "logfile"),
         ("umask=9\n", "9 can not be converted to an octal type", "umask"),
         ("user=nobodyxx\n", "Invalid user name nobodyxx", "user"),
         ("directory=/missing\n", "/missing is not an existing directory", "directory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,10 @@ ACCEPTED: list[tuple[Callable[..., Any], Any, Any]] = [
     (datatypes.boolean, 0, False),
     (datatypes.integer, "-3", -3),
     (datatypes.octal_type, "022", 0o22),
+    (datatypes.integer, "9" * 300, int("9" * 300)),
+    (datatypes.resource_limit, str(sys.maxsize), sys.maxsize),
     (datatypes.octal_type, "0o700", 0o700),
+    (datatypes.octal_type, "17777777777", 2**31 - 1),
     (datatypes.byte_size, "10", 10),
     (datatypes.byte_size, "1 KB", 1024),
     (datatypes.byte_size, "50MB", 50 * 1024**2),
@@ -89,7 +93,10 @@ REFUSED: list[tuple[Callable[..., Any], Any, str]] = [
     (datatypes.boolean, "maybe", "not a valid boolean value: 'maybe'"),
     (datatypes.boolean, "", "not a valid boolean value: ''"),
     (datatypes.integer, "x", "invalid literal for int() with base 10: 'x'"),
+    (datatypes.integer, "9" * 400, f"number out of range: '{'9' * 400}'"),
+    (datatypes.resource_limit, "9" * 20, f"{'9' * 20} is above upper bound ({sys.maxsize})"),
     (datatypes.octal_type, "9", "9 can not be converted to an octal type"),
+    (datatypes.octal_type, "20000000000", "20000000000 can not be converted to an octal type"),
     (datatypes.byte_size, "10XB", "invalid literal for int() with base 10: '10xb'"),
     (datatypes.byte_size, "MB", "invalid literal for int() with base 10: ''"),
     (datatypes.port_number, "0", "0 is below lower bound (1)"),
@@ -118,6 +125,7 @@ REFUSED: list[tuple[Callable[..., Any], Any, str]] = [
         "The directory named as part of the path /missing/x does not exist",
     ),
     (datatypes.inet_address, "x", "not a valid port number: 'x' "),
+    (datatypes.inet_address, "host:" + "9" * 20, f"{'9' * 20} is above upper bound (65535)"),
     (datatypes.inet_address, "host:", "no port number specified in ''"),
     (datatypes.inet_address, "host:x", "invalid literal for int() with base 10: 'x'"),
     (datatypes.url, "x", "value 'x' is not a URL"),
