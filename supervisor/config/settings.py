@@ -87,8 +87,8 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
 
 
 def _settings(file: str, here: str, values: dict[str, Any]) -> Settings:
-    for option in ("configuration", "user"):
-        values.pop(option, None)  # as on the command line; the reader has used them
+    for option in ("configuration", "user"):  # the command line may have them; they are used
+        values.pop(option, None)
     uid = values["uid"]
     logfile = values.pop("logfile")
     return Settings(
