@@ -16,10 +16,13 @@ LINES = 20_000
 
 
 def whole(directory: Path, name: str) -> bytes:
-    """Return a log with its backups, the oldest first."""
+    """Return a log with its backups, the oldest first; nothing while it is being rotated."""
     paths = directory.glob(f"{name}.*")
     backups = sorted(paths, key=lambda path: -int(path.suffix[1:]))
-    return b"".join(path.read_bytes() for path in (*backups, directory / name))
+    try:
+        return b"".join(path.read_bytes() for path in (*backups, directory / name))
+    except FileNotFoundError:
+        return b""
 
 
 def counted(lines: int, width: int = 16) -> bytes:
