@@ -21,6 +21,9 @@ from supervisor.poller import READ, WRITE, Poller, best_poller
 
 Action = Callable[[], object]
 
+LONGEST_WAIT = 86_400.0
+"""Seconds: a poller's milliseconds must fit into 32 bits; waking early does no harm."""
+
 
 class Clock:
     """The only place that reads time.
@@ -222,7 +225,7 @@ class Loop:
             heapq.heappop(timers)
         if not timers:
             return longest
-        patience = max(timers[0][0] - self.clock.monotonic(), 0)
+        patience = min(max(timers[0][0] - self.clock.monotonic(), 0), LONGEST_WAIT)
         return patience if longest is None else min(patience, longest)
 
     def _dispatch(self, fd: int, mask: int) -> None:

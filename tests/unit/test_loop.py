@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from supervisor.loop import Loop
+from supervisor.loop import LONGEST_WAIT, Loop
 from supervisor.poller import BOTH, READ, EpollPoller, Poller, PollPoller, SelectPoller
 from tests.support.clock import FakeClock
 from tests.support.world import StillPoller
@@ -131,6 +131,14 @@ def test_a_cancelled_timer_neither_fires_nor_bounds_the_wait(still: Still) -> No
     loop.turn()
     assert fired == []
     assert poller.waits == [None, None]
+
+
+def test_a_deadline_in_a_hundred_years_does_not_overflow(loop: Loop) -> None:
+    loop.call_later(100 * 365 * 86_400, lambda: None)
+    loop.call_later(float("inf"), lambda: None)
+    loop.call_soon(lambda: None)
+    loop.turn()
+    assert loop._patience(None) == LONGEST_WAIT
 
 
 def test_the_wall_clock_does_not_move_timers(still: Still) -> None:
