@@ -82,7 +82,7 @@ class EventListenerProtocol:
         Raises KeyError when stdin has ended: supervisord is gone.
         """
         self.ready(stdout)
-        stdin = stdin or sys.stdin
+        stdin = sys.stdin if stdin is None else stdin
         headers = get_headers(stdin.readline())
         return headers, stdin.read(int(headers["len"]))
 
@@ -104,7 +104,7 @@ class EventListenerProtocol:
 
 
 def _write(text: str, stream: IO[str] | None) -> None:
-    stream = stream or sys.stdout
+    stream = sys.stdout if stream is None else stream
     stream.write(text)
     stream.flush()
 

@@ -40,8 +40,11 @@ class DaemonOptions(Protocol):
 class Daemon(Protocol):
     """The running daemon, as a plugin's `supervisord` argument shows it."""
 
-    context: Context
     process_groups: dict[str, ProcessGroupBase]
+
+    @property
+    def context(self) -> Context:
+        """Loop, logger, mood and settings."""
 
     @property
     def options(self) -> DaemonOptions:

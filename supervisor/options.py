@@ -91,7 +91,9 @@ class ProcessConfig(model.ProcessConfig):
     def __init__(self, options: ServerOptions, **params: Any) -> None:
         """Take the options by name; what is not one is passed over, as ever."""
         names = {option.name for option in fields(model.ProcessConfig)}
-        super().__init__(**{name: value for name, value in params.items() if name in names})
+        values = {name: value for name, value in params.items() if name in names}
+        super().__init__(**values)
+        self.environment = self.environment or {}
         self.options = options
 
     def make_process(self, group: Any = None) -> Subprocess:

@@ -46,8 +46,12 @@ class Supervisor:
     def __init__(self, options: ServerOptions) -> None:
         self.options = options
         self.process_groups: dict[str, ProcessGroupBase] = {}
-        self.context: Context
         self._shutdown: Shutdown | None = None
+
+    @property
+    def context(self) -> Context:
+        """Loop, logger, mood and settings: what processes and plugins share."""
+        return self.options.context
 
     # -- from start to end ------------------------------------------------------
 
@@ -73,7 +77,7 @@ class Supervisor:
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
-        self.context = options.context = Context(
+        options.context = Context(
             loop, logger, settings, options.configuration.serverurl
         )
         self._pidfile = boot.PidFile(settings.pidfile, logger)

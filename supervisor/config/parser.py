@@ -86,7 +86,7 @@ class Section:
 
     def __init__(self, parser: UnhosedConfigParser, name: str, names: Mapping[str, object]) -> None:
         self.name = name
-        self.options = dict(parser.items(name))
+        self.options: dict[str, Any] = dict(parser.items(name))
         self.names = names
         self._parser = parser
 
@@ -105,6 +105,8 @@ class Section:
         text = self.options.get(option)
         if text is None:
             return None
+        if not isinstance(text, str):  # supervisor_twiddler sets what its callers give it
+            text = str(text)
         if "\0" in text:  # no path, argument or variable can hold it
             raise self.mistake(f"null byte in {text!r}", option)
         try:

@@ -62,9 +62,10 @@ class Subprocess:
     counts the failed starts in a row, `killing` says that a stop has been asked for.
     """
 
-    def __init__(self, config: ProcessConfig, context: Context) -> None:
+    def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
+        """Without a context (tests of plugins) it is that of the door: `config.options`."""
         self.config = config
-        self.context = context
+        self.context: Context = context or vars(config)["options"].context
         self.group: ProcessGroupBase | None = None
         self.state = ProcessStates.STOPPED
         self.pid = 0

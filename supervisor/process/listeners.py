@@ -59,7 +59,7 @@ class EventListenerPool(ProcessGroupBase):
 
     def accept(self, event: events.Event) -> None:
         """Queue an event that the pool has subscribed to, and hand out what can be."""
-        self._enqueue(event, first=False)
+        self._acceptEvent(event)
         self.dispatch()
 
     def take_back(self, rejected: events.EventRejectedEvent) -> None:
@@ -70,10 +70,11 @@ class EventListenerPool(ProcessGroupBase):
                 f"rebuffering event {event.serial} for pool {self.config.name}"
                 f" (buf size={len(self.event_buffer)}, max={self.config.buffer_size})"
             )
-            self._enqueue(event, first=True)
+            self._acceptEvent(event, head=True)
             self.dispatch()
 
-    def _enqueue(self, event: events.Event, *, first: bool) -> None:
+    def _acceptEvent(self, event: events.Event, *, head: bool = False) -> None:
+        # The name is Supervisor 4's, and used by the tests of supervisord-dependent-startup.
         if getattr(event, "serial", None) is None:
             event.serial = next(_serials)
         serials = event.__dict__.setdefault("pool_serials", {})
@@ -85,7 +86,7 @@ class EventListenerPool(ProcessGroupBase):
                 f"pool {self.config.name} event buffer overflowed,"
                 f" discarding event {dropped.serial}"
             )
-        (self.event_buffer.appendleft if first else self.event_buffer.append)(event)
+        (self.event_buffer.appendleft if head else self.event_buffer.append)(event)
 
     # -- events out -----------------------------------------------------------
 
