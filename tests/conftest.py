@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Whoever is started in the background of a script ignores Ctrl-C, and so would all children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
