@@ -159,7 +159,7 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.FAILED, error) from None
         if not added:
             raise RPCError(Faults.ALREADY_ADDED, name)
-        self.supervisord.process_groups[name].transition()
+        self.supervisord.process_groups[name].arm()
         return True
 
     def removeProcessGroup(self, name: str) -> bool:

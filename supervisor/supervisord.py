@@ -77,9 +77,7 @@ class Supervisor:
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
-        options.context = Context(
-            loop, logger, settings, options.configuration.serverurl
-        )
+        options.context = Context(loop, logger, settings, options.configuration.serverurl)
         self._pidfile = boot.PidFile(settings.pidfile, logger)
 
     def run(self, *, first: bool = True) -> None:

@@ -69,7 +69,7 @@ class Subprocess:
         self.group: ProcessGroupBase | None = None
         self.state = ProcessStates.STOPPED
         self.pid = 0
-        self.laststart = 0.0
+        self._laststart = 0.0
         self.laststop = 0.0
         self.laststopreport = 0.0
         self.backoff = 0
@@ -104,6 +104,20 @@ class Subprocess:
         """The name of the group, or the process's own while it has none."""
         return self.config.name if self.group is None else self.group.config.name
 
+    @property
+    def laststart(self) -> float:
+        """When it was last started; who assigns it moves the monotonic clock's start along.
+
+        Supvisors sets it to 0 for a start like the first, knot-resolver to a time to come.
+        """
+        return self._laststart
+
+    @laststart.setter
+    def laststart(self, when: float) -> None:
+        if when and self._laststart:
+            self._started += when - self._laststart
+        self._laststart = when
+
     def get_state(self) -> int:
         """Return the state, one of `ProcessStates`."""
         return self.state
@@ -129,7 +143,7 @@ class Subprocess:
             self.context.logger.info(f"gave up: {self.name} {text}")
         elif self._wants_start() and now >= self._start_at():
             self.spawn()
-        self._arm()
+        self.arm()
 
     def next_look(self) -> float | None:
         """Return when `transition` will next have something to do (monotonic seconds)."""
@@ -163,7 +177,8 @@ class Subprocess:
             return max(self._retry_at, once_a_second)
         return 0.0 if not self.laststart else once_a_second
 
-    def _arm(self) -> None:
+    def arm(self) -> None:
+        """Set the timer for the next look."""
         self.disarm()
         when = self.next_look()
         if when is not None:
@@ -178,7 +193,9 @@ class Subprocess:
 
     def _look(self) -> None:
         self._timer = None
-        self.transition()
+        members = {} if self.group is None else self.group.processes
+        if members.get(self.name, self) is self:  # supervisor_twiddler removes single ones
+            self.transition()
 
     def _assertInState(self, *states: int) -> None:
         if self.state not in states:  # knot-resolver asks before it changes a state
@@ -209,7 +226,7 @@ class Subprocess:
             self.backoff += 1
             self._retry_at = self.context.clock.monotonic() + self.backoff
         self.state = new_state
-        self._arm()
+        self.arm()
         event_type = EVENT_TYPES[new_state]
         if events.has_subscribers(event_type):
             self._announce(event_type(self, old_state, expected))
@@ -238,7 +255,7 @@ class Subprocess:
             return None
         self.killing = self.system_stop = self.administrative_stop = False
         self.spawnerr = self.exitstatus = None
-        self.laststart = self.context.clock.time()
+        self._laststart = self.context.clock.time()
         self._started = self.context.clock.monotonic()
         self.change_state(ProcessStates.STARTING)
         try:
@@ -317,7 +334,7 @@ class Subprocess:
             if not self.laststopreport or now >= self.laststopreport + REPORT_SECONDS:
                 self.context.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
-                self._arm()
+                self.arm()
 
     def give_up(self) -> None:
         """Stop trying to start the process."""
@@ -350,7 +367,7 @@ class Subprocess:
         self.killing = True
         self._kill_at = self.context.clock.monotonic() + self.config.stopwaitsecs
         if not self.change_state(ProcessStates.STOPPING):
-            self._arm()
+            self.arm()
         return self._send(-self.pid if whole_group else self.pid, signum, "killing")
 
     def signal(self, signum: int) -> str | None:

@@ -45,6 +45,11 @@ class ProcessGroupBase:
         for process in list(self.processes.values()):
             process.transition()
 
+    def arm(self) -> None:
+        """Let every process look at the clock soon, but not now."""
+        for process in self.processes.values():
+            process.arm()
+
     def stop_all(self) -> None:
         """Ask every process to stop, highest priority number first."""
         processes = sorted(self.processes.values())

@@ -74,7 +74,8 @@ class EventListenerPool(ProcessGroupBase):
             self.dispatch()
 
     def _acceptEvent(self, event: events.Event, *, head: bool = False) -> None:
-        # The name is Supervisor 4's, and used by the tests of supervisord-dependent-startup.
+        # This name and `_eventEnvelope` are those of Supervisor 4, and used by the tests of
+        # supervisord-dependent-startup.
         if getattr(event, "serial", None) is None:
             event.serial = next(_serials)
         serials = event.__dict__.setdefault("pool_serials", {})
@@ -103,7 +104,10 @@ class EventListenerPool(ProcessGroupBase):
         process.listener_state = EventListenerStates.BUSY
         process.event = event
         try:
-            process.write(self._envelope(event))
+            envelope = self._eventEnvelope(
+                type(event), event.serial, event.pool_serials[self.config.name], event.payload()
+            )
+            process.write(envelope.encode("utf-8", "surrogateescape"))
         except OSError as error:
             process.listener_state = EventListenerStates.UNKNOWN
             process.event = None
@@ -112,19 +116,20 @@ class EventListenerPool(ProcessGroupBase):
             return
         self.context.logger.debug(f"event {event.serial} sent to listener {process.name}")
 
-    def _envelope(self, event: events.Event) -> bytes:
-        payload = event.payload()
+    def _eventEnvelope(
+        self, event_type: type, serial: int | None, pool_serial: int, payload: str
+    ) -> str:
         header = {
             "ver": "3.0",
             "server": self.context.settings.identifier,
-            "serial": event.serial,
+            "serial": serial,
             "pool": self.config.name,
-            "poolserial": event.pool_serials[self.config.name],
-            "eventname": events.getEventNameByType(type(event)),
+            "poolserial": pool_serial,
+            "eventname": events.getEventNameByType(event_type),
             "len": len(payload),  # characters, not bytes: listeners in the wild count so
         }
         line = " ".join(f"{key}:{value}" for key, value in header.items())
-        return f"{line}\n{payload}".encode("utf-8", "surrogateescape")
+        return f"{line}\n{payload}"
 
     # -- the protocol -----------------------------------------------------------
 

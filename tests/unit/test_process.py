@@ -94,6 +94,26 @@ class TestStarting:
         process.transition()
         assert process.state == ProcessStates.STARTING
 
+    def test_a_start_that_a_plugin_moves_back_has_been_up_long_enough(self, world: World) -> None:
+        process = started(world, startsecs=10)
+        process.laststart -= 15
+        process.transition()
+        assert process.state == ProcessStates.RUNNING
+
+    def test_a_start_that_a_plugin_puts_off_is_not_long_enough(self, world: World) -> None:
+        process = started(world, startsecs=1)
+        process.laststart = world.clock.time() + 1
+        world.pass_time(1.5)
+        assert process.state == ProcessStates.STARTING
+
+    def test_a_process_that_a_plugin_took_from_its_group_stays_down(self, world: World) -> None:
+        process = running(world, autorestart=RestartUnconditionally)
+        process.finish(process.pid, EXIT_0)
+        assert process.group is not None
+        del process.group.processes["p"]
+        world.pass_time(5)
+        assert process.state == ProcessStates.EXITED
+
 
 class TestBackoff:
     """Starts that fail: how often and how long they are tried again."""
