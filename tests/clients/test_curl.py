@@ -179,13 +179,14 @@ def test_requests_share_a_connection(daemon: Daemon) -> None:
 @contextmanager
 def followed(daemon: Daemon, path: str) -> Iterator[IO[str]]:
     """What `curl -N` writes; it is told to stop at the end of the block."""
-    command = [tool("curl"), "-sSN", "--unix-socket", str(daemon.socket_path)]
-    with subprocess.Popen(
-        [*command, f"http://localhost{path}"], stdout=subprocess.PIPE, text=True
-    ) as follower:
+    command = [tool("curl"), "-sSN", "--max-time", str(CURL_SECONDS)]
+    command += ["--unix-socket", str(daemon.socket_path), f"http://localhost{path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None
-        yield follower.stdout
-        follower.terminate()
+        try:
+            yield follower.stdout
+        finally:
+            follower.terminate()
 
 
 @pytest.mark.parametrize("path", ["/logtail/echo", "/logtail/echo%3Aecho/stdout"])
@@ -195,6 +196,15 @@ def test_a_log_is_followed_line_by_line(daemon: Daemon, path: str) -> None:
         for line in ("first\n", "second grüße\n", "third\n"):
             daemon.rpc.supervisor.sendProcessStdin("echo", f"{path} {line}")
             assert f"{path} {line}" in lines
+
+
+def test_a_log_is_followed_when_it_is_cleared(daemon: Daemon) -> None:
+    with followed(daemon, "/logtail/echo") as lines:
+        daemon.rpc.supervisor.sendProcessStdin("echo", "before\n")
+        assert "before\n" in lines
+        daemon.rpc.supervisor.clearProcessLogs("echo")
+        daemon.rpc.supervisor.sendProcessStdin("echo", "after\n")
+        assert "after\n" in lines
 
 
 def test_the_activity_log_is_followed(daemon: Daemon) -> None:

@@ -163,10 +163,12 @@ class Daemon:
         Raises AssertionError when something had to be killed.
         """
         self.close_rpc()
-        if self._pid:
-            self._end_daemon()
-        left = self._processes_left()
-        proctable.kill(left)
+        try:
+            if self._pid:
+                self._end_daemon()
+        finally:
+            left = self._processes_left()
+            proctable.kill(left)
         assert not left or self.may_leave_processes, f"left behind: {left}\n{self.log_text()}"
 
     def kill(self) -> None:
