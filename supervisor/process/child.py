@@ -193,8 +193,8 @@ class Subprocess:
 
     def _look(self) -> None:
         self._timer = None
-        members = {} if self.group is None else self.group.processes
-        if members.get(self.name, self) is self:  # supervisor_twiddler removes single ones
+        # supervisor_twiddler takes single processes out of their groups.
+        if self.group is None or self.group.processes.get(self.name) is self:
             self.transition()
 
     def _assertInState(self, *states: int) -> None:

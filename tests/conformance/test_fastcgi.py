@@ -48,12 +48,15 @@ SETTLED = {"grouped:member": "RUNNING", "looks": "RUNNING"}
 
 
 def lines_about(daemon: Daemon, name: str) -> list[str]:
-    """Return the lines of the activity log about a program and its socket, without stamps."""
+    """Return the lines of the activity log about a program and its socket, without stamps.
+
+    Whether a stop has to be waited for depends on how busy the machine is.
+    """
     lines = (line.partition(" ")[2].partition(" ")[2] for line in daemon.log_text().splitlines())
     return [
         re.sub(r"pid \d+", "pid <pid>", line).replace(str(daemon.directory), "<dir>")
         for line in lines
-        if name in line and "RPC" not in line
+        if name in line and "waiting for" not in line
     ]
 
 
