@@ -237,6 +237,7 @@ def answers_to_everything(implementation: Implementation, connect: Connect) -> l
         return found
 
 
+@pytest.mark.timeout(120)  # four daemons, two of which take their time to restart
 def test_every_method_answers_as_in_the_reference_over_both_sockets() -> None:
     with ThreadPoolExecutor(4) as pool:
         said = [
