@@ -45,15 +45,15 @@ class EventListenerPool(ProcessGroupBase):
         events.unsubscribe(events.EventRejectedEvent, self.take_back)
 
     def has_work(self) -> bool:
-        """Whether a listener has an event in hand, or could take one."""
+        """Whether a listener has an event in hand, or may yet take one."""
         states = {
             process.listener_state
             for process in self.processes.values()
             if process.get_state() == ProcessStates.RUNNING
         }
-        return EventListenerStates.BUSY in states or (
-            bool(self.event_buffer) and EventListenerStates.READY in states
-        )
+        if EventListenerStates.BUSY in states:
+            return True
+        return bool(self.event_buffer and states - {EventListenerStates.UNKNOWN})
 
     # -- events in ------------------------------------------------------------
 

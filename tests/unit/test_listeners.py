@@ -214,6 +214,24 @@ def test_a_removed_pool_hears_nothing(world: World) -> None:
     assert events.callbacks == []
 
 
+def test_a_pool_has_work_while_events_may_be_taken(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent)
+    assert not pool.pool.has_work()
+    events.notify(remote("a"))
+    assert pool.pool.has_work(), "the listener may be about to say that it is ready"
+    pool.say("READY\n")
+    assert pool.pool.has_work(), "the listener is busy"
+    pool.say("RESULT 2\nOK")
+    assert not pool.pool.has_work()
+
+
+def test_a_pool_whose_listeners_have_lost_their_way_has_no_work(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent)
+    events.notify(remote())
+    pool.say("nonsense\n")
+    assert not pool.pool.has_work()
+
+
 def test_the_default_handler_accepts_only_ok() -> None:
     default_handler(remote(), b"OK")
     with pytest.raises(RejectEvent):
