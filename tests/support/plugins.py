@@ -1,0 +1,72 @@
+"""Third-party software for Supervisor, unmodified, with this package in the reference's place.
+
+It is installed once from the package index, pinned, into an environment of its own, to which a
+path file adds our source tree; pip takes that for the `supervisor` that all of it requires.
+`python -m tests.support.plugins` makes the environment ahead of the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+import venv
+from functools import cache
+from pathlib import Path
+
+from tests.support.cache import made_once, pip
+from tests.support.daemon import Implementation
+
+ROOT = Path(__file__).parents[2]
+
+REQUIREMENTS = (
+    "superlance==2.0.0",
+    "supervisor-wildcards==0.1.3",
+    "supervisor_cache==1.1.0",
+    "supervisor_checks==0.8.1",
+    "supervisor_twiddler==1.0.0",
+    "supervisord-dependent-startup==1.4.0",
+    # What their own tests need.  supervisord-dependent-startup's pass arguments that newer
+    # testfixtures do not take; supervisor_cache asks for pkg_resources.
+    "jinja2==3.1.6",
+    "mock==5.2.0",
+    "parameterized==0.9.0",
+    "pytest==8.4.2",
+    "setuptools==80.9.0",
+    "testfixtures==8.3.0",
+)
+
+
+def _make(directory: Path) -> None:
+    venv.create(directory, with_pip=True)
+    _put_ours_in_place(directory)
+    pip(directory, "install", *REQUIREMENTS)
+
+
+def _put_ours_in_place(environment: Path) -> None:
+    """Let the environment import this source tree; written anew if the tree has moved."""
+    (packages,) = environment.glob("lib/python*/site-packages")
+    file, text = packages / "ours.pth", f"{ROOT}\n"
+    if not file.exists() or file.read_text(encoding="utf-8") != text:
+        file.write_text(text, encoding="utf-8")
+
+
+@cache
+def plugin_environment() -> Path:
+    """Return the directory of the environment, made if it is missing."""
+    name = f"plugins-{sys.implementation.cache_tag}"
+    environment = made_once(name, _make, needs="bin/python")
+    _put_ours_in_place(environment)
+    return environment
+
+
+def plugin_script(name: str) -> str:
+    """Return the path of one of the packages' commands, `memmon` for example."""
+    return str(plugin_environment() / "bin" / name)
+
+
+def ours_with_plugins() -> Implementation:
+    """Return our commands, run where the plugins are installed."""
+    return Implementation("ours", (plugin_script("python"), "-m", "supervisor."))
+
+
+if __name__ == "__main__":
+    print(plugin_environment())

@@ -1,0 +1,55 @@
+"""A pytest plugin for third parties' own tests: dummies of the original, for ours.
+
+Those tests import dummies from `supervisor.tests.base`, a module of the original's test suite
+that we do not ship.  It is taken from the environment of the reference: REFERENCE_DUMMIES names
+the directory that holds it.  What the dummies fake in the original, which forks and looks for
+commands through its options, is faked here where ours does it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import deque
+from functools import cache
+from typing import Any
+
+import supervisor
+from supervisor.options import ServerOptions
+from supervisor.process import child, listeners
+from supervisor.unix import NotFound
+
+supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
+
+from supervisor.tests.base import DummyOptions, DummyProcess  # noqa: E402
+
+pids = itertools.count(100_000)
+
+
+@cache
+def context() -> Any:
+    """Return a loop that nobody turns, and what belongs to it."""
+    return ServerOptions().context
+
+
+class Buffer(deque[Any]):
+    """A pool's buffer, which is a list in the original."""
+
+    def pop(self, index: int = -1) -> Any:  # type: ignore[override]
+        """Remove and return the first or the last event."""
+        return super().pop() if index else self.popleft()
+
+
+def resolve_command(config: Any) -> tuple[str, list[str]]:
+    """Find every command but one, as the options' dummy does."""
+    argv = config.command.split()
+    if argv[0] == "/bad/filename":
+        raise NotFound("bad filename")
+    return argv[0], argv
+
+
+for dummy in (DummyOptions, DummyProcess):
+    dummy.context = property(lambda _: context())
+child.launch = lambda _plan: next(pids)
+child.resolve_command = resolve_command
+listeners.deque = Buffer
