@@ -129,7 +129,8 @@ class Subprocess:
         now = self.context.clock.monotonic()
         state = self.state
         if state == ProcessStates.STARTING:
-            if now >= self._started + self.config.startsecs:
+            # Without a pid, `spawn` is still at work: multivisor calls it from a thread.
+            if self.pid and now >= self._started + self.config.startsecs:
                 self._stayed_up()
         elif state == ProcessStates.STOPPING:
             if now >= self._kill_at:

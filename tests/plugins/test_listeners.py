@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conformance.harness import temporary_directory
+from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
 from tests.support.daemon import Daemon
-from tests.support.plugins import ours_with_plugins, plugin_script
+from tests.support.plugins import node_listener, ours_with_plugins, plugin_script
+from tests.support.tools import tool
 from tests.support.waiting import wait_until
 
 # TICK_5, so that nobody waits for a minute; all of them at once, for the same reason.
@@ -124,3 +127,22 @@ def test_dependent_startup_starts_one_after_the_other(daemon: Daemon) -> None:
     daemon.wait_for_state("upon-base", "RUNNING", seconds=20)
     log = daemon.log_text()
     assert log.index("success: base entered RUNNING") < log.index("spawned: 'upon-base'")
+
+
+def test_a_listener_made_with_npms_package(directory: Path) -> None:
+    config = f"""
+        [eventlistener:node]
+        command={tool("node")} {CHILDREN}/listener.js
+        environment=NODE_PATH="{node_listener()}"
+        events=REMOTE_COMMUNICATION,PROCESS_GROUP_REMOVED
+        startsecs=0
+        stderr_logfile=%(here)s/node.err
+        [program:x]
+        command={child("sleeper")}
+        autostart=false
+    """
+    with Daemon(directory, config) as daemon:
+        daemon.rpc.supervisor.removeProcessGroup("x")
+        daemon.wait_for_text("node.err", 'PROCESS_GROUP_REMOVED node {"groupname":"x\\n"}')
+        daemon.rpc.supervisor.sendRemoteCommEvent("kind", "data")
+        daemon.wait_for_text("node.err", "REMOTE_COMMUNICATION node ")

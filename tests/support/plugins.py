@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import sys
 import venv
+import zlib
 from functools import cache
 from pathlib import Path
 
-from tests.support.cache import made_once, pip
+from tests.support.cache import made_once, pip, run
 from tests.support.daemon import Implementation
+from tests.support.tools import tool
 
 ROOT = Path(__file__).parents[2]
 
 REQUIREMENTS = (
+    "multivisor[rpc]==7.1.0",
     "superlance==2.0.0",
     "supervisor-wildcards==0.1.3",
     "supervisor_cache==1.1.0",
@@ -52,10 +55,22 @@ def _put_ours_in_place(environment: Path) -> None:
 @cache
 def plugin_environment() -> Path:
     """Return the directory of the environment, made if it is missing."""
-    name = f"plugins-{sys.implementation.cache_tag}"
+    version = zlib.crc32(" ".join(REQUIREMENTS).encode())
+    name = f"plugins-{version:08x}-{sys.implementation.cache_tag}"
     environment = made_once(name, _make, needs="bin/python")
     _put_ours_in_place(environment)
     return environment
+
+
+@cache
+def node_listener() -> Path:
+    """Return a directory for NODE_PATH with npm's `supervisord-eventlistener`."""
+    return made_once("node-eventlistener-0.1.0", _fetch_node_listener) / "node_modules"
+
+
+def _fetch_node_listener(directory: Path) -> None:
+    options = ("--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix")
+    run([tool("npm"), "install", *options, str(directory), "supervisord-eventlistener@0.1.0"])
 
 
 def plugin_script(name: str) -> str:
@@ -69,4 +84,4 @@ def ours_with_plugins() -> Implementation:
 
 
 if __name__ == "__main__":
-    print(plugin_environment())
+    print(plugin_environment(), node_listener())
