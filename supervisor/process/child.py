@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 RESTART_SECONDS = 1.0
 """At most one start in this time, so that a program that flaps does not spin."""
 
+SPAWN_LOOK_SECONDS = 0.05
+"""How soon to look again whether a `spawn` in another thread has come to an end."""
+
 REPORT_SECONDS = 2.0
 """How often a process that takes its time to stop is mentioned in the activity log."""
 
@@ -150,7 +153,10 @@ class Subprocess:
         """Return when `transition` will next have something to do (monotonic seconds)."""
         state = self.state
         if state == ProcessStates.STARTING:
-            return self._started + self.config.startsecs
+            due = self._started + self.config.startsecs
+            if self.pid:
+                return due
+            return max(due, self.context.clock.monotonic() + SPAWN_LOOK_SECONDS)
         if state == ProcessStates.STOPPING:
             if self.laststopreport:
                 return min(self._kill_at, self.context.clock.monotonic() + REPORT_SECONDS)
@@ -301,6 +307,7 @@ class Subprocess:
         self.context.logger.info(f"spawned: '{self.name}' with pid {pid}")
         self.spawnerr = None
         self.listener_state = EventListenerStates.ACKNOWLEDGED
+        self.arm()
         return pid
 
     def _spawn_failed(self, reason: str) -> None:

@@ -48,6 +48,16 @@ class TestStarting:
         assert process.pid == 1001
         assert world.lines("info") == ["spawned: 'p' with pid 1001"]
 
+    def test_a_start_that_has_no_pid_yet_is_awaited_without_spinning(self, world: World) -> None:
+        """Plugins spawn in threads of their own."""
+        process = world.process(autostart=False, startsecs=0)
+        process.change_state(ProcessStates.STARTING)
+        now = world.clock.monotonic()
+        assert (process.next_look() or 0) > now
+        world.pass_time(1)
+        assert process.state == ProcessStates.STARTING
+        assert (process.next_look() or 0) > world.clock.monotonic()
+
     def test_without_autostart_nothing_happens(self, world: World) -> None:
         process = world.process(autostart=False)
         process.transition()
