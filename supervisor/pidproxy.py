@@ -63,7 +63,8 @@ class PidProxy:
             with open(self.pidfile, encoding="ascii") as file:
                 pid = int(file.read().strip())
         except (OSError, ValueError):
-            print(f"Can't read child pidfile {self.pidfile}!", flush=True)  # noqa: T201 - for the log
+            # Not by print: a second signal may interrupt it, and streams are not reentrant.
+            os.write(1, os.fsencode(f"Can't read child pidfile {self.pidfile}!\n"))
             return
         with suppress(ProcessLookupError):  # it has ended, and left its file
             os.kill(pid, sig)
