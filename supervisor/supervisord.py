@@ -16,6 +16,7 @@ from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
 from supervisor.foreign import Heartbeat
+from supervisor.http.guard import guard_handler
 from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
@@ -101,6 +102,7 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
+            server.guards = [guard_handler(server_config)]
             server.handlers = self._handlers(server_config)
         self._catch_signals()
         if first and not settings.nodaemon:
@@ -142,6 +144,7 @@ class Supervisor:
     def _handlers(self, server: ServerConfig) -> list[Any]:
         """Return the handlers of one HTTP server, in the order in which they are asked."""
         from supervisor.http import handlers
+        from supervisor.web import supervisor_ui_handler
         from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
 
         namespaces = self._make_rpcinterfaces()
@@ -150,6 +153,7 @@ class Supervisor:
             supervisor_xmlrpc_handler(self, namespaces),
             handlers.logtail_handler(self),
             handlers.mainlogtail_handler(self),
+            supervisor_ui_handler(self),
             handlers.default_handler(),
         ]
         if not server.username:

@@ -117,8 +117,8 @@ class FollowedFile:
 
     recheck = TAIL_RECHECK_SECONDS
 
-    def __init__(self, path: str) -> None:
-        self._follower = logfiles.Follower(path, start_bytes=TAIL_BYTES)
+    def __init__(self, path: str, start_bytes: int = TAIL_BYTES) -> None:
+        self._follower = logfiles.Follower(path, start_bytes=start_bytes)
         self.wakes_on = (logfiles.written(path),)
 
     def more(self) -> Any:

@@ -131,6 +131,7 @@ class _FollowHandler:
             return
         request["Last-Modified"] = wire.http_date(int(os.path.getmtime(logfile)))
         request["Content-Type"] = "text/plain;charset=utf-8"
+        request["X-Content-Type-Options"] = "nosniff"  # a log may look like a page
         request["X-Accel-Buffering"] = "no"  # nginx would keep the lines to itself
         request.push(FollowedFile(logfile))
         request.done()
@@ -221,5 +222,6 @@ class default_handler:
             return
         request["Last-Modified"] = modified
         request["Content-Type"] = content_type
+        request["X-Content-Type-Options"] = "nosniff"
         request.push(content)
         request.done()

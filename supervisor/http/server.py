@@ -73,6 +73,7 @@ class HTTPServer:
         self.loop = loop
         self.logger = logger
         self.limits = limits or wire.Limits()
+        self.guards: list[Any] = []
         self.handlers: list[Any] = []
         self._connections: dict[HTTPChannel, None] = {}
         self._places = _places()
@@ -96,8 +97,11 @@ class HTTPServer:
         self.handlers.insert(len(self.handlers) if back else 0, handler)
 
     def handler_for(self, request: Request) -> Any:
-        """Return the first handler that matches a request, or None."""
-        for handler in self.handlers:
+        """Return the first handler that matches a request, or None.
+
+        Guards are asked first: they match what they refuse.
+        """
+        for handler in (*self.guards, *self.handlers):
             if handler.match(request):
                 return handler
         return None

@@ -1,0 +1,119 @@
+"""What no browser may be talked into by a foreign page (floor 5).
+
+Two dangers, and what tells them apart from honest requests:
+
+* A page of another site sends a request here, with the credentials that the browser keeps
+  for us.  Browsers say where a request comes from (Fetch Metadata; RFC 6454 `Origin`;
+  `Referer`); scripts send none of these and may go on acting.
+* A page of another site makes its own name mean 127.0.0.1 (DNS rebinding), and is of the
+  same origin from then on.  What gives it away is its name in `Host`.
+
+`supervisord` gives each server a `guard_handler`, which is asked before all others and
+matches only what it refuses.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from supervisor.config.model import ServerConfig
+    from supervisor.http.request import Request
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+
+FOREIGN: Final = "a page of another site has sent this request; nothing was done"
+UNKNOWN_HOST: Final = "this server is not known under the name in the Host field"
+
+OWN_SITES: Final = frozenset({"same-origin", "none"})
+"""Values of Sec-Fetch-Site: a page of ours, or the person (an address typed, a bookmark)."""
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a browser says that the request comes from a page of another site."""
+    site = request.get_header("sec-fetch-site")
+    if site is not None:
+        return site not in OWN_SITES
+    if request.get_header("x-requested-with") is not None:
+        return False  # no page may send this field to another site without being asked first
+    source = request.get_header("origin") or request.get_header("referer")
+    return source is not None and _authority(source) not in _own_authorities(request)
+
+
+def is_doubtful(request: Request) -> bool:
+    """Whether a GET may have been caused by a page of another site.
+
+    Over plain HTTP browsers send no Sec-Fetch-Site, and a page may keep them from sending
+    a Referer.  What remains is that this looks like a browser and nothing speaks for it.
+    """
+    if is_foreign(request):
+        return True
+    if any(request.get_header(name) for name in ("sec-fetch-site", "origin", "referer")):
+        return False
+    is_browser = (request.get_header("user-agent") or "").startswith("Mozilla/")
+    return is_browser and request.get_header("accept-language") is not None
+
+
+def _authority(url: str) -> str:
+    """Return what stands between `//` and the next slash; '' for `null`."""
+    return url.partition("//")[2].partition("/")[0].lower()
+
+
+def _own_authorities(request: Request) -> set[str]:
+    """Return under which names and ports the client knows us, behind a proxy or not."""
+    names = (request.get_header("host"), request.get_header("x-forwarded-host"))
+    return {name.lower() for name in names if name}
+
+
+class guard_handler:
+    """Matches what must be refused, and refuses it."""
+
+    def __init__(self, config: ServerConfig) -> None:
+        self._checks_host = not config.password and _is_loopback(config)
+        self._names = {"localhost", (config.host or "").lower(), socket.gethostname().lower()}
+
+    def match(self, request: Request) -> bool:
+        """Whether there is a reason to refuse."""
+        return self._reason(request) is not None
+
+    def handle_request(self, request: Request) -> None:
+        """Refuse."""
+        request.error(403, self._reason(request))
+
+    def _reason(self, request: Request) -> str | None:
+        if self._checks_host and not self._is_ours(request.get_header("host") or ""):
+            return UNKNOWN_HOST
+        if request.command not in SAFE_METHODS and is_foreign(request):
+            return FOREIGN
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether a browser that follows a foreign name could not have sent this Host.
+
+        An address cannot be rebound, and neither can our own names.
+        """
+        name = _host_name(host)
+        return not name or name in self._names or name.endswith(".localhost") or _is_address(name)
+
+
+def _host_name(host: str) -> str:
+    """Return a Host field without its port and brackets."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower().rstrip(".")
+
+
+def _is_loopback(config: ServerConfig) -> bool:
+    host = config.host or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _is_address(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+        except (OSError, ValueError):
+            continue
+        return True
+    return False

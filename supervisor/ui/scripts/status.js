@@ -1,0 +1,306 @@
+// The status page, alive: changes come as rows ready to be put in place, actions are sent
+// without leaving the page, and what came of them is shown beside the process. Without this
+// script the same page works by forms and redirects.
+"use strict";
+
+const RESULT_SECONDS = 12;
+const RETRY_SECONDS = 3;
+
+const byId = (id) => document.getElementById(id);
+const table = document.querySelector("#processes table");
+const live = byId("live");
+const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
+const KINDS = { bad: "failed", busy: "changing", ok: "running", off: "stopped" };
+const URGENCY = Object.keys(KINDS);
+const title = document.title;
+const results = new Map(); // name -> {text, trouble}: shown in its row for a while
+let clockOffset = 0; // seconds by which the server's clock is ahead of ours
+let source = null;
+
+const rows = () => table.querySelectorAll("tr[data-name]");
+const rowOf = (name) => table.querySelector(`tr[data-name="${CSS.escape(name)}"]`);
+
+function setClock(serverSeconds) {
+  clockOffset = Number(serverSeconds) - Date.now() / 1000;
+}
+
+// -- rows -------------------------------------------------------------------------------
+
+function parseRow(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = `<table><tbody>${html}</tbody></table>`;
+  return holder.content.querySelector("tr");
+}
+
+// Replacing an element takes the focus from what is in it: remember, and give it back.
+function keepingFocus(change) {
+  const focused = document.activeElement;
+  const row = focused && focused.closest("tr[data-name]");
+  const name = row && row.dataset.name;
+  const places = row ? [...row.querySelectorAll("a, button")] : [];
+  const place = places.indexOf(focused);
+  const label = focused && focused.getAttribute("aria-label");
+  change();
+  if (!name || document.contains(focused)) return;
+  const successor = rowOf(name);
+  if (!successor) return;
+  const choices = [...successor.querySelectorAll("a, button")];
+  const same = choices.find((each) => each.getAttribute("aria-label") === label);
+  (same || choices[Math.min(place, choices.length - 1)]).focus({ preventScroll: true });
+}
+
+function putRow(html) {
+  const fresh = parseRow(html);
+  const old = rowOf(fresh.dataset.name);
+  if (!old) return;
+  const hasChanged = old.dataset.kind !== fresh.dataset.kind;
+  old.replaceWith(fresh);
+  if (hasChanged) fresh.classList.add("fresh");
+  showResult(fresh.dataset.name);
+}
+
+function putRows(htmls) {
+  keepingFocus(() => htmls.forEach(putRow));
+  sortRows();
+  filterRows();
+}
+
+function sortRows() {
+  const sort = filters.sort.value;
+  if (sort === "name") return;
+  const body = table.tBodies[0];
+  if (!body) return;
+  const byName = (a, b) => a.dataset.name.localeCompare(b.dataset.name);
+  const urgency = (row) => URGENCY.indexOf(row.dataset.kind);
+  const compare = sort === "state"
+    ? (a, b) => urgency(a) - urgency(b) || byName(a, b)
+    : (a, b) => b.dataset.changed - a.dataset.changed || byName(a, b);
+  const before = [...rows()];
+  const after = [...before].sort(compare);
+  if (before.some((row, index) => row !== after[index])) {
+    keepingFocus(() => body.append(...after));
+  }
+}
+
+function filterRows() {
+  const q = filters.q.value.trim().toLowerCase();
+  const state = filters.state.value;
+  const numbers = Object.fromEntries(URGENCY.map((kind) => [kind, 0]));
+  let total = 0;
+  let shown = 0;
+  for (const body of table.tBodies) {
+    let here = 0;
+    for (const row of body.querySelectorAll("tr[data-name]")) {
+      const { kind, name } = row.dataset;
+      numbers[kind] += 1;
+      total += 1;
+      row.hidden = (state && kind !== state) || !name.toLowerCase().includes(q);
+      here += row.hidden ? 0 : 1;
+    }
+    body.hidden = here === 0;
+    shown += here;
+  }
+  const told = URGENCY.filter((kind) => numbers[kind]).map((kind) => `${numbers[kind]} ${KINDS[kind]}`);
+  const noun = total === 1 ? "process" : "processes";
+  setText(byId("counts"), `${total} ${noun}${told.length ? ": " : ""}${told.join(", ")}`);
+  setText(byId("none"), total === 0 ? "No programs are configured." : shown ? "" : "No process matches the filter.");
+  document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// -- the whole page, when the groups are others or we have been away ----------------------
+
+async function synchronise() {
+  const response = await fetch(`index.html?sort=${encodeURIComponent(filters.sort.value)}`);
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  setClock(page.body.dataset.now);
+  const known = new Map([...rows()].map((row) => [row.dataset.name, row]));
+  const bodies = [...page.querySelectorAll("#processes tbody")];
+  keepingFocus(() => {
+    for (const fresh of bodies.flatMap((body) => [...body.querySelectorAll("tr[data-name]")])) {
+      const old = known.get(fresh.dataset.name);
+      if (old && isSame(old, fresh)) fresh.replaceWith(old);
+    }
+    for (const body of [...table.tBodies]) body.remove();
+    table.append(...bodies);
+  });
+  for (const name of results.keys()) showResult(name);
+  filterRows();
+}
+
+function isSame(old, fresh) {
+  return old.dataset.changed === fresh.dataset.changed
+    && old.querySelector(".state").textContent === fresh.querySelector(".state").textContent
+    && (old.querySelector("[data-start]") || old.querySelector(".about > span").textContent
+      === fresh.querySelector(".about > span").textContent);
+}
+
+// -- time ---------------------------------------------------------------------------------
+
+function uptime(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
+  const hours = Math.floor((seconds % 86400) / 3600);
+  const day = days ? `${days} day${days === 1 ? "" : "s"}, ` : "";
+  return `${day}${hours}:${two(seconds / 60)}:${two(seconds)}`;
+}
+
+function tick() {
+  if (document.hidden) return;
+  const now = Date.now() / 1000 + clockOffset;
+  for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
+    const seconds = Math.max(0, Math.floor(now - about.dataset.start));
+    setText(about, `pid ${about.dataset.pid}, uptime ${uptime(seconds)}`);
+  }
+}
+
+// -- the stream of changes ------------------------------------------------------------------
+
+function listen() {
+  if (source || document.hidden) return;
+  source = new EventSource("changes");
+  source.onopen = () => {
+    showLive(true);
+    synchronise().catch(() => {}); // what has changed before the stream began
+  };
+  source.onmessage = (event) => {
+    const message = JSON.parse(event.data);
+    setClock(message.now);
+    putRows(message.rows);
+    if (message.groups) synchronise().catch(() => {});
+  };
+  source.onerror = () => {
+    showLive(false);
+    if (source && source.readyState === EventSource.CLOSED) {
+      deafen();
+      setTimeout(listen, RETRY_SECONDS * 1000);
+    }
+  };
+}
+
+function deafen() {
+  if (source) source.close();
+  source = null;
+}
+
+function showLive(isLive) {
+  live.hidden = false;
+  live.classList.toggle("lost", !isLive);
+  setText(live, isLive ? "Live" : "Reconnecting");
+}
+
+// -- acting -----------------------------------------------------------------------------------
+
+function confirmed(question, yes) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-question"), question);
+  setText(byId("confirm-yes"), yes);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  byId("confirm-no").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+async function act(button) {
+  const address = new URL(button.formAction);
+  const asked = address.searchParams.get("ask");
+  const label = button.getAttribute("aria-label") || button.textContent.trim();
+  if (asked) {
+    if (!(await confirmed(`${label}?`, label))) return;
+    address.searchParams.delete("ask");
+    address.searchParams.set("action", asked);
+  }
+  const name = address.searchParams.get("processname") || "";
+  button.setAttribute("aria-busy", "true");
+  tellResult(name, await send(address));
+  button.removeAttribute("aria-busy");
+}
+
+async function send(address) {
+  try {
+    const response = await fetch(address, {
+      method: "POST",
+      headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
+    });
+    if (response.ok) return await response.json();
+    return { message: `The server refused: ${response.status} ${response.statusText}`, trouble: true };
+  } catch {
+    return { message: "The server cannot be reached.", trouble: true };
+  }
+}
+
+// In the row of the process; for screen readers, groups and all of them, above the table.
+function tellResult(name, { message, trouble }) {
+  const banner = byId("message");
+  const row = rowOf(name);
+  banner.textContent = message;
+  banner.classList.toggle("trouble", trouble);
+  banner.classList.toggle("unseen", Boolean(row));
+  if (!row) return;
+  const result = { message, trouble };
+  results.set(name, result);
+  showResult(name);
+  setTimeout(() => {
+    if (results.get(name) !== result) return;
+    results.delete(name);
+    showResult(name);
+  }, RESULT_SECONDS * 1000);
+}
+
+function showResult(name) {
+  const row = rowOf(name);
+  if (!row) return;
+  const old = row.querySelector(".result");
+  if (old) old.remove();
+  const result = results.get(name);
+  if (!result) return;
+  const shown = document.createElement("span");
+  shown.className = result.trouble ? "result trouble" : "result";
+  shown.textContent = result.message;
+  row.querySelector(".about").append(shown);
+}
+
+// -- begin --------------------------------------------------------------------------------------
+
+function rememberFilters() {
+  const kept = new URLSearchParams();
+  for (const [name, field] of Object.entries(filters)) {
+    if (field.value && field.value !== "name") kept.set(name, field.value);
+  }
+  const query = kept.toString();
+  history.replaceState(null, "", query ? `?${query}` : location.pathname);
+}
+
+document.documentElement.classList.add("scripted");
+setClock(document.body.dataset.now);
+filterRows();
+listen();
+setInterval(tick, 1000);
+
+for (const form of [byId("processes"), byId("all")]) {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (event.submitter) act(event.submitter);
+  });
+}
+byId("find").addEventListener("submit", (event) => event.preventDefault());
+for (const [name, field] of Object.entries(filters)) {
+  field.addEventListener("input", () => {
+    rememberFilters();
+    if (name === "sort") synchronise().catch(() => showLive(false));
+    else filterRows();
+  });
+}
+document.addEventListener("visibilitychange", () => (document.hidden ? deafen() : listen()));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) {
+    event.preventDefault();
+    filters.q.focus();
+  }
+});

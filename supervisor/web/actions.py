@@ -1,0 +1,221 @@
+"""What the buttons do, and how they tell what came of it (floor 5).
+
+Each action is a deferred function that ends with a text for the person.  The texts that
+Supervisor 4.3 has are kept to the letter: scripts read them in the redirect.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisor.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
+from supervisor.faults import Faults, RPCError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.deferred import Question
+    from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+
+    Step = Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a button says, what it is about, and whether it asks before it acts."""
+
+    label: str
+    scope: str
+    asks_first: bool = False
+
+
+ACTIONS: Final = {
+    "start": Action("Start", "process"),
+    "stop": Action("Stop", "process", asks_first=True),
+    "restart": Action("Restart", "process", asks_first=True),
+    "clearlog": Action("Clear Log", "process", asks_first=True),
+    "startgroup": Action("Start", "group"),
+    "stopgroup": Action("Stop", "group", asks_first=True),
+    "restartgroup": Action("Restart", "group", asks_first=True),
+    "startall": Action("Start All", "all"),
+    "stopall": Action("Stop All", "all", asks_first=True),
+    "restartall": Action("Restart All", "all", asks_first=True),
+    "refresh": Action("Refresh", "page"),
+}
+
+START_FAULTS: Final = {
+    Faults.NO_FILE: "no such file",
+    Faults.NOT_EXECUTABLE: "file not executable",
+    Faults.ALREADY_STARTED: "already started",
+    Faults.SPAWN_ERROR: "spawn error",
+    Faults.ABNORMAL_TERMINATION: "abnormal termination",
+}
+
+TROUBLE: Final = ("ERROR", "unexpected rpc fault", "No such", "No process", "Unknown action")
+"""How the texts begin that tell of a failure."""
+
+SHOWN_FAILURES: Final = 5
+"""How many of the processes that could not be started are named."""
+
+
+def is_trouble(text: str) -> bool:
+    """Whether a text tells of a failure."""
+    return text.startswith(TROUBLE) or "; failed: " in text
+
+
+def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Question:
+    """Return the deferred function of an action; `name` is that of its process or group."""
+    return _MAKERS[action](rpc, name)
+
+
+def telling(
+    steps: list[Step],
+    tell: Callable[[list[Any]], str],
+    complain: Callable[[RPCError], str] | None = None,
+) -> Question:
+    """Return a deferred function that takes steps and tells what came of them.
+
+    Supvisors asks once to look at the answer, and leaves the second time to us; so the
+    answer is kept.
+    """
+    question = in_sequence(steps)
+    answer: str | None = None
+
+    def ask() -> Any:
+        nonlocal answer
+        if answer is None:
+            try:
+                results = question()
+            except RPCError as error:
+                answer = (complain or fault_text)(error)
+            else:
+                function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
+                if results is NOT_DONE_YET:
+                    return NOT_DONE_YET
+                answer = tell(results)
+        return answer
+
+    function = deferred(ask)
+    return function
+
+
+def fault_text(error: RPCError) -> str:
+    """Return what is told of a fault that has no words of its own."""
+    return f"unexpected rpc fault [{error.code}] {error.text}"
+
+
+def _start_complaint(name: str) -> Callable[[RPCError], str]:
+    def complain(error: RPCError) -> str:
+        return f"ERROR: Process {name}: {START_FAULTS.get(error.code) or fault_text(error)}"
+
+    return complain
+
+
+def _unless_it_does_not_run(step: Step) -> Step:
+    """Return a step that takes NOT_RUNNING for a success."""
+
+    def begin() -> Any:
+        try:
+            return step()
+        except RPCError as error:
+            if error.code != Faults.NOT_RUNNING:
+                raise
+            return True
+
+    return begin
+
+
+# -- one process ---------------------------------------------------------------
+
+
+def _start(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    steps = [lambda: rpc.startProcess(name)]
+    return telling(steps, lambda _: f"Process {name} started", _start_complaint(name))
+
+
+def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    return telling([lambda: rpc.stopProcess(name)], lambda _: f"Process {name} stopped")
+
+
+def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    steps = [
+        _unless_it_does_not_run(lambda: rpc.stopProcess(name)),
+        lambda: rpc.startProcess(name),
+    ]
+    return telling(steps, lambda _: f"Process {name} restarted", _start_complaint(name))
+
+
+def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    return telling([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
+
+
+# -- several -------------------------------------------------------------------
+
+
+def _start_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    return _on_several([lambda: rpc.startProcessGroup(name)], f"Group {name} started")
+
+
+def _stop_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    return _on_several([lambda: rpc.stopProcessGroup(name)], f"Group {name} stopped")
+
+
+def _restart_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+    steps: list[Step] = [lambda: rpc.stopProcessGroup(name), lambda: rpc.startProcessGroup(name)]
+    return _on_several(steps, f"Group {name} restarted")
+
+
+def _start_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+    return _on_several([rpc.startAllProcesses], "All started")
+
+
+def _stop_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+    return _on_several([rpc.stopAllProcesses], "All stopped")
+
+
+def _restart_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+    return _on_several([rpc.stopAllProcesses, rpc.startAllProcesses], "All restarted")
+
+
+def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+    return telling([], lambda _: f"Page refreshed at {time.ctime()}")
+
+
+def _on_several(steps: list[Step], done: str) -> Question:
+    """Return a deferred function that tells when all was done, and which processes failed."""
+
+    def tell(results: list[Any]) -> str:
+        return f"{done} at {time.ctime()}{_failures(results[-1])}"
+
+    return telling(steps, tell)
+
+
+def _failures(structs: list[dict[str, Any]]) -> str:
+    failed = [
+        f"{struct['name']} ({START_FAULTS.get(struct['status']) or struct['description']})"
+        for struct in structs
+        if struct["status"] != Faults.SUCCESS
+    ]
+    if not failed:
+        return ""
+    more = len(failed) - SHOWN_FAILURES
+    if more > 0:
+        failed[SHOWN_FAILURES:] = [f"{more} more"]
+    return f"; failed: {', '.join(failed)}"
+
+
+_MAKERS: Final = {
+    "start": _start,
+    "stop": _stop,
+    "restart": _restart,
+    "clearlog": _clear_log,
+    "startgroup": _start_group,
+    "stopgroup": _stop_group,
+    "restartgroup": _restart_group,
+    "startall": _start_all,
+    "stopall": _stop_all,
+    "restartall": _restart_all,
+    "refresh": _refresh,
+}

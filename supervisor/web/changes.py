@@ -1,0 +1,105 @@
+"""The stream of changes that an open status page listens to (floor 5).
+
+Server-sent events (WHATWG HTML, 9.2): each carries the rows that have changed, ready to be
+put in place, or says that the groups are no longer the same.  Nothing is asked for and
+nothing happens while nothing changes, but for a sign of life now and then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisor import events
+from supervisor.deferred import NOT_DONE_YET, Waiters
+from supervisor.web import rows
+from supervisor.web.views import MeldView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.daemon import Daemon
+
+BEAT_SECONDS: Final = 25.0
+"""How often a sign of life is sent: less than the minute that proxies wait for one."""
+
+STREAM_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # nginx would keep it to itself
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class ChangesView(MeldView):
+    """Answers with a stream."""
+
+    content_type = "text/event-stream"
+
+    def render(self) -> Changes:
+        """Return the stream."""
+        self.context.response["headers"].update(STREAM_HEADERS)
+        return Changes(self.context.supervisord, rows.status_texts(self.root))
+
+
+class Changes:
+    """What has changed since the last look: each process once, however slow the reader."""
+
+    recheck = BEAT_SECONDS
+
+    def __init__(self, supervisord: Daemon, texts: rows.StatusTexts) -> None:
+        self._supervisord = supervisord
+        self._texts = texts
+        self._changed: dict[tuple[str, str], None] = {}
+        self._has_new_groups = False
+        self._said = 0.0
+        self._arrived = Waiters()
+        self.wakes_on = (self._arrived,)
+        self._subscriptions: tuple[tuple[type, Callable[[Any], None]], ...] = (
+            (events.ProcessStateEvent, self._process_changed),
+            (events.ProcessGroupEvent, self._groups_changed),
+        )
+        for event_type, callback in self._subscriptions:
+            events.subscribe(event_type, callback)
+
+    def more(self) -> Any:
+        """Return the next event; a comment where there was none for a while."""
+        now = self._supervisord.context.clock.monotonic()
+        message = self._message()
+        if not message and now - self._said < BEAT_SECONDS:
+            return NOT_DONE_YET
+        self._said = now
+        return message or b":\n\n"
+
+    def close(self) -> None:
+        """Listen no more."""
+        for subscription in self._subscriptions:
+            with contextlib.suppress(ValueError):  # everything was cleared before a reload
+                events.unsubscribe(*subscription)
+        self._subscriptions = ()
+
+    def _process_changed(self, event: Any) -> None:
+        process = event.process
+        group = process.group.config.name if process.group is not None else process.config.name
+        self._changed[group, process.config.name] = None
+        self._arrived.wake()
+
+    def _groups_changed(self, _event: object) -> None:
+        self._has_new_groups = True
+        self._arrived.wake()
+
+    def _message(self) -> bytes:
+        if not self._changed and not self._has_new_groups:
+            return b""
+        changed, self._changed = self._changed, {}
+        groups = self._supervisord.process_groups
+        made = [
+            rows.row(self._texts, (groups[group], groups[group].processes[process]))
+            for group, process in changed
+            if group in groups and process in groups[group].processes
+        ]
+        message: dict[str, Any] = {"now": self._supervisord.context.clock.time(), "rows": made}
+        if self._has_new_groups:
+            self._has_new_groups = False
+            message["groups"] = True
+        return f"data: {json.dumps(message)}\n\n".encode()

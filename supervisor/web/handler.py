@@ -1,0 +1,147 @@
+"""From a request to its view, and from what the view says to an answer (floor 5).
+
+`supervisord` puts the handler between the followed logs and the static files.
+"""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from supervisor.web.views import VIEWS, ViewContext
+
+if TYPE_CHECKING:
+    from supervisor.daemon import Daemon
+    from supervisor.http.request import Request
+
+MAX_FIELDS = 100
+"""Fields of a form; ours have three."""
+
+DEFAULT_PAGE = "index.html"
+
+
+class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
+    """Answers requests for the pages of `VIEWS`."""
+
+    IDENT = "Supervisor Web UI HTTP Request Handler"
+
+    def __init__(self, supervisord: Daemon) -> None:
+        self.supervisord = supervisord
+
+    def match(self, request: Request) -> bool:
+        """Whether the path is that of a page."""
+        return page_name(request) in VIEWS
+
+    def handle_request(self, request: Request) -> None:
+        """Ask the view of the page until it has a response; send that."""
+        if request.command not in {"GET", "HEAD", "POST"}:
+            request.error(405)
+            return
+        page = VIEWS[page_name(request)]
+        try:
+            form = read_form(request)
+        except ValueError:
+            request.error(400)
+            return
+        try:
+            view = page["view"](
+                ViewContext(
+                    template=page["template"],
+                    request=request,
+                    form=form,
+                    response={"headers": {}},
+                    supervisord=self.supervisord,
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - the view may be a plugin's
+            self._failed(request, error)
+            return
+        request.wait_for(
+            view,
+            lambda response: _send(request, response),
+            lambda error: self._failed(request, error),
+        )
+
+    def _failed(self, request: Request, _error: Exception) -> None:
+        """Log the exception being handled: it is a bug, of ours or of a plugin."""
+        self.supervisord.context.logger.critical(
+            f"Showing {request.uri!r} raised an unexpected exception:\n{traceback.format_exc()}"
+        )
+        request.reply_headers.clear()
+        request.error(500)
+
+
+def _send(request: Request, response: dict[str, Any]) -> None:
+    for name, value in response["headers"].items():
+        request[name] = value
+    if "Location" in response["headers"]:
+        request.error(303)
+        return
+    body = response["body"]
+    request.reply_code = response.get("status", 200)
+    request.push(body.encode("utf-8", "replace") if isinstance(body, str) else body)
+    request.done()
+
+
+def page_name(request: Request) -> str:
+    """Return which page a path means: a key of `VIEWS`, if there is such a page."""
+    path = request.split_uri()[0]
+    if "%" in path:
+        from urllib.parse import unquote
+
+        path = unquote(path)
+    return path.lstrip("/") or DEFAULT_PAGE
+
+
+def read_form(request: Request) -> dict[str, Any]:
+    """Return a request as CGI names it, with the fields of its query and its body.
+
+    Of a field that comes twice the first counts.  Raises `ValueError` for a body or a
+    query that is no form.
+    """
+    form = _cgi_variables(request)
+    texts = [form["QUERY_STRING"]]
+    if request.command == "POST":
+        texts.insert(0, request.body.decode())
+    for text in texts:
+        for name, value in _fields(text):
+            form.setdefault(name, value)
+    return form
+
+
+def _fields(text: str) -> list[tuple[str, str]]:
+    if not text:
+        return []
+    from urllib.parse import parse_qsl
+
+    return parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+
+
+def _cgi_variables(request: Request) -> dict[str, Any]:
+    """Return what RFC 3875 calls meta-variables, as far as plugins read them."""
+    path, _, query, _ = request.split_uri()
+    channel = request.channel
+    config = channel.server.config
+    form: dict[str, Any] = {
+        f"HTTP_{name.strip().upper().replace('-', '_')}": value.strip()
+        for name, _, value in (line.partition(":") for line in request.header)
+    }
+    for name in ("CONTENT_LENGTH", "CONTENT_TYPE"):
+        if f"HTTP_{name}" in form:
+            form[name] = form.pop(f"HTTP_{name}")
+    port = str(config.port or "")
+    host = form.get("HTTP_HOST") or (f"localhost:{port}" if port else "localhost")
+    return form | {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "PATH_INFO": path,
+        "PATH_TRANSLATED": path,
+        "QUERY_STRING": (query or "")[1:],
+        "REMOTE_ADDR": channel.peer.rpartition(":")[0],
+        "REQUEST_METHOD": request.command,
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{request.version}",
+        "SERVER_SOFTWARE": "Supervisor",
+        "SERVER_URL": f"http://{host}",
+    }

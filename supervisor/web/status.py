@@ -1,0 +1,190 @@
+"""The status page: all processes, what can be done to them, and what came of it (floor 5).
+
+Addresses are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  What is
+new: `ask=` in place of `action=` shows the question first, `q`, `state` and `sort` choose
+what is shown, and who accepts only JSON is told the message in JSON, without a redirect.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisor.deferred import NOT_DONE_YET
+from supervisor.http import guard
+from supervisor.namespec import make_namespec, split_namespec
+from supervisor.rpc.lookup import members
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.version import VERSION
+from supervisor.web import rows
+from supervisor.web.actions import ACTIONS, is_trouble, make_action, telling
+from supervisor.web.templates import escaped
+from supervisor.web.views import PAGE_HEADERS, MeldView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.rpc.lookup import Member
+
+STATES: Final = {"": "All states", **{kind: word.title() for kind, word in rows.KINDS.items()}}
+
+SORTS: Final = {"name": "By name", "state": "By state", "changed": "Latest change first"}
+
+FORBIDDEN: Final = 403
+
+NOT_DONE: Final = "Nothing was done: the request did not come from this page."
+
+
+class StatusView(MeldView):
+    """Acts, and redirects to itself with a message; or shows the page."""
+
+    def render(self) -> Any:
+        """Return the page, the message in JSON, or what follows a redirect."""
+        form, request = self.context.form, self.context.request
+        self.context.response["headers"].update(PAGE_HEADERS)
+        action = form.get("action")
+        if not action or request.command == "HEAD":
+            return self._page(ask=form.get("ask"), message=form.get("message"))
+        if request.command == "GET" and action != "refresh" and guard.is_doubtful(request):
+            self.context.response["status"] = FORBIDDEN
+            return self._page(ask=action, message=NOT_DONE)
+        if self.callback is None:
+            self.callback = self.make_callback(form.get("processname"), action)
+        message = self.callback()
+        if message is NOT_DONE_YET:
+            return NOT_DONE_YET
+        return self._tell(message)
+
+    def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
+        """Return the deferred function of an action; it answers with a text, whatever happens."""
+        known = ACTIONS.get(action)
+        if known is None:
+            return _saying(f"Unknown action {action}")
+        name = namespec or ""
+        if known.scope == "process" and not name:
+            return _saying("No process name found")
+        if known.scope == "process" and not self._is_process(name):
+            return _saying(f"No such process named {name}")
+        if known.scope == "group" and name not in self.context.supervisord.process_groups:
+            return _saying(f"No such group named {name}")
+        rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
+        return make_action(rpc, action, name)
+
+    def _is_process(self, name: str) -> bool:
+        group_name, process_name = split_namespec(name)
+        group = self.context.supervisord.process_groups.get(group_name)
+        return group is not None and process_name in group.processes
+
+    def _tell(self, message: str) -> str:
+        """Return the answer to an action; a redirect has a relative address."""
+        if self.context.request.get_header("accept") == "application/json":
+            self.context.response["headers"]["Content-Type"] = "application/json"
+            return json.dumps({"message": message, "trouble": is_trouble(message)})
+        from urllib.parse import quote
+
+        self.context.response["headers"]["Location"] = f"./?message={quote(message, safe='')}"
+        return ""
+
+    # -- the page -----------------------------------------------------------------
+
+    def _page(self, *, ask: str | None, message: str | None) -> str:
+        supervisord = self.context.supervisord
+        texts = rows.status_texts(self.root)
+        everyone = members(list(supervisord.process_groups.values()), by_name=True)
+        form = self.context.form
+        return "<!DOCTYPE html>\n" + texts.page % {
+            "identifier": escaped(supervisord.options.identifier),
+            "version": escaped(VERSION),
+            "now": int(supervisord.context.clock.time()),
+            "message": _message(texts, message),
+            "ask": self._ask(texts, ask),
+            "q": escaped(form.get("q", "")),
+            "states": _options(STATES, form.get("state", "")),
+            "sorts": _options(SORTS, form.get("sort", "name")),
+            "counts": counts(everyone),
+            "none": "" if everyone else "No programs are configured.",
+            "sections": self._sections(texts, everyone),
+        }
+
+    def _ask(self, texts: rows.StatusTexts, action: str | None) -> str:
+        """Return the question whether to act, with a button that does."""
+        known = ACTIONS.get(action or "")
+        if known is None or action is None:
+            return ""
+        from urllib.parse import urlencode
+
+        name = self.context.form.get("processname", "")
+        what = {"process": name, "group": f"group {name}"}.get(known.scope, "")
+        label = f"{known.label} {what}".strip()
+        query = urlencode({"action": action, "processname": name})
+        return texts.ask % {
+            "url": escaped(f"index.html?{query}"),
+            "question": escaped(f"{label}?"),
+            "yes": escaped(label),
+        }
+
+    def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
+        """Return the table's bodies: single programs, then each group under its heading."""
+        sort = self.context.form.get("sort")
+        if sort in _KEYS:
+            return _body(
+                "", [self._row(texts, member) for member in sorted(everyone, key=_KEYS[sort])]
+            )
+        singles: list[str] = []
+        groups: dict[str, list[str]] = {}
+        for member in everyone:
+            group, process = member
+            name = group.config.name
+            is_single = name == process.config.name and len(group.processes) == 1
+            section = singles if is_single else groups.setdefault(name, [])
+            section.append(self._row(texts, member))
+        bodies = [_body(rows.group_heading(texts, name), made) for name, made in groups.items()]
+        return _body("", singles) + "".join(bodies)
+
+    def _row(self, texts: rows.StatusTexts, member: Member) -> str:
+        form = self.context.form
+        state, q = form.get("state", ""), form.get("q", "").strip().lower()
+        name = make_namespec(member[0].config.name, member[1].config.name)
+        is_hidden = (state in rows.KINDS and rows.kind_of(member) != state) or q not in name.lower()
+        return rows.row(texts, member, is_hidden=is_hidden)
+
+
+def _saying(text: str) -> Callable[[], Any]:
+    return telling([], lambda _: text)
+
+
+def _message(texts: rows.StatusTexts, message: str | None) -> str:
+    kind = "trouble" if message and (is_trouble(message) or message == NOT_DONE) else ""
+    return texts.message % {"text": escaped(message or ""), "kind": kind}
+
+
+def _options(choices: dict[str, str], chosen: str) -> str:
+    return "".join(
+        f'<option value="{value}"{" selected" if value == chosen else ""}>{word}</option>'
+        for value, word in choices.items()
+    )
+
+
+def _body(heading: str, made: list[str]) -> str:
+    return f"<tbody>{heading}{''.join(made)}</tbody>" if made else ""
+
+
+def counts(everyone: list[Member]) -> str:
+    """Return how many processes there are, and how many of each kind, in words."""
+    numbers = dict.fromkeys(rows.KINDS, 0)
+    for member in everyone:
+        numbers[rows.kind_of(member)] += 1
+    told = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
+    noun = "process" if len(everyone) == 1 else "processes"
+    return f"{len(everyone)} {noun}" + (": " + ", ".join(told) if told else "")
+
+
+def _urgency(member: Member) -> tuple[int, str]:
+    return list(rows.KINDS).index(rows.kind_of(member)), member[1].config.name
+
+
+def _latest_first(member: Member) -> float:
+    return -max(member[1].laststart, member[1].laststop)
+
+
+_KEYS: Final[dict[str, Callable[[Member], Any]]] = {"state": _urgency, "changed": _latest_first}

@@ -1,0 +1,105 @@
+"""The page of one log: its last bytes; a script lets it go on (floor 5).
+
+`tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name
+means the activity log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from supervisor.faults import Faults, RPCError
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.web.actions import fault_text
+from supervisor.web.templates import escaped, gap, text_with_gaps
+from supervisor.web.views import PAGE_HEADERS, MeldView
+
+LEAST_BYTES: Final = 1024
+MOST_BYTES: Final = 4 * 1024 * 1024
+
+STREAMS: Final = ("stdout", "stderr")
+
+
+class TailView(MeldView):
+    """Shows the end of a log, or what keeps us from showing it."""
+
+    def render(self) -> str:
+        """Return the page."""
+        self.context.response["headers"].update(PAGE_HEADERS)
+        form = self.context.form
+        name, stream = form.get("processname"), form.get("stream")
+        stream = stream if stream in STREAMS else STREAMS[0]
+        limit = _limit(form.get("limit", ""))
+        is_main = form.get("log") == "main"
+        tail, is_there = self._tail(None if is_main else name, stream, limit, is_main=is_main)
+        title = "Supervisor activity log" if is_main else f"Supervisor tail of process {name}"
+        return self._page(
+            name or "", stream, limit, title, tail, is_main=is_main, is_there=is_there
+        )
+
+    def _tail(
+        self, name: str | None, stream: str, limit: int, *, is_main: bool
+    ) -> tuple[str, bool]:
+        """Return the end of the log, or the reason for its absence; and which it is."""
+        rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
+        if not name and not is_main:
+            return "No process name found", False
+        try:
+            if is_main or name is None:
+                return rpc.readLog(-limit, 0), True
+            read = rpc.readProcessStderrLog if stream == "stderr" else rpc.readProcessStdoutLog
+            return read(name, -limit, 0), True
+        except RPCError as error:
+            if error.code == Faults.NO_FILE:
+                return f"No file for {name or 'the activity log'}", False
+            return f"ERROR: {fault_text(error)}", False
+
+    def _page(
+        self,
+        name: str,
+        stream: str,
+        limit: int,
+        title: str,
+        tail: str,
+        *,
+        is_main: bool,
+        is_there: bool,
+    ) -> str:
+        from urllib.parse import urlencode
+
+        root = self.clone()
+        which = {"log": "main"} if is_main else {"processname": name}
+        of_stream = which | ({"stream": stream} if stream == "stderr" else {})
+        root.findmeld("title").content(gap("title"))
+        root.findmeld("heading").content(gap("heading"))
+        root.findmeld("tailbody").content(gap("tail"))
+        root.findmeld("refresh_anchor").attributes(href=gap("refresh"))
+        if is_there:
+            root.findmeld("tailbody").attributes(**{"data-follow": gap("follow")})
+            root.findmeld("download").attributes(href=gap("download"))
+        else:
+            root.findmeld("download").deparent()
+        streams = root.findmeld("streams")
+        if is_main or not name:
+            streams.deparent()
+        else:
+            del streams.attrib["hidden"]
+            for each in STREAMS:
+                root.findmeld(each).attributes(href=gap(each))
+            root.findmeld(stream).attributes(**{"aria-current": "page"})
+        addresses = {
+            "refresh": f"tail.html?{urlencode(of_stream | {'limit': limit})}",
+            "follow": f"follow?{urlencode(of_stream)}",
+            "download": f"download?{urlencode(of_stream)}",
+            "stdout": f"tail.html?{urlencode(which)}",
+            "stderr": f"tail.html?{urlencode(which | {'stream': 'stderr'})}",
+        }
+        texts = {"title": title, "heading": "Activity log" if is_main else name, "tail": tail}
+        values = {key: escaped(value) for key, value in (addresses | texts).items()}
+        return "<!DOCTYPE html>\n" + text_with_gaps(root) % values
+
+
+def _limit(text: str) -> int:
+    """Return how many bytes to show; Supervisor 4 shows 1024 for what is no number."""
+    number = int(text[:9]) if text.isascii() and text.isdigit() else 0
+    return min(max(number, LEAST_BYTES), MOST_BYTES)

@@ -1,0 +1,107 @@
+"""What a view is: made with a context, called until it has a response (floor 5).
+
+Plugins put views of their own into `VIEWS` and subclass `MeldView`; `handler` calls them.
+A view that answers `NOT_DONE_YET` is called again when one of its `wakes_on` wakes, or,
+where it has none, every `delay` seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from supervisor.deferred import NOT_DONE_YET, wakes_of
+from supervisor.web.templates import template
+
+if TYPE_CHECKING:
+    from supervisor.daemon import Daemon
+    from supervisor.deferred import Question, Waiters
+    from supervisor.http.request import Request
+
+VIEWS: Final[dict[str, dict[str, Any]]] = {}
+"""Page -> {"template": path or None, "view": class}; edited while the daemon runs."""
+
+# Scripts and styles only from our own files, nothing inline; nobody may frame a page, and
+# no other site learns its address.
+PAGE_HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+        " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+}
+
+
+class ViewContext:
+    """What a view may use: `form`, `request`, `response`, `supervisord`, `template`.
+
+    `form` has the fields of the query and of the body, and CGI's names for the rest.
+    `response` is {"headers": {...}}, to which a view adds "body" (text, bytes or a
+    producer) and, if it is not 200, "status".
+    """
+
+    form: dict[str, Any]
+    request: Request
+    response: dict[str, Any]
+    supervisord: Daemon
+    template: str | None
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+
+class MeldView:
+    """A page made from a meld3 template; `render` returns its body, or `NOT_DONE_YET`."""
+
+    content_type = "text/html;charset=utf-8"
+    delay = 0.5
+
+    def __init__(self, context: ViewContext) -> None:
+        self.context = context
+        self.root = None if context.template is None else template(context.template)
+        self.callback: Question | None = None
+
+    @property
+    def wakes_on(self) -> tuple[Waiters, ...]:
+        """What makes calling again worthwhile: whatever the callback waits for."""
+        return () if self.callback is None else wakes_of(self.callback)
+
+    def __call__(self) -> Any:
+        """Return the response, or `NOT_DONE_YET`."""
+        body = self.render()
+        if body is NOT_DONE_YET:
+            return NOT_DONE_YET
+        response = self.context.response
+        headers = {
+            "Content-Type": self.content_type,
+            "Pragma": "no-cache",
+            "Cache-Control": "no-store",
+            "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
+        }
+        response["headers"] = headers | response["headers"]
+        response["body"] = body
+        return response
+
+    def render(self) -> Any:
+        """Return the body."""
+        raise NotImplementedError
+
+    def clone(self) -> Any:
+        """Return a copy of the template's tree."""
+        if self.root is None:
+            raise ValueError("this view has no template")
+        return self.root.clone()
+
+
+class OKView:
+    """Says that the server is there."""
+
+    delay = 0
+
+    def __init__(self, context: ViewContext) -> None:
+        self.context = context
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the response."""
+        return {"headers": {"Content-Type": "text/plain"}, "body": "OK"}
