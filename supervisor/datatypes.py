@@ -306,10 +306,15 @@ def existing_dirpath(value: str) -> str:
     return path
 
 
-def logfile_name(value: str | None) -> LogTarget:
-    """Return a path, or Automatic for AUTO, Syslog for syslog, None for NONE and off."""
-    text = value.lower() if value is not None else None
-    if text in LOGFILE_NONES or value is None:
+def logfile_name(value: str | LogTarget) -> LogTarget:
+    """Return a path, or Automatic for AUTO, Syslog for syslog, None for NONE and off.
+
+    What is not a text has been converted already: Supvisors' default is Automatic.
+    """
+    if not isinstance(value, str):
+        return value
+    text = value.lower()
+    if text in LOGFILE_NONES:
         return None
     if text in LOGFILE_AUTOS:
         return Automatic

@@ -43,7 +43,8 @@ class RPCError(Exception):
         self.text = getFaultDescription(code)
         if extra is not None:
             self.text = f"{self.text}: {extra}"
-        super().__init__(code, self.text)
+        # What was given, and not the text: Supvisors reads `args`.
+        super().__init__(*((code,) if extra is None else (code, extra)))
 
     def __str__(self) -> str:
         return f"code={self.code!r}, text={self.text!r}"

@@ -22,6 +22,7 @@ from supervisor.version import VERSION
 if TYPE_CHECKING:
     from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
 
 API_VERSION = "3.0"
 
@@ -413,6 +414,9 @@ class SupervisorNamespaceRPCInterface:
 
     def _interpretProcessInfo(self, info_: dict[str, Any]) -> str:
         return info.describe(info_)  # Supvisors calls it, without an instance
+
+    def _getGroupAndProcess(self, name: str) -> tuple[ProcessGroupBase, Subprocess | None]:
+        return find(self.supervisord, name)  # Supvisors' startProcess calls it
 
     def _members(self) -> Any:
         return members(list(self.supervisord.process_groups.values()))

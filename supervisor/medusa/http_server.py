@@ -4,14 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from supervisor.http.request import Request as http_request
+from supervisor.http import wire
+from supervisor.http.request import Request
 from supervisor.medusa import http_date
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
+    from supervisor.http.channel import HTTPChannel
+
 __all__ = ["get_header", "http_date", "http_request"]
+
+
+class http_request(Request):
+    """A request as Supvisors' tests make it."""
+
+    def __init__(  # noqa: PLR0917 - as they call it
+        self,
+        channel: HTTPChannel,
+        request: str,
+        command: str,
+        uri: str,
+        version: str,
+        header: list[str],
+    ) -> None:
+        fields = (line.partition(":") for line in header)
+        named = {name.lower(): value.strip() for name, _, value in fields}
+        head = wire.Head(
+            command,
+            uri,
+            version,
+            tuple(header),
+            named,
+            content_length=0,
+            keep_alive=True,
+            expects_continue=False,
+        )
+        super().__init__(channel, head)
+        self.request = request
 
 
 def get_header(head_reg: re.Pattern[str], lines: Iterable[str], group: int = 1) -> str:

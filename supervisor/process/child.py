@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from supervisor import events
 from supervisor.config.model import EventListenerConfig
@@ -68,7 +68,7 @@ class Subprocess:
     def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
         """Without a context (tests of plugins) it is that of the door: `config.options`."""
         self.config = config
-        self.context: Context = context or vars(config)["options"].context
+        self.context: Context = context or cast("Any", config).options.context
         self.group: ProcessGroupBase | None = None
         self.state = ProcessStates.STOPPED
         self.pid = 0

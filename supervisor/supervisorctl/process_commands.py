@@ -260,7 +260,13 @@ class ProcessCommands(ControllerPluginBase):
             status, description = fault.faultCode, fault.faultString
         return {"group": group, "name": process, "status": status, "description": description}
 
+    def _startresult(self, result: Info) -> str:
+        # Supvisors replaces it, to say that a program is disabled.
+        return result_text(result, START_RESULTS)
+
     def _show_results(self, action: ProcessAction, results: Iterable[Info]) -> None:
         for result in results:
-            self.ctl.output(result_text(result, action.texts))
+            is_start = action is START
+            text = self._startresult(result) if is_start else result_text(result, action.texts)
+            self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.harmless)
