@@ -42,6 +42,7 @@ LATE_IMPORTS = (
     "supervisor.process.fastcgi",
     "supervisor.transport",
     "supervisor.web",
+    "supervisor.web.pages",
     "supervisor.xmlrpc",
     "syslog",
     "urllib.parse",

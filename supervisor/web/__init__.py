@@ -1,36 +1,27 @@
 """The web interface (floor 5): pages, their actions, and what keeps them alive.
 
-The names that plugins import from `supervisor.web` are here; `supervisord` takes the
-handler.  `handler` finds the view of a request, `views` says what a view is, `status` and
-`tail` are ours, `actions` does what their buttons say, `rows` renders, `changes` and
-`follow` are the streams that the pages' scripts listen to.
+`handler` finds the view of a request among `pages`, `views` says what a view is, `status`
+and `tail` are ours, `actions` does what their buttons say, `rows` and `templates` render,
+`changes` and `follow` are the streams that the pages' scripts listen to.
+
+The names that plugins import from `supervisor.web` are here.  They are looked up when they
+are asked for: a daemon that shows nobody a page does without most of this package.
 """
 
-from supervisor.web.changes import ChangesView
-from supervisor.web.follow import DownloadView, FollowView
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 from supervisor.web.handler import supervisor_ui_handler
-from supervisor.web.status import StatusView
-from supervisor.web.tail import TailView
-from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
 
-__all__ = [
-    "VIEWS",
-    "MeldView",
-    "OKView",
-    "StatusView",
-    "TailView",
-    "ViewContext",
-    "supervisor_ui_handler",
-]
+__all__ = ["supervisor_ui_handler"]
 
-# Page -> its template and view; plugins put pages of their own here, and replace ours.
-VIEWS.update(
-    {
-        "index.html": {"template": "ui/status.html", "view": StatusView},
-        "tail.html": {"template": "ui/tail.html", "view": TailView},
-        "ok.html": {"template": None, "view": OKView},
-        "changes": {"template": "ui/status.html", "view": ChangesView},
-        "follow": {"template": None, "view": FollowView},
-        "download": {"template": None, "view": DownloadView},
-    }
-)
+OF_PAGES = frozenset({"VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"})
+
+
+def __getattr__(name: str) -> Any:
+    """Return one of the names of `pages`."""
+    if name in OF_PAGES:
+        return getattr(import_module("supervisor.web.pages"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

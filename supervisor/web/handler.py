@@ -8,8 +8,6 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from supervisor.web.views import VIEWS, ViewContext
-
 if TYPE_CHECKING:
     from supervisor.daemon import Daemon
     from supervisor.http.request import Request
@@ -30,6 +28,8 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
 
     def match(self, request: Request) -> bool:
         """Whether the path is that of a page."""
+        from supervisor.web.pages import VIEWS
+
         return page_name(request) in VIEWS
 
     def handle_request(self, request: Request) -> None:
@@ -37,6 +37,8 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
         if request.command not in {"GET", "HEAD", "POST"}:
             request.error(405)
             return
+        from supervisor.web.pages import VIEWS, ViewContext
+
         page = VIEWS[page_name(request)]
         try:
             form = read_form(request)

@@ -1,0 +1,20 @@
+"""Which pages there are (floor 5); `handler` and plugins look here."""
+
+from supervisor.web.changes import ChangesView
+from supervisor.web.follow import DownloadView, FollowView
+from supervisor.web.status import StatusView
+from supervisor.web.tail import TailView
+from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
+
+__all__ = ["VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"]
+
+VIEWS.update(
+    {
+        "index.html": {"template": "ui/status.html", "view": StatusView},
+        "tail.html": {"template": "ui/tail.html", "view": TailView},
+        "ok.html": {"template": None, "view": OKView},
+        "changes": {"template": "ui/status.html", "view": ChangesView},
+        "follow": {"template": None, "view": FollowView},
+        "download": {"template": None, "view": DownloadView},
+    }
+)
