@@ -91,7 +91,7 @@ def _cut_group(group: Any) -> str:
     return text_with_gaps(group).replace("%(buttons)s", buttons)
 
 
-GROUP_ACTIONS: Final = ("startgroup", "stopgroup", "restartgroup")
+GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
 
 
 def _cut_rows(row: Any) -> dict[int, str]:

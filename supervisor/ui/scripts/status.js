@@ -37,8 +37,6 @@ function keepingFocus(change) {
   const focused = document.activeElement;
   const row = focused && focused.closest("tr[data-name]");
   const name = row && row.dataset.name;
-  const places = row ? [...row.querySelectorAll("a, button")] : [];
-  const place = places.indexOf(focused);
   const label = focused && focused.getAttribute("aria-label");
   change();
   if (!name || document.contains(focused)) return;
@@ -46,7 +44,7 @@ function keepingFocus(change) {
   if (!successor) return;
   const choices = [...successor.querySelectorAll("a, button")];
   const same = choices.find((each) => each.getAttribute("aria-label") === label);
-  (same || choices[Math.min(place, choices.length - 1)]).focus({ preventScroll: true });
+  (same || successor.querySelector("button")).focus({ preventScroll: true });
 }
 
 function putRow(html) {
