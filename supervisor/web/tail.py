@@ -27,7 +27,7 @@ class TailView(MeldView):
         """Return the page."""
         self.context.response["headers"].update(PAGE_HEADERS)
         form = self.context.form
-        name, stream = form.get("processname"), form.get("stream")
+        name, stream = form.get("processname") or None, form.get("stream")
         stream = stream if stream in STREAMS else STREAMS[0]
         limit = _limit(form.get("limit", ""))
         is_main = form.get("log") == "main"

@@ -1,0 +1,124 @@
+"""The stream of changes: rows arrive when states change, and nothing happens otherwise."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from supervisor import events
+from supervisor.states import ProcessStates
+from supervisor.web.changes import BEAT_SECONDS
+from tests.support.httpsite import Client, get
+from tests.support.website import WebSite
+
+
+@pytest.fixture
+def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
+    """Pages, with one program that is stopped; nobody may be left listening."""
+    made = WebSite(directory, monkeypatch)
+    made.add("cat")
+    made.open()
+    yield made
+    made.close()
+    assert events.callbacks == []
+
+
+def listen(site: WebSite) -> Client:
+    """Open the stream, and wait until it has begun."""
+    client = site.connect()
+    client.send(get("/changes").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: b":\n\n" in client.received)
+    assert b"Content-Type: text/event-stream" in client.received
+    client.received = b""
+    return client
+
+
+def message(client: Client) -> dict[str, Any]:
+    """Return the next message."""
+    client.wait_for(lambda: b"\n\n\r\n" in client.received)
+    chunk, _, client.received = client.received.partition(b"\n\n\r\n")
+    found: dict[str, Any] = json.loads(chunk.partition(b"data: ")[2])
+    return found
+
+
+def test_a_change_arrives_as_a_row(site: WebSite) -> None:
+    process = site.add("slow", startsecs=5)
+    client = listen(site)
+    process.spawn()
+    told = message(client)
+    assert len(told["rows"]) == 1
+    assert 'data-name="slow"' in told["rows"][0]
+    assert "STARTING" in told["rows"][0]
+    assert told["now"] == site.clock.time()
+
+
+def test_changes_of_one_turn_arrive_together(site: WebSite) -> None:
+    """Each process once, as it is then."""
+    client = listen(site)
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    process.spawn()
+    process.transition()
+    told = message(client)
+    assert len(told["rows"]) == 1
+    assert "RUNNING" in told["rows"][0]
+    site.turn()
+    client.receive()
+    assert client.received == b""
+
+
+def test_other_groups_are_told(site: WebSite) -> None:
+    client = listen(site)
+    events.notify(events.ProcessGroupAddedEvent("new"))
+    told = message(client)
+    assert told["groups"] is True
+    assert told["rows"] == []
+
+
+def test_a_process_that_is_gone_has_no_row(site: WebSite) -> None:
+    client = listen(site)
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    process.change_state(ProcessStates.STARTING)
+    site.supervisord.process_groups.clear()
+    assert message(client)["rows"] == []
+
+
+def test_a_quiet_stream_gives_a_sign_of_life(site: WebSite) -> None:
+    client = listen(site)
+    site.pass_time(BEAT_SECONDS - 1)
+    client.receive()
+    assert client.received == b""
+    site.pass_time(1.5)
+    client.wait_for(lambda: b":\n\n" in client.received)
+
+
+def test_nobody_listens_when_the_page_is_closed(site: WebSite) -> None:
+    client = listen(site)
+    assert events.callbacks != []
+    client.close()
+    site.turn_until(lambda: events.callbacks == [])
+
+
+def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:
+    """What it has not taken is told later, each process once."""
+    client = listen(site)
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    (channel,) = site.servers[0]._connections
+    for _ in range(5000):
+        process.state = ProcessStates.STOPPED
+        process.change_state(ProcessStates.STARTING)
+        site.loop.turn(0)
+    assert channel._unsent_bytes < 200_000
+    process.change_state(ProcessStates.RUNNING)
+    client.wait_for(lambda: b"RUNNING" in client.received)
+
+
+def test_a_reload_forgets_everybody(site: WebSite) -> None:
+    """The daemon clears all subscriptions; the stream's end must not mind."""
+    client = listen(site)
+    events.clear()
+    client.close()
+    site.turn()

@@ -1,0 +1,170 @@
+"""The page of a log, and the streams that follow and download one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import meld3
+import pytest
+
+from supervisor.web.tail import LEAST_BYTES
+from supervisor.web.templates import template
+from tests.support.httpsite import get
+from tests.support.website import WebSite
+
+
+@pytest.fixture
+def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
+    """Pages, with a program whose logs are there."""
+    made = WebSite(directory, monkeypatch)
+    (directory / "out").write_text("first\nsecond <b>\n")
+    (directory / "err").write_text("trouble\n")
+    made.add("cat", stdout_logfile=str(directory / "out"), stderr_logfile=str(directory / "err"))
+    made.add("silent")
+    made.open()
+    yield made
+    made.close()
+
+
+def log_of(page: str) -> str:
+    """Return what a page shows of a log."""
+    found = re.search(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)
+    assert found is not None
+    return unescape(found[1])
+
+
+def test_the_end_of_a_log(site: WebSite) -> None:
+    answer = site.get("/tail.html?processname=cat")
+    assert answer.status == 200
+    assert "<title>Supervisor tail of process cat</title>" in answer.text
+    assert log_of(answer.text) == "first\nsecond <b>\n"
+    assert "<b>" not in answer.text
+
+
+def test_stderr_has_a_page_too(site: WebSite) -> None:
+    page = site.get("/tail.html?processname=cat&stream=stderr").text
+    assert log_of(page) == "trouble\n"
+    assert 'data-follow="follow?processname=cat&amp;stream=stderr"' in page
+    assert 'href="download?processname=cat&amp;stream=stderr"' in page
+
+
+def test_the_activity_log(site: WebSite) -> None:
+    path = site.directory / "supervisord.log"
+    path.write_text("INFO hello\n")
+    site.supervisord.options.logfile = str(path)
+    page = site.get("/tail.html?log=main").text
+    assert log_of(page) == "INFO hello\n"
+    assert 'data-follow="follow?log=main"' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "No process name found"),
+        ("processname=nope", "ERROR: unexpected rpc fault [10] BAD_NAME: nope"),
+        ("processname=cat:*", "ERROR: unexpected rpc fault [10] BAD_NAME: cat:*"),
+        ("processname=%3Ci%3E", "ERROR: unexpected rpc fault [10] BAD_NAME: <i>"),
+        ("processname=silent", "No file for silent"),
+        ("log=main", "No file for the activity log"),
+    ],
+)
+def test_why_there_is_no_log(site: WebSite, query: str, expected: str) -> None:
+    answer = site.get(f"/tail.html?{query}")
+    assert answer.status == 200
+    assert log_of(answer.text) == expected
+    assert "data-follow" not in answer.text
+    assert "Download" not in answer.text
+
+
+def test_a_log_that_has_vanished(site: WebSite) -> None:
+    (site.directory / "out").unlink()
+    assert log_of(site.get("/tail.html?processname=cat").text) == "No file for cat"
+    assert site.get("/follow?processname=cat").status == 404
+    assert site.get("/download?processname=cat").status == 404
+
+
+def test_a_log_of_rubbish(site: WebSite) -> None:
+    (site.directory / "out").write_bytes(bytes(range(256)) * 4)
+    answer = site.get("/tail.html?processname=cat")
+    assert answer.status == 200
+    assert "abc" in log_of(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("limit", "size"),
+    [
+        ("5000", 5000),
+        ("3", LEAST_BYTES),
+        ("abc", LEAST_BYTES),
+        ("-5", LEAST_BYTES),
+        ("", LEAST_BYTES),
+        ("\u0665", LEAST_BYTES),
+        ("9" * 5000, 10000),
+    ],
+)
+def test_how_much_is_shown(site: WebSite, limit: str, size: int) -> None:
+    (site.directory / "out").write_text("x" * 10000)
+    from urllib.parse import quote
+
+    page = site.get(f"/tail.html?processname=cat&limit={quote(limit)}").text
+    assert len(log_of(page)) == size
+
+
+def test_a_plugin_may_use_the_template() -> None:
+    """Supvisors shows the activity log with it, through meld3 alone and as XHTML."""
+    root = template("ui/tail.html").clone()
+    root.findmeld("title").content("Supervisor tail")
+    root.findmeld("tailbody").content("what was logged")
+    root.findmeld("refresh_anchor").attributes(href="maintail.html?limit=1024")
+    page = root.write_xhtmlstring().decode()
+    assert "what was logged" in page
+    assert 'href="maintail.html?limit=1024"' in page
+    assert meld3.parse_xmlstring(page) is not None
+    for name in ("script", "nav", "pre", "form", "output"):
+        assert not re.search(rf"<{name}\b[^>]*/>", page), f"HTML does not know <{name}/>"
+
+
+# -- streams ----------------------------------------------------------------------------------
+
+
+def test_following_begins_with_the_end_and_goes_on(site: WebSite) -> None:
+    client = site.connect()
+    client.send(get("/follow?processname=cat").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: b"second <b>\n" in client.received)
+    assert b"Content-Type: text/plain" in client.received
+    assert b"X-Accel-Buffering: no" in client.received
+    with (site.directory / "out").open("a") as file:
+        file.write("third\n")
+    site.pass_time(1)
+    client.wait_for(lambda: b"third\n" in client.received)
+
+
+def test_a_download_has_the_whole_file(site: WebSite) -> None:
+    """As long as it was when it began: a log that grows quickly has no end."""
+    content = b"0123456789" * 30000
+    (site.directory / "out").write_bytes(content)
+    client = site.connect()
+    request = get("/download?processname=cat", version="1.0")
+    client.send(request.replace(b" x\r", b" localhost\r"))
+    client.wait_for_end()
+    head, _, body = client.received.partition(b"\r\n\r\n")
+    assert b"Content-Disposition: attachment; filename*=UTF-8''out" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert body == content
+
+
+@pytest.mark.parametrize("page", ["follow", "download"])
+@pytest.mark.parametrize("query", ["", "processname=nope", "processname=silent", "log=main"])
+def test_no_log_no_stream(site: WebSite, page: str, query: str) -> None:
+    answer = site.get(f"/{page}?{query}")
+    assert answer.status == 404
+    assert answer.text == "There is no such log.\n"
+
+
+def test_what_is_no_regular_file_is_not_served(site: WebSite) -> None:
+    site.add("tty", stdout_logfile="/dev/null")
+    assert site.get("/download?processname=tty").status == 404
+    assert site.get("/follow?processname=tty").status == 404
