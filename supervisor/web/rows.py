@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,8 @@ class StatusTexts:
     group: str
     rows: dict[int, str]
 
+
+_between_elements = re.compile(r">\s+<").sub
 
 _cut: tuple[Any, StatusTexts] | None = None
 
@@ -131,7 +134,8 @@ def _cut_row(row: Any, state: int) -> str:
     row.findmeld("clear").replace(gap("clear"))
     button.replace(gap("buttons"))
     buttons = "".join(_button(button, name, "name", "quoted") for name in actions)
-    text = text_with_gaps(row).replace("%(buttons)s", buttons).replace("%(clear)s", clear)
+    text = _between_elements("><", text_with_gaps(row))
+    text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 

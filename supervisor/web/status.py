@@ -142,11 +142,17 @@ class StatusView(MeldView):
         return _body("", singles) + "".join(bodies)
 
     def _row(self, texts: rows.StatusTexts, member: Member) -> str:
-        form = self.context.form
-        state, q = form.get("state", ""), form.get("q", "").strip().lower()
+        return rows.row(texts, member, is_hidden=self._is_hidden(member))
+
+    def _is_hidden(self, member: Member) -> bool:
+        """Whether the person has chosen others."""
+        state, q = self.context.form.get("state"), self.context.form.get("q")
+        if state in rows.KINDS and rows.kind_of(member) != state:
+            return True
+        if not q:
+            return False
         name = make_namespec(member[0].config.name, member[1].config.name)
-        is_hidden = (state in rows.KINDS and rows.kind_of(member) != state) or q not in name.lower()
-        return rows.row(texts, member, is_hidden=is_hidden)
+        return q.strip().lower() not in name.lower()
 
 
 def _saying(text: str) -> Callable[[], Any]:
