@@ -76,7 +76,6 @@ class Changes:
         for subscription in self._subscriptions:
             with contextlib.suppress(ValueError):  # everything was cleared before a reload
                 events.unsubscribe(*subscription)
-        self._subscriptions = ()
 
     def _process_changed(self, event: Any) -> None:
         process = event.process

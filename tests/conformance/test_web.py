@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import re
-import socket
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +12,7 @@ import pytest
 from tests.conformance.harness import Pair
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.transport import UnixConnection
 
 CONFIG = f"""
 [program:cat]
@@ -36,6 +35,10 @@ startretries=0
 [program:silent]
 command={child("sleeper")}
 stdout_logfile=NONE
+[program:talker]
+command=/bin/sh -c "echo 'first <b>'; echo second"
+startsecs=0
+autorestart=false
 [program:one]
 command={child("sleeper")}
 startsecs=0
@@ -43,26 +46,12 @@ startsecs=0
 programs=one
 """
 
-SETTLED = {"cat": "RUNNING", "both:one": "RUNNING"}
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """The pages are on the unix socket, too, and its path is known."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(10)
-        self.sock.connect(self.path)
+SETTLED = {"cat": "RUNNING", "both:one": "RUNNING", "talker": "EXITED"}
 
 
 def ask(daemon: Daemon, path: str, body: str | None = None) -> tuple[int, str, str]:
     """Return (status, Location, body) of a GET, or of a POST with a body."""
-    connection = UnixConnection(str(daemon.socket_path))
+    connection = UnixConnection(str(daemon.socket_path), timeout=10)
     try:
         connection.request("GET" if body is None else "POST", path, body)
         response = connection.getresponse()
@@ -127,8 +116,8 @@ def log_of(page: str) -> str:
         "",
         "processname=",
         "processname=nope",
-        "processname=cat",
-        "processname=cat&limit=abc",
+        "processname=talker",
+        "processname=talker&limit=abc",
         "processname=both:*",
         "processname=silent",
         "processname=%3Cb%3E",
@@ -162,7 +151,7 @@ def test_the_page_of_a_log(pair: Pair, query: str) -> None:
 )
 def test_which_addresses_there_are(pair: Pair, path: str) -> None:
     def look(daemon: Daemon) -> int:
-        connection = UnixConnection(str(daemon.socket_path))
+        connection = UnixConnection(str(daemon.socket_path), timeout=10)
         try:
             connection.request("GET", path)
             return connection.getresponse().status

@@ -112,6 +112,12 @@ def test_names_are_escaped(site: WebSite) -> None:
     assert "processname=%3Cscript%3Ealert%281%29%3C%2Fscript%3E%22%27%26%25%28x%29s" in page
 
 
+def test_descriptions_are_escaped(site: WebSite) -> None:
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    process.state, process.spawnerr = ProcessStates.FATAL, "can't find command '<b>'"
+    assert "can&#39;t find command &#39;&lt;b&gt;&#39;" in site.get("/").text
+
+
 def test_a_message_is_escaped(site: WebSite) -> None:
     page = site.get("/?message=%3Cb%3E%26%22hi%22%0d%0aSet-Cookie:x").text
     assert "&lt;b&gt;&amp;&quot;hi&quot;" in page
