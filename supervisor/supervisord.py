@@ -114,7 +114,7 @@ class Supervisor:
 
     def runforever(self) -> None:
         """Turn the loop until everything has been stopped."""
-        events.notify(events.SupervisorRunningEvent())
+        self.context.announce(events.SupervisorRunningEvent())
         ticker = Ticker(self.context.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
@@ -128,7 +128,7 @@ class Supervisor:
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
-            events.notify(events.SupervisorStoppingEvent())
+            self.context.announce(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.context)
         return self._shutdown.advance()
 
@@ -192,7 +192,7 @@ class Supervisor:
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.context.settings)
         self.process_groups[config.name] = _make_group(config, self.context)
-        events.notify(events.ProcessGroupAddedEvent(config.name))
+        self.context.announce(events.ProcessGroupAddedEvent(config.name))
         return True
 
     def remove_process_group(self, name: str) -> bool:
@@ -202,7 +202,7 @@ class Supervisor:
             return False
         group.before_remove()
         del self.process_groups[name]
-        events.notify(events.ProcessGroupRemovedEvent(name))
+        self.context.announce(events.ProcessGroupRemovedEvent(name))
         return True
 
     def get_process_map(self) -> dict[int, Dispatcher]:

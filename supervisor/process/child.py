@@ -236,18 +236,9 @@ class Subprocess:
         self.arm()
         event_type = EVENT_TYPES[new_state]
         if events.has_subscribers(event_type):
-            self._announce(event_type(self, old_state, expected))
+            self.context.announce(event_type(self, old_state, expected))
         self.changed.wake()
         return True
-
-    def _announce(self, event: object) -> None:
-        """Notify; a subscriber that fails must not keep a process from its state."""
-        try:
-            events.notify(event)
-        except Exception:  # noqa: BLE001 - plugins subscribe, and raise what they like
-            self.context.logger.critical(
-                f"a subscriber of an event of {self.name} failed\n{traceback.format_exc()}"
-            )
 
     # -- starting -----------------------------------------------------------------
 
@@ -436,7 +427,7 @@ class Subprocess:
         self.pid = 0  # only now: the events name the pid that the process had
         if self.event is not None:
             event, self.event = self.event, None
-            self._announce(events.EventRejectedEvent(self, event))
+            self.context.announce(events.EventRejectedEvent(self, event))
 
     def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
         self.killing = False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from supervisor import events
 from supervisor.states import SupervisorStates
 
 if TYPE_CHECKING:
@@ -37,3 +39,12 @@ class Context:
     def may_start(self) -> bool:
         """Whether processes may be started: not while shutting down or restarting."""
         return self.mood > SupervisorStates.RESTARTING
+
+    def announce(self, event: object) -> None:
+        """Notify; a subscriber that fails must not keep anybody from going on."""
+        try:
+            events.notify(event)
+        except Exception:  # noqa: BLE001 - plugins subscribe, and raise what they like
+            self.logger.critical(
+                f"a subscriber of {type(event).__name__} failed\n{traceback.format_exc()}"
+            )

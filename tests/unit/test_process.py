@@ -387,3 +387,18 @@ def test_every_state_can_be_left_and_reached() -> None:
     states = {code for name, code in vars(ProcessStates).items() if name.isupper()}
     assert set(TRANSITIONS) == states == reached
     assert all(TRANSITIONS.values())
+
+
+def test_a_subscriber_that_fails_keeps_nobody_from_going_on(world: World) -> None:
+    def fail(_event: object) -> None:
+        raise RuntimeError("broken plugin")
+
+    events.subscribe(events.Event, fail)
+    process = running(world)
+    process.stop()
+    die(world, process)
+    assert (process.state, process.pid) == (ProcessStates.STOPPED, 0)
+    world.context.announce(events.SupervisorStoppingEvent())
+    last = world.lines("critical")[-1]
+    assert last.startswith("a subscriber of SupervisorStoppingEvent failed\n")
+    assert "RuntimeError: broken plugin" in last
