@@ -121,7 +121,8 @@ def test_wildcards_stop_what_matches_in_threads(daemon: Daemon) -> None:
 
 def test_processes_are_looked_at_once_a_second(daemon: Daemon) -> None:
     """The interface of somebody else may have assigned to them."""
-    options = {"command": child("exits", 0), "startsecs": "0", "autorestart": "true"}
+    crashes_once = child("flaky", daemon.directory / "runs", 1, 1)
+    options = {"command": crashes_once, "startsecs": "0", "autorestart": "true"}
     daemon.rpc.twiddler.addProgramToGroup("empty-one", "flaps", options)
     wait_until(lambda: daemon.log_text().count("spawned: 'flaps'") >= 2)
     daemon.rpc.supervisor.stopProcess("empty-one:flaps")
