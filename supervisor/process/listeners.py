@@ -17,7 +17,7 @@ from supervisor.states import (
 )
 
 if TYPE_CHECKING:
-    from supervisor.config.model import EventListenerPoolConfig
+    from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
     from supervisor.process.child import Subprocess
     from supervisor.process.context import Context
 
@@ -30,8 +30,8 @@ class EventListenerPool(ProcessGroupBase):
     config: EventListenerPoolConfig
 
     def __init__(self, config: EventListenerPoolConfig, context: Context) -> None:
-        super().__init__(config, context)
         self.event_buffer: deque[events.Event] = deque()
+        super().__init__(config, context)
         self._poolserials = itertools.count()
         for event_type in config.pool_events:
             events.subscribe(event_type, self.accept)
@@ -43,6 +43,18 @@ class EventListenerPool(ProcessGroupBase):
         for event_type in self.config.pool_events:
             events.unsubscribe(event_type, self.accept)
         events.unsubscribe(events.EventRejectedEvent, self.take_back)
+
+    def add_process(self, config: ProcessConfig) -> Subprocess:
+        """Make a listener, which may say READY before it counts as running."""
+        process = super().add_process(config)
+
+        def state_changed() -> None:
+            process.changed.add(state_changed)
+            if process.get_state() == ProcessStates.RUNNING:
+                self.dispatch()
+
+        process.changed.add(state_changed)
+        return process
 
     def has_work(self) -> bool:
         """Whether a listener has an event in hand, or may yet take one."""

@@ -299,7 +299,10 @@ def test_a_rejected_event_comes_back_with_its_serials(pair: Pair) -> None:
     """It stands at the head of the queue again."""
 
     def ask(daemon: Daemon) -> Any:
-        wait_until(lambda: len(recorded(daemon, "refuses")) >= 3)
+        wait_until(
+            lambda: len(recorded(daemon, "refuses")) >= 3,
+            what=lambda: f"{daemon.text('refuses')}\n{daemon.log_text()}",
+        )
         events = recorded(daemon, "refuses")[:3]
         assert events[0] == events[1] == events[2]
         return log_lines(daemon, "refuses: event was rejected")

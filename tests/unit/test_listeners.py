@@ -35,10 +35,15 @@ class Pool:
         buffer_size: int = 10,
         name: str = "pool",
         handler: Any = default_handler,
+        startsecs: int = 0,
     ) -> None:
         configs = [
             EventListenerConfig(
-                f"l{number}", "/bin/cat", stdout_logfile=None, stderr_logfile=None, startsecs=0
+                f"l{number}",
+                "/bin/cat",
+                stdout_logfile=None,
+                stderr_logfile=None,
+                startsecs=startsecs,
             )
             for number in range(size)
         ]
@@ -86,6 +91,15 @@ def test_a_ready_listener_gets_the_event_at_once(world: World) -> None:
     assert serial.isdigit()
     assert payload == "type:type\ndata"
     assert pool.listeners[0].listener_state == BUSY
+
+
+def test_a_listener_that_was_ready_before_it_ran_gets_what_waits(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent, startsecs=1)
+    pool.say("READY\n")
+    events.notify(remote())
+    assert not pool.sent["l0"]
+    world.pass_time(1)
+    assert len(pool.sent["l0"]) == 1
 
 
 def test_len_counts_characters_not_bytes(world: World) -> None:
