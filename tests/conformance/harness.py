@@ -1,7 +1,7 @@
 """The same question to the reference and to ours; the answers must agree.
 
 What is bound to differ (pids, times, directories, generated names) is made equal first. What
-differs on purpose has an entry in docs/differences.md, and a test that says `differ`.
+differs on purpose is in the table of `differences`, and shown by a test that says `differ`.
 
 With SUPERVISOR_CONFORMANCE=steady the reference is compared with itself, which shows whether a
 scenario is steady before ours is blamed.
@@ -20,16 +20,15 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from difflib import unified_diff
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conformance.differences import declared
 from tests.support.daemon import OURS, Daemon, Implementation, clean_environment, reference
 
 STEADY = os.environ.get("SUPERVISOR_CONFORMANCE") == "steady"
-DIFFERENCES = Path(__file__).parents[2] / "docs" / "differences.md"
 
 # What differs from run to run: pattern -> what is shown instead, in this order.
 VARYING = (
@@ -111,8 +110,8 @@ class Pair:
         assert_same(theirs, ours)
 
     def differ(self, ask: Ask, *, entry: str, theirs: object, ours: object) -> None:
-        """The answers must be these two, and `entry` be listed in docs/differences.md."""
-        assert entry in listed_differences(), f"{entry} is not listed in docs/differences.md"
+        """The answers must be these two, and `entry` be in the table of differences."""
+        declared(entry)
         given = self.answers(ask)
         assert_same(theirs, given[0])
         if not STEADY:
@@ -192,9 +191,3 @@ def call(daemon: Daemon, method: str, *arguments: Any) -> Any:
     except xmlrpc.client.ProtocolError as error:
         daemon.close_rpc()
         return ["http", error.errcode, error.errmsg]
-
-
-@cache
-def listed_differences() -> set[str]:
-    """Return the names of the entries of docs/differences.md: its headings of level three."""
-    return set(re.findall(r"^### (.+)$", DIFFERENCES.read_text(encoding="utf-8"), re.MULTILINE))

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.conformance.harness import assert_same, listed_differences, run_both
+from tests.conformance.differences import declared
+from tests.conformance.harness import assert_same, run_both
 
 SUPERVISORD = (
     "-v",
@@ -104,7 +105,7 @@ def test_supervisorctl(arguments: str) -> None:
 @pytest.mark.parametrize("command", FILE_ERRORS)
 def test_an_error_in_a_file_is_told_in_one_line(command: str) -> None:
     """It begins as the original's, and may say more about where the mistake is."""
-    assert "One line for a mistake in a file" in listed_differences()
+    declared("One line for a mistake in a file")
     theirs, ours = run_both(*command.split(), files=FILES)
     told, *_, help_line = theirs.pop("stderr")
     line, help_line_of_ours = ours.pop("stderr")
@@ -114,7 +115,7 @@ def test_an_error_in_a_file_is_told_in_one_line(command: str) -> None:
 
 @pytest.mark.parametrize("command", ["pid", "avail", "reread", "update", "add x", "remove x"])
 def test_without_a_server_there_is_one_clear_line(command: str) -> None:
-    assert "One clear line without a server" in listed_differences()
+    declared("One clear line without a server")
     theirs, ours = run_both("supervisorctl", "-c", "client.conf", *command.split(), files=FILES)
     assert_same({**theirs, "stdout": [NO_SERVER]}, ours)
 

@@ -65,3 +65,13 @@ def test_sigusr2_reopens_the_logs(directory: Path) -> None:
         daemon.log_path.rename(directory / "rotated.log")
         daemon.signal(signal.SIGUSR2)
         wait_until(daemon.log_path.exists)
+
+
+def test_a_signal_right_after_the_start_is_not_lost(directory: Path) -> None:
+    """Each stop would otherwise wait until the process is killed."""
+    config = f"[program:x]\ncommand={child('sleeper')}\nautostart=false\nstopwaitsecs=1000\n"
+    with Daemon(directory, config) as daemon:
+        for _ in range(20):
+            assert daemon.rpc.supervisor.startProcess("x", False)
+            assert daemon.rpc.supervisor.stopProcess("x")
+        assert daemon.log_text().count("stopped: x (terminated by SIGTERM)") == 20

@@ -1,0 +1,113 @@
+"""The table of deliberate differences: which test shows each.
+
+The names are the headings of docs/differences.md. A test of this folder names the entry it shows
+(`pair.differ(..., entry=...)` or `declared(...)`); other tests have ours alone to show it by.
+tests/unit/test_differences.py holds that table, document and tests agree.
+"""
+
+from __future__ import annotations
+
+CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
+PARSER = "tests/unit/test_config_parser.py"
+CLIENT = "tests/unit/test_supervisorctl_controller.py"
+CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
+GUARD = "tests/unit/test_http_guard.py"
+HTTP = "tests/unit/test_http_wire.py"
+
+# name -> the test that shows it
+SHOWN_BY = {
+    "Quoting in environment": CONFIGURATION,
+    "Names that cannot be resolved": CONFIGURATION,
+    "One line for a mistake in a file": CONFIGURATION,
+    "Unknown members of groups": CONFIGURATION,
+    "A protected here": CONFIGURATION,
+    "An empty file name": CONFIGURATION,
+    "A history file on the command line": CONFIGURATION,
+    "Brackets in the path of the configuration": (
+        f"{PARSER}::test_the_directory_may_look_like_a_pattern"
+    ),
+    "Byte order marks": CONFIGURATION,
+    "Values that end the daemon": CONFIGURATION,
+    "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
+    "A broken file on reload": (
+        "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
+    ),
+    "One clear line without a server": (
+        "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
+    ),
+    "One line for a missing password": f"{CLIENT}::test_a_missing_password_is_one_line",
+    "One clear line from a server that misbehaves": (
+        f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
+    ),
+    "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
+    "Arguments of the wrong type": (
+        "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
+    ),
+    "Integers that do not fit": (
+        "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"
+    ),
+    "autorestart in getAllConfigInfo": (
+        "tests/conformance/test_config_info.py"
+        "::test_config_info_is_the_same_before_and_after_rereading"
+    ),
+    "Logs that are not UTF-8": (
+        "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
+    ),
+    "Malformed requests": f"{HTTP}::test_a_malformed_request_line_is_refused",
+    "Strict framing": f"{HTTP}::test_a_malformed_header_is_refused",
+    "Large bodies": (
+        "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
+    ),
+    "Limits": f"{HTTP}::test_a_request_has_limits",
+    "Logins": (
+        "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
+    ),
+    "Headers and error pages": (
+        "tests/unit/test_http_channel.py::test_an_answer_carries_what_clients_look_for"
+    ),
+    "Static files": (
+        "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
+    ),
+    "What stands in the way of a unix socket": (
+        "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
+    ),
+    "Following a log that is truncated": (
+        "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
+    ),
+    "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
+    "Messages instead of errors on the page": (
+        "tests/conformance/test_web.py::test_unknown_actions_differ"
+    ),
+    "Restarts that fail": (
+        "tests/unit/test_web_status.py::test_restart_tells_of_a_start_that_fails"
+    ),
+    "Pages of other sites": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
+    "Foreign names for the loopback address": (
+        f"{GUARD}::test_a_loopback_server_answers_to_no_other"
+    ),
+    "Restarts without delay": (
+        "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
+    ),
+    "Failures between fork and exec": (
+        "tests/conformance/test_activity_log.py::test_a_failure_between_fork_and_exec"
+    ),
+    "A signal right after the start": (
+        "tests/journeys/test_signals.py::test_a_signal_right_after_the_start_is_not_lost"
+    ),
+    "FastCGI sockets that cannot be opened": (
+        "tests/journeys/test_fastcgi.py::test_a_socket_that_cannot_be_opened_is_one_line_and_exit_2"
+    ),
+    "The last events before the end": (
+        "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
+    ),
+    "Communication events from childutils": (
+        "tests/unit/test_childutils.py::test_communication_events_are_marked"
+    ),
+    "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
+}
+
+
+def declared(entry: str) -> None:
+    """Fail unless a difference is in the table."""
+    assert entry in SHOWN_BY, f"{entry!r} is not in tests/conformance/differences.py"
