@@ -1,0 +1,87 @@
+"""`python -m benchmarks [--quick] [ROW ...]`: measure both in turn, print a table."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median, quantiles
+
+from benchmarks.bench import Bench, implementations, work_directory
+from benchmarks.rows import ROWS, Row
+
+QUICK_SECONDS = 90
+"""When the quick form begins no further row, so that it ends within two minutes."""
+
+MEASURED = "| {:<24} | {:<20} | {:>9} | {:>15} | {:>9} | {:>15} | {:>6} | {:>9} |"
+HEADINGS = ("row", "figure", "ours", "p10..p90", "4.3.0", "p10..p90", "ratio", "ours, p99")
+
+Samples = dict[str, dict[str, list[float]]]
+"""Figure -> implementation -> samples."""
+
+
+def main() -> None:
+    """Measure the rows that the command line names, all of them if it names none."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    names = ", ".join(row.name for row in ROWS)
+    parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.rows) - {row.name for row in ROWS}:
+        parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
+    chosen = [row for row in ROWS if row.name in arguments.rows or not arguments.rows]
+    print(MEASURED.format(*HEADINGS))
+    print("|" + " --- |" * len(HEADINGS))
+    with tempfile.TemporaryDirectory(dir=work_directory(), prefix="bench") as directory:
+        run(chosen, Path(directory), quick=arguments.quick)
+
+
+def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
+    """Measure rows and print each as soon as it is there."""
+    both = implementations(directory)
+    began = time.monotonic()
+    for row in rows:
+        rounds = row.rounds_of(quick=quick) or len(rows) == 1
+        if quick and time.monotonic() - began > QUICK_SECONDS:
+            print(f"not measured, the time of the quick form is over: {row.name}", file=sys.stderr)
+            continue
+        samples: Samples = {}
+        for _ in range(rounds):
+            for name, implementation in both.items():
+                figures = row.measure(Bench(implementation, directory, quick))
+                for figure, values in figures.items():
+                    samples.setdefault(figure, {}).setdefault(name, []).extend(values)
+        for figure, found in samples.items():
+            print(table_line(row.name, figure, found["ours"], found["4.3.0"]), flush=True)
+
+
+def table_line(name: str, figure: str, ours: list[float], theirs: list[float]) -> str:
+    """Return a line of the table; the ratio says how much better ours is, below 1: worse."""
+    mine, other = median(ours), median(theirs)
+    better, worse = (mine, other) if figure.endswith("/s]") else (other, mine)
+    ratio = better / worse if worse else math.inf
+    cells = (short(mine), spread(ours), short(other), spread(theirs), short(ratio))
+    return MEASURED.format(name, figure, *cells, short(percentiles(ours)[98]))
+
+
+def percentiles(values: list[float]) -> list[float]:
+    """Return the 1st to the 99th percentile."""
+    return quantiles(values * 2 if len(values) == 1 else values, n=100, method="inclusive")
+
+
+def spread(values: list[float]) -> str:
+    """Return the 10th and the 90th percentile."""
+    cuts = percentiles(values)
+    return f"{short(cuts[9])}..{short(cuts[89])}"
+
+
+def short(value: float) -> str:
+    """Return three digits of a number, all digits of a larger one."""
+    return f"{value:.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,254 @@
+"""What rows are made with: a daemon of either implementation, children in C, the kernel's figures.
+
+A row is a function `(Bench, ...) -> Figures`.  It measures one implementation once; `__main__`
+calls it for both in turn, several times, and puts the samples of a figure together.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from tests.support.daemon import Daemon, Implementation, reference
+from tests.support.reference import reference_environment
+
+ROOT = Path(__file__).parent.parent
+CHILDREN = Path(__file__).parent / "children"
+MEMORY_DIRECTORY = Path("/dev/shm")  # noqa: S108 - logs there, so that no disk is measured
+PAUSE_SECONDS = 0.0005
+DEADLINE_SECONDS = 120
+
+Figures = dict[str, list[float]]
+"""Figure and unit, `answer [ms]` for example -> its samples."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One implementation, a directory for its daemons, and whether there is little time."""
+
+    implementation: Implementation
+    directory: Path
+    quick: bool
+
+    def times(self, full: int, quick: int) -> int:
+        """Return how often to do something, or how much of it."""
+        return quick if self.quick else full
+
+    def daemon(self, config: str = "") -> Daemon:
+        """Return a daemon that has not been started, in a directory of its own."""
+        directory = Path(tempfile.mkdtemp(dir=self.directory))
+        return Daemon(directory, config, implementation=self.implementation)
+
+
+def work_directory() -> str | None:
+    """Return where to make files: in memory where there is such a place."""
+    return str(MEMORY_DIRECTORY) if os.access(MEMORY_DIRECTORY, os.W_OK) else None
+
+
+def implementations(directory: Path) -> dict[str, Implementation]:
+    """Return both, on the same interpreter and with the same packages beside them."""
+    scripts = directory / "bin"
+    scripts.mkdir()
+    for name in ("supervisord", "supervisorctl"):
+        script = scripts / name
+        script.write_text(
+            f"#!{reference_environment()}/bin/python\n"
+            f"import sys\nsys.path[0] = {str(ROOT)!r}\n"
+            f"from supervisor.{name} import main\nsys.exit(main())\n",
+            encoding="utf-8",
+        )
+        script.chmod(0o755)
+    return {"ours": Implementation("ours", (f"{scripts}/",)), "4.3.0": reference()}
+
+
+@cache
+def child(name: str) -> str:
+    """Return the path of a program of `children/`, compiled at its first use."""
+    directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
+    program = directory / name
+    compiler = os.environ.get("CC", "cc")
+    result = subprocess.run(
+        [compiler, "-O2", "-o", str(program), str(CHILDREN / f"{name}.c")], check=False
+    )
+    if result.returncode != 0:
+        sys.exit(f"{compiler} cannot compile {name}.c: the benchmarks need a C compiler")
+    return str(program)
+
+
+def programs(count: int, command: str = "", options: str = "") -> str:
+    """Return the section of a homogeneous group `many` of so many quiet programs."""
+    return (
+        f"""
+        [program:many]
+        command={command or child("stamp")}
+        process_name=%(program_name)s_%(process_num)s
+        numprocs={count}
+        stdout_logfile=NONE
+        redirect_stderr=true
+        startsecs=0
+        {options}
+        """
+        if count
+        else ""
+    )
+
+
+def head(count: int) -> str:
+    """Return options of `[supervisord]` for so many programs."""
+    return f"minfds={max(1024, 5 * count + 100)}\n"
+
+
+# -- waiting and asking --------------------------------------------------------
+
+
+def wait_for(predicate: Callable[[], T], pause: float = PAUSE_SECONDS) -> T:
+    """Ask until the answer is true, much more often than tests do."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not (answer := predicate()):
+        if time.monotonic() > deadline:
+            raise TimeoutError("a benchmark waited for something that never happened")
+        time.sleep(pause)
+    return answer
+
+
+class Stamps:
+    """A FIFO in which children say when something happened to them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / "stamps"
+        os.mkfifo(self.path)
+        self._file = os.fdopen(os.open(self.path, os.O_RDWR), "rb", buffering=0)
+        self._rest = b""
+
+    def next(self) -> tuple[float, int]:
+        """Wait for the next stamp; return its monotonic time in seconds and its number."""
+        while b"\n" not in self._rest:
+            self._rest += self._file.read(65536)
+        line, _, self._rest = self._rest.partition(b"\n")
+        nanoseconds, number = line.split()
+        return int(nanoseconds) / 1e9, int(number)
+
+    def take(self, count: int) -> float:
+        """Wait for so many stamps; return the time of the latest."""
+        return max(self.next()[0] for _ in range(count))
+
+    def close(self) -> None:
+        """Close the FIFO."""
+        self._file.close()
+
+
+@contextmanager
+def stamps(daemon: Daemon) -> Iterator[Stamps]:
+    """Have a FIFO `stamps` in the daemon's directory; its path is `%(here)s/stamps`."""
+    made = Stamps(daemon.directory)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Asker:
+    """Sends the same HTTP request again and again, and reads its answers to the end."""
+
+    def __init__(self, daemon: Daemon, request: bytes) -> None:
+        self.path = str(daemon.socket_path)
+        self.request = request
+        self.socket: socket.socket | None = None
+
+    def ask(self, *, keep: bool = True) -> bytes:
+        """Return the body of the answer; the connection is kept for the next question."""
+        if self.socket is None:
+            self.socket = connect(self.path)
+        self.socket.sendall(self.request)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self._more()
+        head, _, rest = head.partition(b"\r\n\r\n")
+        chunks, length = [rest], len(rest)
+        wanted = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
+        while length < wanted:
+            chunks.append(self._more())
+            length += len(chunks[-1])
+        if not keep or b"connection: close" in head.lower():
+            self.close()
+        return b"".join(chunks)
+
+    def _more(self) -> bytes:
+        assert self.socket is not None  # noqa: S101 - for type checkers
+        data = self.socket.recv(262144)
+        if not data:
+            raise ConnectionError("the daemon closed a connection in the middle of an answer")
+        return data
+
+    def close(self) -> None:
+        """Close the kept connection."""
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+
+def connect(path: str) -> socket.socket:
+    """Return a connection to a unix socket."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def call_request(method: str) -> bytes:
+    """Return the HTTP request of an XML-RPC call without parameters."""
+    body = (
+        f"<?xml version='1.0'?>\n<methodCall>\n<methodName>{method}</methodName>\n"
+        "<params>\n</params>\n</methodCall>\n"
+    ).encode()
+    head = (
+        "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n"
+        f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def answers(path: Path) -> bool:
+    """Whether somebody accepts connections at a socket."""
+    with suppress(OSError):
+        connect(str(path)).close()
+        return True
+    return False
+
+
+# -- what the kernel knows -----------------------------------------------------
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process so far, user and system, to the nanosecond.
+
+    The clock's number is made as clock_getcpuclockid(3) makes it.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def wake_ups(pid: int) -> int:
+    """Return how often a process has waited for something so far."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def memory_mib(pid: int) -> float:
+    """Return the proportional set size of a process."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
+    return int(rollup.partition("\nPss:")[2].split()[0]) / 1024

@@ -1,0 +1,63 @@
+"""What children write, on its way to log files; all bytes are counted."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from benchmarks.bench import Bench, Figures, child, cpu_seconds, head, wait_for
+
+ROTATED = "stdout_logfile_maxbytes=50MB\nstdout_logfile_backups=99"
+PLAIN = "stdout_logfile_maxbytes=0"
+
+
+def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
+    """Let one child write as fast as it can."""
+    count = megabytes * 2**20 // size
+    config = f"""
+        [program:flood]
+        command={child("flood")} {size} {count}
+        autostart=false
+        startsecs=0
+        stdout_logfile=%(here)s/out.log
+        {ROTATED if kind == "rotating" else PLAIN}
+        """.replace("\nstdout", "\n        stdout")
+    with bench.daemon(config) as daemon:
+        cpu, began = cpu_seconds(daemon.pid), time.monotonic()
+        daemon.rpc.supervisor.startProcess("flood")
+        wait_for(lambda: _written(daemon.directory) >= count * size)
+        seconds = time.monotonic() - began
+        cpu = cpu_seconds(daemon.pid) - cpu
+    gigabytes = count * size / 1e9
+    return {"rate [MB/s]": [gigabytes * 1e3 / seconds], "CPU [s/GB]": [cpu / gigabytes]}
+
+
+def chatty(bench: Bench, count: int, rate: int) -> Figures:
+    """Let many children write so many lines of 100 bytes a second each."""
+    seconds = bench.times(10, 3)
+    config = f"""
+        [program:chatty]
+        command={child("flood")} 100 {rate * seconds} {rate}
+        process_name=%(program_name)s_%(process_num)s
+        numprocs={count}
+        autostart=false
+        startsecs=0
+        stdout_logfile=%(here)s/out.log%(process_num)s
+        stdout_logfile_maxbytes=0
+        """
+    with bench.daemon(head(count) + config) as daemon:
+        daemon.rpc.supervisor.startAllProcesses()
+        cpu, began = cpu_seconds(daemon.pid), time.monotonic()
+        done = _written(daemon.directory)
+        wanted = count * rate * seconds * 100
+        wait_for(lambda: _written(daemon.directory) >= wanted, pause=0.05)
+        cpu = cpu_seconds(daemon.pid) - cpu
+        elapsed = time.monotonic() - began
+    lines = (wanted - done) / 100
+    return {"CPU [%]": [cpu / elapsed * 100], "CPU per line [us]": [cpu / lines * 1e6]}
+
+
+def _written(directory: Path) -> int:
+    with os.scandir(directory) as entries:
+        return sum(entry.stat().st_size for entry in entries if entry.name.startswith("out.log"))

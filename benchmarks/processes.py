@@ -1,0 +1,110 @@
+"""A death and what follows it, starting and stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import closing
+
+from benchmarks.bench import (
+    Asker,
+    Bench,
+    Figures,
+    Stamps,
+    call_request,
+    child,
+    cpu_seconds,
+    head,
+    programs,
+    stamps,
+)
+
+LIFE_SECONDS = 1.05
+"""How long a child lives; a younger one waits until a second has passed since its start."""
+
+
+def restart(bench: Bench, count: int, full: int = 20, quick: int = 5) -> Figures:
+    """Kill a child; the new one says when it runs.  `count - 1` others look on."""
+    config = (
+        head(count)
+        + programs(count - 1)
+        + f"""
+        [program:phoenix]
+        command={child("stamp")} %(here)s/stamps
+        startsecs=0
+        stdout_logfile=NONE
+        stderr_logfile=NONE
+        """
+    )
+    daemon = bench.daemon(config)
+    with stamps(daemon) as from_child, daemon:
+        _, pid = from_child.next()
+        cpu = cpu_seconds(daemon.pid)
+        times = []
+        for _ in range(bench.times(full, quick)):
+            time.sleep(LIFE_SECONDS)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            at, pid = from_child.next()
+            times.append((at - began) * 1e3)
+        cpu = (cpu_seconds(daemon.pid) - cpu) / len(times)
+    return {"wait [ms]": times, "CPU each [ms]": [cpu * 1e3]}
+
+
+def death_to_listener(bench: Bench) -> Figures:
+    """Kill a child; a listener of PROCESS_STATE_EXITED says when it hears of it."""
+    config = f"""
+        [program:mortal]
+        command={child("stamp")}
+        startsecs=0
+        autorestart=false
+        [eventlistener:heir]
+        command={child("listener")} %(here)s/stamps
+        events=PROCESS_STATE_EXITED
+        """
+    times = []
+    daemon = bench.daemon(config)
+    with stamps(daemon) as from_listener, daemon:
+        daemon.wait_for_state("heir", "RUNNING")
+        for _ in range(bench.times(20, 5)):
+            times.append(_until_heard(daemon.info("mortal")["pid"], from_listener))
+            time.sleep(0.05)
+            daemon.rpc.supervisor.startProcess("mortal")
+            time.sleep(0.05)
+    return {"wait [ms]": times}
+
+
+def _until_heard(pid: int, from_listener: Stamps) -> float:
+    began = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    return (from_listener.next()[0] - began) * 1e3
+
+
+def start_and_stop(bench: Bench) -> Figures:
+    """Start and stop one program by RPC, waiting for the answers."""
+    starts, stops = [], []
+    with bench.daemon(programs(1, options="autostart=false")) as daemon:
+        for _ in range(bench.times(40, 15)):
+            began = time.monotonic()
+            daemon.rpc.supervisor.startProcess("many:many_0")
+            started = time.monotonic()
+            daemon.rpc.supervisor.stopProcess("many:many_0")
+            stopped = time.monotonic()
+            starts.append((started - began) * 1e3)
+            stops.append((stopped - started) * 1e3)
+    return {"start [ms]": starts, "stop [ms]": stops}
+
+
+def start_and_stop_all(bench: Bench, count: int) -> Figures:
+    """Start and stop all programs by one call each."""
+    figures: Figures = {}
+    config = head(count) + programs(count, options="autostart=false")
+    with bench.daemon(config) as daemon:
+        for verb, method in (("start", "startAllProcesses"), ("stop", "stopAllProcesses")):
+            with closing(Asker(daemon, call_request(f"supervisor.{method}"))) as asker:
+                began, cpu = time.monotonic(), cpu_seconds(daemon.pid)
+                asker.ask()
+                figures[f"{verb} [ms]"] = [(time.monotonic() - began) * 1e3]
+                figures[f"{verb}: CPU [ms]"] = [(cpu_seconds(daemon.pid) - cpu) * 1e3]
+    return figures

@@ -1,0 +1,35 @@
+"""What an answer costs the daemon."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+
+from benchmarks.bench import Asker, Bench, Figures, call_request, cpu_seconds, head, programs
+
+
+def answers(bench: Bench, count: int, method: str, times: int, *, keep: bool = True) -> Figures:
+    """Ask the same of a daemon with so many stopped programs, on kept or new connections."""
+    config = head(count) + programs(count, options="autostart=false")
+    with bench.daemon(config) as daemon:
+        return _asked(Asker(daemon, call_request(f"supervisor.{method}")), daemon.pid, times, keep)
+
+
+def running(bench: Bench, count: int, method: str, times: int) -> Figures:
+    """Ask the same of a daemon with so many running programs, on a kept connection."""
+    with bench.daemon(head(count) + programs(count)) as daemon:
+        asker = Asker(daemon, call_request(f"supervisor.{method}"))
+        return _asked(asker, daemon.pid, times, keep=True)
+
+
+def _asked(asker: Asker, pid: int, times: int, keep: bool) -> Figures:  # noqa: FBT001
+    waits = []
+    with closing(asker):
+        asker.ask()
+        cpu = cpu_seconds(pid)
+        for _ in range(times):
+            began = time.monotonic()
+            asker.ask(keep=keep)
+            waits.append((time.monotonic() - began) * 1e6)
+        cpu = (cpu_seconds(pid) - cpu) / times
+    return {"wait [us]": waits, "CPU each [us]": [cpu * 1e6]}
