@@ -1,0 +1,45 @@
+"""What costs nothing: a daemon whose programs just run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+
+SECONDS = 10
+
+CONFIG = """\
+[program:quiet]
+command=/bin/sleep 1000
+process_name=%(program_name)s_%(process_num)s
+numprocs=20
+startsecs=0
+"""
+
+
+class Watch:
+    """Says for how long a process has not run at all."""
+
+    def __init__(self, pid: int) -> None:
+        # The number of another process's CPU clock, as clock_getcpuclockid(3) makes it.
+        self.clock = (~pid << 3) | 2
+        self.used = -1.0
+        self.since = 0.0
+
+    def seconds_at_rest(self) -> float:
+        """Return the seconds since the process was last seen to have used its CPU."""
+        used, now = time.clock_gettime(self.clock), time.monotonic()
+        if used != self.used:
+            self.used, self.since = used, now
+        return now - self.since
+
+
+def test_an_idle_daemon_makes_no_system_call_for_ten_seconds(directory: Path) -> None:
+    """Not one instruction of it runs: its CPU time stands still, to the nanosecond."""
+    with Daemon(directory, CONFIG) as daemon:
+        daemon.wait_for_state("quiet:quiet_19", "RUNNING")
+        daemon.close_rpc()
+        watch = Watch(daemon.pid)
+        wait_until(lambda: watch.seconds_at_rest() >= SECONDS, 3 * SECONDS)
