@@ -132,8 +132,8 @@ def test_inherited_fds_are_closed_up_to_the_limit() -> None:
     pid = os.fork()
     if pid == 0:
         fd = os.open(os.devnull, os.O_RDONLY)
-        high = os.dup2(fd, 200)
-        unix.close_inherited_fds(100)
+        high = os.dup2(fd, fd + 100)
+        unix.close_inherited_fds(fd + 50)
         os._exit(0 if not _is_open(fd) and _is_open(high) else 1)
     assert os.waitpid(pid, 0)[1] == 0
 
