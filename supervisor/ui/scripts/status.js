@@ -289,7 +289,7 @@ for (const form of [byId("processes"), byId("all")]) {
 }
 byId("find").addEventListener("submit", (event) => event.preventDefault());
 for (const [name, field] of Object.entries(filters)) {
-  field.addEventListener("input", () => {
+  field.addEventListener(field === filters.q ? "input" : "change", () => {
     rememberFilters();
     if (name === "sort") synchronise().catch(() => showLive(false));
     else filterRows();
