@@ -155,6 +155,7 @@ class ServerConfig:
     chown: tuple[int, int] = (-1, -1)
     username: str | None = None
     password: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
 
     def __getitem__(self, key: str) -> Any:
         """Plugins (Supvisors) read `server_configs[i]['family']`."""

@@ -95,6 +95,7 @@ SOCKET_FILE = (
     Option("chmod", named("chmod", datatypes.octal_type), "0700"),
 )
 PORT = Option("port", datatypes.inet_address)
+ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_strings, "")  # not in Supervisor 4.3
 
 INCLUDE = (Option("files", str),)
 
@@ -170,7 +171,7 @@ RPCINTERFACE = (Option("supervisor.rpcinterface_factory", str),)
 # and [ctlplugin:x] goes to the plugin.  [supervisorctl] stands in `config.client`.
 SECTIONS = {
     "unix_http_server": (FILE, *HTTP_AUTHENTICATION, *SOCKET_FILE),
-    "inet_http_server": (*HTTP_AUTHENTICATION, PORT),
+    "inet_http_server": (*HTTP_AUTHENTICATION, PORT, ALLOWED_HOSTS),
     "supervisord": SUPERVISORD,
     "include": INCLUDE,
     "program:x": (*PROGRAM, ENVIRONMENT, *PROCESS, PROCESS_NAME),

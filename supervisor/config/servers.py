@@ -50,7 +50,14 @@ def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     if address is None:
         raise section.mistake(f"section [{name}] has no port value", "port")
     host, port = address
-    return ServerConfig(name, socket.AF_INET, host=host, port=port, **authentication)
+    return ServerConfig(
+        name,
+        socket.AF_INET,
+        host=host,
+        port=port,
+        allowed_hosts=tuple(schema.ALLOWED_HOSTS.read(section)),
+        **authentication,
+    )
 
 
 def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
@@ -76,6 +83,9 @@ def _authentication(section: Section) -> dict[str, Any]:
             "a password is specified, both the username and password must be specified",
             missing[0],
         )
+    for option, value in values.items():
+        if value == "":
+            raise section.mistake(f"Section [{section.name}] has an empty {option}", option)
     return values
 
 

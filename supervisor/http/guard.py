@@ -71,7 +71,8 @@ class guard_handler:
 
     def __init__(self, config: ServerConfig) -> None:
         self._checks_host = not config.password and _is_loopback(config)
-        self._names = {"localhost", (config.host or "").lower(), socket.gethostname().lower()}
+        own = ("localhost", config.host or "", socket.gethostname())
+        self._names = {name.lower() for name in (*own, *config.allowed_hosts)}
 
     def match(self, request: Request) -> bool:
         """Whether there is a reason to refuse."""

@@ -186,6 +186,11 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         "Error: 77777777777777777777 can not be converted to an octal type in section ",
         "Values that end the daemon",
     ),
+    "an empty name and password do not make an open server": (
+        _mended(SUPERVISORD + "[inet_http_server]\nport=1\nusername=\npassword=\n"),
+        "Error: Section [inet_http_server] has an empty username in section 'inet_http_server' ",
+        "Empty names and passwords",
+    ),
     "a null byte is refused": (
         _mended(SUPERVISORD + "logfile=a\0b\n"),
         "Error: null byte in ",

@@ -337,7 +337,6 @@ chown=a:b:c
 chown=
 username=u
 password=p
-username=|password=
 username=%(ENV_HOME)s|password=a%b
 username=%(here)s|password=a
 username=u|password=a%%b

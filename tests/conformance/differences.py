@@ -28,6 +28,7 @@ SHOWN_BY = {
     ),
     "Byte order marks": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
+    "Empty names and passwords": CONFIGURATION,
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"

@@ -83,7 +83,7 @@ def our_daemon(argv: list[str]) -> dict[str, Any]:
         commandline.fail(str(error))
     values = {name: plain(getattr(read.settings, name)) for name in SETTINGS}
     values["servers"] = [
-        {key: item for key, item in vars(server).items() if item not in (None, "")}
+        {key: item for key, item in vars(server).items() if item not in (None, "", ())}
         for server in read.servers
     ]
     for server in values["servers"]:

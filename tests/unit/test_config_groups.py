@@ -259,6 +259,12 @@ def test_url_for_children(tmp_path: Path, text: str, url: str | None) -> None:
             "password",
         ),
         (
+            "[unix_http_server]\nfile=a\nusername=u\npassword=\n",
+            "Section [unix_http_server] has an empty password",
+            "unix_http_server",
+            "password",
+        ),
+        (
             "[rpcinterface:x]\n",
             "section [rpcinterface:x] does not specify a supervisor.rpcinterface_factory",
             "rpcinterface:x",

@@ -121,6 +121,13 @@ def test_a_loopback_server_answers_to_no_other(site: WebSite, path: str, host: s
     assert "Host" in answer.text
 
 
+def test_a_loopback_server_answers_to_names_that_are_allowed(site: WebSite) -> None:
+    """As a proxy in front passes them on."""
+    site.open(inet_config(allowed_hosts=("Sup.example", "other.example")))
+    assert site.get("/", host="sup.example:8080").status == 200
+    assert site.get("/", host="evil.example").status == 403
+
+
 def test_with_a_password_any_name_will_do(site: WebSite) -> None:
     """A browser keeps no password for a name that was rebound."""
     site.open(inet_config(username="u", password="p"))
