@@ -19,6 +19,7 @@ from supervisor.streams import (
     Captured,
     CaptureSplitter,
     ListenerStream,
+    Pace,
     Ready,
     Result,
 )
@@ -171,10 +172,12 @@ class OutputDispatcher(Dispatcher):
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self.childlog = _open_childlog(process, channel)
+        self._pace: Pace | None = None
+        self._is_resting = False
 
     def readable(self) -> bool:
         """Read until the child, and whoever inherited its end, has closed it."""
-        return not self.closed
+        return not self.closed and not self._is_resting
 
     def read(self) -> bytes | None:
         """Read once; b"" at the end of the stream, None when nothing is there."""
@@ -193,8 +196,24 @@ class OutputDispatcher(Dispatcher):
         data = self.read()
         if data:
             self.output_arrived(data)
+            if self._pace is not None and not self.closed:
+                self._rest(self._pace, len(data))
         elif data is not None:
             self.close()
+
+    def _rest(self, pace: Pace, size: int) -> None:
+        """Leave the pipe alone for a moment, if its pace says so."""
+        loop = self.process.context.loop
+        seconds = pace.rest_after(size, loop.clock.monotonic())
+        if seconds:
+            self._is_resting = True
+            loop.interest_changed(self)
+            loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._is_resting = False
+        if not self.closed:
+            self.process.context.loop.interest_changed(self)
 
     def drain(self) -> None:
         """Read to the end, or as far as the dead child can have written."""
@@ -245,6 +264,8 @@ class POutputDispatcher(OutputDispatcher):
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._stripper = AnsiStripper() if settings.strip_ansi else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
+        if not self.events_enabled and not capture_bytes:
+            self._pace = Pace()  # nobody but a log waits for the bytes
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from what is to be logged."""

@@ -247,3 +247,47 @@ def _shown(line: bytes) -> str:
         return line.decode()
     except UnicodeDecodeError:
         return f"Undecodable: {line!r}"
+
+
+# -- the pace of a stream ------------------------------------------------------
+
+REST_SECONDS = 0.01
+"""How late a line of a busy stream may be read."""
+
+BUSY_READS = 8
+"""So many reads, none long after the one before, make a stream busy."""
+
+REST_BYTES = 8 * 1024
+"""What a stream may bring during a rest: far from the 64 KB at which a pipe is full."""
+
+
+class Pace:
+    """Says when the reader of a busy stream of little pieces had better rest.
+
+    100 children with 1000 lines a second each cost 67 % of a CPU read line by line, and a
+    third of it when the lines of 10 ms are read together.  A stream that is not busy is read
+    at once, and so is a fast one: its writer must not find the pipe full.
+    """
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._latest = 0.0
+        self._reads = 0
+        self._bytes = 0
+
+    def rest_after(self, size: int, now: float) -> float:
+        """Take note of a read; return the seconds to rest after it, mostly 0.
+
+        Rests end when a clock of `REST_SECONDS` ticks, so that many readers wake together.
+        """
+        if now - self._latest > 2 * REST_SECONDS:
+            self._began, self._reads, self._bytes = now, 0, 0
+        self._latest = now
+        self._reads += 1
+        self._bytes += size
+        if self._reads < BUSY_READS:
+            return 0.0
+        fits = self._bytes * REST_SECONDS < REST_BYTES * (now - self._began)
+        # After a rest, the next read shows whether the stream is as busy as before.
+        self._began, self._reads, self._bytes = now, BUSY_READS - 1 if fits else 0, 0
+        return REST_SECONDS - now % REST_SECONDS if fits else 0.0

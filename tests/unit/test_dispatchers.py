@@ -6,12 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from supervisor import events, loggers
 from supervisor.config.model import Settings
 from supervisor.loop import Loop
 from supervisor.process import child
-from supervisor.streams import BEGIN_TOKEN, END_TOKEN
+from supervisor.streams import BEGIN_TOKEN, END_TOKEN, REST_SECONDS
 from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
@@ -276,3 +278,76 @@ def test_an_error_closes_that_channel_only(
     assert "ZeroDivisionError" in world.lines("critical")[0]
     made.write(b"fine", "stderr")
     assert err.read_bytes() == b"fine"
+
+
+# -- resting ---------------------------------------------------------------------
+
+
+def busy(world: World, child: Child, times: int) -> bytes:
+    """Let a child write little pieces, a thousandth of a second apart; return them all."""
+    pieces = [b"%d\n" % number for number in range(times)]
+    for piece in pieces:
+        os.write(child.fds["stdout"], piece)
+        world.context.loop.turn(0)
+        world.clock.advance(0.001)
+    return b"".join(pieces)
+
+
+def test_the_log_of_a_busy_child_is_behind_for_a_moment_only(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    written = busy(world, start(stdout_logfile=str(log)), 95)
+    assert written.startswith(log.read_bytes())
+    assert len(log.read_bytes()) < len(written)
+    world.pass_time(REST_SECONDS)
+    assert log.read_bytes() == written
+
+
+def test_a_child_that_dies_while_its_reader_rests_loses_nothing(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    child = start(stdout_logfile=str(log))
+    written = busy(world, child, 95)
+    child.die()
+    assert log.read_bytes() == written
+    world.pass_time(REST_SECONDS)
+
+
+def test_who_listens_to_events_of_output_never_waits(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    written = busy(world, start(stdout_logfile=str(log), stdout_events_enabled=True), 95)
+    assert log.read_bytes() == written
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    pieces=st.lists(st.tuples(st.binary(min_size=1, max_size=300), st.integers(0, 30)), max_size=40)
+)
+def test_with_and_without_rests_a_log_has_the_same_bytes(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pieces: list[tuple[bytes, int]]
+) -> None:
+    """Pieces of any size, milliseconds apart, to a reader that may rest and one that may not."""
+    logs = [tmp_path / "resting", tmp_path / "general"]
+    for log in logs:
+        log.unlink(missing_ok=True)
+    children = [
+        Child(world, monkeypatch, stdout_logfile=str(log), startsecs=0, autorestart=False)
+        for log in logs
+    ]
+    for dispatcher in children[1].process.dispatchers.values():
+        dispatcher._pace = None
+    for piece, milliseconds in pieces * 3:
+        for each in children:
+            os.write(each.fds["stdout"], piece)
+        world.context.loop.turn(0)
+        world.clock.advance(milliseconds / 1000)
+    for each in children:
+        each.die()
+    written = b"".join(piece for piece, _ in pieces * 3)
+    assert [log.read_bytes() for log in logs] == [written, written]

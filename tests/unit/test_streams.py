@@ -14,12 +14,15 @@ from supervisor import streams
 from supervisor.states import EventListenerStates
 from supervisor.streams import (
     BEGIN_TOKEN,
+    BUSY_READS,
     END_TOKEN,
+    REST_SECONDS,
     AnsiStripper,
     Captured,
     CaptureSplitter,
     ListenerStream,
     Message,
+    Pace,
     Ready,
     Result,
     Violation,
@@ -246,3 +249,36 @@ class TestListenerStream:
         said = b"".join(b"READY\nRESULT %d\n%s" % (len(r), r) for r in results)
         pieces = [said[at : at + size] for at in range(0, len(said), size)]
         assert converse(pieces) == [m for r in results for m in (Ready(), Result(r))]
+
+
+class TestPace:
+    """When the reader of a busy stream rests."""
+
+    @staticmethod
+    def rests(pace: Pace, size: int, every: float, times: int = 30) -> list[float]:
+        """Return the rests after reads of one size, each so long after the other."""
+        return [pace.rest_after(size, 100.0 + number * every) for number in range(times)]
+
+    def test_a_stream_that_comes_line_by_line_never_waits(self) -> None:
+        assert set(self.rests(Pace(), 100, every=0.05)) == {0.0}
+
+    def test_a_busy_stream_of_little_pieces_rests_up_to_the_next_tick(self) -> None:
+        rests = self.rests(Pace(), 100, every=0.001)
+        assert rests[: BUSY_READS - 1] == [0.0] * (BUSY_READS - 1)
+        assert all(0 < seconds <= REST_SECONDS for seconds in rests[BUSY_READS - 1 :])
+
+    def test_after_a_rest_one_read_is_enough(self) -> None:
+        pace = Pace()
+        self.rests(pace, 100, every=0.001)
+        assert pace.rest_after(1000, 100.0 + 0.029 + REST_SECONDS)
+
+    def test_a_quiet_moment_ends_it(self) -> None:
+        pace = Pace()
+        self.rests(pace, 100, every=0.001)
+        assert not pace.rest_after(100, 101.0)
+
+    def test_a_stream_that_would_fill_its_pipe_is_read_at_once(self) -> None:
+        assert set(self.rests(Pace(), 4096, every=0.001)) == {0.0}
+
+    def test_a_clock_that_stands_still_never_rests(self) -> None:
+        assert set(self.rests(Pace(), 1, every=0)) == {0.0}
