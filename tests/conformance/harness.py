@@ -40,7 +40,7 @@ VARYING = (
     (re.compile(r"\b[A-Z][a-z]{2} \d\d \d\d:\d\d [AP]M"), "<day and minute>"),
     (re.compile(r"\b\d+:\d\d:\d\d\b"), "<uptime>"),
     (re.compile(r"\bpid[ :]\d+"), "pid <pid>"),
-    (re.compile(r"^\d{2,}$"), "<pid>"),
+    (re.compile(r"^[1-9]\d+$"), "<pid>"),
     (re.compile(r"\(\d+\) with SIG"), "(<pid>) with SIG"),
     (re.compile(r"(-(?:stdout|stderr)---[\w.]+-)\w{8}\.log"), r"\1<random>.log"),
     (re.compile(r"\b4\.3\.[01]\b"), "<version>"),
@@ -134,8 +134,7 @@ def run_both(
 
     def run(implementation: Implementation) -> Any:
         with temporary_directory() as directory:
-            for name, text in (files or {}).items():
-                (directory / name).write_text(text, encoding="utf-8")
+            write_files(directory, files or {})
             result = subprocess.run(
                 [*implementation.command(command), *arguments],
                 input=stdin,
@@ -153,6 +152,14 @@ def run_both(
     return theirs, mine
 
 
+def write_files(directory: Path, files: Mapping[str, str]) -> None:
+    """Write files, and the directories they are in."""
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def temporary_directory() -> Iterator[Path]:
     """A directory with a short path; all of them have paths of the same length."""
@@ -164,13 +171,23 @@ def temporary_directory() -> Iterator[Path]:
 
 
 @contextmanager
-def running_pair(config: str, settled: dict[str, str] | None = None) -> Iterator[Pair]:
-    """Start both on a configuration and wait until the named processes are in these states."""
+def running_pair(
+    config: str,
+    settled: Mapping[str, str] | None = None,
+    *,
+    files: Mapping[str, str] | None = None,
+    arguments: tuple[str, ...] = ("-n",),
+) -> Iterator[Pair]:
+    """Start both on a configuration and wait until the named processes are in these states.
+
+    `files` are written beside the configuration first; `arguments` are those of the command line.
+    """
     with ExitStack() as stack:
         daemons = []
         for implementation in (reference(), ours()):
             directory = stack.enter_context(temporary_directory())
-            daemon = Daemon(directory, config, implementation=implementation)
+            write_files(directory, files or {})
+            daemon = Daemon(directory, config, implementation=implementation, arguments=arguments)
             daemons.append(daemon)
             # The reference takes a second for each group; ours has to end properly.
             stack.callback(daemon.kill if implementation == reference() else daemon.stop)

@@ -176,6 +176,8 @@ class Daemon:
         self.close_rpc()
         proctable.kill(proctable.marked(str(self.directory)))
         self.wait_for_exit()
+        if self._started is not None:
+            self._started.wait(STOP_SECONDS)
 
     def wait_for_exit(self, seconds: float = STOP_SECONDS) -> int | None:
         """Wait until the daemon has ended; return its status (None for a daemonized one)."""
