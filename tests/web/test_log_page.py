@@ -69,8 +69,7 @@ def test_a_log_that_has_vanished(page: Browser, site: Site) -> None:
     """The page says so and stays a page."""
     Path(site.daemon.directory, log_name(site)).unlink()
     page.open(f"{site.url}tail.html?processname=speaks")
-    assert page.text("h1")
-    assert page.find("#log").is_displayed()
+    page.wait_for_text("#log", "No file for speaks")
 
 
 def log_name(site: Site) -> str:
