@@ -12,7 +12,7 @@ import os
 import traceback
 from typing import TYPE_CHECKING, Protocol, cast
 
-from supervisor import events, loggers
+from supervisor import events, logfiles, loggers
 from supervisor.config.model import EventListenerConfig
 from supervisor.streams import (
     AnsiStripper,
@@ -202,10 +202,11 @@ class OutputDispatcher(Dispatcher):
             self.close()
 
     def _rest(self, pace: Pace, size: int) -> None:
-        """Leave the pipe alone for a moment, if its pace says so."""
+        """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
         loop = self.process.context.loop
         seconds = pace.rest_after(size, loop.clock.monotonic())
-        if seconds:
+        logfile = getattr(self.process.config, f"{self.channel}_logfile")
+        if seconds and not logfiles.is_followed(logfile):
             self._is_resting = True
             loop.interest_changed(self)
             loop.call_later(seconds, self._rested)

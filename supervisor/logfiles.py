@@ -33,6 +33,11 @@ def written(path: str) -> Waiters:
     return waiters
 
 
+def is_followed(path: str) -> bool:
+    """Whether somebody waits for the next write to a log file."""
+    return path in _followed
+
+
 def notify_written(path: str) -> None:
     """Wake those who wait for a write, a rotation or a removal of a log file.
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from supervisor import events, loggers
+from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
 from supervisor.loop import Loop
 from supervisor.process import child
@@ -320,6 +320,19 @@ def test_who_listens_to_events_of_output_never_waits(
 ) -> None:
     log = tmp_path / "log"
     written = busy(world, start(stdout_logfile=str(log), stdout_events_enabled=True), 95)
+    assert log.read_bytes() == written
+
+
+def test_who_follows_a_log_never_waits(world: World, start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    child = start(stdout_logfile=str(log))
+    follower = logfiles.written(str(log))
+    written = busy(world, child, 95)
+    assert log.read_bytes() == written
+    del follower
+    written += busy(world, child, 95)
+    assert len(log.read_bytes()) < len(written)
+    world.pass_time(REST_SECONDS)
     assert log.read_bytes() == written
 
 
