@@ -74,10 +74,15 @@ def implementations(directory: Path) -> dict[str, Implementation]:
 
 
 @cache
+def children_directory() -> tempfile.TemporaryDirectory[str]:
+    """Return the directory of the compiled children, which goes when the benchmarks end."""
+    return tempfile.TemporaryDirectory(prefix="benchmarks-")
+
+
+@cache
 def child(name: str) -> str:
     """Return the path of a program of `children/`, compiled at its first use."""
-    directory = Path(tempfile.mkdtemp(prefix="benchmarks-"))
-    program = directory / name
+    program = Path(children_directory().name) / name
     compiler = os.environ.get("CC", "cc")
     result = subprocess.run(
         [compiler, "-O2", "-o", str(program), str(CHILDREN / f"{name}.c")], check=False

@@ -30,8 +30,8 @@ class EventListenerPool(ProcessGroupBase):
     config: EventListenerPoolConfig
 
     def __init__(self, config: EventListenerPoolConfig, context: Context) -> None:
-        self.event_buffer: deque[events.Event] = deque()
         super().__init__(config, context)
+        self.event_buffer: deque[events.Event] = deque()
         self._poolserials = itertools.count()
         for event_type in config.pool_events:
             events.subscribe(event_type, self.accept)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.tools import tool
 from tests.support.transport import UnixConnection
 from tests.support.waiting import wait_until
 
@@ -36,13 +36,6 @@ startsecs=0
 """
 
 
-def lighttpd() -> str:
-    """Return the path of the web server; Debian keeps it where only root looks."""
-    found = shutil.which("lighttpd", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert found, "lighttpd is missing: install it, or let root run tests/run, which does"
-    return found
-
-
 def ask(daemon: Daemon, method: str = "GET", body: str = "") -> tuple[int, list[str]]:
     """Send a request to the web server; return the status and the words of the answer."""
     connection = UnixConnection(str(daemon.directory / "web.sock"), timeout=10)
@@ -66,7 +59,7 @@ def start(directory: Path) -> Daemon:
     """Return a daemon that runs both, once they answer."""
     text = WEB_SERVER.format(directory=directory)
     (directory / "lighttpd.conf").write_text(text, encoding="ascii")
-    return Daemon(directory, CONFIG.format(lighttpd=lighttpd()))
+    return Daemon(directory, CONFIG.format(lighttpd=tool("lighttpd")))
 
 
 def pid(daemon: Daemon, number: int) -> str:

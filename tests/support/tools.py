@@ -6,6 +6,7 @@ it ahead of the tests; Debian's packages are the business of `tests/run`.
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from functools import cache
@@ -24,7 +25,7 @@ NODE_PACKAGES = ("supervisord@0.1.0", "xmlrpc@1.3.2")
 
 def tool(name: str) -> str:
     """Return the path of a command of this machine; raises AssertionError if it is missing."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")  # Debian keeps servers there
     assert found, f"{name} is missing: install it, or let root run tests/run, which does"
     return found
 

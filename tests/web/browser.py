@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from tests.support.tools import tool
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
@@ -37,13 +37,6 @@ PHONE = (390, 844)
 
 GONE = (NoSuchElementException, StaleElementReferenceException)
 """What an element says that is not there, or that has been replaced meanwhile."""
-
-
-def installed(name: str) -> str:
-    """Return the path of a program of a Debian package."""
-    found = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-    assert found, f"{name} is missing: install it, or let root run tests/run, which does"
-    return found
 
 
 class Browser:
@@ -136,10 +129,10 @@ def row(name: str) -> str:
 def browser(profile: Path) -> Iterator[Browser]:
     """A browser that knows nothing from before."""
     options = ChromeOptions()
-    options.binary_location = installed("chromium")
+    options.binary_location = tool("chromium")
     for option in (*OPTIONS, f"--user-data-dir={profile}"):
         options.add_argument(option)
-    driver = Chrome(options, Service(installed("chromedriver")))
+    driver = Chrome(options, Service(tool("chromedriver")))
     try:
         driver.set_page_load_timeout(PATIENCE_SECONDS)
         yield Browser(driver)

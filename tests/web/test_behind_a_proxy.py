@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.support.daemon import Daemon
+from tests.support.tools import tool
 from tests.support.waiting import wait_until
-from tests.web.browser import Browser, installed, row
+from tests.web.browser import Browser, row
 from tests.web.conftest import PROGRAMS, free_port, inet_server
 
 pytestmark = pytest.mark.timeout(180)
@@ -74,7 +75,7 @@ def proxy(directory: Path) -> Iterator[Proxy]:
     text = NGINX.format(directory=directory, port=port, backend=backend, host=HOST)
     (directory / "nginx.conf").write_text(text, encoding="ascii")
     nginx = (
-        f"[program:nginx]\ncommand={installed('nginx')} -e stderr -c %(here)s/nginx.conf\n"
+        f"[program:nginx]\ncommand={tool('nginx')} -e stderr -c %(here)s/nginx.conf\n"
         "startsecs=0\nstopasgroup=true\n"
     )
     server = inet_server(backend, f"allowed_hosts={HOST}")

@@ -133,7 +133,7 @@ def test_a_server_with_a_password(page: Browser, directory: Path) -> None:
         page.open(f"http://127.0.0.1:{port}/")
         assert not page.find_all("#processes")
         page.open(f"http://user:secret@127.0.0.1:{port}/")
-        page.open(f"http://127.0.0.1:{port}/")
+        page.open(f"http://127.0.0.1:{port}/")  # fetch() refuses addresses with a password
         page.wait_until_live()
         page.click(f"{row('idle')} button[formaction*='action=start']")
         page.wait_for_text(state("idle"), "RUNNING")
