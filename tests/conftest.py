@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import tempfile
@@ -12,6 +13,9 @@ import pytest
 
 # Whoever is started in the background of a script ignores Ctrl-C, and so would all children.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Every daemon and client that a test starts would compile all of their modules anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture
