@@ -7,6 +7,7 @@ calls it for both in turn, several times, and puts the samples of a figure toget
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -58,14 +59,19 @@ def work_directory() -> str | None:
 
 
 def implementations(directory: Path) -> dict[str, Implementation]:
-    """Return both, on the same interpreter and with the same packages beside them."""
+    """Return both, on the same interpreter, compiled, and with the same packages beside them."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    package = directory / "lib" / "supervisor"
+    shutil.copytree(ROOT / "supervisor", package, ignore=shutil.ignore_patterns("__pycache__"))
+    python = reference_environment() / "bin" / "python"
+    subprocess.run([python, "-m", "compileall", "-q", package], check=True)
     scripts = directory / "bin"
     scripts.mkdir()
     for name in ("supervisord", "supervisorctl"):
         script = scripts / name
         script.write_text(
-            f"#!{reference_environment()}/bin/python\n"
-            f"import sys\nsys.path[0] = {str(ROOT)!r}\n"
+            f"#!{python}\n"
+            f"import sys\nsys.path[0] = {str(package.parent)!r}\n"
             f"from supervisor.{name} import main\nsys.exit(main())\n",
             encoding="utf-8",
         )
