@@ -12,9 +12,10 @@ import os
 import traceback
 from typing import TYPE_CHECKING, Protocol, cast
 
-from supervisor import events, logfiles, loggers
+from supervisor import events, logfiles, loggers, unix
 from supervisor.config.model import EventListenerConfig
 from supervisor.streams import (
+    LARGE_PIPE_BYTES,
     AnsiStripper,
     Captured,
     CaptureSplitter,
@@ -205,6 +206,8 @@ class OutputDispatcher(Dispatcher):
         """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
         loop = self.process.context.loop
         seconds = pace.rest_after(size, loop.clock.monotonic())
+        if pace.wants_large_pipe:
+            pace.pipe_grew(unix.enlarge_pipe(self.fd, LARGE_PIPE_BYTES))
         logfile = getattr(self.process.config, f"{self.channel}_logfile")
         if seconds and not logfiles.is_followed(logfile):
             self._is_resting = True
@@ -266,7 +269,7 @@ class POutputDispatcher(OutputDispatcher):
         self._stripper = AnsiStripper() if settings.strip_ansi else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         if not self.events_enabled and not capture_bytes:
-            self._pace = Pace()  # nobody but a log waits for the bytes
+            self._pace = Pace(READ_BYTES)  # nobody but a log waits for the bytes
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from what is to be logged."""

@@ -254,11 +254,20 @@ def _shown(line: bytes) -> str:
 REST_SECONDS = 0.01
 """How late a line of a busy stream may be read."""
 
+SHORT_REST_SECONDS = 0.001
+"""How long a reader rests that a large pipe stands by."""
+
 BUSY_READS = 8
 """So many reads, none long after the one before, make a stream busy."""
 
-REST_BYTES = 8 * 1024
-"""What a stream may bring during a rest: far from the 64 KB at which a pipe is full."""
+SMALL_BYTES = 16 * 1024
+"""Reads below this cost more than the bytes they bring."""
+
+PIPE_BYTES = 64 * 1024
+"""What a pipe holds (Linux pipe(7))."""
+
+LARGE_PIPE_BYTES = 1024 * 1024
+"""What a pipe may be made to hold without privileges."""
 
 
 class Pace:
@@ -266,28 +275,48 @@ class Pace:
 
     100 children with 1000 lines a second each cost 67 % of a CPU read line by line, and a
     third of it when the lines of 10 ms are read together.  A stream that is not busy is read
-    at once, and so is a fast one: its writer must not find the pipe full.
+    at once.  A fast one needs a larger pipe to rest, because its writer must not find the
+    pipe full: 3 seconds of CPU for a GB of lines of 100 bytes become 1.
+
+    `full_bytes` is the largest read: behind such a one there may be more.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, full_bytes: int) -> None:
+        self._full_bytes = full_bytes
         self._began = 0.0
         self._latest = 0.0
         self._reads = 0
         self._bytes = 0
+        self._pipe_bytes = PIPE_BYTES
+        self._may_grow = True
+        self.wants_large_pipe = False
+
+    def pipe_grew(self, pipe_bytes: int) -> None:
+        """Take note of what the pipe holds now: as much as before if it could not grow."""
+        self._pipe_bytes = pipe_bytes
+        self._may_grow = self.wants_large_pipe = False
 
     def rest_after(self, size: int, now: float) -> float:
         """Take note of a read; return the seconds to rest after it, mostly 0.
 
-        Rests end when a clock of `REST_SECONDS` ticks, so that many readers wake together.
+        Long rests end when a clock of `REST_SECONDS` ticks, so that many readers wake
+        together.
         """
         if now - self._latest > 2 * REST_SECONDS:
             self._began, self._reads, self._bytes = now, 0, 0
         self._latest = now
         self._reads += 1
         self._bytes += size
-        if self._reads < BUSY_READS:
+        if self._reads < BUSY_READS or size >= self._full_bytes:
             return 0.0
-        fits = self._bytes * REST_SECONDS < REST_BYTES * (now - self._began)
+        elapsed = now - self._began
+        rest = 0.0
+        if self._bytes * REST_SECONDS < self._pipe_bytes / 8 * elapsed:
+            rest = REST_SECONDS - now % REST_SECONDS
+        elif self._may_grow:
+            self.wants_large_pipe = self._bytes < self._reads * SMALL_BYTES
+        elif self._bytes * SHORT_REST_SECONDS < self._pipe_bytes / 2 * elapsed:
+            rest = SHORT_REST_SECONDS
         # After a rest, the next read shows whether the stream is as busy as before.
-        self._began, self._reads, self._bytes = now, BUSY_READS - 1 if fits else 0, 0
-        return REST_SECONDS - now % REST_SECONDS if fits else 0.0
+        self._began, self._reads, self._bytes = now, BUSY_READS - 1 if rest else 0, 0
+        return rest

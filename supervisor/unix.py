@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import grp
 import os
 import pwd
@@ -14,6 +15,7 @@ import resource
 import shlex
 import signal
 import stat
+import sys
 from collections.abc import Mapping
 
 STANDARD_FDS = (0, 1, 2)
@@ -225,6 +227,15 @@ def detach_from_terminal() -> None:
     if null not in STANDARD_FDS:
         os.close(null)
     os.setsid()
+
+
+def enlarge_pipe(fd: int, size: int) -> int:
+    """Let a pipe hold more, where the system allows it; return how much it holds."""
+    if sys.platform != "linux":  # pragma: no cover - pipes have one size elsewhere
+        return 0
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, size)
+    return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
 
 
 def close_inherited_fds(limit: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
 from supervisor.loop import Loop
 from supervisor.process import child
-from supervisor.streams import BEGIN_TOKEN, END_TOKEN, REST_SECONDS
+from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
@@ -336,11 +337,29 @@ def test_who_follows_a_log_never_waits(world: World, start: Any, tmp_path: Path)
     assert log.read_bytes() == written
 
 
+def test_a_fast_child_gets_a_larger_pipe_and_loses_nothing(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    child = start(stdout_logfile=str(log))
+    for _ in range(100):
+        os.write(child.fds["stdout"], 4096 * b"x")
+        world.context.loop.turn(0)
+        world.clock.advance(0.0001)
+    assert fcntl.fcntl(child.fds["stdout"], fcntl.F_GETPIPE_SZ) == LARGE_PIPE_BYTES
+    child.die()
+    assert log.read_bytes() == 100 * 4096 * b"x"
+    world.pass_time(REST_SECONDS)
+
+
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    pieces=st.lists(st.tuples(st.binary(min_size=1, max_size=300), st.integers(0, 30)), max_size=40)
+    pieces=st.lists(
+        st.tuples(st.binary(min_size=1, max_size=300) | st.just(9000 * b"x"), st.integers(0, 30)),
+        max_size=40,
+    )
 )
 def test_with_and_without_rests_a_log_has_the_same_bytes(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pieces: list[tuple[bytes, int]]

@@ -16,7 +16,10 @@ from supervisor.streams import (
     BEGIN_TOKEN,
     BUSY_READS,
     END_TOKEN,
+    LARGE_PIPE_BYTES,
+    PIPE_BYTES,
     REST_SECONDS,
+    SHORT_REST_SECONDS,
     AnsiStripper,
     Captured,
     CaptureSplitter,
@@ -251,6 +254,9 @@ class TestListenerStream:
         assert converse(pieces) == [m for r in results for m in (Ready(), Result(r))]
 
 
+FULL = 128 * 1024
+
+
 class TestPace:
     """When the reader of a busy stream rests."""
 
@@ -260,25 +266,53 @@ class TestPace:
         return [pace.rest_after(size, 100.0 + number * every) for number in range(times)]
 
     def test_a_stream_that_comes_line_by_line_never_waits(self) -> None:
-        assert set(self.rests(Pace(), 100, every=0.05)) == {0.0}
+        assert set(self.rests(Pace(FULL), 100, every=0.05)) == {0.0}
 
     def test_a_busy_stream_of_little_pieces_rests_up_to_the_next_tick(self) -> None:
-        rests = self.rests(Pace(), 100, every=0.001)
+        rests = self.rests(Pace(FULL), 100, every=0.001)
         assert rests[: BUSY_READS - 1] == [0.0] * (BUSY_READS - 1)
         assert all(0 < seconds <= REST_SECONDS for seconds in rests[BUSY_READS - 1 :])
 
     def test_after_a_rest_one_read_is_enough(self) -> None:
-        pace = Pace()
+        pace = Pace(FULL)
         self.rests(pace, 100, every=0.001)
         assert pace.rest_after(1000, 100.0 + 0.029 + REST_SECONDS)
 
     def test_a_quiet_moment_ends_it(self) -> None:
-        pace = Pace()
+        pace = Pace(FULL)
         self.rests(pace, 100, every=0.001)
         assert not pace.rest_after(100, 101.0)
 
     def test_a_stream_that_would_fill_its_pipe_is_read_at_once(self) -> None:
-        assert set(self.rests(Pace(), 4096, every=0.001)) == {0.0}
+        assert set(self.rests(Pace(FULL), 4096, every=0.001)) == {0.0}
+
+    def test_a_fast_stream_of_little_pieces_rests_by_a_larger_pipe(
+        self,
+    ) -> None:
+        pace = Pace(FULL)
+        assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
+        assert pace.wants_large_pipe
+        pace.pipe_grew(LARGE_PIPE_BYTES)
+        assert not pace.wants_large_pipe
+        rests = [pace.rest_after(4096, 100.003 + number * 0.0001) for number in range(30)]
+        assert set(rests) == {0.0, SHORT_REST_SECONDS}
+
+    def test_a_pipe_that_cannot_grow_is_asked_once(self) -> None:
+        pace = Pace(FULL)
+        self.rests(pace, 4096, every=0.0001)
+        pace.pipe_grew(PIPE_BYTES)
+        assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
+        assert not pace.wants_large_pipe
+
+    def test_a_fast_stream_of_large_pieces_keeps_its_pipe(self) -> None:
+        pace = Pace(FULL)
+        assert set(self.rests(pace, PIPE_BYTES, every=0.0001)) == {0.0}
+        assert not pace.wants_large_pipe
+
+    def test_behind_a_full_read_there_may_be_more(self) -> None:
+        pace = Pace(4096)
+        pace.pipe_grew(LARGE_PIPE_BYTES)
+        assert set(self.rests(pace, 4096, every=0.001)) == {0.0}
 
     def test_a_clock_that_stands_still_never_rests(self) -> None:
-        assert set(self.rests(Pace(), 1, every=0)) == {0.0}
+        assert set(self.rests(Pace(FULL), 1, every=0)) == {0.0}
