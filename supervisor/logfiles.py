@@ -93,14 +93,15 @@ class Follower:
     """What is appended to a file, across rotation, truncation and removal.
 
     The file need not exist yet.  What is no regular file has nothing to follow.
+    `offset` is how many bytes of the file have been read.
     """
 
     def __init__(self, path: str, start_bytes: int = 1024) -> None:
         self.path = path
         self._fd: int | None = None
-        self._offset = 0
+        self.offset = 0
         self._open(path)
-        self._offset = max(self._size() - start_bytes, 0)
+        self.offset = max(self._size() - start_bytes, 0)
 
     def read(self, limit: int = READ_BYTES) -> bytes:
         """Return up to `limit` bytes that have not been read yet; b"" when there are none."""
@@ -108,8 +109,8 @@ class Follower:
             self._open(self.path)
         data = self._read(limit)
         while not data and self._fd is not None:
-            if self._size() < self._offset:
-                self._offset = 0
+            if self._size() < self.offset:
+                self.offset = 0
                 return TRUNCATED
             successor = self._successor()
             if successor is None:
@@ -133,8 +134,8 @@ class Follower:
     def _read(self, limit: int) -> bytes:
         if self._fd is None:
             return b""
-        data = os.pread(self._fd, limit, self._offset)
-        self._offset += len(data)
+        data = os.pread(self._fd, limit, self.offset)
+        self.offset += len(data)
         return data
 
     def _open(self, path: str) -> bool:
@@ -148,7 +149,7 @@ class Follower:
             os.close(fd)
             return False
         self.close()
-        self._fd, self._offset = fd, 0
+        self._fd, self.offset = fd, 0
         return True
 
     def _successor(self) -> str | None:

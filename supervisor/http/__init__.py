@@ -5,6 +5,7 @@ modules.
 """
 
 from supervisor.deferred import NOT_DONE_YET
+from supervisor.http.bodies import tail_f_producer
 from supervisor.http.handlers import (
     default_handler,
     logtail_handler,
@@ -20,4 +21,5 @@ __all__ = [
     "mainlogtail_handler",
     "open_http_servers",
     "supervisor_auth_handler",
+    "tail_f_producer",
 ]

@@ -9,6 +9,7 @@ of a deferred function (see `supervisor.deferred`): `wakes_on`, `delay` and, her
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor import logfiles
@@ -118,6 +119,7 @@ class FollowedFile:
     recheck = TAIL_RECHECK_SECONDS
 
     def __init__(self, path: str, start_bytes: int = TAIL_BYTES) -> None:
+        """Follow a log that need not exist yet, from its last `start_bytes` on."""
         self._follower = logfiles.Follower(path, start_bytes=start_bytes)
         self.wakes_on = (logfiles.written(path),)
 
@@ -125,9 +127,28 @@ class FollowedFile:
         """Return what has been written since the last time."""
         return self._follower.read() or NOT_DONE_YET
 
+    @property
+    def sz(self) -> int:
+        """How far into the file its reader is, in bytes; Supvisors reads and sets it."""
+        return self._follower.offset
+
+    @sz.setter
+    def sz(self, offset: int) -> None:
+        self._follower.offset = offset
+
     def close(self) -> None:
         """Let the file go."""
         self._follower.close()
+
+
+def tail_f_producer(_request: object, filename: str, head: int) -> FollowedFile:
+    """Return a body that follows a log from its last `head` bytes on.
+
+    Raises `FileNotFoundError` if the log is no regular file.  Supvisors' tests replace it.
+    """
+    if not os.path.isfile(filename):
+        raise FileNotFoundError(filename)
+    return FollowedFile(filename, head)
 
 
 class Stream:

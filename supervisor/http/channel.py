@@ -187,6 +187,7 @@ class HTTPChannel:
                 self._handler.handle_request(request)
         except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
             self._fail(error)
+        self._produce()
 
     def _refuse(self, error: wire.BadRequest) -> None:
         """A bad request takes the same road to the client as a good one."""
@@ -210,10 +211,9 @@ class HTTPChannel:
         self._send(data)
         if self._stream is None:
             self._answered()
-        else:
+        if not self._is_serving:  # a plugin has answered in a moment of its own choice
             self._produce()
-        if not self._is_serving:
-            self._go_on()  # a plugin has answered in a moment of its own choice
+            self._go_on()
 
     def wait_for(
         self,

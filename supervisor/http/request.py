@@ -58,6 +58,7 @@ class Request:
         self.outgoing: list[bytes | Producer] = []
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
+        self._is_handed_over = False
         self._fields = head.fields
 
     # -- what was asked -----------------------------------------------------------
@@ -132,7 +133,7 @@ class Request:
         the header, in one piece.
         """
         fields = {"Server": SERVER, "Date": date, **self.reply_headers}
-        parts, self.outgoing = self.outgoing, []
+        parts = self.outgoing
         has_body = self.command != "HEAD" and self.reply_code not in BODYLESS_CODES
         whole = _joined(parts)
         chunked = False
@@ -147,11 +148,14 @@ class Request:
         self._say_what_becomes_of_the_connection(fields)
         head = wire.answer_head(self.version, self.reply_code, fields)
         if not has_body:
-            Stream(parts, chunked=False).close()
+            self.drop_body()
             return head, None
         if whole is not None:
+            self.outgoing = []
             return head + whole, None
-        return head, Stream(parts, chunked=chunked)
+        # The list stays: Supvisors looks for the followed file in it to set where it begins.
+        self._is_handed_over = True
+        return head, Stream(parts.copy(), chunked=chunked)
 
     def _say_what_becomes_of_the_connection(self, fields: dict[str, str]) -> None:
         if fields.get("Connection", "").lower() == "close":
@@ -163,8 +167,9 @@ class Request:
             fields["Connection"] = "Keep-Alive"
 
     def drop_body(self) -> None:
-        """Let go of what was pushed."""
-        Stream(self.outgoing, chunked=False).close()
+        """Let go of what was pushed, unless it is being sent."""
+        if not self._is_handed_over:
+            Stream(self.outgoing, chunked=False).close()
         self.outgoing = []
 
 

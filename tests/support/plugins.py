@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import venv
 import zlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tests.support.cache import made_once, pip, run
@@ -37,11 +37,27 @@ REQUIREMENTS = (
     "testfixtures==8.3.0",
 )
 
+SUPVISORS = (
+    "supvisors==0.19.1",
+    # All that it can use.  It asks for an old pyparsing, which matplotlib no longer needs.
+    "flask-restx==1.2.0",
+    "lxml==6.0.2",
+    "matplotlib==3.10.7",
+    "psutil==7.1.3",
+    "pyzmq==27.1.0",
+    "websockets==13.1",
+    # What its tests need.
+    "pytest==7.4.4",
+    "pytest-asyncio==0.21.2",
+    "pytest-mock==3.15.1",
+    "pytest-xdist==3.8.0",
+)
 
-def _make(directory: Path) -> None:
+
+def _make(directory: Path, requirements: tuple[str, ...]) -> None:
     venv.create(directory, with_pip=True)
     _put_ours_in_place(directory)
-    pip(directory, "install", *REQUIREMENTS)
+    pip(directory, "install", *requirements)
 
 
 def _put_ours_in_place(environment: Path) -> None:
@@ -53,11 +69,12 @@ def _put_ours_in_place(environment: Path) -> None:
 
 
 @cache
-def plugin_environment() -> Path:
-    """Return the directory of the environment, made if it is missing."""
-    version = zlib.crc32(" ".join(REQUIREMENTS).encode())
+def plugin_environment(requirements: tuple[str, ...] = REQUIREMENTS) -> Path:
+    """Return the directory of the environment with these packages, made if it is missing."""
+    version = zlib.crc32(" ".join(requirements).encode())
     name = f"plugins-{version:08x}-{sys.implementation.cache_tag}"
-    environment = made_once(name, _make, needs="bin/python")
+    make = partial(_make, requirements=requirements)
+    environment = made_once(name, make, needs="bin/python")
     _put_ours_in_place(environment)
     return environment
 
@@ -84,4 +101,4 @@ def ours_with_plugins() -> Implementation:
 
 
 if __name__ == "__main__":
-    print(plugin_environment(), node_listener())
+    print(plugin_environment(), plugin_environment(SUPVISORS), node_listener())
