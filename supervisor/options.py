@@ -11,12 +11,17 @@ import os
 import sys
 from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from supervisor import unix
 from supervisor.config import model
-from supervisor.config.commandline import ConfigurationError, fail, read_server_configuration
-from supervisor.config.parser import UnhosedConfigParser, expand
+from supervisor.config.commandline import (
+    ConfigurationError,
+    fail,
+    read_server_configuration,
+    search_server_file,
+)
+from supervisor.config.parser import UnhosedConfigParser, expand, open_text
 from supervisor.config.programs import processes_from_section
 from supervisor.logfiles import readFile, tailFile
 from supervisor.loggers import getLogger
@@ -182,7 +187,7 @@ class ServerOptions:
             self.configuration = self._read()
         except ConfigurationError as error:
             if do_usage:
-                fail(str(error))
+                self.usage(str(error))
             raise
         self.process_group_configs = self.configuration.groups
 
@@ -192,8 +197,30 @@ class ServerOptions:
 
     def _read(self) -> Configuration:
         return read_server_configuration(
-            self.arguments, file=self.file_before, read_processes=self.processes_from_section
+            self.arguments,
+            file=self.file_before,
+            read_processes=self.processes_from_section,
+            search=self.default_configfile,
+            opener=self.open,
         )
+
+    # Supvisors' tests replace these four to do without a file.
+
+    def default_configfile(self) -> str:
+        """Return the file at the first of the default places; raises `ValueError` for none."""
+        return search_server_file(self.exists)
+
+    def exists(self, path: str) -> bool:
+        """Whether a configuration file exists."""
+        return os.path.exists(path)
+
+    def open(self, path: str) -> TextIO:
+        """Open the configuration file."""
+        return open_text(path)
+
+    def usage(self, msg: str) -> NoReturn:
+        """Print what is wrong with the configuration, and exit with 2."""
+        fail(msg)
 
     def processes_from_section(
         self,

@@ -13,17 +13,19 @@ import sys
 import warnings
 
 from supervisor import datatypes
-from supervisor.config.parser import ConfigurationError
+from supervisor.config.parser import ConfigurationError, open_text
 from supervisor.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TextIO, TypeVar
 
     from supervisor.config.client import ClientConfiguration
     from supervisor.config.model import Configuration
     from supervisor.config.programs import ProcessReader
+
+    Found = TypeVar("Found", str, str | None)
 
 __all__ = [
     "ConfigurationError",
@@ -199,24 +201,32 @@ def search_paths() -> list[str]:
     ]
 
 
-def find_configuration_file(values: Mapping[str, Any]) -> str | None:
-    """Return the file that `-c` names or the first one found, None if there is none.
+def find_configuration_file(values: Mapping[str, Any], search: Callable[[], Found]) -> str | Found:
+    """Return the file that `-c` names, or what `search` finds.
 
     Raises ConfigurationError for a file that `-c` names and that does not exist.
     """
     named = values.get("configuration")
     if named is None:
-        return next((path for path in search_paths() if os.path.exists(path)), None)
+        return search()
     if not os.path.exists(named):
         raise ConfigurationError(f"could not find config file {named}")
     return str(named)
 
 
-def _find_server_file(values: Mapping[str, Any]) -> str:
-    """Return the daemon's file; it needs one, and root is warned of searching for it."""
-    if "configuration" not in values and os.getuid() == 0:
-        warnings.warn(SEARCHING_AS_ROOT, stacklevel=3)
-    file = find_configuration_file(values)
+def search_client_file() -> str | None:
+    """Return the first configuration file at the default places; the client needs none."""
+    return next(filter(os.path.exists, search_paths()), None)
+
+
+def search_server_file(exists: Callable[[str], bool] = os.path.exists) -> str:
+    """Return the first configuration file at the default places; root is warned.
+
+    Raises ConfigurationError if there is none.
+    """
+    if os.getuid() == 0:
+        warnings.warn(SEARCHING_AS_ROOT, stacklevel=2)
+    file = next(filter(exists, search_paths()), None)
     if file is None:
         raise ConfigurationError(
             f"No config file found at default paths ({', '.join(search_paths())}); use the -c "
@@ -226,13 +236,18 @@ def _find_server_file(values: Mapping[str, Any]) -> str:
 
 
 def read_server_configuration(
-    argv: Sequence[str], read_processes: ProcessReader | None = None, file: str | None = None
+    argv: Sequence[str],
+    read_processes: ProcessReader | None = None,
+    file: str | None = None,
+    search: Callable[[], str] = search_server_file,
+    opener: Callable[[str], TextIO] = open_text,
 ) -> Configuration:
     """Return the daemon's configuration: the file, with the command line laid over it.
 
     May be called at any time; it changes nothing.  `read_processes` replaces the reader of
     sections of programs.  `file` is the one that was found earlier: a daemon that has left
-    the directory it was started in would not find it again.
+    the directory it was started in would not find it again; `search` finds it where no `-c`
+    names it, and `opener` opens it.
 
     Raises ConfigurationError with the text for the user; `-h` and `-v` print and exit
     with 0.
@@ -240,7 +255,9 @@ def read_server_configuration(
     from supervisor.config import settings
 
     values, _ = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE, only_options=True)
-    return settings.read(file or _find_server_file(values), values, read_processes)
+    if file is None:
+        file = find_configuration_file(values, search)
+    return settings.read(file, values, read_processes, opener)
 
 
 def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
@@ -251,4 +268,4 @@ def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
     from supervisor.config import client
 
     values, arguments = parse_arguments(CLIENT_OPTIONS, argv, CLIENT_USAGE, only_options=False)
-    return client.read(find_configuration_file(values), values, arguments)
+    return client.read(find_configuration_file(values, search_client_file), values, arguments)

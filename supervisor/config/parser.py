@@ -18,7 +18,7 @@ from supervisor.datatypes import process_or_group_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, TypeVar
+    from typing import Any, TextIO, TypeVar
 
     Converted = TypeVar("Converted")
 
@@ -244,13 +244,20 @@ class UnhosedConfigParser(configparser.RawConfigParser):
                     self.set(section, option, replaced(value))
 
 
-def read_file(parser: UnhosedConfigParser, filename: str) -> None:
-    """Read a file, which may begin with a byte order mark.
+def open_text(filename: str) -> TextIO:
+    """Open a file, which may begin with a byte order mark."""
+    return open(filename, encoding="utf-8-sig")
+
+
+def read_file(
+    parser: UnhosedConfigParser, filename: str, opener: Callable[[str], TextIO] = open_text
+) -> None:
+    """Read a file that `opener` opens.
 
     Raises ConfigurationError if it cannot be read or is malformed.
     """
     try:
-        with open(filename, encoding="utf-8-sig") as file:
+        with opener(filename) as file:
             parser.read_string(file.read(), filename)
     except OSError as error:
         raise ConfigurationError(

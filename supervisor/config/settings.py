@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO
 
 from supervisor.config import schema
 from supervisor.config.groups import read_groups
@@ -19,6 +19,7 @@ from supervisor.config.parser import (
     Section,
     UnhosedConfigParser,
     environment_names,
+    open_text,
     read_file,
 )
 from supervisor.config.plugins import read_factories
@@ -31,11 +32,12 @@ def read(
     file: str,
     command_line: Mapping[str, Any],
     read_processes: ProcessReader | None = None,
+    opener: Callable[[str], TextIO] = open_text,
 ) -> Configuration:
     """Return everything that a file and a command line say; ConfigurationError for a mistake."""
     parser = UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
-    read_file(parser, file)
+    read_file(parser, file, opener)
     parser.here = os.path.dirname(os.path.abspath(file))
     read_includes(parser)
     if not parser.has_section(parser.mysection):
