@@ -141,12 +141,13 @@ class FollowedFile:
         self._follower.close()
 
 
-def tail_f_producer(_request: object, filename: str, head: int) -> FollowedFile:
+def tail_f_producer(_request: object, filename: Any, head: int) -> FollowedFile:
     """Return a body that follows a log from its last `head` bytes on.
 
-    Raises `FileNotFoundError` if the log is no regular file.  Supvisors' tests replace it.
+    Raises `FileNotFoundError` for what is not the path of a regular file.  Supvisors'
+    tests replace it.
     """
-    if not os.path.isfile(filename):
+    if not isinstance(filename, str) or not os.path.isfile(filename):
         raise FileNotFoundError(filename)
     return FollowedFile(filename, head)
 

@@ -128,9 +128,6 @@ class _FollowHandler:
             request.error(400)
             return
         logfile = self.logfile(_path(request))
-        if not isinstance(logfile, str):
-            request.error(404)
-            return
         try:
             # Asked for by the name under which Supvisors' tests replace it.
             producer = http.tail_f_producer(request, logfile, TAIL_BYTES)

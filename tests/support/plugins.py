@@ -58,6 +58,8 @@ def _make(directory: Path, requirements: tuple[str, ...]) -> None:
     venv.create(directory, with_pip=True)
     _put_ours_in_place(directory)
     pip(directory, "install", *requirements)
+    # Without our metadata in the source tree, pip would have fetched the reference.
+    assert not list(directory.glob("lib/python*/site-packages/supervisor")), "pip install -e ."
 
 
 def _put_ours_in_place(environment: Path) -> None:
