@@ -21,7 +21,7 @@ from supervisor.config.commandline import (
     read_server_configuration,
     search_server_file,
 )
-from supervisor.config.parser import UnhosedConfigParser, expand, open_text
+from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import processes_from_section
 from supervisor.logfiles import readFile, tailFile
 from supervisor.loggers import getLogger
@@ -148,6 +148,9 @@ DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
 }
 
 
+SETTINGS = frozenset(setting.name for setting in fields(model.Settings))
+
+
 # -- the door -----------------------------------------------------------------------
 
 
@@ -262,30 +265,16 @@ class ServerOptions:
         """The RPC interfaces that are configured."""
         return self.configuration.rpcinterfaces
 
-    @property
-    def configfile(self) -> str | None:
-        """The path of the configuration file."""
-        return self.settings.configfile
+    def __getattr__(self, name: str) -> Any:
+        """Return one of the settings by its name: `identifier`, `configfile`, `here` ..."""
+        if name not in SETTINGS:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.settings, name)
 
     @property
-    def nodaemon(self) -> bool:
-        """Whether the daemon stays in the foreground."""
-        return self.settings.nodaemon
-
-    @property
-    def silent(self) -> bool:
-        """Whether the activity log is kept from stdout."""
-        return self.settings.silent
-
-    @property
-    def identifier(self) -> str:
-        """The name of this daemon."""
-        return self.settings.identifier
-
-    @property
-    def logfile(self) -> Any:
-        """The path of the activity log, None, or the marker for syslog."""
-        return self.settings.logfile
+    def environ_expansions(self) -> dict[str, str]:
+        """The variables that values may use, as `ENV_NAME`; Supvisors fills in its own with it."""
+        return environment_names({**os.environ, **self.settings.environment})
 
     @property
     def logger(self) -> Logger:
