@@ -1,4 +1,4 @@
-"""Supvisors' own tests, run against ours."""
+"""Supvisors: its own tests, and two daemons that share an application."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import own_network
+from tests.support import own_network_plugin
+from tests.support.children import child
+from tests.support.daemon import Daemon, Implementation
+from tests.support.networks import ADDRESS, own_network
 from tests.support.plugins import SUPVISORS, plugin_environment
+from tests.support.waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(os.getuid() != 0, reason="only root can make a network of its own"),
+    pytest.mark.timeout(300),
+]
 
 # On the reference all but one fail too: they look for our host's address in the name service,
 # for a file that is not in the package, and for a folder that root may not make.  The one
@@ -25,22 +34,20 @@ LEFT_OUT = (
 )
 
 
-# The tests that wait for their sockets run eight at a time; the order of the others matters:
-# some leave patches behind.
+# Those that bind ports have a process each, since some leave them bound; the order of the
+# others matters, since some leave patches behind.
 SELECTIONS = (
-    (("-k", "websockets or zmq", "-n", "8", "--dist", "worksteal"), 33),
-    (("-k", "not websockets and not zmq", "-n", "1"), 1059),
+    (("-k", "supvisorswebsockets.py or supvisorszmq.py", "-n", "29", "--dist", "load"), 29),
+    (("-k", "not supvisorswebsockets.py and not supvisorszmq.py", "-n", "1"), 1063),
 )
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a network of its own")
-@pytest.mark.timeout(300)
 def test_its_own_tests(tmp_path: Path) -> None:
-    (tmp_path / "own_network.py").symlink_to(own_network.__file__)
+    (tmp_path / "own_network_plugin.py").symlink_to(own_network_plugin.__file__)
     environment = plugin_environment(SUPVISORS)
     (tests,) = environment.glob("lib/python*/site-packages/supvisors/tests")
     command = [str(environment / "bin" / "python"), "-m", "pytest", "-q", str(tests)]
-    command += ["-p", "own_network", "-p", "no:cacheprovider", "--rootdir", str(tests)]
+    command += ["-p", "own_network_plugin", "-p", "no:cacheprovider", "--rootdir", str(tests)]
     for test in LEFT_OUT:
         command += ["--deselect", test]
     runs = [
@@ -58,3 +65,88 @@ def test_its_own_tests(tmp_path: Path) -> None:
         said, _ = run.communicate()
         assert run.returncode == 0, said[-5000:]
         assert re.findall(r"(\d+) passed", said) == [str(count)]
+
+
+# -- two daemons ------------------------------------------------------------------------------
+
+RULES = """\
+<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<root>
+    <application name="shop">
+        <start_sequence>1</start_sequence>
+        <programs>
+            <program name="web">
+                <identifiers>two,one</identifiers>
+                <start_sequence>1</start_sequence>
+                <required>true</required>
+                <running_failure_strategy>RESTART_PROCESS</running_failure_strategy>
+            </program>
+        </programs>
+    </application>
+</root>
+"""
+
+CONFIG = f"""
+identifier={{name}}
+[inet_http_server]
+port=:{{port}}
+[rpcinterface:supvisors]
+supervisor.rpcinterface_factory=supvisors.plugin:make_supvisors_rpcinterface
+supvisors_list=<one>{ADDRESS}:60001,<two>{ADDRESS}:60002
+rules_files={{rules}}
+synchro_options=LIST
+stats_enabled=OFF
+[ctlplugin:supvisors]
+supervisor.ctl_factory=supvisors.supvisorsctl:make_supvisors_controller_plugin
+[program:web]
+command={child("sleeper")}
+autostart=false
+startsecs=0
+[group:shop]
+programs=web
+"""
+
+
+def test_two_daemons_share_an_application(directory: Path) -> None:
+    """By the rules it starts on the second; when that is killed, the first takes over."""
+    rules = directory / "rules.xml"
+    rules.write_text(RULES, encoding="utf-8")
+    with own_network(directory) as there:
+        python = str(plugin_environment(SUPVISORS) / "bin" / "python")
+        ours_there = Implementation("ours", (*there, python, "-m", "supervisor."))
+        one, two = (
+            _daemon(directory / name, ours_there, CONFIG.format(name=name, port=port, rules=rules))
+            for name, port in (("one", 60001), ("two", 60002))
+        )
+        try:
+            one.launch()
+            two.launch()
+            _wait_for(one, "sstatus", rf"shop +web +RUNNING +n/a +\['{ADDRESS}:60002'\]")
+            assert "RUNNING" in two.ctl("status", "shop:web").stdout
+            _wait_for(one, "sstate", r"one +\S+ +OPERATION")
+            page = subprocess.run(
+                [*there, "curl", "-s", f"http://{ADDRESS}:60001/"], capture_output=True, check=True
+            )
+            assert b"shop" in page.stdout
+            two.kill()
+            _wait_for(one, "sstatus", rf"shop +web +RUNNING +n/a +\['{ADDRESS}:60001'\]")
+            assert "RUNNING" in one.ctl("status", "shop:web").stdout
+        finally:
+            two.kill()
+            one.kill()
+    assert "Traceback" not in one.log_text()
+
+
+def _daemon(directory: Path, implementation: Implementation, config: str) -> Daemon:
+    directory.mkdir()
+    return Daemon(directory, config, implementation=implementation)
+
+
+def _wait_for(daemon: Daemon, action: str, answer: str) -> None:
+    wait_until(
+        lambda: re.search(answer, daemon.ctl(action).stdout),
+        60,
+        what=lambda: (
+            f"{answer} in {daemon.ctl(action).stdout}\n{daemon.output_text()}\n{daemon.log_text()}"
+        ),
+    )
