@@ -154,15 +154,11 @@ def run_playbook(workplace: Path, daemons: tuple[Daemon, ...]) -> dict[str, list
 
 
 def host_variables(daemon: Daemon) -> dict[str, str]:
-    """Return how to reach a daemon; its `supervisorctl` is one file, as the module wants it."""
-    script = daemon.directory / "supervisorctl"
-    command = daemon.implementation.command("supervisorctl")
-    script.write_text(f'#!/bin/sh\nexec {" ".join(command)} "$@"\n', encoding="utf-8")
-    script.chmod(0o755)
+    """Return how to reach a daemon."""
     return {
         "ansible_connection": "local",
         "ansible_python_interpreter": str(ansible_environment() / "bin" / "python"),
-        "supervisorctl": str(script),
+        "supervisorctl": daemon.client_script(),
         "config": str(daemon.config_path),
         "outcomes": str(daemon.directory / "outcomes.json"),
     }

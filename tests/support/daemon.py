@@ -241,6 +241,14 @@ class Daemon:
             check=False,
         )
 
+    def client_script(self) -> str:
+        """Return the path of a `supervisorctl` that is one file, as some clients want it."""
+        script = self.directory / "supervisorctl"
+        command = " ".join(self.implementation.command("supervisorctl"))
+        script.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+        return str(script)
+
     def signal(self, signum: int) -> None:
         """Send a signal to the daemon."""
         os.kill(self._pid, signum)

@@ -1,4 +1,4 @@
-"""Clients that other people wrote: curl, ansible, npm's `supervisord`; see tests/clients.
+"""Clients that other people wrote: curl, ansible, salt, npm's `supervisord`; see tests/clients.
 
 What is missing makes a test fail, never skip.  `python -m tests.support.tools` fetches all of
 it ahead of the tests; Debian's packages are the business of `tests/run`.
@@ -20,6 +20,22 @@ ANSIBLE_CORE = "ansible-core>=2.18,<2.21"
 COLLECTIONS = "ansible==11.13.0"
 COLLECTION = "ansible_collections/community/general/"
 
+SALT = (
+    "salt==3007.8",
+    # Of what it needs it names nothing that pip would see.
+    "cryptography==46.0.3",
+    "distro==1.9.0",
+    "jinja2==3.1.6",
+    "looseversion==1.3.0",
+    "msgpack==1.1.2",
+    "packaging==25.0",
+    "psutil==7.1.3",
+    "pycryptodomex==3.23.0",
+    "pyyaml==6.0.3",
+    "requests==2.32.5",
+    "tornado==6.5.2",
+)
+
 NODE_PACKAGES = ("supervisord@0.1.0", "xmlrpc@1.3.2")
 
 
@@ -34,6 +50,12 @@ def tool(name: str) -> str:
 def ansible_environment() -> Path:
     """Return a virtual environment with ansible-core."""
     return python_environment("ansible", ANSIBLE_CORE)
+
+
+@cache
+def salt_environment() -> Path:
+    """Return a virtual environment with Salt."""
+    return python_environment("salt", *SALT)
 
 
 @cache
@@ -63,4 +85,5 @@ def _fetch_node_packages(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(tool("curl"), tool("node"), ansible_environment(), ansible_collections(), node_modules())
+    print(tool("curl"), tool("node"), node_modules())
+    print(ansible_environment(), ansible_collections(), salt_environment())
