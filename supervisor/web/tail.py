@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from supervisor.faults import Faults, RPCError
+from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
 from supervisor.web.templates import escaped, gap, text_with_gaps
@@ -54,6 +55,15 @@ class TailView(MeldView):
                 return f"No file for {name or 'the activity log'}", False
             return f"ERROR: {fault_text(error)}", False
 
+    def _heading(self, name: str, *, is_main: bool) -> str:
+        if is_main:
+            return "Activity log"
+        try:
+            find_process(self.context.supervisord, name)
+        except RPCError:
+            return f"There is no process {name}" if name else "Which process?"
+        return name
+
     def _page(
         self,
         name: str,
@@ -94,7 +104,7 @@ class TailView(MeldView):
             "stdout": f"tail.html?{urlencode(which)}",
             "stderr": f"tail.html?{urlencode(which | {'stream': 'stderr'})}",
         }
-        texts = {"title": title, "heading": "Activity log" if is_main else name, "tail": tail}
+        texts = {"title": title, "heading": self._heading(name, is_main=is_main), "tail": tail}
         values = {key: escaped(value) for key, value in (addresses | texts).items()}
         return "<!DOCTYPE html>\n" + text_with_gaps(root) % values
 

@@ -13,9 +13,9 @@ import zlib
 from functools import cache, partial
 from pathlib import Path
 
-from tests.support.cache import made_once, pip, run
+from tests.support.cache import made_once, pip
 from tests.support.daemon import Implementation
-from tests.support.tools import tool
+from tests.support.tools import fetch_node_packages
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,12 +84,8 @@ def plugin_environment(requirements: tuple[str, ...] = REQUIREMENTS) -> Path:
 @cache
 def node_listener() -> Path:
     """Return a directory for NODE_PATH with npm's `supervisord-eventlistener`."""
-    return made_once("node-eventlistener-0.1.0", _fetch_node_listener) / "node_modules"
-
-
-def _fetch_node_listener(directory: Path) -> None:
-    options = ("--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix")
-    run([tool("npm"), "install", *options, str(directory), "supervisord-eventlistener@0.1.0"])
+    make = partial(fetch_node_packages, packages=("supervisord-eventlistener@0.1.0",))
+    return made_once("node-eventlistener-0.1.0", make) / "node_modules"
 
 
 def plugin_script(name: str) -> str:

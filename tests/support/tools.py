@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from tests.support.cache import made_once, pip, python_environment, run
@@ -37,6 +37,8 @@ SALT = (
 )
 
 NODE_PACKAGES = ("supervisord@0.1.0", "xmlrpc@1.3.2")
+
+AXE = "axe-core@4.11.0"
 
 
 def tool(name: str) -> str:
@@ -76,14 +78,24 @@ def _fetch_collection(directory: Path) -> None:
 @cache
 def node_modules() -> Path:
     """Return a directory for NODE_PATH with the npm package `supervisord`."""
-    return made_once("node-supervisord-0.1.0", _fetch_node_packages) / "node_modules"
+    make = partial(fetch_node_packages, packages=NODE_PACKAGES)
+    return made_once("node-supervisord-0.1.0", make) / "node_modules"
 
 
-def _fetch_node_packages(directory: Path) -> None:
+@cache
+def axe_script() -> str:
+    """Return axe, which judges the accessibility of a page when it is run there."""
+    make = partial(fetch_node_packages, packages=(AXE,))
+    directory = made_once(AXE.replace("@", "-"), make)
+    return (directory / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def fetch_node_packages(directory: Path, packages: tuple[str, ...]) -> None:
+    """Install packages of npm into a directory."""
     options = ("--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix")
-    run([tool("npm"), "install", *options, str(directory), *NODE_PACKAGES])
+    run([tool("npm"), "install", *options, str(directory), *packages])
 
 
 if __name__ == "__main__":
-    print(tool("curl"), tool("node"), node_modules())
+    print(tool("curl"), tool("node"), node_modules(), len(axe_script()))
     print(ansible_environment(), ansible_collections(), salt_environment())

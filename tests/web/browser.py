@@ -30,6 +30,8 @@ OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A name whose owner makes it mean the loopback address.
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",
 )
 
 WIDE = (1200, 800)

@@ -166,6 +166,11 @@ startsecs=0
         page.choose("#state", "")
         page.choose("#sort", "changed")
         page.wait(lambda: visible_rows(page)[0] == "worker:worker-257")
+        page.choose("#sort", "name")
+        page.wait(lambda: visible_rows(page)[0] == "worker:worker-000")
+        page.choose("#sort", "state")
+        page.wait(lambda: visible_rows(page)[0] == "worker:worker-257")
+        assert visible_rows(page)[1:3] == ["worker:worker-000", "worker:worker-001"]
         daemon.rpc.supervisor.stopProcess("worker:worker-257")
         page.wait_for_text("#counts", "500 processes: 500 stopped")
 
