@@ -13,6 +13,7 @@ CLIENT = "tests/unit/test_supervisorctl_controller.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_guard.py"
 HTTP = "tests/unit/test_http_wire.py"
+RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 # name -> the test that shows it
 SHOWN_BY = {
@@ -55,8 +56,11 @@ SHOWN_BY = {
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
     ),
-    "Malformed requests": f"{HTTP}::test_a_malformed_request_line_is_refused",
-    "Strict framing": f"{HTTP}::test_a_malformed_header_is_refused",
+    "Malformed requests": RAW_HTTP,
+    "Methods": RAW_HTTP,
+    "Connections that stay": RAW_HTTP,
+    "Following a log over HTTP/1.0": RAW_HTTP,
+    "Strict framing": RAW_HTTP,
     "Large bodies": (
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
