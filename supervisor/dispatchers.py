@@ -23,6 +23,7 @@ from supervisor.streams import (
     Pace,
     Ready,
     Result,
+    as_text,
 )
 
 if TYPE_CHECKING:
@@ -320,7 +321,7 @@ class POutputDispatcher(OutputDispatcher):
         process = self.process
         logger = process.context.logger
         if logger.level <= loggers.LevelsByName.DEBG:
-            text = data.decode("utf-8", "replace")
+            text = as_text(data)
             logger.debug(f"'{process.name}' {self.channel} output:\n{text}")
         if self.events_enabled:
             events.notify(self._log_event(process, process.pid, data))

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from supervisor.deferred import Waiters
 from supervisor.states import getProcessStateDescription
-from supervisor.streams import BEGIN_TOKEN, END_TOKEN
+from supervisor.streams import BEGIN_TOKEN, END_TOKEN, as_text
 
 Process = Any
 """What carries `config.name`, `group`, `pid` and `backoff`; plugins pass look-alikes."""
@@ -66,15 +66,6 @@ def has_subscribers(event_type: type) -> bool:
     return any(issubclass(event_type, wanted) for wanted, _ in callbacks)
 
 
-def _as_text(data: bytes | str) -> str:
-    if isinstance(data, str):
-        return data
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return f"Undecodable: {data!r}"
-
-
 def _origin(process: Process) -> str:
     """Name a process as payloads do; one without a group leaves the group's name empty."""
     group = process.group
@@ -108,7 +99,7 @@ class ProcessLogEvent(Event):
     def payload(self) -> str:
         """Return who wrote on which channel, and a line further down what."""
         head = f"{_origin(self.process)} pid:{self.pid} channel:{self.channel}"
-        return f"{head}\n{_as_text(self.data)}"
+        return f"{head}\n{as_text(self.data)}"
 
 
 class ProcessLogStdoutEvent(ProcessLogEvent):
@@ -137,7 +128,7 @@ class ProcessCommunicationEvent(Event):
 
     def payload(self) -> str:
         """Return who wrote, and a line further down what."""
-        return f"{_origin(self.process)} pid:{self.pid}\n{_as_text(self.data)}"
+        return f"{_origin(self.process)} pid:{self.pid}\n{as_text(self.data)}"
 
 
 class ProcessCommunicationStdoutEvent(ProcessCommunicationEvent):

@@ -228,7 +228,7 @@ class ListenerStream:
         length = _result_length(line)
         if not end or length is None:
             self._buffer = b""
-            return Violation(f"bad result line: '{_shown(line[:MAX_RESULT_LINE])}'")
+            return Violation(f"bad result line: '{as_text(line[:MAX_RESULT_LINE])}'")
         self._result_length, self._buffer = length, rest
         return None
 
@@ -242,11 +242,14 @@ def _result_length(line: bytes) -> int | None:
     return length if 0 <= length <= MAX_RESULT_BYTES else None
 
 
-def _shown(line: bytes) -> str:
+def as_text(data: bytes | str) -> str:
+    """Return what a child wrote the way payloads and the activity log show it."""
+    if isinstance(data, str):
+        return data
     try:
-        return line.decode()
+        return data.decode()
     except UnicodeDecodeError:
-        return f"Undecodable: {line!r}"
+        return f"Undecodable: {data!r}"
 
 
 # -- the pace of a stream ------------------------------------------------------

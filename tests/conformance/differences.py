@@ -57,6 +57,9 @@ SHOWN_BY = {
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
     ),
     "Malformed requests": RAW_HTTP,
+    "The log at trace and below": (
+        "tests/conformance/test_trace_log.py::test_what_is_said_of_the_http_server"
+    ),
     "Methods": RAW_HTTP,
     "Connections that stay": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
