@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.harness import Pair, running_pair
+from tests.conformance.harness import Pair, comparisons, running_pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was compared."""
+    if comparisons:
+        counts = ", ".join(f"{name} {count}" for name, count in sorted(comparisons.items()))
+        terminalreporter.write_line(f"{comparisons.total()} comparisons: {counts}")
 
 
 @pytest.fixture(scope="module")

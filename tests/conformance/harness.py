@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import xmlrpc.client
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -50,6 +51,9 @@ VARYING = (
 VARYING_FIELDS = {"pid", "start", "stop", "now"}
 
 COMMAND_SECONDS = 20
+
+comparisons: Counter[str] = Counter()
+"""How many there were, by the module that made them."""
 
 Ask = Callable[[Daemon], object]
 
@@ -120,6 +124,8 @@ class Pair:
 
 def assert_same(expected: object, found: object) -> None:
     """Fail, and show the lines that differ, unless both are equal; print the first."""
+    module = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+    comparisons[Path(module).stem] += 1
     shown, other = (pprint.pformat(value, width=120) for value in (expected, found))
     print(shown)
     if found != expected:

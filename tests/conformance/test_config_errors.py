@@ -16,6 +16,7 @@ import pytest
 
 from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
 from tests.conformance.differences import declared
+from tests.conformance.harness import assert_same
 from tests.support.reference import reference_script
 
 READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
@@ -75,7 +76,7 @@ def test_both_read_the_same(name: str, ours: Answers, reference: Answers) -> Non
         begin = "; ".join(line.lstrip() for line in said[2].splitlines())
         assert says[2].startswith(begin)
         assert WHERE.fullmatch(says[2].removeprefix(begin))
-    assert mine == theirs
+    assert_same(theirs, mine)
 
 
 @pytest.mark.parametrize("name", LINES)
