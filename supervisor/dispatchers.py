@@ -27,7 +27,7 @@ from supervisor.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from supervisor.process.child import Subprocess
     from supervisor.process.spawn import Pipes
@@ -248,8 +248,7 @@ class OutputDispatcher(Dispatcher):
         """Remove the log and begin a new one."""
         if self.childlog is not None:
             for handler in self.childlog.handlers:
-                handler.remove()
-                handler.reopen()
+                handler.renew()
 
     def reopenlogs(self) -> None:
         """Open the log again, under the name it has."""
@@ -410,3 +409,11 @@ def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]
             dispatcher.close()
         raise
     return made
+
+
+def leave_reason(dispatchers: Iterable[Dispatcher], reason: str) -> None:
+    """Leave in a program's log why it was not started: its owner looks there first."""
+    outputs = [each for each in dispatchers if isinstance(each, POutputDispatcher)]
+    if outputs:
+        text = f"supervisor: {reason}\nsupervisor: child process was not spawned\n"
+        outputs[-1].output_arrived(text.encode())

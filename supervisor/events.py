@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from supervisor.deferred import Waiters
-from supervisor.states import getProcessStateDescription
+from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, as_text
 
 Process = Any
@@ -55,10 +55,21 @@ def notify(event: object) -> None:
     Callbacks may subscribe and unsubscribe meanwhile; that counts from the next event
     on.  There is no table from type to callbacks, because plugins edit `callbacks`, and
     asking a dozen subscriptions costs less than a microsecond.
+
+    Raises what a callback has raised, after all have been told; an `ExceptionGroup` if
+    several have.
     """
+    errors: list[Exception] = []
     for event_type, callback in tuple(callbacks):
         if isinstance(event, event_type):
-            callback(event)
+            try:
+                callback(event)
+            except Exception as error:  # noqa: BLE001 - the others are told all the same
+                errors.append(error)
+    if len(errors) > 1:
+        raise ExceptionGroup(f"{len(errors)} subscribers failed", errors)
+    if errors:
+        raise errors[0]
 
 
 def has_subscribers(event_type: type) -> bool:
@@ -264,6 +275,19 @@ class ProcessStateStoppedEvent(ProcessStateEvent):
     """Ended because it was asked to; the pid is the one that it had."""
 
     extras = ("pid",)
+
+
+PROCESS_STATE_EVENTS: dict[int, type[ProcessStateEvent]] = {
+    ProcessStates.STARTING: ProcessStateStartingEvent,
+    ProcessStates.RUNNING: ProcessStateRunningEvent,
+    ProcessStates.BACKOFF: ProcessStateBackoffEvent,
+    ProcessStates.STOPPING: ProcessStateStoppingEvent,
+    ProcessStates.EXITED: ProcessStateExitedEvent,
+    ProcessStates.STOPPED: ProcessStateStoppedEvent,
+    ProcessStates.FATAL: ProcessStateFatalEvent,
+    ProcessStates.UNKNOWN: ProcessStateUnknownEvent,
+}
+"""State -> the event of entering it."""
 
 
 class TickEvent(Event):

@@ -165,6 +165,11 @@ class Handler:
     def remove(self) -> None:
         """Do nothing: there is nothing to remove."""
 
+    def renew(self) -> None:
+        """Forget what has been written, where that can be."""
+        self.remove()
+        self.reopen()
+
 
 def _fd_of(stream: Any) -> int | None:
     try:
@@ -238,6 +243,17 @@ class FileHandler(Handler):
         Raises `OSError`.
         """
         self._change_to(open_sink(self.baseFilename))
+
+    def renew(self) -> None:
+        """Begin a new file in place of the one that is there, if it is a file.
+
+        Raises `OSError`, and then what is written still goes where it went before.
+        """
+        if self.stream.is_file:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.baseFilename)
+            notify_written(self.baseFilename)
+        self.reopen()
 
     def remove(self) -> None:
         """Close and remove the file, if it is one.  Raises `OSError`."""

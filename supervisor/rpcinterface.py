@@ -14,7 +14,7 @@ from supervisor.rpc import control, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
-from supervisor.rpc.control import make_allfunc
+from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
 from supervisor.states import SupervisorStates, getSupervisorStateDescription
 from supervisor.version import VERSION
@@ -234,7 +234,7 @@ class SupervisorNamespaceRPCInterface:
         """
         self._update("stopProcessGroup")
         group = find_group(self.supervisord, name)
-        return make_allfunc(members([group]), isRunning, self.stopProcess, wait=wait)
+        return make_allfunc(members([group]), is_to_be_stopped, self.stopProcess, wait=wait)
 
     def stopAllProcesses(self, wait: bool = True) -> Any:
         """Stop all processes that are running.
@@ -243,7 +243,7 @@ class SupervisorNamespaceRPCInterface:
         @return array result  A struct per process: name, group, status, description
         """
         self._update("stopAllProcesses")
-        return make_allfunc(self._members(), isRunning, self.stopProcess, wait=wait)
+        return make_allfunc(self._members(), is_to_be_stopped, self.stopProcess, wait=wait)
 
     # -- signalling -----------------------------------------------------------
 

@@ -66,7 +66,7 @@ class Shutdown:
     def _stop_next_group(self) -> None:
         self._grace_ends = None
         group = self._groups.pop()
-        group.stop_all()
+        self._context.attempt(group.stop_all, f"stopping {group.config.name}")
         self._dying = group.get_unstopped_processes()
 
     def _report(self) -> None:

@@ -30,10 +30,11 @@ from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.dispatchers import Dispatcher
+    from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
 
 __all__ = ["Supervisor", "SupervisorStates", "main"]
@@ -133,13 +134,14 @@ class Supervisor:
         return self._shutdown.advance()
 
     def _clean_up(self) -> None:
-        self.options.close_httpservers()
-        for group in self.process_groups.values():
-            group.before_remove()
-        events.clear()
-        self._pidfile.remove()
-        self.context.loop.close()
-        self.context.logger.close()
+        """Let go of everything; what cannot be let go of keeps nothing else."""
+        context = self.context
+        steps: list[Callable[[], object]] = [self.options.close_httpservers]
+        steps += [group.before_remove for group in self.process_groups.values()]
+        steps += [context.leftovers.end, events.clear, self._pidfile.remove, context.loop.close]
+        for step in steps:
+            context.attempt(step, "cleaning up")
+        context.logger.close()
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
         """Return the handlers of one HTTP server, in the order in which they are asked."""
@@ -284,9 +286,10 @@ class Supervisor:
     def _reopen_logs(self) -> None:
         self.context.logger.info("supervisord logreopen")
         for handler in self.context.logger.handlers:
-            handler.reopen()
+            self.context.attempt(handler.reopen, "reopening the activity log")
         for group in self.process_groups.values():
-            group.reopenlogs()
+            for process in group.processes.values():
+                self.context.attempt(process.reopenlogs, f"reopening a log of {process.name}")
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Collect the children that have died, and let their processes know."""
@@ -302,9 +305,12 @@ class Supervisor:
                 text = decode_wait_status(status)[1]
                 self.context.logger.info(f"reaped unknown pid {pid} ({text})")
             else:
-                process.finish(pid, status)
+                self._finish(process, pid, status)
             if once:
                 return
+
+    def _finish(self, process: Subprocess, pid: int, status: int) -> None:
+        self.context.attempt(lambda: process.finish(pid, status), f"the end of {process.name}")
 
 
 def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBase:

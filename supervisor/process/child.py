@@ -14,11 +14,22 @@ import traceback
 from typing import TYPE_CHECKING, Any, cast
 
 from supervisor import events
-from supervisor.config.model import EventListenerConfig
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.deferred import Waiters
-from supervisor.dispatchers import PInputDispatcher, POutputDispatcher, make_dispatchers
-from supervisor.process.spawn import Pipes, SpawnError, launch, plan_spawn, resolve_command
+from supervisor.dispatchers import (
+    PInputDispatcher,
+    POutputDispatcher,
+    leave_reason,
+    make_dispatchers,
+)
+from supervisor.process.spawn import (
+    Pipes,
+    SpawnError,
+    launch,
+    pipe_failure,
+    plan_spawn,
+    resolve_command,
+)
 from supervisor.states import (
     RUNNING_STATES,
     SIGNALLABLE_STATES,
@@ -44,17 +55,6 @@ SPAWN_LOOK_SECONDS = 0.05
 
 REPORT_SECONDS = 2.0
 """How often a process that takes its time to stop is mentioned in the activity log."""
-
-EVENT_TYPES = {
-    ProcessStates.STARTING: events.ProcessStateStartingEvent,
-    ProcessStates.RUNNING: events.ProcessStateRunningEvent,
-    ProcessStates.BACKOFF: events.ProcessStateBackoffEvent,
-    ProcessStates.STOPPING: events.ProcessStateStoppingEvent,
-    ProcessStates.EXITED: events.ProcessStateExitedEvent,
-    ProcessStates.STOPPED: events.ProcessStateStoppedEvent,
-    ProcessStates.FATAL: events.ProcessStateFatalEvent,
-    ProcessStates.UNKNOWN: events.ProcessStateUnknownEvent,
-}
 
 
 class Subprocess:
@@ -170,6 +170,8 @@ class Subprocess:
         if not self.context.may_start:
             return False
         if self.state == ProcessStates.EXITED:
+            if self.administrative_stop:
+                return False
             wish = self.config.autorestart
             if wish is RestartUnconditionally:
                 return True
@@ -234,7 +236,7 @@ class Subprocess:
             self._retry_at = self.context.clock.monotonic() + self.backoff
         self.state = new_state
         self.arm()
-        event_type = EVENT_TYPES[new_state]
+        event_type = events.PROCESS_STATE_EVENTS[new_state]
         if events.has_subscribers(event_type):
             self.context.announce(event_type(self, old_state, expected))
         self.changed.wake()
@@ -263,18 +265,12 @@ class Subprocess:
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(self._pipe_failure(error))
+            self._spawn_failed(pipe_failure(self.name, error))
             return None
         return self._spawn_as_child(*command, pipes)
 
     def _make_pipes(self) -> Pipes:
         return Pipes.make(redirect_stderr=self.config.redirect_stderr)
-
-    def _pipe_failure(self, error: OSError) -> str:
-        if error.errno == errno.EMFILE:
-            return f"too many open files to spawn '{self.name}'"
-        symbol = errno.errorcode.get(error.errno or 0, str(error))
-        return f"unknown error making pipes for '{self.name}': {symbol}"
 
     def _spawn_as_child(self, filename: str, argv: list[str], pipes: Pipes) -> int | None:
         # The name of Supervisor 4: knot-resolver wraps it to set `config.environment`.
@@ -283,7 +279,8 @@ class Subprocess:
             plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
             pid = launch(plan)
         except SpawnError as error:
-            self._explain_to_log(error)
+            if error.in_child:
+                leave_reason(self.dispatchers.values(), str(error))
             self._spawn_failed(str(error))
             return None
         except OSError as error:
@@ -311,20 +308,32 @@ class Subprocess:
         self.spawnerr = reason
         self.context.logger.info(f"spawnerr: {reason}")
 
-    def _explain_to_log(self, error: SpawnError) -> None:
-        """Leave the reason in the program's log, where its owner looks first."""
-        outputs = [d for d in self.dispatchers.values() if isinstance(d, POutputDispatcher)]
-        if error.in_child and outputs:
-            text = f"supervisor: {error}\nsupervisor: child process was not spawned\n"
-            outputs[-1].output_arrived(text.encode())
-
     # -- stopping and signalling ------------------------------------------------
 
     def stop(self) -> str | None:
-        """Ask the process to stop; return None, or the reason why that failed."""
+        """Ask the process to stop; return None, or the reason why that failed.
+
+        One that is about to be started again needs only not to be.
+        """
+        is_down = self.awaits_restart
         self.administrative_stop = True
+        if is_down:
+            self.disarm()
+            return None
         self.laststopreport = 0.0
         return self.kill(self.config.stopsignal)
+
+    def stop_for_good(self) -> None:
+        """Stop, or give up trying to start, whatever the state."""
+        if self.get_state() == ProcessStates.BACKOFF:
+            self.give_up()
+        elif self.is_running or self.awaits_restart:
+            self.stop()
+
+    @property
+    def awaits_restart(self) -> bool:
+        """Whether the process has exited and will be started again without being asked for."""
+        return self.state == ProcessStates.EXITED and self._wants_start()
 
     def stop_report(self) -> None:
         """Log now and then that the process is still stopping."""
@@ -408,13 +417,13 @@ class Subprocess:
 
     def finish(self, pid: int, status: int) -> None:  # noqa: ARG002 - plugins wrap it so
         """The process has died: `status` is what `waitpid` said of `pid`."""
-        self.drain()
+        self.context.attempt(self.drain, f"reading the last output of {self.name}")
         exit_status, text = decode_wait_status(status)
         self.laststop = self.context.clock.time()
         lived = self.context.clock.monotonic() - self._started
         too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
         expected = exit_status in self.config.exitcodes
-        self._close_dispatchers()
+        self._close_dispatchers(read_on=True)
         if self.killing:
             self._stopped(exit_status, text, expected=expected)
         elif too_quickly:
@@ -432,6 +441,9 @@ class Subprocess:
     def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
         self.killing = False
         self.exitstatus = exit_status
+        if self.config.killasgroup:
+            patience = max(self._kill_at - self.context.clock.monotonic(), 0.0)
+            self.context.leftovers.kill_group_later(self.pid, patience)
         log = self.context.logger.info if expected else self.context.logger.warn
         log(f"stopped: {self.name} ({text})")
         self.change_state(ProcessStates.STOPPED)
@@ -454,10 +466,14 @@ class Subprocess:
         for dispatcher in list(self.dispatchers.values()):
             dispatcher.drain()
 
-    def _close_dispatchers(self) -> None:
-        for dispatcher in list(self.dispatchers.values()):
-            dispatcher.close()
-        self.dispatchers = {}
+    def _close_dispatchers(self, *, read_on: bool = False) -> None:
+        """Close the pipes, or read those for a moment that a grandchild still holds."""
+        dispatchers, self.dispatchers = self.dispatchers, {}
+        for dispatcher in dispatchers.values():
+            if read_on and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
+                self.context.leftovers.read_on(dispatcher)
+            else:
+                self.context.attempt(dispatcher.close, f"closing a pipe of {self.name}")
 
     # -- logs -----------------------------------------------------------------------
 
@@ -470,11 +486,6 @@ class Subprocess:
         """Close and open the logs again: what SIGUSR2 asks for."""
         for dispatcher in self.dispatchers.values():
             dispatcher.reopenlogs()
-
-    @property
-    def is_listener(self) -> bool:
-        """Whether the process belongs to an event listener pool."""
-        return isinstance(self.config, EventListenerConfig)
 
     @property
     def is_running(self) -> bool:

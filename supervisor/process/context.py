@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from supervisor import events
+from supervisor.process.leftovers import Leftovers
 from supervisor.states import SupervisorStates
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.config.model import Settings
     from supervisor.loggers import Logger
     from supervisor.loop import Clock, Loop
@@ -40,11 +44,18 @@ class Context:
         """Whether processes may be started: not while shutting down or restarting."""
         return self.mood > SupervisorStates.RESTARTING
 
+    @cached_property
+    def leftovers(self) -> Leftovers:
+        """What dead children have left behind."""
+        return Leftovers(self.loop)
+
     def announce(self, event: object) -> None:
         """Notify; a subscriber that fails must not keep anybody from going on."""
+        self.attempt(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
+
+    def attempt(self, step: Callable[[], object], who: str) -> None:
+        """Take a step; what it raises is logged and keeps nobody from going on."""
         try:
-            events.notify(event)
-        except Exception:  # noqa: BLE001 - plugins subscribe, and raise what they like
-            self.logger.critical(
-                f"a subscriber of {type(event).__name__} failed\n{traceback.format_exc()}"
-            )
+            step()
+        except Exception:  # noqa: BLE001 - plugins raise what they like, kernels as well
+            self.logger.critical(f"{who} failed\n{traceback.format_exc()}")

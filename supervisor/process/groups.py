@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
-from supervisor.states import STOPPED_STATES, ProcessStates
+from supervisor.states import STOPPED_STATES
 
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
@@ -43,7 +43,7 @@ class ProcessGroupBase:
     def transition(self) -> None:
         """Let every process look at the clock."""
         for process in list(self.processes.values()):
-            process.transition()
+            self.context.attempt(process.transition, process.name)
 
     def arm(self) -> None:
         """Let every process look at the clock soon, but not now."""
@@ -55,11 +55,7 @@ class ProcessGroupBase:
         processes = sorted(self.processes.values())
         processes.reverse()
         for process in processes:
-            state = process.get_state()
-            if state in (ProcessStates.RUNNING, ProcessStates.STARTING):
-                process.stop()
-            elif state == ProcessStates.BACKOFF:
-                process.give_up()
+            self.context.attempt(process.stop_for_good, f"stopping {process.name}")
 
     def get_unstopped_processes(self) -> list[Subprocess]:
         """Return the processes that must still stop before the group can be removed."""

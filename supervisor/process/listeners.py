@@ -106,19 +106,26 @@ class EventListenerPool(ProcessGroupBase):
     def dispatch(self) -> None:
         """Give the oldest events to the listeners that are ready."""
         for process in self.processes.values():
-            if not self.event_buffer:
-                return
-            ready = process.listener_state == EventListenerStates.READY
-            if ready and process.get_state() == ProcessStates.RUNNING:
+            while self.event_buffer and self._is_free(process):
                 self._send(process, self.event_buffer.popleft())
 
+    def _is_free(self, process: Subprocess) -> bool:
+        ready = process.listener_state == EventListenerStates.READY
+        return ready and process.get_state() == ProcessStates.RUNNING
+
     def _send(self, process: Subprocess, event: events.Event) -> None:
-        process.listener_state = EventListenerStates.BUSY
-        process.event = event
         try:
             envelope = self._eventEnvelope(
                 type(event), event.serial, event.pool_serials[self.config.name], event.payload()
             )
+        except Exception:  # noqa: BLE001 - plugins make events of their own
+            self.context.logger.error(
+                f"event {event.serial} cannot be told, discarding it\n{traceback.format_exc()}"
+            )
+            return
+        process.listener_state = EventListenerStates.BUSY
+        process.event = event
+        try:
             process.write(envelope.encode("utf-8", "surrogateescape"))
         except OSError as error:
             process.listener_state = EventListenerStates.UNKNOWN

@@ -108,6 +108,14 @@ class SpawnPlan:
     stderr: int
 
 
+def pipe_failure(name: str, error: OSError) -> str:
+    """Return why a process has no pipes."""
+    if error.errno == errno.EMFILE:
+        return f"too many open files to spawn '{name}'"
+    symbol = errno.errorcode.get(error.errno or 0, str(error))
+    return f"unknown error making pipes for '{name}': {symbol}"
+
+
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     """Return (executable, argv) of a config; raises `ProcessException` with the reason."""
     argv = unix.split_command(config.command)

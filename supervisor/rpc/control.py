@@ -32,6 +32,11 @@ def is_not_running(process: Subprocess) -> bool:
     return not is_running(process)
 
 
+def is_to_be_stopped(process: Subprocess) -> bool:
+    """Whether `stop` has something to do: the process runs, or will be started again."""
+    return is_running(process) or process.awaits_restart
+
+
 def is_signallable(process: Subprocess) -> bool:
     """Whether a signal can be sent to the process."""
     return process.get_state() in SIGNALLABLE_STATES
@@ -69,7 +74,7 @@ def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
 
 def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
     """Stop one process; see `stopProcess`."""
-    if is_not_running(process):
+    if not is_to_be_stopped(process):
         raise RPCError(Faults.NOT_RUNNING, name)
     failure = process.stop()
     if failure:

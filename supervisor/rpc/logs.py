@@ -62,8 +62,7 @@ def clear_main_log(daemon: Daemon) -> bool:
     try:
         for handler in daemon.context.logger.handlers:
             if getattr(handler, "baseFilename", None) == path:
-                handler.remove()
-                handler.reopen()
+                handler.renew()
                 daemon.context.logger.info("reopening log file")
     except OSError:
         raise RPCError(Faults.FAILED, path) from None

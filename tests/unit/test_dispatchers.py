@@ -142,8 +142,11 @@ def test_rotation_loses_and_doubles_nothing(start: Any, tmp_path: Path) -> None:
 
 
 def test_at_debug_the_output_stands_in_the_activity_log(world: World, start: Any) -> None:
-    start().write(b"caf\xc3\xa9 \xff\n")
-    assert "'p' stdout output:\ncafé \ufffd\n" in world.lines("debug")
+    child = start()
+    child.write(b"caf\xc3\xa9\n")
+    assert "'p' stdout output:\ncafé\n" in world.lines("debug")
+    child.write(b"\xff\n")
+    assert "'p' stdout output:\nUndecodable: b'\\xff\\n'" in world.lines("debug")
     world.context.logger.level = loggers.LevelsByName.INFO
     count = len(world.lines())
     start(name="q").write(b"quiet")
