@@ -9,9 +9,10 @@ import os
 import signal
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from supervisor import boot, events
+from supervisor import boot, events, logsinks
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
@@ -79,6 +80,7 @@ class Supervisor:
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
+        logsinks.send_behind(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
         self._pidfile = boot.PidFile(settings.pidfile, logger)
 
@@ -138,7 +140,8 @@ class Supervisor:
         context = self.context
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
-        steps += [context.leftovers.end, events.clear, self._pidfile.remove, context.loop.close]
+        steps += [context.leftovers.end, events.clear, self._pidfile.remove]
+        steps += [partial(logsinks.send_behind, None), context.loop.close]
         for step in steps:
             context.attempt(step, "cleaning up")
         context.logger.close()

@@ -48,7 +48,7 @@ class Leftovers:
     def _kill_group(self, pgid: int) -> None:
         self._groups.pop(pgid).cancel()
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pgid, signal.SIGKILL)
+            os.kill(-pgid, signal.SIGKILL)
 
     def _close(self, dispatcher: Dispatcher) -> None:
         self._pipes.pop(dispatcher).cancel()
@@ -57,7 +57,7 @@ class Leftovers:
 
 def _has_members(pgid: int) -> bool:
     try:
-        os.killpg(pgid, 0)
+        os.kill(-pgid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # they have become somebody else's

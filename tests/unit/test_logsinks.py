@@ -13,6 +13,7 @@ import pytest
 
 from supervisor import loggers, logsinks
 from supervisor.logsinks import Sink, open_sink
+from supervisor.loop import Loop
 
 
 @pytest.fixture
@@ -21,6 +22,16 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reports: list[str] = []
     monkeypatch.setattr(loggers, "report_trouble", reports.append)
     return reports
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    """A loop that sends what readers are not ready for."""
+    turning = Loop()
+    logsinks.send_behind(turning)
+    yield turning
+    logsinks.send_behind(None)
+    turning.close()
 
 
 @pytest.fixture
@@ -146,6 +157,61 @@ class TestReaders:
         sink.write(b"back\n")
         note = b"supervisor: 7 bytes are missing here, they could not be written\n"
         assert os.read(reader, 1000) == note + b"back\n"
+
+    def test_where_a_loop_turns_nobody_waits(self, pipe: tuple[int, int], loop: Loop) -> None:
+        """What a reader is not ready for is sent when it is, in order."""
+        reader, writer = pipe
+        sink = Sink(os.dup(writer), "pipe")
+        os.set_blocking(sink.fd, False)
+        filled = self.fill(writer)
+        sink.write(b"one\n")
+        sink.write("two\n")
+        loop.turn(0)
+        assert os.read(reader, filled) == b"x" * filled
+        loop.turn(0)
+        sink.write(b"three\n")
+        assert os.read(reader, 1000) == b"one\ntwo\nthree\n"
+        sink.close()
+
+    def test_a_backlog_is_bounded(
+        self, pipe: tuple[int, int], loop: Loop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader, writer = pipe
+        monkeypatch.setattr(logsinks, "BACKLOG_BYTES", 10)
+        sink = Sink(os.dup(writer), "pipe")
+        filled = self.fill(writer)
+        sink.write(b"12345678\n")
+        with pytest.raises(BlockingIOError, match="stalled"):
+            sink.write(b"dropped\n")
+        sink.write(b"dropped too\n")
+        os.read(reader, filled)
+        loop.turn(0)
+        note = b"supervisor: 20 bytes are missing here, they could not be written\n"
+        assert os.read(reader, 1000) == b"12345678\n" + note
+        sink.close()
+
+    @pytest.mark.usefixtures("loop")
+    def test_what_waits_is_sent_at_the_close(self, pipe: tuple[int, int]) -> None:
+        reader, writer = pipe
+        sink = Sink(os.dup(writer), "pipe")
+        filled = self.fill(writer)
+        sink.write(b"last\n")
+        os.read(reader, filled)
+        sink.close()
+        assert os.read(reader, 1000) == b"last\n"
+
+    def test_a_reader_that_goes_while_something_waits(self, loop: Loop) -> None:
+        """The write after that tells."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        sink = Sink(writer, "pipe")
+        self.fill(writer)
+        sink.write(b"for nobody\n")
+        os.close(reader)
+        loop.turn(0)
+        with pytest.raises(BrokenPipeError):
+            sink.write(b"for nobody\n")
+        sink.close()
 
     def test_a_slow_reader_gets_everything(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
