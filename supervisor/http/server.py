@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import resource
+import select
 import socket
 import stat
 import sys
@@ -134,7 +135,8 @@ class HTTPServer:
             except OSError as error:
                 if error.errno not in OUT_OF_RESOURCES:
                     continue  # the client has left already
-                if not self._drop_an_idle_client():
+                # Without fds, accept() fails before it looks whether anybody has come.
+                if self._somebody_waits() and not self._drop_an_idle_client():
                     self._pause(str(error))
                 break
             if len(self._connections) >= self._places and not self._drop_an_idle_client():
@@ -142,6 +144,11 @@ class HTTPServer:
             self._welcome(connection, address)
             if self._is_paused:
                 break
+
+    def _somebody_waits(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _welcome(self, connection: socket.socket, address: Any) -> None:
         connection.setblocking(False)
