@@ -40,6 +40,8 @@ LATE = "/bin/sh -c 'sleep 2.5; exit {}'"
 DIES = "/bin/sh -c 'kill -s {} $$'"
 
 AT_ONCE = "startsecs=0\n"
+# The reference may notice a death as late as a second after it.
+SOON = "startsecs=4\n"
 NEVER = "autorestart=false\n"
 ALWAYS = "autorestart=true\n"
 UNEXPECTED = "autorestart=unexpected\n"
@@ -66,12 +68,14 @@ LIVES = {
     "unexpected-no-codes": Life(
         "RUNNING", 2, crashing(1, "exit 0"), AT_ONCE + UNEXPECTED + "exitcodes=\n"
     ),
-    "too-soon-0": Life("FATAL", 1, EXITS.format(0), "startretries=0\n"),
-    "too-soon-once": Life("FATAL", 2, EXITS.format(2), "startretries=1\n"),
-    "too-soon-twice": Life("FATAL", 3, EXITS.format(0), "startretries=2\nautorestart=false\n"),
-    "too-soon-kill": Life("FATAL", 2, DIES.format("KILL"), "startretries=1\n"),
-    "stays-at-last": Life("RUNNING", 3, crashing(2, "exit 4"), "startretries=3\n"),
-    "stays-at-the-last-try": Life("RUNNING", 2, crashing(1, "exit 4"), "startretries=1\n"),
+    "too-soon-0": Life("FATAL", 1, EXITS.format(0), SOON + "startretries=0\n"),
+    "too-soon-once": Life("FATAL", 2, EXITS.format(2), SOON + "startretries=1\n"),
+    "too-soon-twice": Life(
+        "FATAL", 3, EXITS.format(0), SOON + "startretries=2\nautorestart=false\n"
+    ),
+    "too-soon-kill": Life("FATAL", 2, DIES.format("KILL"), SOON + "startretries=1\n"),
+    "stays-at-last": Life("RUNNING", 3, crashing(2, "exit 4"), SOON + "startretries=3\n"),
+    "stays-at-the-last-try": Life("RUNNING", 2, crashing(1, "exit 4"), SOON + "startretries=1\n"),
     "late-0": Life("EXITED", 1, LATE.format(0), NEVER),
     "late-2": Life("EXITED", 1, LATE.format(2), NEVER),
     "late-unexpected-0": Life("EXITED", 1, LATE.format(0), UNEXPECTED),

@@ -97,8 +97,14 @@ UNSTEADY = re.compile(r" TRAC |waiting for|stdout output:|^READY|^$")
 FD = re.compile(r"\bfd \d+")
 
 
+def is_quiet(text: str) -> bool:
+    """Whether every call has had its line about the access, which comes after the answer."""
+    return text.count("method called: ") == text.count('"POST /RPC2 HTTP/1.1" ')
+
+
 def lines_of(daemon: Daemon, act: Callable[[], Any], last: str) -> list[str]:
     """Return the lines that an action leaves, up to the one that contains `last`."""
+    wait_until(lambda: is_quiet(daemon.log_text()))
     before = len(daemon.log_text())
     act()
     wait_until(lambda: re.search(f"{re.escape(last)}.*\n", daemon.log_text()[before:]))
