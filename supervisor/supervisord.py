@@ -19,6 +19,7 @@ from supervisor.faults import Faults, RPCError
 from supervisor.foreign import Heartbeat
 from supervisor.http.guard import guard_handler
 from supervisor.http.server import ServerError, open_http_servers
+from supervisor.loggers import getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
 from supervisor.process.context import Context
@@ -76,13 +77,25 @@ class Supervisor:
             options.cleanup_fds()
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
+        self._pidfile = boot.PidFile(settings.pidfile)
+        try:
+            self._pidfile.lock()
+        except boot.BootError:
+            self._try_sockets()
+            raise
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
         logsinks.send_behind(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
-        self._pidfile = boot.PidFile(settings.pidfile, logger)
+
+    def _try_sockets(self) -> None:
+        """Raise `ServerError` if our sockets are in use: with the text that scripts know."""
+        loop = Loop()
+        for _, server in open_http_servers(self.options.server_configs, loop, getLogger()):
+            server.close()
+        loop.close()
 
     def run(self, *, first: bool = True) -> None:
         """Make servers and groups, go to the background, turn the loop to the end.
@@ -112,7 +125,7 @@ class Supervisor:
             boot.daemonize(settings, context.logger)
             if settings.directory:  # where the file that was found is not found again
                 options.file_before = settings.configfile
-        self._pidfile.write()
+        self._pidfile.write(self.context.logger)
         self.runforever()
 
     def runforever(self) -> None:

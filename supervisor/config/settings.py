@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
 from supervisor.config import schema
+from supervisor.config.doubts import all_doubts
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
@@ -68,13 +69,14 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up this late because 4.3.0 reports every other mistake before it.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
+    files = [file, *(name for name, _ in parser.included)]
     return Configuration(
         settings=_settings(file, parser.here, {**values, **command_line}),
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=tuple(parser.warnings),
+        warnings=(*parser.warnings, *all_doubts(parser, files)),
         infos=tuple(parser.infos),
     )
 

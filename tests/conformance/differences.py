@@ -13,6 +13,8 @@ CLIENT = "tests/unit/test_supervisorctl_controller.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_guard.py"
 HTTP = "tests/unit/test_http_wire.py"
+CHILDREN = "tests/faults/test_children.py"
+FILES = "tests/faults/test_files.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 # name -> the test that shows it
@@ -28,7 +30,24 @@ SHOWN_BY = {
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
     ),
     "Byte order marks": CONFIGURATION,
+    "Doubts about a configuration": (
+        "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
+    ),
     "Values that end the daemon": CONFIGURATION,
+    "A pid file that is held": (
+        f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
+    ),
+    "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Stopping what is about to be started again": (
+        f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
+    ),
+    "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
+    "The last words of grandchildren": (
+        "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
+    ),
+    "Logs whose readers lag behind": (
+        "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
+    ),
     "Empty names and passwords": CONFIGURATION,
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (

@@ -47,6 +47,12 @@ VARYING = (
     (re.compile(r"\b4\.3\.[01]\b"), "<version>"),
 )
 
+# What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
+DOUBT = re.compile(
+    r"contains a password and can be read|can be written by others"
+    r"|is defined \d+ times, what the last|unknown option '.*' in section"
+)
+
 # Fields of process structs: only whether they are zero is told.
 VARYING_FIELDS = {"pid", "start", "stop", "now"}
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
 from tests.conformance.differences import declared
-from tests.conformance.harness import assert_same
+from tests.conformance.harness import DOUBT, assert_same
 from tests.support.reference import reference_script
 
 READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
@@ -65,10 +65,20 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Answers:
     return read_all(sys.executable, "ours", tmp_path_factory.mktemp("ours") / "cases")
 
 
+def without_doubts(answer: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what only ours warns of."""
+    declared("Doubts about a configuration")
+    values = answer["values"]
+    if not values or "warnings" not in values:
+        return dict(answer)
+    warnings = [line for line in values["warnings"] if not DOUBT.search(line)]
+    return {**answer, "values": {**values, "warnings": warnings}}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_both_read_the_same(name: str, ours: Answers, reference: Answers) -> None:
     """Status and values agree, and ours begins with the reference's message."""
-    theirs, mine = dict(reference[name]), dict(ours[name])
+    theirs, mine = dict(reference[name]), without_doubts(ours[name])
     assert theirs["status"] != 1, "the reference ends in a traceback"
     said, says = ERROR.fullmatch(theirs["stderr"]), ERROR.fullmatch(mine["stderr"])
     if said and says:

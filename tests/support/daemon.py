@@ -122,6 +122,7 @@ class Daemon:
         options, bracket, sections = textwrap.dedent(config).partition("[")
         text = f"{BASE}{options}\n{CONTROL}{bracket}{sections}\n"
         self.config_path.write_text(text, encoding="utf-8")
+        self.config_path.chmod(0o600)  # else there may be warnings
 
     def start(self) -> Self:
         """Start the daemon and wait until it answers on its socket."""

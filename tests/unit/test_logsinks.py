@@ -131,6 +131,27 @@ class TestDisk:
         assert trouble == ["cannot write to log /dev/full: No space left on device"]
 
 
+class TestLinks:
+    """A link says where a log goes only if who made it may say so."""
+
+    @pytest.fixture
+    def link(self, tmp_path: Path) -> Path:
+        link = tmp_path / "log"
+        link.symlink_to(tmp_path / "elsewhere")
+        return link
+
+    def test_our_own_is_followed(self, link: Path, tmp_path: Path) -> None:
+        open_sink(str(link)).close()
+        assert (tmp_path / "elsewhere").exists()
+
+    @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a link away")
+    def test_that_of_somebody_else_is_not(self, link: Path, tmp_path: Path) -> None:
+        os.lchown(link, 65534, 65534)
+        with pytest.raises(PermissionError, match="symbolic link of another user"):
+            open_sink(str(link))
+        assert not (tmp_path / "elsewhere").exists()
+
+
 class TestReaders:
     """Pipes and terminals whose other side does not read."""
 

@@ -1,0 +1,150 @@
+"""Files: who may say what they lead to, and who may have them at the same time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.children import child
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+from tests.web.conftest import free_port
+
+
+def test_a_second_daemon_with_the_same_pid_file_changes_nothing(directory: Path) -> None:
+    """It has a socket of its own, so that only the pid file can refuse it."""
+    config = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        pid = daemon.wait_for_state("x", "RUNNING")["pid"]
+        (directory / "other").mkdir()
+        other = Daemon(directory / "other", f"pidfile={directory}/supervisord.pid\n{config}")
+        assert other.launch().wait(20) == 2
+        said = other.output_text()
+        assert f"Another supervisord (pid {daemon.pid}) holds the pid file" in said
+        assert len(said.splitlines()) == 2
+        assert sorted(path.name for path in other.directory.iterdir()) == [
+            "output.txt",
+            "supervisord.conf",
+        ]
+        assert daemon.info("x")["pid"] == pid
+        assert daemon.text("supervisord.pid") == f"{daemon.pid}\n"
+
+
+def test_the_lock_goes_with_the_daemon_to_the_background(directory: Path) -> None:
+    with Daemon(directory, arguments=()) as daemon:
+        (directory / "other").mkdir()
+        other = Daemon(directory / "other", f"pidfile={directory}/supervisord.pid\n")
+        assert other.launch().wait(20) == 2
+        assert f"(pid {daemon.pid})" in other.output_text()
+
+
+def test_a_pid_file_of_a_daemon_that_was_killed_refuses_nobody(directory: Path) -> None:
+    daemon = Daemon(directory)
+    daemon.start()
+    daemon.kill()
+    assert (directory / "supervisord.pid").exists()
+    with Daemon(directory) as successor:
+        assert successor.text("supervisord.pid") == f"{successor.pid}\n"
+
+
+def test_a_reload_keeps_the_pid_file(directory: Path) -> None:
+    with Daemon(directory) as daemon:
+        daemon.rpc.supervisor.restart()
+        daemon.wait_for_start(2)
+        wait_until(lambda: daemon.text("supervisord.pid") == f"{daemon.pid}\n")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a link away")
+def test_root_does_not_log_where_somebody_elses_link_leads(directory: Path) -> None:
+    """The program is not started, and the file behind the link stays as it is."""
+    precious = directory / "precious"
+    precious.write_text("precious", encoding="utf-8")
+    link = directory / "x.log"
+    link.symlink_to(precious)
+    os.lchown(link, 65534, 65534)
+    config = f"""
+[program:x]
+command={child("echo")}
+startretries=0
+stdout_logfile={link}
+"""
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "FATAL")
+        assert "symbolic link of another user" in daemon.log_text()
+    assert precious.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_child_inherits_no_fd(directory: Path) -> None:
+    """Neither from the daemon nor from whoever started it."""
+    config = """
+[program:x]
+command=/bin/ls -l /proc/self/fd
+startsecs=0
+autorestart=false
+stdout_logfile=%(here)s/x.log
+"""
+    stray = os.open("/dev/null", os.O_RDONLY)
+    os.set_inheritable(stray, True)
+    try:
+        with Daemon(directory, config) as daemon:
+            daemon.wait_for_state("x", "EXITED")
+            entries = daemon.text("x.log").splitlines()[1:]
+    finally:
+        os.close(stray)
+    fds = {line.partition(" -> ")[0].split()[-1] for line in entries}
+    assert len(fds - {"0", "1", "2"}) == 1  # the folder that ls reads
+
+
+def test_no_password_reaches_a_child(directory: Path) -> None:
+    """Neither its environment nor its command line."""
+    config = f"""
+[program:x]
+command=/usr/bin/env
+startsecs=0
+autorestart=false
+stdout_logfile=%(here)s/x.log
+[inet_http_server]
+port=127.0.0.1:{free_port()}
+username=user
+password=verysecret
+"""
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "EXITED")
+        assert "SUPERVISOR_PROCESS_NAME=x" in daemon.text("x.log")
+        assert "verysecret" not in daemon.text("x.log")
+        assert "verysecret" not in daemon.log_text()
+        command = Path(f"/proc/{daemon.pid}/cmdline").read_text(encoding="utf-8")
+        assert "verysecret" not in command
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_another_user_has_none_of_roots_groups(directory: Path) -> None:
+    directory.chmod(0o755)
+    config = """
+[program:x]
+command=/usr/bin/id -G
+user=nobody
+startsecs=0
+autorestart=false
+stdout_logfile=%(here)s/x.log
+"""
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "EXITED")
+        assert "0" not in daemon.text("x.log").split()
+
+
+def test_the_log_warns_of_what_is_readable_or_unknown(directory: Path) -> None:
+    daemon = Daemon(directory, "[program:x]\ncommand=/bin/cat\nautostrat=true\n")
+    text = daemon.config_path.read_text(encoding="utf-8")
+    daemon.config_path.write_text(f"{text}\n[supervisorctl]\npassword=x\n", encoding="utf-8")
+    daemon.config_path.chmod(0o644)
+    with daemon:
+        log = daemon.log_text()
+    for text in (
+        "can be read by everybody",
+        "unknown option 'autostrat' in section 'program:x'",
+        "section [supervisorctl] is defined 2 times",
+    ):
+        assert len([line for line in log.splitlines() if "WARN" in line and text in line]) == 1

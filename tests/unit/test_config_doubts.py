@@ -1,0 +1,101 @@
+"""What is allowed in a configuration and still worth a line in the log."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from supervisor.config.settings import read
+
+PROGRAM = "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
+
+
+def warnings(directory: Path, text: str, mode: int = 0o600) -> list[str]:
+    """Return what is said of a file with this text."""
+    file = directory / "c.conf"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(mode)
+    return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
+
+
+def test_nothing_is_said_of_a_good_file(tmp_path: Path) -> None:
+    assert warnings(tmp_path, PROGRAM) == []
+
+
+def test_nothing_is_said_of_the_sample() -> None:
+    sample = Path(__file__).parents[2] / "sample.conf"
+    assert not [line for line in read(str(sample), {}).warnings if "unknown" in line]
+
+
+@pytest.mark.parametrize(
+    ("line", "mode", "is_said"),
+    [
+        ("password=secret", 0o644, True),
+        ("password : secret", 0o604, True),
+        ("password=secret", 0o640, False),
+        ("password={SHA}da39a3ee5e6b4b0d3255bfef95601890afd80709", 0o644, False),
+        (";password=secret", 0o644, False),
+    ],
+)
+def test_a_password_that_everybody_can_read(
+    tmp_path: Path, line: str, mode: int, *, is_said: bool
+) -> None:
+    said = warnings(tmp_path, f"{PROGRAM}[supervisorctl]\n{line}\n", mode)
+    text = "<dir>/c.conf contains a password and can be read by everybody; chmod o-r would help"
+    assert said == ([text] if is_said else [])
+
+
+@pytest.mark.parametrize(("uid", "is_said"), [(0, True), (1000, False)])
+def test_a_file_that_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, *, is_said: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+    said = warnings(tmp_path, PROGRAM, 0o620)
+    text = "<dir>/c.conf says what root runs and can be written by others; chmod go-w would help"
+    assert said == ([text] if is_said else [])
+
+
+def test_a_section_that_is_there_twice(tmp_path: Path) -> None:
+    said = warnings(tmp_path, f"{PROGRAM}[program:x]\ncommand=/bin/true\n")
+    assert said == ["section [program:x] is defined 2 times, what the last one says counts"]
+
+
+def test_so_in_an_included_file(tmp_path: Path) -> None:
+    (tmp_path / "more.ini").write_text("[program:x]\ncommand=/bin/true\n", encoding="utf-8")
+    said = warnings(tmp_path, f"{PROGRAM}[include]\nfiles=*.ini\n")
+    assert said == ["section [program:x] is defined 2 times, what the last one says counts"]
+
+
+@pytest.mark.parametrize(
+    ("section", "option"),
+    [
+        ("program:x", "autostrat"),
+        ("supervisord", "log_file"),
+        ("unix_http_server", "chmode"),
+        ("eventlistener:x", "event"),
+    ],
+)
+def test_an_option_that_nobody_knows(tmp_path: Path, section: str, option: str) -> None:
+    text = "[supervisord]\n[unix_http_server]\nfile=/tmp/x.sock\n[program:x]\ncommand=cat\n"
+    text += "[eventlistener:x]\ncommand=cat\nevents=TICK_5\n"
+    text = text.replace(f"[{section}]\n", f"[{section}]\n{option}=1\n")
+    said = warnings(tmp_path, text)
+    assert said == [f"unknown option {option!r} in section {section!r} (file: '<dir>/c.conf')"]
+
+
+def test_an_option_of_a_plugin_is_its_own_business(tmp_path: Path) -> None:
+    """supervisord-dependent-startup puts options into the sections of programs."""
+    text = f"{PROGRAM}dependent_startup=true\n"
+    text += "[eventlistener:d]\ncommand=python -m supervisord_dependent_startup\nevents=TICK_5\n"
+    assert warnings(tmp_path, text) == []
+
+
+def test_options_of_every_kind_of_program(tmp_path: Path) -> None:
+    """Listeners and FastCGI programs take those of programs; defaults go everywhere."""
+    options = "command=/bin/cat\nstartsecs=3\nuser=root\nstdout_logfile=NONE\n"
+    text = "[DEFAULT]\nmine=1\n[supervisord]\n"
+    text += f"[eventlistener:e]\nevents=TICK_5\n{options}"
+    text += f"[fcgi-program:f]\nsocket=tcp://localhost:9999\n{options}"
+    assert warnings(tmp_path, text) == []
