@@ -14,6 +14,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote
 
+from supervisor.terminal import HarmlessStream, is_terminal
 from supervisor.transport import RECV_BYTES, AnswerParser, authorization, connect, host_header
 
 OK = 200
@@ -25,6 +26,7 @@ class Listener:
     def __init__(self) -> None:
         # A chunk may end inside a character.
         self._decoder = getincrementaldecoder("utf-8")("replace")
+        self._harmless = HarmlessStream()
 
     def status(self, url: str, status: int) -> None:
         """The HTTP status has come."""
@@ -38,7 +40,8 @@ class Listener:
 
     def feed(self, url: str, data: bytes) -> None:  # noqa: ARG002 - other listeners use it
         """Bytes of the body have come."""
-        sys.stdout.write(self._decoder.decode(data))
+        text = self._decoder.decode(data)
+        sys.stdout.write(self._harmless.feed(text) if is_terminal(sys.stdout) else text)
         sys.stdout.flush()
 
     def done(self, url: str) -> None:

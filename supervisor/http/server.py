@@ -12,12 +12,14 @@ import resource
 import select
 import socket
 import stat
+import struct
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
+from supervisor.loggers import LevelsByName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -154,6 +156,8 @@ class HTTPServer:
         connection.setblocking(False)
         if self._is_unix:
             peer = "localhost:0"
+            if self.logger.level <= LevelsByName.DEBG:
+                self.logger.debug(f"connection from {_credentials(connection)}")
         else:
             peer = f"{address[0]}:{address[1]}"
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -229,6 +233,16 @@ def open_http_servers(
 def _places() -> int:
     fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if fds == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, fds // 4)
+
+
+def _credentials(connection: socket.socket) -> str:
+    """Return who was on the other side of a unix socket when it was connected (unix(7))."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return "an unknown process"
+    packed = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+    pid, uid, gid = struct.unpack("3i", packed)
+    return f"pid {pid} uid {uid} gid {gid}"
 
 
 # -- opening -------------------------------------------------------------------

@@ -17,6 +17,7 @@ from supervisor.supervisorctl.results import (
     LSBInitExitStatuses,
     connection_error_text,
 )
+from supervisor.terminal import harmless, is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -116,6 +117,8 @@ class Controller(cmd.Cmd):
     def output(self, message: object) -> None:
         """Print a line, whatever the encoding of stdout; a reader that left is no error."""
         line = f"{message}\n"
+        if is_terminal(self.stdout):
+            line = harmless(line)
         try:
             try:
                 self.stdout.write(line)

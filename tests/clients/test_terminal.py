@@ -121,6 +121,17 @@ def test_a_log_is_followed_until_ctrl_c(daemon: GuardedDaemon) -> None:
         says(person, "exit")
 
 
+def test_what_a_program_writes_does_not_command_the_terminal(daemon: GuardedDaemon) -> None:
+    """Followed, only colours come through; XML-RPC carries no control characters at all."""
+    attack = "\x1b]0;owned\x07 \x1b[2J \x1b[32mgreen\x1b[0m\n"
+    Path(daemon.info("echo")["stdout_logfile"]).write_text(attack, encoding="utf-8")
+    with shell(daemon, "-u", USER, "-p", PASSWORD) as person:
+        says(person, "tail echo", "\ufffd]0;owned\ufffd \ufffd\\[2J")
+        says(person, "tail -f echo", r"\\x1b]0;owned\\x07 \\x1b\[2J \x1b\[32mgreen")
+        person.send(CTRL_C)
+        says(person, "exit")
+
+
 def test_a_program_in_the_foreground_is_typed_to_until_ctrl_c(daemon: GuardedDaemon) -> None:
     with shell(daemon) as person:
         says(person, "fg echo", "READY\r\n")

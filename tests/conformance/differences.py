@@ -61,6 +61,10 @@ SHOWN_BY = {
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Control characters on a terminal": (
+        "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
+    ),
+    "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"

@@ -95,8 +95,8 @@ class Site:
         return answer
 
     def log(self) -> list[tuple[str, str]]:
-        """Return what was logged: (level, text)."""
-        return self.recorder.lines
+        """Return what was logged: (level, text), but for who has connected."""
+        return [line for line in self.recorder.lines if not line[1].startswith("connection from")]
 
     def close(self) -> None:
         """Close everything; no connection may be left, nor an error in the loop."""

@@ -15,6 +15,7 @@ import pytest
 from supervisor.config.model import ServerConfig
 from supervisor.http import server as servers
 from supervisor.http.server import ADDRESS_IN_USE, HTTPServer, ServerError, open_http_servers
+from supervisor.loggers import LevelsByName
 from tests.support.httpsite import Echo, Site, get, inet_config, status, unix_config
 
 
@@ -167,6 +168,17 @@ def test_the_log_names_the_client(site: Site) -> None:
     client.answer()
     host, port = client.socket.getsockname()
     assert site.log()[0][1].startswith(f"{host}:{port}:Server Error: ")
+
+
+def test_who_is_on_a_unix_socket(site: Site) -> None:
+    """At debug, and only there."""
+    site.serve(Echo())
+    site.logger.level = LevelsByName.INFO
+    site.ask(get())
+    site.logger.level = LevelsByName.DEBG
+    site.ask(get())
+    us = f"connection from pid {os.getpid()} uid {os.getuid()} gid {os.getgid()}"
+    assert [text for _, text in site.recorder.lines if "connection" in text] == [us]
 
 
 # -- handlers ------------------------------------------------------------------------

@@ -1,0 +1,54 @@
+r"""Text from programs, shown on a person's terminal (client floor).
+
+Logs and names may hold whatever a program, or who attacks it, has written: sequences that
+rename the window, type for the person, or hide what stands there.  On a terminal only
+colours come through; the rest is shown as `\x1b`.  What goes to a file or a pipe is not
+touched.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from typing import Any
+
+RESET = "\x1b[0m"
+
+# Everything that controls a terminal but line ends, tabs and colours (ECMA-48, SGR).
+_control = re.compile(r"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
+_unfinished = re.compile(r"\x1b(?:\[[0-9;:]{0,30})?\Z")
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person looks at a stream."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # a stream of somebody's own, or a closed one
+        return False
+
+
+def harmless(text: str) -> str:
+    """Return a whole text as it may stand on a terminal, its colours reset at the end."""
+    shown = _control.sub(_visible, text)
+    return f"{shown}{RESET}" if "\x1b" in shown else shown
+
+
+class HarmlessStream:
+    """Makes a text harmless that comes bit by bit."""
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """Return what can be shown by now: the beginning of a colour waits for its end."""
+        text, self._held = self._held + text, ""
+        unfinished = _unfinished.search(text)
+        if unfinished:
+            text, self._held = text[: unfinished.start()], unfinished[0]
+        return _control.sub(_visible, text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    return f"\\x{ord(found[0]):02x}"
