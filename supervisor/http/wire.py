@@ -151,7 +151,8 @@ class RequestParser:
             del buffer[:2]
             self._skipped_empty_line = True
         end = buffer.find(_HEAD_END, max(self._searched - 3, 0))
-        if (end if end >= 0 else len(buffer)) > limits.line:
+        # Of the last bytes, one may be the carriage return of a line that just fits.
+        if (end if end >= 0 else len(buffer) - 1) > limits.line:
             self._check_sizes(end)
         if end < 0:
             self._check_beginning()

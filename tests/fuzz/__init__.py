@@ -1,0 +1,1 @@
+"""Machines that read what somebody else has written, under a fuzzer."""

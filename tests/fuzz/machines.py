@@ -1,0 +1,148 @@
+"""What is fuzzed: each machine with the bytes of somebody else, and what must hold of it.
+
+A machine is fed whole and in two pieces: both must give the same. It may raise only what it
+says that it raises.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, read_file
+from supervisor.http import wire
+from supervisor.states import EventListenerStates
+from supervisor.streams import (
+    AnsiStripper,
+    Captured,
+    CaptureSplitter,
+    ListenerStream,
+    Ready,
+    Result,
+    Violation,
+)
+from supervisor.terminal import HarmlessStream
+from supervisor.xmlvalues import parse_call
+
+Machine = Callable[[bytes], None]
+
+NEXT_STATES = {
+    Ready: EventListenerStates.BUSY,  # an event is always at hand
+    Result: EventListenerStates.ACKNOWLEDGED,
+    Violation: EventListenerStates.UNKNOWN,
+}
+
+LIMIT = 100
+"""Small, so that limits are reached."""
+
+
+def cut(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Return the data without its first byte, which says where to cut it, and the pieces."""
+    place, data = (data[0], data[1:]) if data else (0, b"")
+    place = place * len(data) // 256
+    return data, [data[:place], data[place:]]
+
+
+def ansi(data: bytes) -> None:
+    """Colours are taken out."""
+
+    def stripped(pieces: list[bytes]) -> bytes:
+        stripper = AnsiStripper()
+        return b"".join([*map(stripper.feed, pieces), stripper.flush()])
+
+    data, pieces = cut(data)
+    assert stripped([data]) == stripped(pieces)
+    assert len(stripped([data])) <= len(data)
+
+
+def capture(data: bytes) -> None:
+    """What stands between the tokens is taken out; of the rest no byte is lost."""
+
+    def split(pieces: list[bytes]) -> tuple[bytes, list[bytes]]:
+        splitter = CaptureSplitter(LIMIT)
+        parts = [part for piece in pieces for part in splitter.feed(piece)] + splitter.flush()
+        plain = b"".join(part for part in parts if isinstance(part, bytes))
+        return plain, [part.data for part in parts if isinstance(part, Captured)]
+
+    data, pieces = cut(data)
+    plain, captured = split([data])
+    assert (plain, captured) == split(pieces)
+    assert all(len(part) <= LIMIT for part in captured)
+    assert len(plain) + sum(map(len, captured)) <= len(data)
+
+
+def listener(data: bytes) -> None:
+    """READY and RESULT, in turn, or a violation, after which nothing is heard."""
+
+    def messages(pieces: list[bytes]) -> list[str]:
+        stream, states = ListenerStream(), [EventListenerStates.ACKNOWLEDGED]
+        found = []
+        for piece in pieces:
+            for message in stream.feed(piece, lambda: states[-1]):
+                states.append(NEXT_STATES[type(message)])
+                found.append(repr(message))
+        return found
+
+    data, pieces = cut(data)
+    assert messages([data]) == messages(pieces)
+
+
+def request(data: bytes) -> None:
+    """Requests, or one refusal; which of two mistakes it tells of may depend on the cut."""
+
+    def events(pieces: list[bytes]) -> list[str]:
+        parser = wire.RequestParser(wire.Limits(line=LIMIT, head=4 * LIMIT, fields=10, body=LIMIT))
+        found: list[str] = []
+        try:
+            for piece in pieces:
+                parser.feed(piece)
+                while (event := parser.next_event()) is not None:
+                    found.append(repr(event))
+        except wire.BadRequest:
+            found.append("refused")
+        return found
+
+    data, pieces = cut(data)
+    assert events([data]) == events(pieces)
+
+
+def call(data: bytes) -> None:
+    """A method and its parameters, or ValueError; it comes whole."""
+    data = data[1:]
+    try:
+        name, params = parse_call(data)
+    except ValueError:
+        return
+    assert isinstance(name, str)
+    assert isinstance(params, tuple)
+
+
+def configuration(data: bytes) -> None:
+    """Sections, or one line that says what is wrong."""
+    parser, problem = UnhosedConfigParser(), ""
+    text = data.decode("utf-8", "replace")
+    try:
+        read_file(parser, "fuzzed.conf", lambda _: io.StringIO(text))
+    except ConfigurationError as error:
+        problem = str(error)
+    assert "\n" not in problem
+
+
+def terminal(data: bytes) -> None:
+    """Nothing but text and colours reaches a terminal."""
+    stream = HarmlessStream()
+    shown = stream.feed(data.decode("utf-8", "replace"))
+    assert "\x07" not in shown
+    assert "\x1b]" not in shown
+    assert "\x9b" not in shown
+
+
+MACHINES: dict[str, Machine] = {
+    "ansi": ansi,
+    "call": call,
+    "capture": capture,
+    "configuration": configuration,
+    "listener": listener,
+    "request": request,
+    "terminal": terminal,
+}
