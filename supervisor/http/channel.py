@@ -103,12 +103,16 @@ class HTTPChannel:
         """Whether to read.
 
         1. A request may come, or its rest.
-        2. While we answer, the client may leave, or send the next request: up to a limit.
+        2. While we answer, or the client does not read what we have answered, it may leave,
+           or send the next request: up to a limit.
         3. After the last answer, what still comes is thrown away (see `_linger`).
         """
         if self._close_when_flushed:
             return self._is_lingering
-        return self._request is None or not self._has_body or self._parser.pending < HIGH_WATER
+        is_receiving = self._request is None or not self._has_body
+        if is_receiving and self._unsent_bytes < HIGH_WATER:
+            return True
+        return self._parser.pending < HIGH_WATER
 
     def writable(self) -> bool:
         """Whether something waits to be sent."""
@@ -143,12 +147,12 @@ class HTTPChannel:
             self.close()
 
     def _serve(self) -> None:
-        """Serve requests as long as they come whole and are answered at once."""
+        """Serve requests as long as they come whole, are answered at once, and are read."""
         if self._is_serving:
             return
         self._is_serving = True
         try:
-            while not self._close_when_flushed and not self._has_body:
+            while self._may_serve():
                 event = self._parser.next_event()
                 if event is None:
                     break
@@ -160,6 +164,10 @@ class HTTPChannel:
             self._refuse(error)
         finally:
             self._is_serving = False
+
+    def _may_serve(self) -> bool:
+        is_behind = self._unsent_bytes >= HIGH_WATER
+        return not (self._close_when_flushed or self._has_body or is_behind)
 
     def _head_arrived(self, head: wire.Head) -> None:
         """Choose the handler; it may refuse before a body is received."""
@@ -308,7 +316,7 @@ class HTTPChannel:
         if not unsent and self._close_when_flushed:
             self._linger()
         self._produce()
-        self._settle()
+        self._go_on()
 
     def _write(self, data: bytes | memoryview) -> int:
         """Return how many bytes the kernel has taken."""

@@ -270,6 +270,20 @@ def test_reopening_follows_the_name(start: Any, tmp_path: Path) -> None:
     assert log.read_bytes() == b"new"
 
 
+@pytest.mark.parametrize("method", ["reopenlogs", "removelogs"])
+def test_nothing_is_reopened_for_a_child_that_says_no_more(
+    start: Any, world: World, tmp_path: Path, method: str
+) -> None:
+    """It has closed its end; whoever opens its log again would keep the fd for ever."""
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log))
+    os.close(made.fds.pop("stdout"))
+    world.context.loop.turn(1)
+    before = len(os.listdir("/proc/self/fd"))
+    getattr(made.process, method)()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_an_error_closes_that_channel_only(
     world: World, start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

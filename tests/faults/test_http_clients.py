@@ -1,0 +1,110 @@
+"""Clients that do not read, vanish or hold on, against a real daemon."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+
+from tests.support.children import child
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+
+CONFIG = f"""
+[program:big]
+command={child("sleeper")}
+startsecs=0
+stdout_logfile=%(here)s/big.log
+stdout_logfile_maxbytes=0
+"""
+
+READ = (
+    b"<methodCall><methodName>supervisor.readProcessStdoutLog</methodName><params>"
+    b"<param><value>big</value></param><param><value><int>0</int></value></param>"
+    b"<param><value><int>0</int></value></param></params></methodCall>"
+)
+
+
+def memory(daemon: Daemon) -> int:
+    """Return how much memory the daemon has, in bytes."""
+    status = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None
+    return int(found[1]) * 1024
+
+
+def fds(daemon: Daemon) -> int:
+    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+
+def connect(daemon: Daemon, request: bytes) -> socket.socket:
+    """Send a request, and read nothing."""
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(20)
+    client.connect(str(daemon.socket_path))
+    client.sendall(request)
+    return client
+
+
+def test_a_client_that_does_not_read_a_large_answer(directory: Path) -> None:
+    """One answer is kept for it, whatever it asks behind that; the others are answered."""
+    with Daemon(directory, CONFIG) as daemon:
+        (directory / "big.log").write_bytes(b"x" * 10_000_000)
+        call = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(READ), READ)
+        with connect(daemon, call * 20) as client:
+            assert client.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+            first = memory(daemon)
+            for _ in range(20):
+                assert daemon.rpc.supervisor.getState()
+            assert memory(daemon) - first < 15_000_000
+
+
+def test_a_client_that_does_not_read_a_followed_log(directory: Path) -> None:
+    """It costs what one piece costs, however much is written."""
+    with Daemon(directory, CONFIG) as daemon:
+        log = directory / "big.log"
+        with connect(daemon, b"GET /logtail/big HTTP/1.1\r\nHost: x\r\n\r\n"):
+            before = memory(daemon)
+            with log.open("ab") as file:
+                for _ in range(30):
+                    file.write(b"x" * 1_000_000)
+                    file.flush()
+                    assert daemon.rpc.supervisor.getState()
+            assert memory(daemon) - before < 5_000_000
+
+
+def test_clients_that_vanish_leave_nothing_behind(directory: Path) -> None:
+    """While they follow a log, in the midst of a request, and before one."""
+    with Daemon(directory, CONFIG) as daemon:
+        assert daemon.rpc.supervisor.getState()
+        before = fds(daemon)
+        requests = [
+            b"GET /logtail/big HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /mainlogtail HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf",
+            b"GET / HT",
+            b"",
+        ]
+        clients = [connect(daemon, request) for request in requests for _ in range(10)]
+        assert daemon.rpc.supervisor.getState()
+        for client in clients:
+            client.close()
+        wait_until(lambda: fds(daemon) == before)
+
+
+def test_many_clients_at_once(directory: Path) -> None:
+    """Each of three hundred is answered, or makes room for those who ask."""
+    with Daemon(directory, CONFIG) as daemon:
+        clients = [connect(daemon, b"") for _ in range(300)]
+        assert daemon.rpc.supervisor.getState()
+        for client in clients:
+            client.sendall(b"GET /ok.html HTTP/1.0\r\n\r\n")
+        answers = 0
+        for client in clients:
+            with client:
+                try:
+                    answers += client.recv(12) == b"HTTP/1.0 200"
+                except ConnectionError:
+                    continue
+        assert answers >= 200
