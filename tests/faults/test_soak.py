@@ -18,7 +18,7 @@ from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.web.conftest import free_port, inet_server
 
-SECONDS = float(os.environ.get("SUPERVISOR_SOAK_SECONDS", "30"))
+SECONDS = float(os.environ.get("SUPERVISOR_SOAK_SECONDS", "60"))
 """An hour is tried by setting this variable."""
 
 CONFIG = f"""

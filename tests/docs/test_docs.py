@@ -1,0 +1,118 @@
+"""The documentation: it builds without a warning, and what it shows is true."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from supervisor.config import schema
+from supervisor.config.commandline import read_server_configuration
+from supervisor.config.settings import read
+from tests.support import proctable
+from tests.support.daemon import clean_environment
+from tests.support.waiting import wait_until
+from tests.web.conftest import free_port
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(path.relative_to(DOCS) for path in DOCS.rglob("*.md"))
+
+INI = re.compile(r"^```ini\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(ini|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# What differs from run to run, as the tutorial writes it.
+SHOWN = (
+    (re.compile(r"pid \d+"), "pid <pid>"),
+    (re.compile(r"\d+:\d\d:\d\d$", re.MULTILINE), "<uptime>"),
+    (re.compile(r"^\w{3} .*\d\d:\d\d:\d\d.*$", re.MULTILINE), "<date>"),
+)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("builder", ["html", "man"])
+def test_it_builds_without_a_warning(builder: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", builder]
+    result = subprocess.run(
+        [*command, "-d", str(tmp_path / "trees"), str(DOCS), str(tmp_path / "out")],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    texts = {path.name: path.read_text() for path in (tmp_path / "out").rglob("*conf*[l5]")}
+    text = texts["configuration.html" if builder == "html" else "supervisord.conf.5"]
+    for options in schema.SECTIONS.values():
+        assert [option.name for option in options if option.name not in text] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "tutorial.md"], ids=str)
+def test_its_configurations_can_be_read(page: Path, tmp_path: Path) -> None:
+    """Alone, or where a page shows only a part, behind an empty `[supervisord]`."""
+    for number, shown in enumerate(INI.findall((DOCS / page).read_text(encoding="utf-8"))):
+        text = re.sub(r"supvisors\.\w+:\w+", "os:getpid", shown)  # not installed here
+        text = text.replace("/var/log/supervisor", str(tmp_path))
+        file = tmp_path / f"{number}.conf"
+        head = "" if "[supervisord]" in text else "[supervisord]\n"
+        file.write_text(f"{head}{text}", encoding="utf-8")
+        assert read_server_configuration(["-c", str(file)])
+        assert not [line for line in read(str(file), {}).warnings if "unknown option" in line]
+
+
+@pytest.mark.timeout(180)
+def test_the_tutorial_to_the_letter(directory: Path) -> None:
+    """Files are written and commands typed as it says; each must answer as it says."""
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    scripts = Path(sys.executable).parent
+    environment = clean_environment(directory)
+    environment["PATH"] = f"{scripts}:{os.environ['PATH']}"
+    config = directory / "supervisord.conf"
+    try:
+        for kind, text in BLOCK.findall(page):
+            if kind == "ini":
+                with config.open("a", encoding="utf-8") as file:
+                    file.write(text.replace("9001", str(free_port())) + "\n")
+                continue
+            for step in text.removeprefix("$ ").split("\n$ "):
+                line, _, expected = step.partition("\n")
+                take_step(line, expected, directory, environment)
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+
+
+def take_step(line: str, expected: str, directory: Path, environment: dict[str, str]) -> None:
+    """Type a line; what only looks may be typed again until it shows what is expected."""
+
+    def typed() -> str:
+        result = subprocess.run(
+            ["sh", "-c", line],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        text = result.stdout
+        for pattern, shown in SHOWN:
+            text = pattern.sub(shown, text)
+        return text
+
+    def is_as_expected() -> bool:
+        text = typed()
+        lines = text.strip().splitlines()
+        if " tail " in line:
+            lines = lines[-1:]
+        said.append(text)
+        return lines == expected.strip().splitlines()
+
+    said: list[str] = []
+    if re.search(r" (status|tail) ?|^kill", line) and expected:
+        wait_until(is_as_expected, 20, what=lambda: f"{line}\n{expected}\nnot\n{said[-1]}")
+    else:
+        assert is_as_expected() or not expected, f"{line}\n{expected}\nnot\n{said[-1]}"
