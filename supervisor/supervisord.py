@@ -26,6 +26,7 @@ from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
 from supervisor.reload import difference
+from supervisor.servicemanager import ServiceManager
 from supervisor.shutdown import Shutdown
 from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
@@ -47,8 +48,11 @@ EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 class Supervisor:
     """The running daemon; plugins know it as `supervisord`."""
 
-    def __init__(self, options: ServerOptions) -> None:
+    def __init__(
+        self, options: ServerOptions, service_manager: ServiceManager | None = None
+    ) -> None:
         self.options = options
+        self._service_manager = service_manager or ServiceManager({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
 
@@ -136,6 +140,7 @@ class Supervisor:
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
+        self._service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.context.loop.turn()
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
@@ -144,6 +149,10 @@ class Supervisor:
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
+            if self.context.mood == SupervisorStates.RESTARTING:
+                self._service_manager.reloading()
+            else:
+                self._service_manager.stopping()
             self.context.announce(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.context)
         return self._shutdown.advance()
@@ -342,10 +351,11 @@ def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBas
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
     file, first = None, True
+    service_manager = ServiceManager(os.environ)
     while True:
         options = ServerOptions()
         options.realize(args, file)
-        daemon = Supervisor(options)
+        daemon = Supervisor(options, service_manager)
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
