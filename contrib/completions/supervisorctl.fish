@@ -1,0 +1,18 @@
+# Completion of supervisorctl for fish: ~/.config/fish/completions/supervisorctl.fish
+
+set -l actions add avail clear exit fg help maintail open pid quit reload remove reread restart \
+    shutdown signal start status stop tail update version
+set -l named start stop restart status tail clear fg pid signal
+
+function __supervisorctl_names
+    supervisorctl status 2>/dev/null </dev/null | awk '$2 ~ /^[A-Z]+$/ { print $1 "\t" $2 }'
+end
+
+complete -c supervisorctl -f
+complete -c supervisorctl -s c -l configuration -r -F -d "configuration file"
+complete -c supervisorctl -s s -l serverurl -x -d "URL of the daemon"
+complete -c supervisorctl -s u -l username -x -d name
+complete -c supervisorctl -s p -l password -x -d password
+complete -c supervisorctl -s i -l interactive -d "begin a shell"
+complete -c supervisorctl -n "not __fish_seen_subcommand_from $actions" -a "$actions"
+complete -c supervisorctl -n "__fish_seen_subcommand_from $named" -a "(__supervisorctl_names) all"

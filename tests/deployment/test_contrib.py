@@ -1,0 +1,239 @@
+"""The files in contrib, each used for what it is for."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.config.settings import read
+from tests.support import proctable
+from tests.support.children import child
+from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.waiting import wait_until
+
+CONTRIB = Path(__file__).parents[2] / "contrib"
+
+PROGRAMS = f"""
+[program:web]
+command={child("sleeper")}
+startsecs=0
+[group:team]
+programs=one,two
+[program:one]
+command={child("sleeper")}
+startsecs=0
+[program:two]
+command={child("sleeper")}
+startsecs=0
+"""
+
+
+def run(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+
+
+# -- completion ------------------------------------------------------------------------
+
+COMPLETE = """
+source {script}
+COMP_WORDS=({words})
+COMP_CWORD=$(({count} - 1))
+_supervisorctl
+printf '%s\\n' "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.fixture
+def daemon(directory: Path) -> Iterator[Daemon]:
+    with Daemon(directory, PROGRAMS) as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["re"], {"reload", "remove", "reread", "restart"}),
+        (["help", "st"], {"start", "status", "stop"}),
+        (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
+        (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),
+        (["status", "w"], {"web"}),
+        (["version", ""], {""}),
+    ],
+    ids=" ".join,
+)
+def test_bash_completes_what_there_is(daemon: Daemon, words: list[str], expected: set[str]) -> None:
+    words = [daemon.client_script(), "-c", str(daemon.config_path), *words]
+    script = COMPLETE.format(
+        script=CONTRIB / "completions" / "supervisorctl.bash",
+        words=" ".join(f"'{word}'" for word in words),
+        count=len(words),
+    )
+    result = run("bash", "-c", script, env=daemon.environment)
+    assert result.stderr == ""
+    assert set(result.stdout.split("\n")[:-1]) == expected
+
+
+def test_bash_completes_nothing_without_a_daemon(directory: Path) -> None:
+    daemon = Daemon(directory)
+    script = COMPLETE.format(
+        script=CONTRIB / "completions" / "supervisorctl.bash",
+        words=f"'{daemon.client_script()}' -c '{daemon.config_path}' status ''",
+        count=5,
+    )
+    result = run("bash", "-c", script, env=daemon.environment)
+    assert (result.stderr, result.stdout) == ("", "\n")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "completions/supervisorctl.bash",
+        "completions/_supervisorctl",
+        "completions/supervisorctl.fish",
+    ],
+)
+def test_completions_know_every_action(name: str) -> None:
+    from supervisor.supervisorctl import DefaultControllerPlugin
+
+    text = (CONTRIB / name).read_text(encoding="utf-8")
+    actions = {each[3:] for each in dir(DefaultControllerPlugin) if each.startswith("do_")}
+    assert {action for action in actions if not re.search(rf"\b{action}\b", text)} <= {"EOF"}
+
+
+# -- init --------------------------------------------------------------------------------
+
+
+def test_the_init_script(directory: Path) -> None:
+    daemon = Daemon(directory, PROGRAMS, arguments=())
+    server = directory / "supervisord"
+    server.write_text(f'#!/bin/sh\nexec {" ".join(OURS.command("supervisord"))} "$@"\n')
+    server.chmod(0o755)
+    defaults = directory / "defaults"
+    defaults.write_text(
+        f"DAEMON={server}\nCLIENT={daemon.client_script()}\nCONFIG={daemon.config_path}\n"
+    )
+    environment = clean_environment(directory, {"SUPERVISOR_DEFAULTS": str(defaults)})
+
+    def init(action: str) -> tuple[int, str]:
+        result = run(str(CONTRIB / "init.sh"), action, env=environment)
+        return result.returncode, result.stdout
+
+    try:
+        assert init("status") == (3, "supervisord is not running\n")
+        assert init("start") == (0, "Starting supervisord\n")
+        wait_until(lambda: init("status") == (0, "supervisord is running\n"))
+        assert init("start") == (0, "supervisord is running already\n")
+        assert init("reload") == (0, "Restarted supervisord\n")
+        wait_until(lambda: daemon.log_text().count("started with pid") == 2)
+        wait_until(lambda: init("status")[0] == 0)
+        assert init("stop")[0] == 0
+        assert proctable.marked(str(directory)) == []
+        assert init("stop") == (0, "supervisord is not running\n")
+        assert init("nonsense")[0] == 2
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+
+
+# -- systemd, logrotate, containers ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["supervisord.service", "supervisord-forking.service"])
+def test_units_name_what_there_is(name: str) -> None:
+    """Each line is a setting of systemd's; commands have options that exist."""
+    text = (CONTRIB / name).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        assert re.fullmatch(r"(#.*|\[(Unit|Service|Install)\]|[A-Z]\w+=.+|)", line)
+    kind = "notify" if name == "supervisord.service" else "forking"
+    assert f"Type={kind}\n" in text
+    assert (" -n " in text) == (kind == "notify")
+
+
+def test_logrotate_rotates_a_running_programs_log(directory: Path) -> None:
+    """With Debian's logrotate: each line is in one of the files, once."""
+    logrotate = shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    assert logrotate, "logrotate is missing: install it, or let root run tests/run, which does"
+    logs = directory / "logs"
+    logs.mkdir(mode=0o755)
+    text = (CONTRIB / "logrotate.conf").read_text(encoding="utf-8")
+    text = text.replace("/var/log/supervisor", str(logs))
+    text = text.replace("/run/supervisord.pid", str(directory / "supervisord.pid"))
+    config = directory / "logrotate.conf"
+    config.write_text(text, encoding="utf-8")
+    config.chmod(0o644)
+    program = f"""
+[program:speaks]
+command={child("echo")}
+stdout_logfile={logs}/speaks.log
+stdout_logfile_maxbytes=0
+"""
+    with Daemon(directory, program) as daemon:
+        daemon.wait_for_state("speaks", "RUNNING")
+        log = logs / "speaks.log"
+        daemon.rpc.supervisor.sendProcessStdin("speaks", "before\n")
+        wait_until(lambda: "before" in log.read_text())
+        result = run(logrotate, "-f", "-s", str(directory / "state"), str(config))
+        assert result.returncode == 0, result.stderr
+        daemon.wait_for_log("logreopen")
+        wait_until(log.exists)
+        daemon.rpc.supervisor.sendProcessStdin("speaks", "after\n")
+        wait_until(lambda: log.read_text() == "after\n")
+        assert (logs / "speaks.log.1").read_text().endswith("before\n")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make namespaces")
+def test_the_container_as_pid_1(directory: Path) -> None:
+    """Orphans are reaped, output goes to stdout, SIGTERM stops everything in order."""
+    text = (CONTRIB / "container" / "supervisord.conf").read_text(encoding="utf-8")
+    text = text.replace("/run/", f"{directory}/").replace(
+        "command=python3 -m http.server 8000",
+        'command=/bin/sh -c "(sleep 0.2 &); echo hello from web; exec sleep 1000"',
+    )
+    config = directory / "supervisord.conf"
+    config.write_text(text, encoding="utf-8")
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    output = directory / "output"
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            [*command, *OURS.command("supervisord"), "-n", "-c", str(config)],
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env=clean_environment(directory),
+        ) as container,
+    ):
+        wait_until(lambda: "hello from web" in output.read_text(), 20, what=output.read_text)
+        assert "supervisord started with pid 1" in output.read_text()
+        wait_until(lambda: "reaped unknown pid" in output.read_text())
+        (daemon,) = proctable.children(container.pid)
+        os.kill(daemon.pid, 15)
+        assert container.wait(20) == 0
+    assert "stopped: web" in output.read_text()
+
+
+def test_debians_configuration(tmp_path: Path) -> None:
+    """With a program of its own file, as packages and people put it there."""
+    text = (CONTRIB / "debian" / "supervisord.conf").read_text(encoding="utf-8")
+    for path in ("/etc/supervisor", "/var/run", "/var/log/supervisor"):
+        (tmp_path / path[1:]).mkdir(parents=True)
+        text = text.replace(path, f"{tmp_path}{path}")
+    (tmp_path / "etc/supervisor/conf.d").mkdir()
+    (tmp_path / "etc/supervisor/conf.d/web.conf").write_text("[program:web]\ncommand=/bin/cat\n")
+    file = tmp_path / "etc/supervisor/supervisord.conf"
+    file.write_text(text, encoding="utf-8")
+    configuration = read(str(file), {})
+    assert [group.name for group in configuration.groups] == ["web"]
+    assert not configuration.warnings
+
+
+def test_the_container_example_is_what_the_documentation_shows() -> None:
+    page = (CONTRIB.parent / "docs" / "howto" / "container.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    text = (CONTRIB / "container" / "supervisord.conf").read_text(encoding="utf-8")
+    assert shown.replace("/usr/bin/python3", "python3") == text
