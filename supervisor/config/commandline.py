@@ -87,6 +87,12 @@ An action is a command such as "status" or "restart".  With no action, or with -
 shell reads actions from the terminal.  The action "help" lists them all.
 """
 
+NO_FILE = "No config file found at default paths"
+FIRST_STEPS = (
+    "`echo_supervisord_conf >supervisord.conf` writes a file to begin with; add a section"
+    " [program:NAME] with command=, then `supervisord -c supervisord.conf`."
+)
+
 SEARCHING_AS_ROOT = (
     "Supervisord is running as root and it is searching for its configuration file in default "
     "locations (including its current working directory); you probably want to specify a "
@@ -141,6 +147,8 @@ CLIENT_OPTIONS = (
 def fail(message: str) -> NoReturn:
     """Print an error the way scripts know it, and exit with 2."""
     sys.stderr.write(f"Error: {message}\nFor help, use {sys.argv[0]} -h\n")
+    if message.startswith(NO_FILE) and sys.stderr.isatty():
+        sys.stderr.write(f"Hint: {FIRST_STEPS}\n")
     sys.exit(2)
 
 
@@ -229,7 +237,7 @@ def search_server_file(exists: Callable[[str], bool] = os.path.exists) -> str:
     file = next(filter(exists, search_paths()), None)
     if file is None:
         raise ConfigurationError(
-            f"No config file found at default paths ({', '.join(search_paths())}); use the -c "
+            f"{NO_FILE} ({', '.join(search_paths())}); use the -c "
             "option to specify a config file at a different path"
         )
     return file

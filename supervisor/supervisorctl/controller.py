@@ -14,6 +14,8 @@ from supervisor import rpcclient
 from supervisor.faults import Faults
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
+    HINTS,
+    LOGIN_HINT,
     LSBInitExitStatuses,
     connection_error_text,
 )
@@ -88,7 +90,7 @@ class Controller(cmd.Cmd):
         try:
             api = self.get_supervisor().getVersion()
         except tuple(ABSENCES) as error:
-            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+            self._tell_of(error)
             self.exitstatus = ABSENCES[type(error)]
             return False
         except rpcclient.Fault as fault:
@@ -133,6 +135,11 @@ class Controller(cmd.Cmd):
             silence(self.stdout)
             sys.exit(f"Error: cannot write to stdout: {error.strerror}")
 
+    def hint(self, text: str) -> None:
+        """Tell a person at a terminal what may help; scripts see nothing of it."""
+        if text and is_terminal(sys.stdout) and is_terminal(sys.stderr):
+            sys.stderr.write(f"Hint: {text}\n")
+
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return what the user answers to a question; '' at the end of the input."""
         try:
@@ -176,14 +183,19 @@ class Controller(cmd.Cmd):
                 self.options.password = self.ask("Password:", getpass)
                 self.output("")
                 return True
+        self.hint(LOGIN_HINT)
         self.exitstatus = LSBInitExitStatuses.GENERIC
         return False
+
+    def _tell_of(self, error: Exception) -> None:
+        self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+        self.hint(HINTS.get(type(error).__name__, ""))
 
     def _report(self, error: Exception) -> None:
         self.exitstatus = LSBInitExitStatuses.GENERIC
         place, passed_transport = _where_raised(error.__traceback__)
         if passed_transport and not isinstance(error, rpcclient.Fault):
-            self.output(f"{self.options.serverurl} {connection_error_text(error)}")
+            self._tell_of(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
 

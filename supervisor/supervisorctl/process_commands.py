@@ -12,6 +12,7 @@ from supervisor.states import STOPPED_STATES
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
+    SPAWN_HINT,
     START_RESULTS,
     STOP_RESULTS,
     LSBInitExitStatuses,
@@ -27,6 +28,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     Info = Mapping[str, Any]
 
 MIN_NAME_COLUMNS = 30
+
+FAILED_STARTS = {Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION}
 
 
 class ProcessAction:
@@ -265,8 +268,11 @@ class ProcessCommands(ControllerPluginBase):
         return result_text(result, START_RESULTS)
 
     def _show_results(self, action: ProcessAction, results: Iterable[Info]) -> None:
+        results = list(results)
         for result in results:
             is_start = action is START
             text = self._startresult(result) if is_start else result_text(result, action.texts)
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.harmless)
+        if any(result["status"] in FAILED_STARTS for result in results):
+            self.ctl.hint(SPAWN_HINT)

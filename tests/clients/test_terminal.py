@@ -13,7 +13,7 @@ import pytest
 
 from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
 from tests.support.children import child
-from tests.support.daemon import OURS, Daemon
+from tests.support.daemon import OURS, Daemon, clean_environment
 
 PROMPT = "supervisor> "
 CTRL_C = "\x03"
@@ -175,3 +175,44 @@ def test_a_password_is_asked_for_and_not_shown(daemon: GuardedDaemon) -> None:
         says(person, "exit")
     assert USER in screen.getvalue()
     assert not re.search(f"wrong|{PASSWORD}", screen.getvalue())
+
+
+# -- hints -----------------------------------------------------------------------------
+
+
+def at_a_terminal(directory: Path, command: str, *arguments: str) -> str:
+    """Return what a person sees of a command."""
+    program, *words = OURS.command(command)
+    seen, _ = pexpect.run(
+        " ".join([program, *words, *arguments]),
+        cwd=str(directory),
+        env={**clean_environment(directory), "TERM": "dumb", "COLUMNS": "300"},
+        encoding="utf-8",
+        timeout=WAIT_SECONDS,
+        withexitstatus=True,
+    )
+    return str(seen).replace("\r\n", "\n")
+
+
+def test_what_to_do_when_nobody_listens(directory: Path) -> None:
+    """The text that scripts know, and behind it what may help; scripts see only the first."""
+    daemon = Daemon(directory)
+    seen = at_a_terminal(directory, "supervisorctl", "-c", str(daemon.config_path), "status")
+    told = f"unix://{directory}/s.sock no such file\n"
+    assert seen.startswith(f"{told}Hint: is supervisord running")
+    result = daemon.ctl("status")
+    assert (result.stdout, result.stderr) == (told, "")
+
+
+def test_what_to_do_when_a_program_does_not_start(directory: Path) -> None:
+    config = "[program:x]\ncommand=/bin/false\nstartretries=0\nautostart=false\n"
+    with Daemon(directory, config) as daemon:
+        seen = at_a_terminal(directory, "supervisorctl", "-c", str(daemon.config_path), "start x")
+        assert seen.startswith("x: ERROR (spawn error)\nHint: `supervisorctl tail")
+        assert daemon.ctl("start", "x").stderr == ""
+
+
+def test_what_to_do_without_any_configuration(directory: Path) -> None:
+    seen = at_a_terminal(directory, "supervisord")
+    assert "No config file found at default paths" in seen
+    assert "Hint: `echo_supervisord_conf" in seen
