@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick] [ROW ...]`: measure both in turn, print a table."""
+"""`python -m benchmarks [--quick | --peers COUNT] [ROW ...]`: measure in turn, print a table."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks.bench import Bench, implementations, work_directory
+from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
 
 QUICK_SECONDS = 90
@@ -28,19 +29,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
+    parser.add_argument("--peers", type=int, metavar="COUNT", help="other supervisors instead")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - {row.name for row in ROWS}:
         parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
     chosen = [row for row in ROWS if row.name in arguments.rows or not arguments.rows]
-    print(MEASURED.format(*HEADINGS))
-    print("|" + " --- |" * len(HEADINGS))
     with tempfile.TemporaryDirectory(dir=work_directory(), prefix="bench") as directory:
-        run(chosen, Path(directory), quick=arguments.quick)
+        if arguments.peers:
+            compare(implementations(Path(directory)), Path(directory), arguments.peers)
+        else:
+            run(chosen, Path(directory), quick=arguments.quick)
 
 
 def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
     """Measure rows and print each as soon as it is there."""
+    print(MEASURED.format(*HEADINGS))
+    print("|" + " --- |" * len(HEADINGS))
     both = implementations(directory)
     began = time.monotonic()
     for row in rows:

@@ -16,13 +16,16 @@ from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
 from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
+from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates, getSupervisorStateDescription
 from supervisor.version import VERSION
+from supervisor.xmlrpc import quicker
 
 if TYPE_CHECKING:
     from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
+    from supervisor.rpc.lookup import Member
 
 API_VERSION = "3.0"
 
@@ -308,14 +311,17 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.BAD_NAME, name)
         return info.process_info(group, process)
 
+    def _all_members(self) -> list[Member]:
+        self._update("getAllProcessInfo")
+        return members(list(self.supervisord.process_groups.values()), by_name=True)
+
+    @quicker(lambda self: rows(self._all_members()))
     def getAllProcessInfo(self) -> list[dict[str, Any]]:
         """Return what is known of all processes.
 
         @return array result  A struct per process, as from getProcessInfo
         """
-        self._update("getAllProcessInfo")
-        groups = list(self.supervisord.process_groups.values())
-        return [info.process_info(*member) for member in members(groups, by_name=True)]
+        return [info.process_info(*member) for member in self._all_members()]
 
     # -- logs -------------------------------------------------------------------
 

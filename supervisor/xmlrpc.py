@@ -6,9 +6,10 @@ of `supervisor.xmlvalues`; what the methods do stands in `rpcinterface` and in p
 
 from __future__ import annotations
 
+import functools
 import re
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from supervisor import xmlvalues
 from supervisor.deferred import (
@@ -93,7 +94,10 @@ def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
 
     Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.
     """
-    function = public_method(vars(ob), method)
+    return _result(public_method(vars(ob), method), params)
+
+
+def _result(function: Callable[..., Any] | None, params: Sequence[Any]) -> Any:
     if function is None:
         raise RPCError(Faults.UNKNOWN_METHOD)
     try:
@@ -117,6 +121,30 @@ def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
     except TypeError:
         return False
     return True
+
+
+Method = TypeVar("Method", bound="Callable[..., Any]")
+
+
+def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
+    """Give a method a second form that returns `Ready` XML, for those who call over HTTP."""
+
+    def mark(method: Method) -> Method:
+        method.quicker = method, form  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """Return the second form of a bound method, unless a plugin has wrapped the method.
+
+    The wrapper may have copied the mark, but it is not the function that was marked.
+    """
+    method, form = getattr(function, "quicker", (None, None))
+    if form is None or getattr(function, "__func__", None) is not method:
+        return None
+    return functools.partial(form, function.__self__)  # type: ignore[union-attr]
 
 
 _TYPES: Final[dict[str | None, Any]] = {
@@ -334,8 +362,9 @@ class supervisor_xmlrpc_handler:
             self._answer_failure(request, data)
 
     def call(self, method: str, params: Sequence[Any]) -> Any:
-        """Call a method; see `traverse`."""
-        return traverse(self.rpcinterface, method, params)
+        """Call a method, in the form that is quicker if it has one; see `traverse`."""
+        function = public_method(vars(self.rpcinterface), method)
+        return _result(_quicker(function) or function, params)
 
     def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
         def answered(value: Any) -> None:

@@ -63,8 +63,8 @@ def _datetime(value: dt.datetime) -> str:
 
 
 def _array(values: list[Any] | tuple[Any, ...]) -> str:
-    elements = "".join([_WRITERS[type(value)](value) for value in values])
-    return f"<value><array><data>\n{elements}</data></array></value>\n"
+    elements = [_WRITERS[type(value)](value) for value in values]
+    return "".join(["<value><array><data>\n", *elements, "</data></array></value>\n"])
 
 
 def _struct(value: dict[str, Any]) -> str:
@@ -85,6 +85,16 @@ def _template(names: tuple[str, ...]) -> str:
         escaped = _escape(name).replace("%", "%%")
         members.append(f"<member>\n<name>{escaped}</name>\n%s</member>\n")
     return f"<value><struct>\n{''.join(members)}</struct></value>\n"
+
+
+class Ready(str):
+    """A value that is XML already."""
+
+    __slots__ = ()
+
+
+def _ready(value: Ready) -> str:
+    return value
 
 
 Writer: TypeAlias = "Callable[[Any], str]"
@@ -114,6 +124,7 @@ _WRITERS = _Writers(
         list: _array,
         tuple: _array,
         dict: _struct,
+        Ready: _ready,
     }
 )
 
@@ -125,8 +136,10 @@ def to_xml(value: object) -> str:
 
 def response(value: object) -> str:
     """Return the document that answers a call with a value."""
-    params = f"<params>\n<param>\n{to_xml(value)}</param>\n</params>\n"
-    return f"<?xml version='1.0'?>\n<methodResponse>\n{params}</methodResponse>\n"
+    return (
+        "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n"
+        f"{to_xml(value)}</param>\n</params>\n</methodResponse>\n"
+    )
 
 
 def fault(code: int, text: str) -> str:

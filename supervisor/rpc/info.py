@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.states import ProcessStates, getProcessStateDescription
@@ -17,33 +17,61 @@ if TYPE_CHECKING:
 MAX_INT = 2**31 - 1
 """XML-RPC integers have 32 bits."""
 
+RUNNING = "pid {pid}, uptime {uptime}"
+
 
 def capped_int(value: float) -> int:
     """Return an integer that XML-RPC can carry: cut off, and held within 32 bits."""
-    return max(-MAX_INT - 1, min(MAX_INT, int(value)))
+    number = int(value)
+    return number if -MAX_INT <= number <= MAX_INT else max(-MAX_INT - 1, min(MAX_INT, number))
 
 
-def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
+Facts: TypeAlias = "tuple[Any, ...]"
+
+
+def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
+    """Return all that the struct of a process is made of, but for the time."""
+    config = process.config
+    return (
+        config.name,
+        group.config.name,
+        process.laststart,
+        process.laststop,
+        process.get_state(),
+        process.spawnerr,
+        process.exitstatus,
+        config.stdout_logfile,
+        config.stderr_logfile,
+        process.pid,
+    )
+
+
+def struct(facts: Facts, now: int) -> dict[str, Any]:
     """Return the struct of `getProcessInfo`; times are seconds since the epoch."""
-    state = process.get_state()
-    stdout_logfile = _path(process.config.stdout_logfile)
+    name, group, start, stop, state, spawnerr, exitstatus, stdout, stderr, pid = facts
+    stdout_logfile = _path(stdout)
     info = {
-        "name": process.config.name,
-        "group": group.config.name,
-        "start": capped_int(process.laststart),
-        "stop": capped_int(process.laststop),
-        "now": capped_int(process.context.clock.time()),
+        "name": name,
+        "group": group,
+        "start": capped_int(start),
+        "stop": capped_int(stop),
+        "now": now,
         "state": state,
         "statename": getProcessStateDescription(state),
-        "spawnerr": process.spawnerr or "",
-        "exitstatus": process.exitstatus or 0,
+        "spawnerr": spawnerr or "",
+        "exitstatus": exitstatus or 0,
         "logfile": stdout_logfile,
         "stdout_logfile": stdout_logfile,
-        "stderr_logfile": _path(process.config.stderr_logfile),
-        "pid": process.pid,
+        "stderr_logfile": _path(stderr),
+        "pid": pid,
     }
     info["description"] = describe(info)
     return info
+
+
+def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
+    """Return the struct of `getProcessInfo`, as of now."""
+    return struct(facts(group, process), capped_int(process.context.clock.time()))
 
 
 def describe(info: dict[str, Any]) -> str:
@@ -51,7 +79,7 @@ def describe(info: dict[str, Any]) -> str:
     state = info["state"]
     if state == ProcessStates.RUNNING:
         uptime = dt.timedelta(seconds=max(info["now"] - info["start"], 0))
-        return f"pid {info['pid']}, uptime {uptime}"
+        return RUNNING.format(pid=info["pid"], uptime=uptime)
     if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
         return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
     if state in (ProcessStates.STOPPED, ProcessStates.EXITED):

@@ -1,0 +1,257 @@
+"""Other supervisors, those that are installed, with the same programs: `--peers COUNT`.
+
+runit, s6 and daemontools come from Debian, circus from PyPI, pm2 from npm.  Each is run as
+its manual shows, with its defaults, and judged by what its programs say of themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from benchmarks.bench import Stamps, child, cpu_seconds, head, memory_mib, programs, wait_for
+from tests.support.daemon import Daemon, Implementation
+
+SETTLE_SECONDS = 7
+"""Longer than the five seconds between two looks of those who poll."""
+
+IDLE_SECONDS = 20
+DEATHS = 9
+LIFE_SECONDS = 1.05
+LOG_LINES = 1_000_000
+LINE_BYTES = 100
+
+FIGURES = (
+    "up [ms]",
+    "CPU in 20 s idle [ms]",
+    "memory, PSS [MiB]",
+    "processes",
+    "crash to restart, median [ms]",
+    "shutdown [ms]",
+)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A supervisor: `prepare` makes its files and returns its command, `end` asks it to stop."""
+
+    name: str
+    tool: str
+    prepare: Callable[[Path, str, int], list[str]]
+    end: Callable[[int, Path], object]
+
+
+# -- how each is told to run so many programs ------------------------------------
+
+
+def supervisor(
+    implementation: Implementation, directory: Path, command: str, count: int
+) -> list[str]:
+    """Ours, or 4.3.0."""
+    daemon = Daemon(
+        directory, head(count) + programs(count, command), implementation=implementation
+    )
+    return [*implementation.command("supervisord"), "-n", "-c", str(daemon.config_path)]
+
+
+def scanned(tool: tuple[str, ...], directory: Path, command: str, count: int) -> list[str]:
+    """Make a directory with a `run` script for each program: the family of daemontools."""
+    services = directory / "services"
+    for number in range(count):
+        run = services / str(number) / "run"
+        run.parent.mkdir(parents=True)
+        run.write_text(f"#!/bin/sh\nexec {command}\n", encoding="utf-8")
+        run.chmod(0o755)
+    return [*tool, str(services)]
+
+
+def circus(directory: Path, command: str, count: int) -> list[str]:
+    """One watcher with many processes."""
+    (directory / "circus.ini").write_text(
+        f"[circus]\nendpoint=ipc://{directory}/c\npubsub_endpoint=ipc://{directory}/p\n"
+        f"[watcher:many]\ncmd={command}\nnumprocesses={count}\n",
+        encoding="utf-8",
+    )
+    return ["circusd", "--log-level", "error", str(directory / "circus.ini")]
+
+
+def pm2(directory: Path, command: str, count: int) -> list[str]:
+    """Make an application of each program, in the foreground as in a container."""
+    script, arguments = command.split(maxsplit=1)
+    applications = [
+        {"name": str(number), "script": script, "args": arguments, "interpreter": "none"}
+        for number in range(count)
+    ]
+    path = directory / "many.config.json"
+    path.write_text(json.dumps({"apps": applications}), encoding="utf-8")
+    return ["pm2-runtime", "start", str(path)]
+
+
+# -- and to end ------------------------------------------------------------------
+
+
+def by(signum: int) -> Callable[[int, Path], object]:
+    """Return a way to end by one signal."""
+    return lambda pid, _directory: os.kill(pid, signum)
+
+
+def by_svc(pid: int, directory: Path) -> None:
+    """End daemontools as its manual says: the scanner first, then each supervisor."""
+    os.kill(pid, signal.SIGTERM)
+    subprocess.run(["svc", "-dx", *(directory / "services").iterdir()], check=True)
+
+
+PEERS = (
+    Peer("runit", "runsvdir", partial(scanned, ("runsvdir", "-P")), by(signal.SIGHUP)),
+    Peer("s6", "s6-svscan", partial(scanned, ("s6-svscan",)), by(signal.SIGTERM)),
+    Peer("daemontools", "svscan", partial(scanned, ("svscan",)), by_svc),
+    Peer("circus", "circusd", circus, by(signal.SIGTERM)),
+    Peer("pm2", "pm2-runtime", pm2, by(signal.SIGINT)),
+)
+
+
+# -- measuring -------------------------------------------------------------------
+
+
+def compare(both: dict[str, Implementation], directory: Path, count: int) -> None:
+    """Print two tables: so many programs, and what a log costs."""
+    peers = [
+        Peer(name, "", partial(supervisor, implementation), by(signal.SIGTERM))
+        for name, implementation in both.items()
+    ]
+    peers += [peer for peer in PEERS if shutil.which(peer.tool)]
+    print(f"| {count} programs | " + " | ".join(FIGURES) + " |")
+    print("|" + " --- |" * (1 + len(FIGURES)))
+    for peer in peers:
+        figures = _measured(peer, Path(tempfile.mkdtemp(dir=directory)), count)
+        cells = [f"{figures[figure]:.3g}" for figure in FIGURES]
+        print(f"| {peer.name} | " + " | ".join(cells) + " |", flush=True)
+    print("\n| a log of lines of 100 bytes | rate [MB/s] | CPU [s/GB] |\n| --- | --- | --- |")
+    for name, (rate, cpu) in _loggers(directory):
+        print(f"| {name} | {rate:.0f} | {cpu:.3g} |", flush=True)
+
+
+def _measured(peer: Peer, directory: Path, count: int) -> dict[str, float]:
+    with closing(Stamps(directory)) as stamps:
+        command = peer.prepare(directory, f"{child('stamp')} {stamps.path}", count)
+        environment = {**os.environ, "PM2_HOME": str(directory)}
+        began = time.monotonic()
+        root = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        pids: set[int] = set()
+        try:
+            figures = {"up [ms]": (stamps.take(count) - began) * 1e3}
+            time.sleep(SETTLE_SECONDS)
+            figures |= _resting([pid for pid in _tree(root.pid) if not _is_child(pid)])
+            figures["crash to restart, median [ms]"] = _restart(root.pid, stamps)
+            pids = set(_tree(root.pid))
+            ended = time.monotonic()
+            peer.end(root.pid, directory)
+            root.wait()
+            wait_for(lambda: _are_gone(pids), pause=0.005)
+            figures["shutdown [ms]"] = (time.monotonic() - ended) * 1e3
+        finally:
+            for pid in filter(_is_there, [*pids, *_tree(root.pid)]):
+                os.kill(pid, signal.SIGKILL)
+    return figures
+
+
+def _resting(pids: list[int]) -> dict[str, float]:
+    """Leave them alone for a while, then look at their memory as well."""
+    cpu = sum(map(cpu_seconds, pids))
+    time.sleep(IDLE_SECONDS)
+    return {
+        "CPU in 20 s idle [ms]": (sum(map(cpu_seconds, pids)) - cpu) * 1e3,
+        "memory, PSS [MiB]": sum(map(memory_mib, pids)),
+        "processes": len(pids),
+    }
+
+
+def _restart(root: int, stamps: Stamps) -> float:
+    """Kill a program, again and again; the new one says when it runs."""
+    pid = next(pid for pid in _tree(root) if _is_child(pid))
+    waits = []
+    for _ in range(DEATHS):
+        time.sleep(LIFE_SECONDS)
+        killed = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        at, pid = stamps.next()
+        waits.append((at - killed) * 1e3)
+    return median(waits)
+
+
+def _loggers(directory: Path) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yield what those who only write logs need for one."""
+    commands = (
+        ("runit's svlogd", ["svlogd"]),
+        ("s6-log", ["s6-log", "n10", "s50000000"]),
+        ("daemontools' multilog", ["multilog", "s16000000"]),
+    )
+    for name, command in commands:
+        if shutil.which(command[0]):
+            folder = Path(tempfile.mkdtemp(dir=directory))
+            flood = subprocess.Popen(
+                [child("flood"), str(LINE_BYTES), str(LOG_LINES)], stdout=subprocess.PIPE
+            )
+            began = time.monotonic()
+            logger = subprocess.Popen([*command, str(folder)], stdin=flood.stdout)
+            if flood.stdout is not None:
+                flood.stdout.close()
+            wait_for(partial(_has_written, flood.pid, LINE_BYTES * LOG_LINES))
+            flood.kill()
+            flood.wait()
+            _, _, usage = os.wait4(logger.pid, 0)
+            seconds = time.monotonic() - began
+            megabytes = LINE_BYTES * LOG_LINES / 1e6
+            yield name, (megabytes / seconds, (usage.ru_utime + usage.ru_stime) * 1e3 / megabytes)
+
+
+def _has_written(pid: int, count: int) -> bool:
+    fields = Path(f"/proc/{pid}/io").read_text(encoding="ascii").split()
+    return int(fields[fields.index("wchar:") + 1]) >= count
+
+
+# -- processes -------------------------------------------------------------------
+
+
+def _tree(root: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    pids = [root]
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").glob("*/children"):
+            pids += map(int, task.read_text(encoding="ascii").split())
+    return pids
+
+
+def _is_child(pid: int) -> bool:
+    return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == "stamp\n"
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
+    except OSError:
+        return False
+    return not state.startswith("Z")
+
+
+def _are_gone(pids: set[int]) -> bool:
+    """Forget those that are no more; return whether nobody is left."""
+    pids -= {pid for pid in pids if not _is_there(pid)}
+    return not pids

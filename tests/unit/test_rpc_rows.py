@@ -1,0 +1,86 @@
+"""All processes as XML: the quick form says what the general one says, byte for byte."""
+
+from __future__ import annotations
+
+import functools
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor import xmlvalues
+from supervisor.rpc import info
+from supervisor.rpc.rows import rows
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.states import ProcessStates, SupervisorStates
+from supervisor.xmlrpc import supervisor_xmlrpc_handler
+from tests.support.clock import FakeClock
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ["%s", "a%(b)s", "<&>"]
+)
+times = st.floats(0, 2**33) | st.just(0) | st.integers(0, 2**32)
+states = st.sampled_from(
+    [number for name, number in vars(ProcessStates).items() if not name.startswith("_")]
+)
+logfiles = texts | st.none() | st.just("/var/log/%(name)s.log")
+
+
+@st.composite
+def members(draw: st.DrawFn) -> tuple[Any, Any]:
+    """Return a group and a process with anything that an answer shows."""
+    config = SimpleNamespace(
+        name=draw(texts), stdout_logfile=draw(logfiles), stderr_logfile=draw(logfiles)
+    )
+    state = draw(states)
+    process = SimpleNamespace(
+        config=config,
+        laststart=draw(times),
+        laststop=draw(times),
+        get_state=lambda: state,
+        spawnerr=draw(texts | st.none()),
+        exitstatus=draw(st.integers(-1, 255) | st.none()),
+        pid=draw(st.integers(0, 2**22)),
+        context=SimpleNamespace(clock=FakeClock()),
+    )
+    return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
+
+
+@given(st.lists(members(), max_size=3), st.integers(0, 10**7))
+def test_both_forms_give_the_same_bytes(several: list[tuple[Any, Any]], later: int) -> None:
+    for _ in range(2):  # made, and kept from before
+        quick = xmlvalues.response(rows(several))
+        assert quick == xmlvalues.response([info.process_info(*each) for each in several])
+        for _, process in several:
+            process.context.clock.advance(later)
+
+
+@pytest.fixture
+def handler() -> supervisor_xmlrpc_handler:
+    """Return a handler for a daemon without processes."""
+    options = SimpleNamespace(mood=SupervisorStates.RUNNING)
+    daemon: Any = SimpleNamespace(options=options, process_groups={})
+    return supervisor_xmlrpc_handler(
+        daemon, [("supervisor", SupervisorNamespaceRPCInterface(daemon))]
+    )
+
+
+def test_the_quick_form_takes_no_parameters_either(handler: supervisor_xmlrpc_handler) -> None:
+    assert handler.call("supervisor.getAllProcessInfo", ()) == []
+    with pytest.raises(Exception, match="INCORRECT_PARAMETERS"):
+        handler.call("supervisor.getAllProcessInfo", (1,))
+
+
+def test_a_plugin_that_wraps_the_method_is_asked(
+    handler: supervisor_xmlrpc_handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = SupervisorNamespaceRPCInterface.getAllProcessInfo
+
+    @functools.wraps(original)
+    def wrapper(self: SupervisorNamespaceRPCInterface) -> list[dict[str, Any]]:
+        return [*original(self), {"name": "added"}]
+
+    monkeypatch.setattr(SupervisorNamespaceRPCInterface, "getAllProcessInfo", wrapper)
+    assert handler.call("supervisor.getAllProcessInfo", ()) == [{"name": "added"}]
