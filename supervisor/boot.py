@@ -46,6 +46,7 @@ LATE_IMPORTS = (
     "supervisor.web.pages",
     "supervisor.xmlrpc",
     "syslog",
+    "tempfile",
     "urllib.parse",
     "xmlrpc.client",
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
@@ -30,6 +29,7 @@ from supervisor.namespec import make_namespec, split_namespec
 from supervisor.process.child import Subprocess
 from supervisor.process.context import Context
 from supervisor.process.groups import create_auto_logs
+from supervisor.records import names
 from supervisor.states import SupervisorStates
 from supervisor.unix import (
     BadCommand,
@@ -95,8 +95,8 @@ class ProcessConfig(model.ProcessConfig):
 
     def __init__(self, options: ServerOptions, **params: Any) -> None:
         """Take the options by name; what is not one is passed over, as ever."""
-        names = {option.name for option in fields(model.ProcessConfig)}
-        values = {name: value for name, value in params.items() if name in names}
+        options_of_ours = names(model.ProcessConfig)
+        values = {name: value for name, value in params.items() if name in options_of_ours}
         super().__init__(**values)
         self.environment = self.environment or {}
         self.options = options
@@ -148,7 +148,7 @@ DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
 }
 
 
-SETTINGS = frozenset(setting.name for setting in fields(model.Settings))
+SETTINGS = frozenset(names(model.Settings))
 
 
 # -- the door -----------------------------------------------------------------------
@@ -158,7 +158,7 @@ class ServerOptions:
     """What plugins read, assign and call on the running daemon."""
 
     def __init__(self) -> None:
-        settings = model.Settings(configfile=None, here=None)
+        settings = model.Settings(configfile=None, here=None, childlogdir="")
         self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
         self.file_before: str | None = None

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from supervisor.records import record
 from supervisor.states import EventListenerStates
 
 BEGIN_TOKEN = b"<!--XSUPERVISOR:BEGIN-->"
@@ -71,7 +71,7 @@ class AnsiStripper:
         return held
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Captured:
     """What a child has written between the two tokens."""
 
@@ -143,19 +143,19 @@ def _length_of_token_start(data: bytes, token: bytes, start: int) -> int:
     return len(data) - at if at >= 0 and token.startswith(data[at:]) else 0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Ready:
     """A listener asks for the next event."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Result:
     """A listener has dealt with its event; `data` says how."""
 
     data: bytes
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Violation:
     """A listener has broken the protocol; `text` says how, where there is more to say."""
 

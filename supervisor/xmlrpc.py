@@ -170,7 +170,7 @@ def _fits(function: Callable[..., Any], params: Sequence[Any]) -> bool:
 
 Tag = tuple[int, str | None, str | None, str | None, str]
 
-_tag_line = re.compile(r"\s*@(\w+)(?:\s+(\S+))?(?:\s+(\S+))?\s*(.*)").match
+TAG_LINE: Final = r"\s*@(\w+)(?:\s+(\S+))?(?:\s+(\S+))?\s*(.*)"
 
 
 def gettags(comment: str) -> list[Tag]:
@@ -183,7 +183,7 @@ def gettags(comment: str) -> list[Tag]:
     tag: tuple[int, str | None, str | None, str | None] = (0, None, None, None)
     lines: list[str] = []
     for number, line in enumerate(comment.split("\n")):
-        match = _tag_line(line)
+        match = re.match(TAG_LINE, line)
         if match is None:
             lines.append(line.strip())
             continue

@@ -25,19 +25,20 @@ if TYPE_CHECKING:
 MAX_INT = 2**31 - 1
 MIN_INT = -(2**31)
 
-_is_special = re.compile("[&<>\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").search
-_unspeakable = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").sub
-
 
 def _escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _unspeakable("\N{REPLACEMENT CHARACTER}", text)
+    # What XML cannot carry is never printable, and finding it takes five times as long.
+    return text if text.isprintable() else _unspeakable()("\N{REPLACEMENT CHARACTER}", text)
+
+
+@functools.cache  # most answers never need it, and it takes a millisecond to compile
+def _unspeakable() -> Callable[[str, str], str]:
+    return re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").sub
 
 
 def _string(value: str) -> str:
-    if _is_special(value):
-        value = _escape(value)
-    return f"<value><string>{value}</string></value>\n"
+    return f"<value><string>{_escape(value)}</string></value>\n"
 
 
 def _integer(value: int) -> str:

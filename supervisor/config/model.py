@@ -7,11 +7,8 @@ before a spawn; none of them holds anything that runs.
 
 from __future__ import annotations
 
-import dataclasses
 import signal
-import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from supervisor.datatypes import (
@@ -21,12 +18,13 @@ from supervisor.datatypes import (
     RestartWhenExitUnexpected,
     Syslog,
 )
+from supervisor.records import field, names, record
 
 if TYPE_CHECKING:
     import socket
 
 
-@dataclass
+@record()
 class ProcessConfig:
     """One process: a `[program:x]` section after `numprocs` has been expanded."""
 
@@ -65,9 +63,9 @@ class ProcessConfig:
         """Compare option by option; a log that was AUTO equals one that still is."""
         if type(other) is not type(self):
             return NotImplemented
-        for option in dataclasses.fields(self):
-            mine, theirs = getattr(self, option.name), getattr(other, option.name)
-            is_log = option.name in ("stdout_logfile", "stderr_logfile")
+        for option in names(type(self)):
+            mine, theirs = getattr(self, option), getattr(other, option)
+            is_log = option in ("stdout_logfile", "stderr_logfile")
             if is_log and Automatic in (mine, theirs):
                 continue
             if mine != theirs:
@@ -85,7 +83,7 @@ class FastCGIProcessConfig(ProcessConfig):
     """A process of a `[fcgi-program:x]` group."""
 
 
-@dataclass
+@record()
 class ProcessGroupConfig:
     """A group of processes, made by `[program:x]` alone or named by `[group:x]`."""
 
@@ -94,7 +92,7 @@ class ProcessGroupConfig:
     process_configs: list[ProcessConfig]
 
 
-@dataclass
+@record()
 class EventListenerPoolConfig(ProcessGroupConfig):
     """An `[eventlistener:x]` section: which events it wants and who judges the results."""
 
@@ -103,7 +101,7 @@ class EventListenerPoolConfig(ProcessGroupConfig):
     result_handler: Callable[[Any, bytes], None]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class InetSocketConfig:
     """A TCP socket that FastCGI processes share."""
 
@@ -117,7 +115,7 @@ class InetSocketConfig:
         return f"tcp://{self.host}:{self.port}"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class UnixSocketConfig:
     """A unix socket that FastCGI processes share; `owner` is (uid, gid)."""
 
@@ -135,14 +133,14 @@ class UnixSocketConfig:
 SocketConfig = InetSocketConfig | UnixSocketConfig
 
 
-@dataclass
+@record()
 class FastCGIGroupConfig(ProcessGroupConfig):
     """A `[fcgi-program:x]` section: its processes share one listening socket."""
 
     socket_config: SocketConfig
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ServerConfig:
     """One HTTP server: `[unix_http_server]` or `[inet_http_server]`."""
 
@@ -162,7 +160,7 @@ class ServerConfig:
         return getattr(self, key)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class RPCInterfaceConfig:
     """One `[rpcinterface:x]` section; `factory` is called as factory(supervisord, **options)."""
 
@@ -171,7 +169,13 @@ class RPCInterfaceConfig:
     options: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+def _temporary_directory() -> str:
+    import tempfile  # 17 million instructions that most configurations spare the daemon
+
+    return tempfile.gettempdir()
+
+
+@record(frozen=True)
 class Settings:
     """The daemon's own settings: `[supervisord]` with the command line laid over it.
 
@@ -193,7 +197,7 @@ class Settings:
     loglevel: int = 20
     pidfile: str = "supervisord.pid"
     identifier: str = "supervisor"
-    childlogdir: str = field(default_factory=tempfile.gettempdir)
+    childlogdir: str = field(default_factory=_temporary_directory)
     minfds: int = 1024
     minprocs: int = 200
     nocleanup: bool = False
@@ -202,7 +206,7 @@ class Settings:
     profile_options: tuple[list[str], bool] | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Configuration:
     """Everything that one reading of the files and the command line yields.
 

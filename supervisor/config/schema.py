@@ -7,7 +7,6 @@ order is the order of reading, which decides what is reported if several options
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from supervisor import datatypes
@@ -16,22 +15,24 @@ if TYPE_CHECKING:
     from supervisor.config.parser import Section
 
 
-@dataclass(frozen=True)
 class Option:
     """One option: `default` is the text that stands for it when it is not set.
 
     An option whose default is None has `value` then, which may depend on other options.
     """
 
-    name: str
-    convert: Callable[[str], Any]
-    default: str | None = None
-    value: Any = None
-
-    def __post_init__(self) -> None:
-        """Convert the default once, here, instead of once per section."""
-        if self.default is not None:
-            object.__setattr__(self, "value", self.convert(self.default))
+    def __init__(
+        self,
+        name: str,
+        convert: Callable[[str], Any],
+        default: str | None = None,
+        value: Any = None,
+    ) -> None:
+        self.name = name
+        self.convert = convert
+        self.default = default
+        # Converted here, instead of once per section.
+        self.value = value if default is None else convert(default)
 
     def read(self, section: Section, names: Mapping[str, object] | None = None) -> Any:
         """Return the option's value in a section; ConfigurationError if its text is wrong."""

@@ -36,7 +36,7 @@ ERROR_PAGE: Final = """\
 </html>\r
 """
 
-_split_uri = re.compile(r"([^;?#]*)(;[^?#]*)?(\?[^#]*)?(#.*)?").fullmatch
+URI: Final = r"([^;?#]*)(;[^?#]*)?(\?[^#]*)?(#.*)?"
 _line_breaks = re.compile(r"[\r\n\0]").search
 
 
@@ -69,7 +69,7 @@ class Request:
 
     def split_uri(self) -> tuple[str, str | None, str | None, str | None]:
         """Return (path, params, query, fragment); each but the path keeps its delimiter."""
-        match = _split_uri(self.uri)
+        match = re.fullmatch(URI, self.uri)
         if match is None:
             raise ValueError("Broken URI")
         path, params, query, fragment = match.groups()

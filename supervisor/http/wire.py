@@ -15,8 +15,9 @@ from __future__ import annotations
 import functools
 import re
 import time
-from dataclasses import dataclass
 from typing import Final
+
+from supervisor.records import record
 
 RESPONSES: Final = {
     100: "Continue",
@@ -51,7 +52,7 @@ RESPONSES: Final = {
 """Codes and their phrases; the phrases are those that Supervisor 4 sends."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Limits:
     """What one request may cost, in bytes; `fields` is a number of header fields."""
 
@@ -70,7 +71,7 @@ class BadRequest(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Head:
     """A request without its body; `fields` has lower-case names, repeated ones joined."""
 

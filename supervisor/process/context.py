@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import traceback
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from supervisor import events
 from supervisor.process.leftovers import Leftovers
+from supervisor.records import field, record
 from supervisor.states import SupervisorStates
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
 
 
-@dataclass
+@record()
 class Context:
     """Loop, logger and settings, the daemon's mood, and who owns which pid.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from typing import TYPE_CHECKING
 
 from supervisor.datatypes import Automatic
@@ -95,6 +94,8 @@ def create_auto_logs(config: ProcessConfig, settings: Settings) -> None:
 
 
 def _auto_log(config: ProcessConfig, channel: str, settings: Settings) -> str:
+    import tempfile  # see config.model
+
     fd, path = tempfile.mkstemp(
         suffix=".log",
         prefix=f"{config.name}-{channel}---{settings.identifier}-",

@@ -12,10 +12,10 @@ import errno
 import os
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from supervisor import unix
+from supervisor.records import record
 
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
@@ -30,7 +30,7 @@ class SpawnError(unix.ProcessException):
         self.in_child = in_child
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Pipes:
     """The fds between daemon and child; `child_*` ends are closed after the launch.
 
@@ -92,7 +92,7 @@ def _close(fds: Iterable[int]) -> None:
             os.close(fd)
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class SpawnPlan:
     """Everything that is decided about a child before it exists."""
 

@@ -7,11 +7,11 @@ Supervisor 4.3 has are kept to the letter: scripts read them in the redirect.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
 from supervisor.faults import Faults, RPCError
+from supervisor.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Step = Callable[[], Any]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Action:
     """What a button says, what it is about, and whether it asks before it acts."""
 

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from supervisor.records import record
 from supervisor.rpc.info import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS
@@ -34,7 +34,7 @@ LOOKS: Final = {
 KINDS: Final = {"bad": "failed", "busy": "changing", "ok": "running", "off": "stopped"}
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class StatusTexts:
     """The status page with gaps, and what fills them."""
 

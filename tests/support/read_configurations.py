@@ -10,7 +10,6 @@ include.  A case is {"text": ..., "argv": [...], "command": "supervisord"}; an a
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import json
 import re
@@ -56,9 +55,8 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if hasattr(value, "__name__"):
         return value.__name__.lower()
-    if dataclasses.is_dataclass(value):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-        return _object(value, fields)
+    if hasattr(value, "__match_args__"):
+        return _object(value, {name: getattr(value, name) for name in value.__match_args__})
     if type(value).__module__.startswith("supervisor"):
         return _object(value, vars(value))
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +47,16 @@ def test_everything_is_imported_before_another_user_takes_over() -> None:
         for name in late_imports(path)
     }
     assert late <= set(boot.LATE_IMPORTS)
+
+
+def test_the_daemon_imports_nothing_heavy() -> None:
+    """Whoever has many containers waits for the imports of each, and pays for their memory."""
+    program = "import supervisor.supervisord, sys; print(*sys.modules)"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    heavy = "dataclasses inspect ssl email http.client xmlrpc.client meld3 asyncio logging"
+    assert not set(heavy.split()) & set(finished.stdout.split())
 
 
 class TestAutoLogs:

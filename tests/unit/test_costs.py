@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from supervisor.dispatchers import POutputDispatcher
 from supervisor.loop import Loop
 from supervisor.process.child import Subprocess
 from supervisor.process.spawn import SpawnPlan
+from supervisor.records import replace
 from supervisor.states import ProcessStates
 from tests.support.world import World, make_world
 

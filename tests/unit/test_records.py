@@ -1,0 +1,154 @@
+"""Records mean what dataclasses mean."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from supervisor.records import field, names, record, replace
+
+
+def classes(decorator: Callable[..., Any], new_field: Callable[..., Any]) -> tuple[type[Any], ...]:
+    """Return the same classes, made by records or by dataclasses."""
+
+    @decorator()
+    class Base:
+        name: str
+        size: int = 1
+        parts: list[int] = new_field(default_factory=list)
+
+    @decorator()
+    class Derived(Base):
+        extra: str = "x"
+
+    class Undecorated(Base):
+        pass
+
+    @decorator(frozen=True)
+    class Frozen:
+        value: int
+        text: str = ""
+
+    @decorator(frozen=True)
+    class Empty:
+        pass
+
+    return Base, Derived, Undecorated, Frozen, Empty
+
+
+OURS = classes(record, field)
+THEIRS = classes(dataclasses.dataclass, dataclasses.field)
+
+CALLS: list[tuple[int, tuple[Any, ...], dict[str, Any]]] = [
+    (0, ("a",), {}),
+    (0, ("a", 2, [3]), {}),
+    (0, (), {"name": "a", "size": 5}),
+    (0, (), {}),
+    (0, ("a",), {"name": "b"}),
+    (0, ("a",), {"nobody": 1}),
+    (0, ("a", 1, [], 4), {}),
+    (1, ("a", 2), {"extra": "y"}),
+    (1, ("a",), {}),
+    (2, ("a",), {"size": 3}),
+    (3, (1,), {}),
+    (3, (1, "b"), {}),
+    (3, ([],), {}),
+    (4, (), {}),
+    (4, (1,), {}),
+]
+
+
+def made(kinds: tuple[type[Any], ...], call: tuple[int, Any, Any]) -> Any:
+    """Return an instance, or the type of what making it raises."""
+    which, args, kwargs = call
+    try:
+        return kinds[which](*args, **kwargs)
+    except TypeError:
+        return TypeError
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_instances_are_made_and_shown_alike(call: tuple[int, Any, Any]) -> None:
+    ours, theirs = made(OURS, call), made(THEIRS, call)
+    assert repr(ours) == repr(theirs)
+    if ours is not TypeError:
+        assert vars(ours) == vars(theirs)
+
+
+@pytest.mark.parametrize("one", CALLS, ids=str)
+@pytest.mark.parametrize("other", CALLS, ids=str)
+def test_instances_are_compared_alike(one: Any, other: Any) -> None:
+    ours = made(OURS, one) == made(OURS, other)
+    assert ours == (made(THEIRS, one) == made(THEIRS, other))
+
+
+def hashed(instance: Any) -> Any:
+    """Return whether there is a hash, and whether equals have the same."""
+    try:
+        return hash(instance) == hash(
+            dataclasses.replace(instance)
+            if dataclasses.is_dataclass(instance)
+            else replace(instance)
+        )
+    except TypeError:
+        return TypeError
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_instances_are_hashed_alike(call: Any) -> None:
+    if made(OURS, call) is not TypeError:
+        assert hashed(made(OURS, call)) == hashed(made(THEIRS, call))
+
+
+def test_frozen_ones_refuse_changes() -> None:
+    for kinds in (OURS, THEIRS):
+        frozen = kinds[3](1)
+        with pytest.raises(AttributeError, match="cannot assign to field 'value'"):
+            frozen.value = 2
+        with pytest.raises(AttributeError):
+            del frozen.value
+        kinds[0]("a").size = 2
+
+
+def test_a_factory_makes_one_for_each() -> None:
+    one, other = OURS[0]("a"), OURS[0]("b")
+    one.parts.append(1)
+    assert other.parts == []
+    assert not hasattr(OURS[0], "parts")
+
+
+def test_a_copy_has_what_is_changed_and_the_rest() -> None:
+    assert replace(OURS[1]("a", 2), extra="y") == OURS[1]("a", 2, [], "y")
+    assert names(OURS[1]) == ("name", "size", "parts", "extra")
+    with pytest.raises(TypeError):
+        replace(OURS[3](1), nobody=2)
+
+
+def test_own_methods_stay() -> None:
+    @record()
+    class Own:
+        value: int
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __repr__(self) -> str:
+            return "own"
+
+        __hash__ = None  # type: ignore[assignment]
+
+    assert Own(1) == Own(2)
+    assert repr(Own(1)) == "own"
+    with pytest.raises(TypeError):
+        hash(Own(1))
+
+
+def test_they_can_be_matched() -> None:
+    match OURS[3](1, "b"):
+        case object(value=1, text=text):
+            assert text == "b"
+        case _:
+            pytest.fail("no match")
