@@ -9,14 +9,13 @@ from __future__ import annotations
 import sys
 
 from supervisor.config.commandline import ConfigurationError, fail, read_client_configuration
-from supervisor.rpcclient import ServerProxy
-from supervisor.supervisorctl.default import DefaultControllerPlugin
-from supervisor.transport import SupervisorTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    from supervisor.rpcclient import ServerProxy
 
 
 class ClientOptions:
@@ -45,6 +44,8 @@ class ClientOptions:
             found = read_client_configuration(sys.argv[1:] if args is None else args)
         except ConfigurationError as error:
             fail(str(error))
+        from supervisor.supervisorctl.default import DefaultControllerPlugin  # not for -h
+
         self.configfile = found.configfile
         self.interactive = found.interactive
         self.prompt = found.prompt
@@ -63,4 +64,7 @@ class ClientOptions:
 
         Raises ValueError when `serverurl` is neither unix:// nor http://.
         """
+        from supervisor.rpcclient import ServerProxy
+        from supervisor.transport import SupervisorTransport
+
         return ServerProxy(SupervisorTransport(self.username, self.password, self.serverurl))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 RESET = "\x1b[0m"
 
 # Everything that controls a terminal but line ends, tabs and colours (ECMA-48, SGR).
-_control = re.compile(r"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]")
-_unfinished = re.compile(r"\x1b(?:\[[0-9;:]{0,30})?\Z")
+CONTROL = r"\x1b(?!\[[0-9;:]*m)|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]"
+UNFINISHED = r"\x1b(?:\[[0-9;:]{0,30})?\Z"
 
 
 def is_terminal(stream: Any) -> bool:
@@ -31,7 +31,7 @@ def is_terminal(stream: Any) -> bool:
 
 def harmless(text: str) -> str:
     """Return a whole text as it may stand on a terminal, its colours reset at the end."""
-    shown = _control.sub(_visible, text)
+    shown = re.sub(CONTROL, _visible, text)
     return f"{shown}{RESET}" if "\x1b" in shown else shown
 
 
@@ -44,10 +44,10 @@ class HarmlessStream:
     def feed(self, text: str) -> str:
         """Return what can be shown by now: the beginning of a colour waits for its end."""
         text, self._held = self._held + text, ""
-        unfinished = _unfinished.search(text)
+        unfinished = re.search(UNFINISHED, text)
         if unfinished:
             text, self._held = text[: unfinished.start()], unfinished[0]
-        return _control.sub(_visible, text)
+        return re.sub(CONTROL, _visible, text)
 
 
 def _visible(found: re.Match[str]) -> str:

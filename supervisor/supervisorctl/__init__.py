@@ -63,11 +63,12 @@ def _open_closed_streams() -> None:
 
 def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:
     from supervisor.client_options import ClientOptions
-    from supervisor.supervisorctl.controller import Controller
 
     if options is None:
         options = ClientOptions()
     options.realize(args)
+    from supervisor.supervisorctl.controller import Controller  # not for -h, nor for a mistake
+
     controller = Controller(options)
     if options.args:
         controller.onecmd(" ".join(options.args))
