@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from diagram import states_diagram
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
@@ -233,6 +234,7 @@ TEXTS = {
     "rpc": rpc,
     "faults": faults,
     "events": event_types,
+    "states_diagram": states_diagram,
     "transitions": transitions,
     "commands": commands,
     "server_usage": server_usage,
