@@ -4,8 +4,23 @@ set -l actions add avail clear exit fg help maintail open pid quit reload remove
     shutdown signal start status stop tail update version
 set -l named start stop restart status tail clear fg pid signal
 
+# The options of the line that choose a daemon, with their values.
+function __supervisorctl_options
+    set -l before
+    for word in (commandline -opc)
+        switch "$before"
+            case -c --configuration -s --serverurl -u --username -p --password
+                printf '%s\n' $before $word
+        end
+        set before $word
+    end
+end
+
 function __supervisorctl_names
-    supervisorctl status 2>/dev/null </dev/null | awk '$2 ~ /^[A-Z]+$/ { print $1 "\t" $2 }'
+    supervisorctl (__supervisorctl_options) status 2>/dev/null </dev/null | awk '$2 ~ /^[A-Z]+$/ {
+        print $1 "\t" $2
+        if (split($1, part, ":") > 1 && !(part[1] in seen)) { seen[part[1]]; print part[1] ":*" }
+    }'
 end
 
 complete -c supervisorctl -f

@@ -9,12 +9,14 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from supervisor.config.settings import read
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.tools import tool
 from tests.support.waiting import wait_until
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
@@ -89,6 +91,62 @@ def test_bash_completes_nothing_without_a_daemon(directory: Path) -> None:
     )
     result = run("bash", "-c", script, env=daemon.environment)
     assert (result.stderr, result.stdout) == ("", "\n")
+
+
+def in_path(daemon: Daemon) -> dict[str, str]:
+    """Return the daemon's environment, with its supervisorctl in the PATH, at home with it."""
+    directory = Path(daemon.client_script()).parent
+    path = f"{directory}:{daemon.environment['PATH']}"
+    return {**daemon.environment, "PATH": path, "HOME": str(directory), "TERM": "dumb"}
+
+
+def test_fish_completes_what_there_is(daemon: Daemon) -> None:
+    script = f"source {CONTRIB}/completions/supervisorctl.fish; complete -C"
+
+    def completed(line: str) -> list[str]:
+        command = f"{script} 'supervisorctl -c {daemon.config_path} {line}'"
+        result = run(tool("fish"), "--no-config", "-c", command, env=in_path(daemon))
+        assert result.stderr == ""
+        return result.stdout.splitlines()
+
+    assert completed("rel") == ["reload"]
+    assert completed("stop te") == ["team:*", "team:one\tRUNNING", "team:two\tRUNNING"]
+    assert completed("status w") == ["web\tRUNNING"]
+
+
+ZSH = """
+fpath=({folder} $fpath)
+autoload -Uz compinit
+compinit -u -D
+bindkey '^I' complete-word
+compadd() {{ local -a found; builtin compadd -A found "$@"; print -r -- "<found $found>" }}
+PROMPT='at''-the-prompt'
+"""
+"""Each match is said, instead of shown among escape sequences."""
+
+
+def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
+    zsh = pexpect.spawn(
+        tool("zsh"),
+        ["-f", "-i"],
+        env=in_path(daemon),
+        timeout=50,
+        encoding="utf-8",
+        dimensions=(24, 500),
+    )
+    try:
+        zsh.send(ZSH.format(folder=CONTRIB / "completions"))
+        zsh.expect_exact("at-the-prompt")
+        for line, expected in (
+            ("rel", {"reload"}),
+            ("status w", {"web"}),
+            ("stop t", {r"team:\*", "team:one", "team:two"}),
+        ):
+            zsh.send(f"\x15supervisorctl -c {daemon.config_path} {line}\t")
+            zsh.expect("<found ([^>]+)>")
+            assert set(str(zsh.match[1]).split()) == expected
+    finally:
+        zsh.close(force=True)
 
 
 @pytest.mark.parametrize(
