@@ -26,12 +26,13 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
 
-def test_two_hundred_that_are_killed_at_once_come_back_once_each(directory: Path) -> None:
+def test_five_hundred_that_are_killed_at_once_come_back_once_each(directory: Path) -> None:
     config = """
+minfds=4096
 [program:many]
 command=/bin/sleep 1000
 process_name=%(process_num)03d
-numprocs=200
+numprocs=500
 startsecs=0
 stdout_logfile=NONE
 stderr_logfile=NONE
@@ -43,17 +44,17 @@ stderr_logfile=NONE
             assert isinstance(infos, list)
             return {info["pid"] for info in infos if info["statename"] == "RUNNING"}
 
-        before = wait_until(lambda: pids if len(pids := running()) == 200 else None, 30)
+        before = wait_until(lambda: pids if len(pids := running()) == 500 else None, 30)
         assert before is not None
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         after = wait_until(
-            lambda: pids if len(pids := running()) == 200 and not pids & before else None, 30
+            lambda: pids if len(pids := running()) == 500 and not pids & before else None, 30
         )
         assert after is not None
         children = {row.pid for row in proctable.children(daemon.pid)}
         assert children == after
-        assert daemon.log_text().count("spawned:") == 400
+        assert daemon.log_text().count("spawned:") == 1000
 
 
 def test_nothing_of_a_killed_group_survives(directory: Path) -> None:
@@ -127,17 +128,17 @@ stopwaitsecs=1
 
 
 def test_every_orphan_is_reaped(directory: Path) -> None:
-    """As PID 1 of a container: hundreds that nobody knows."""
+    """As PID 1 of a container: thousands that nobody knows."""
     config = """
 [program:makes-orphans]
-command=/bin/sh -c "for i in $(seq 300); do (sleep 0.1 &); done; exec sleep 1000"
+command=/bin/sh -c "for i in $(seq 3000); do (sleep 0.1 &); done; exec sleep 1000"
 startsecs=0
 stdout_logfile=NONE
 stderr_logfile=NONE
 """
     reaper = Implementation("ours", (sys.executable, "-c", REAPER, "supervisor."))
     with Daemon(directory, config, implementation=reaper) as daemon:
-        wait_until(lambda: daemon.log_text().count("reaped unknown pid") == 300, 30)
+        wait_until(lambda: daemon.log_text().count("reaped unknown pid") == 3000, 50)
         (only,) = proctable.children(daemon.pid)
         assert only.pid == daemon.info("makes-orphans")["pid"]
 

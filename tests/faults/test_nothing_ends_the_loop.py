@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import resource
 import shutil
 import signal
@@ -15,7 +16,7 @@ from xmlrpc.client import Fault
 import pytest
 
 from tests.support.children import child
-from tests.support.daemon import Daemon
+from tests.support.daemon import OURS, Daemon, Implementation
 from tests.support.waiting import wait_until
 
 BODY = b"<methodCall><methodName>supervisor.getState</methodName></methodCall>"
@@ -114,6 +115,32 @@ startretries=0
                     daemon.rpc.supervisor.startProcess("late")
             assert "too many open files" in str(daemon.info("late")["spawnerr"])
         assert fds(daemon) == before
+        assert daemon.rpc.supervisor.startProcess("late")
+
+
+def user_without_processes() -> str:
+    """Return somebody whose processes are all ours to count."""
+    busy = {Path(f"/proc/{pid}").stat().st_uid for pid in os.listdir("/proc") if pid.isdigit()}
+    return next(user.pw_name for user in pwd.getpwall() if user.pw_uid not in busy)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_no_processes_for_a_child(directory: Path) -> None:
+    """fork() fails when the daemon's user has as many processes as it may have: two."""
+    user = user_without_processes()
+    program = "autostart=false\nstartsecs=0\nstartretries=0\ncommand=/bin/sleep 1000"
+    config = f"user={user}\nminprocs=2\n[program:first]\n{program}\n[program:late]\n{program}\n"
+    os.chown(directory, pwd.getpwnam(user).pw_uid, -1)
+    limited = ("bash", "-c", 'ulimit -Su 2; exec "$0" "$@"', *OURS.launcher)
+    with Daemon(directory, config, implementation=Implementation("limited", limited)) as daemon:
+        assert daemon.rpc.supervisor.startProcess("first")
+        before = fds(daemon)
+        for _ in range(5):
+            with pytest.raises(Fault, match="SPAWN_ERROR"):
+                daemon.rpc.supervisor.startProcess("late")
+        assert "Too many processes" in str(daemon.info("late")["spawnerr"])
+        assert fds(daemon) == before
+        daemon.rpc.supervisor.stopProcess("first")
         assert daemon.rpc.supervisor.startProcess("late")
 
 
