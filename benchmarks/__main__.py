@@ -1,9 +1,14 @@
-"""`python -m benchmarks [--quick | --peers COUNT] [ROW ...]`: measure in turn, print a table."""
+"""`python -m benchmarks [--quick] [ROW ...]`: measure both in turn, print a table.
+
+`--peers COUNT` compares with other supervisors instead, `--soak 3600` tries ours for an hour.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -30,16 +35,28 @@ def main() -> None:
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
     parser.add_argument("--peers", type=int, metavar="COUNT", help="other supervisors instead")
+    parser.add_argument("--soak", type=int, metavar="SECONDS", help="a mixed load instead")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - {row.name for row in ROWS}:
         parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
+    if arguments.soak:
+        sys.exit(soak(arguments.soak))
     chosen = [row for row in ROWS if row.name in arguments.rows or not arguments.rows]
     with tempfile.TemporaryDirectory(dir=work_directory(), prefix="bench") as directory:
         if arguments.peers:
             compare(implementations(Path(directory)), Path(directory), arguments.peers)
         else:
             run(chosen, Path(directory), quick=arguments.quick)
+
+
+def soak(seconds: int) -> int:
+    """Try ours for so long with everything at once; return 0 if memory and fds stay flat."""
+    environment = {**os.environ, "SUPERVISOR_SOAK_SECONDS": str(seconds)}
+    command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_soak.py"]
+    return subprocess.run(
+        [*command, f"--timeout={seconds + 120}"], env=environment, check=False
+    ).returncode
 
 
 def run(rows: list[Row], directory: Path, *, quick: bool) -> None:

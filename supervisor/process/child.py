@@ -85,6 +85,7 @@ class Subprocess:
         self.changed = Waiters()
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
+        self.kept_row: Any = None  # what rpc.rows has made of it
         self._started = -RESTART_SECONDS
         self._retry_at = 0.0
         self._kill_at = 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
@@ -17,10 +17,11 @@ from supervisor.xmlvalues import Ready, to_xml
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
 
-KEPT_ROWS = 4096
-"""A row takes 1.3 KB.  Whoever has more processes than that waits for their answers."""
+KEPT_UPTIMES = 1024
 
 
 def rows(members: Iterable[Member]) -> list[Ready]:
@@ -31,7 +32,7 @@ def rows(members: Iterable[Member]) -> list[Ready]:
         time = info.capped_int(process.context.clock.time())
         if time != now:
             now, now_text = time, to_xml(time)
-        row, is_running = _row(info.facts(group, process))
+        row, is_running = _row(group, process)
         if is_running:
             start = info.capped_int(process.laststart)
             texts.append(Ready(row % (now_text, _uptime(max(time - start, 0)))))
@@ -40,8 +41,19 @@ def rows(members: Iterable[Member]) -> list[Ready]:
     return texts
 
 
-@functools.lru_cache(maxsize=KEPT_ROWS)
-def _row(facts: info.Facts) -> tuple[str, bool]:
+Row: TypeAlias = "tuple[str, bool]"
+
+
+def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
+    """Return the process's row, made anew if anything has changed that it shows."""
+    facts = info.facts(group, process)
+    kept: tuple[info.Facts, Row] | None = process.kept_row
+    if kept is None or kept[0] != facts:
+        kept = process.kept_row = facts, _made(facts)
+    return kept[1]
+
+
+def _made(facts: info.Facts) -> Row:
     """Return a row with a place for the time, and one for the uptime of what is running."""
     struct = info.struct(facts, now=0)
     is_running = struct["state"] == ProcessStates.RUNNING
@@ -52,6 +64,6 @@ def _row(facts: info.Facts) -> tuple[str, bool]:
     return to_xml(members), is_running
 
 
-@functools.lru_cache(maxsize=KEPT_ROWS)
+@functools.lru_cache(maxsize=KEPT_UPTIMES)
 def _uptime(seconds: int) -> str:
     return str(dt.timedelta(seconds=seconds))

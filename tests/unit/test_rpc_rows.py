@@ -44,6 +44,7 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
         exitstatus=draw(st.integers(-1, 255) | st.none()),
         pid=draw(st.integers(0, 2**22)),
         context=SimpleNamespace(clock=FakeClock()),
+        kept_row=None,
     )
     return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
 
@@ -55,6 +56,15 @@ def test_both_forms_give_the_same_bytes(several: list[tuple[Any, Any]], later: i
         assert quick == xmlvalues.response([info.process_info(*each) for each in several])
         for _, process in several:
             process.context.clock.advance(later)
+
+
+@given(members(), members())
+def test_a_row_is_made_anew_when_a_process_changes(
+    one: tuple[Any, Any], other: tuple[Any, Any]
+) -> None:
+    rows([one])
+    vars(one[1]).update({**vars(other[1]), "kept_row": one[1].kept_row})
+    assert xmlvalues.response(rows([one])) == xmlvalues.response([info.process_info(*one)])
 
 
 @pytest.fixture
