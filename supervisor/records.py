@@ -73,6 +73,9 @@ def replace(instance: R, **changes: Any) -> R:
 def _init(self: Any, *args: Any, **kwargs: Any) -> None:
     kind = type(self)
     fields = kind.__match_args__
+    if len(args) == len(fields) and not kwargs:
+        self.__dict__.update(zip(fields, args, strict=True))
+        return
     given = dict(zip(fields, args, strict=False)) | kwargs
     if len(given) < len(args) + len(kwargs) or not given.keys() <= set(fields):
         raise TypeError(f"{kind.__name__}() takes each of its fields once: {', '.join(fields)}")
