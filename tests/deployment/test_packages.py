@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import proctable
 from tests.support.cache import made_once, pip, python_environment
+from tests.support.children import child
 from tests.support.reference import REQUIREMENTS
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 LEFT_OUT = shutil.ignore_patterns(
@@ -128,3 +131,58 @@ def test_it_takes_the_place_of_the_original(packages: Path, tmp_path: Path) -> N
     wheel_names = zipfile.ZipFile(our_wheel(packages)).namelist()
     found = {f"supervisor/{path.relative_to(folder)}" for path in folder.rglob("*.py")}
     assert found <= set(wheel_names)  # nothing of the original is left
+
+
+@pytest.mark.timeout(240)
+def test_a_daemon_runs_through_the_upgrade(
+    packages: Path, tmp_path: Path, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """4.3.0 on Debian's configuration; the new client controls it; the new daemon takes over."""
+    monkeypatch.setenv(proctable.MARK, str(directory))
+    environment = tmp_path / "env"
+    venv.create(environment, with_pip=True)
+    pip(environment, "install", *REQUIREMENTS)
+    config = debian_configuration(directory)
+
+    def control(*words: str) -> str:
+        return run(str(environment / "bin" / "supervisorctl"), "-c", str(config), *words)
+
+    def is_running() -> bool:
+        command = [str(environment / "bin" / "supervisorctl"), "-c", str(config), "status"]
+        status = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return "RUNNING" in status.stdout
+
+    def start() -> None:
+        run(str(environment / "bin" / "supervisord"), "-c", str(config))
+        wait_until(is_running, 20)
+
+    try:
+        start()
+        before = control("pid", "web")
+        options = ("--no-index", "--find-links", str(packages), "--upgrade")
+        pip(environment, "install", *options, "supervisor")
+        assert (control("version"), control("pid", "web")) == ("4.3.0\n", before)
+        assert control("restart", "web") == "web: stopped\nweb: started\n"
+        assert control("shutdown") == "Shut down\n"
+        wait_until(lambda: not (directory / "supervisord.pid").exists(), 20)
+        start()
+        assert control("version") == "4.3.1\n"
+        assert (directory / "supervisord.log").read_text().count("supervisord started with") == 2
+        control("shutdown")
+        wait_until(lambda: not (directory / "supervisord.pid").exists(), 20)
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+
+
+def debian_configuration(directory: Path) -> Path:
+    """Write Debian's file, and one of `conf.d`, with other folders."""
+    text = (ROOT / "contrib" / "debian" / "supervisord.conf").read_text(encoding="utf-8")
+    for folder in ("/var/run", "/var/log/supervisor", "/etc/supervisor"):
+        text = text.replace(folder, str(directory))
+    (directory / "conf.d").mkdir()
+    (directory / "conf.d" / "web.conf").write_text(
+        f"[program:web]\ncommand={child('sleeper')}\n", encoding="utf-8"
+    )
+    path = directory / "supervisord.conf"
+    path.write_text(text, encoding="utf-8")
+    return path
