@@ -202,3 +202,38 @@ startsecs=0
         daemon.wait_for_start(2)
         daemon.wait_for_state("one", "RUNNING")
         assert len(proctable.children(daemon.pid)) == 1
+
+
+def test_updates_while_programs_crash(directory: Path) -> None:
+    """Groups come, change and go while all of them die again and again."""
+
+    def config(count: int) -> str:
+        return f"""
+[program:crash]
+command={child("exits", 1, 0.2)} {count}
+process_name=%(process_num)d
+numprocs={count}
+startsecs=0
+[program:only{count}]
+command={child("exits", 1, 0.2)}
+startsecs=0
+[program:stays]
+command={child("sleeper")}
+startsecs=0
+"""
+
+    with Daemon(directory, config(1)) as daemon:
+        stays = daemon.wait_for_state("stays", "RUNNING")["pid"]
+        for count in (3, 5, 2, 4, 1, 3):
+            daemon.write_config(config(count))
+            result = daemon.ctl("update")
+            assert result.returncode == 0, result.stdout
+            infos = daemon.rpc.supervisor.getAllProcessInfo()
+            assert isinstance(infos, list)
+            expected = {f"only{count}", "stays", *map(str, range(count))}
+            assert {info["name"] for info in infos} == expected
+            daemon.wait_for_state(f"crash:{count - 1}", "RUNNING")
+        for group in ("crash", "only3"):
+            daemon.rpc.supervisor.stopProcessGroup(group)
+        assert [row.pid for row in proctable.children(daemon.pid)] == [stays]
+        assert "Traceback" not in daemon.log_text()
