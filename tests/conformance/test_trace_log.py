@@ -26,7 +26,7 @@ loglevel=trace
 command={child("two_streams", "to stdout", "to stderr")}
 startsecs=0
 [program:binary]
-command=/bin/sh -c "printf 'a\\\\377b'; printf 'c\\\\303'"
+command=/usr/bin/printf 'a\\377bc\\303'
 startsecs=0
 autorestart=false
 [program:cat]
