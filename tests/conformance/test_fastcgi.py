@@ -9,6 +9,7 @@ import stat
 from typing import Any
 
 from tests.conformance.harness import Pair, call
+from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
@@ -62,18 +63,20 @@ def lines_about(daemon: Daemon, name: str) -> list[str]:
 
 def test_the_socket_lives_as_long_as_somebody_uses_it(pair: Pair) -> None:
     def use(daemon: Daemon) -> list[Any]:
-        answers = [
-            call(daemon, f"supervisor.{action}Process", f"shared:shared_{number}")
-            for action, number in (
-                ("start", 0),
-                ("start", 1),
-                ("stop", 0),
-                ("start", 0),
-                ("stop", 1),
-                ("stop", 0),
-                ("start", 1),
-            )
-        ]
+        answers = []
+        for action, number in (
+            ("start", 0),
+            ("start", 1),
+            ("stop", 0),
+            ("start", 0),
+            ("stop", 1),
+            ("stop", 0),
+            ("start", 1),
+        ):
+            name = f"shared:shared_{number}"
+            answers.append(call(daemon, f"supervisor.{action}Process", name))
+            if action == "start":
+                daemon.wait_for_child(name, CHILDREN)
         wait_until(lambda: sum("Closing" in line for line in lines_about(daemon, "shared")) == 2)
         return [answers, lines_about(daemon, "shared")]
 

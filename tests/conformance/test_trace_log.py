@@ -155,7 +155,8 @@ def test_a_life(pair: Pair, name: str) -> None:
 
         found = lines_of(daemon, act, f"stopped: {name} ")
         lines = [line for line in found if not UNSTEADY.search(line)]
-        pipes = sorted(line for line in lines if "stopped monitoring" in line)
+        said = [line for line in lines if "stopped monitoring" in line]
+        pipes = sorted(said, key=lambda line: line.partition(" DEBG ")[2])
         return [line for line in lines if line not in pipes], pipes
 
     pair.same(ask)
