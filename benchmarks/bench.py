@@ -50,7 +50,12 @@ class Bench:
     def daemon(self, config: str = "") -> Daemon:
         """Return a daemon that has not been started, in a directory of its own."""
         directory = Path(tempfile.mkdtemp(dir=self.directory))
-        return Daemon(directory, config, implementation=self.implementation)
+        return Daemon(
+            directory,
+            config,
+            implementation=self.implementation,
+            seconds=DEADLINE_SECONDS,
+        )
 
 
 def work_directory() -> str | None:

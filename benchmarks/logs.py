@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.bench import Bench, Figures, child, cpu_seconds, head, wait_for
@@ -59,5 +60,7 @@ def chatty(bench: Bench, count: int, rate: int) -> Figures:
 
 
 def _written(directory: Path) -> int:
-    with os.scandir(directory) as entries:
+    """Return the size of all logs; a file that is just being rotated counts the next time."""
+    with os.scandir(directory) as entries, suppress(FileNotFoundError):
         return sum(entry.stat().st_size for entry in entries if entry.name.startswith("out.log"))
+    return 0

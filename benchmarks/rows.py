@@ -58,7 +58,7 @@ ROWS = (
     Row("log-100-children", partial(logs.chatty, count=100, rate=1000)),
     Row("events", partial(events.delivery, rate=20_000)),
     Row("idle-0", partial(idle.idle, count=0)),
-    Row("idle-1000", partial(idle.idle, count=1000), 3, 0),
+    Row("idle-1000", partial(idle.idle, count=1000), 1, 0),
     Row("idle-3000", partial(idle.idle, count=3000), 1, 0),
     Row("client-status", partial(client.client, arguments=("status",))),
     Row("client-help", partial(client.client, arguments=("-h",))),

@@ -27,8 +27,6 @@ from tests.support.reference import reference_environment
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
 
-START_SECONDS = 20
-STOP_SECONDS = 20
 CLIENT_SECONDS = 30
 
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "TZ", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
@@ -91,6 +89,7 @@ class Daemon:
     `config` is added to `[supervisord]`, a unix socket and the standard RPC interface; it may
     begin with more options of `[supervisord]`, before its first section.  `arguments` are those
     of the command line, after `-c`; without `-n` among them the daemon goes to the background.
+    `seconds` is how long a start or a stop may take.
     """
 
     def __init__(
@@ -101,8 +100,10 @@ class Daemon:
         implementation: Implementation = OURS,
         arguments: tuple[str, ...] = ("-n",),
         environment: Mapping[str, str] | None = None,
+        seconds: float = 20,
     ) -> None:
         self.directory = directory
+        self.seconds = seconds
         self.implementation = implementation
         self.arguments = arguments
         self.environment = clean_environment(directory, environment)
@@ -127,7 +128,7 @@ class Daemon:
     def start(self) -> Self:
         """Start the daemon and wait until it answers on its socket."""
         self.launch()
-        wait_until(self._answers, START_SECONDS, what=self._what_is_there)
+        wait_until(self._answers, self.seconds, what=self._what_is_there)
         self._pid = self.rpc.supervisor.getPID()
         return self
 
@@ -156,7 +157,7 @@ class Daemon:
         said = "supervisord started with pid"
         wait_until(lambda: self.log_text().count(said) >= number, what=self._what_is_there)
         self.close_rpc()
-        wait_until(self._answers, START_SECONDS, what=self._what_is_there)
+        wait_until(self._answers, self.seconds, what=self._what_is_there)
 
     def stop(self) -> None:
         """End the daemon by SIGTERM and wait until it and all its processes are gone.
@@ -178,11 +179,11 @@ class Daemon:
         proctable.kill(proctable.marked(str(self.directory)))
         self.wait_for_exit()
         if self._started is not None:
-            self._started.wait(STOP_SECONDS)
+            self._started.wait(self.seconds)
 
-    def wait_for_exit(self, seconds: float = STOP_SECONDS) -> int | None:
+    def wait_for_exit(self, seconds: float | None = None) -> int | None:
         """Wait until the daemon has ended; return its status (None for a daemonized one)."""
-        wait_until(self._is_gone, seconds, what=self._what_is_there)
+        wait_until(self._is_gone, seconds or self.seconds, what=self._what_is_there)
         return None if self._started is None else self._started.returncode
 
     def __enter__(self) -> Self:
@@ -344,7 +345,7 @@ class Daemon:
             raise
         finally:
             if self._started is not None:
-                self._started.wait(STOP_SECONDS)
+                self._started.wait(self.seconds)
 
     def _processes_left(self) -> list[int]:
         """Return what the daemon started and is still there a moment after its end."""
