@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.bench import Stamps, child, cpu_seconds, head, memory_mib, programs, wait_for
+from tests.support import proctable
 from tests.support.daemon import Daemon, Implementation
 
 SETTLE_SECONDS = 7
@@ -167,7 +168,7 @@ def _measured(peer: Peer, directory: Path, count: int) -> dict[str, float]:
             wait_for(lambda: _are_gone(pids), pause=0.005)
             figures["shutdown [ms]"] = (time.monotonic() - ended) * 1e3
         finally:
-            for pid in filter(_is_there, [*pids, *_tree(root.pid)]):
+            for pid in filter(proctable.is_alive, [*pids, *_tree(root.pid)]):
                 os.kill(pid, signal.SIGKILL)
     return figures
 
@@ -243,15 +244,7 @@ def _is_child(pid: int) -> bool:
     return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8") == "stamp\n"
 
 
-def _is_there(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2]
-    except OSError:
-        return False
-    return not state.startswith("Z")
-
-
 def _are_gone(pids: set[int]) -> bool:
     """Forget those that are no more; return whether nobody is left."""
-    pids -= {pid for pid in pids if not _is_there(pid)}
+    pids -= {pid for pid in pids if not proctable.is_alive(pid)}
     return not pids

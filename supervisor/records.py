@@ -61,12 +61,6 @@ def names(cls: type[Any]) -> tuple[str, ...]:
     return found
 
 
-def replace(instance: R, **changes: Any) -> R:
-    """Return a copy in which some fields have other values."""
-    kind = type(instance)
-    return kind(**{name: getattr(instance, name) for name in names(kind)} | changes)
-
-
 # -- the methods -----------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
+    from supervisor.xmlvalues import Ready
 
 API_VERSION = "3.0"
 
@@ -315,7 +316,11 @@ class SupervisorNamespaceRPCInterface:
         self._update("getAllProcessInfo")
         return members(list(self.supervisord.process_groups.values()), by_name=True)
 
-    @quicker(lambda self: rows(self._all_members()))
+    def _all_rows(self) -> list[Ready]:
+        all_members = self._all_members()
+        return rows(all_members, info.capped_int(self.supervisord.context.clock.time()))
+
+    @quicker(_all_rows)
     def getAllProcessInfo(self) -> list[dict[str, Any]]:
         """Return what is known of all processes.
 

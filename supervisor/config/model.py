@@ -170,7 +170,7 @@ class RPCInterfaceConfig:
 
 
 def _temporary_directory() -> str:
-    import tempfile  # 17 million instructions that most configurations spare the daemon
+    import tempfile  # 17 million instructions that naming a childlogdir spares
 
     return tempfile.gettempdir()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import time
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,8 +23,7 @@ RUNNING = "pid {pid}, uptime {uptime}"
 
 def capped_int(value: float) -> int:
     """Return an integer that XML-RPC can carry: cut off, and held within 32 bits."""
-    number = int(value)
-    return number if -MAX_INT <= number <= MAX_INT else max(-MAX_INT - 1, min(MAX_INT, number))
+    return max(-MAX_INT - 1, min(MAX_INT, int(value)))
 
 
 Facts: TypeAlias = "tuple[Any, ...]"
@@ -74,12 +74,17 @@ def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]
     return struct(facts(group, process), capped_int(process.context.clock.time()))
 
 
+@functools.lru_cache(maxsize=1024)  # many have been started together
+def uptime(seconds: int) -> str:
+    """Return how long a process has run; a clock that was set back counts as no time."""
+    return str(dt.timedelta(seconds=max(seconds, 0)))
+
+
 def describe(info: dict[str, Any]) -> str:
     """Return the description that `status` and the status page show behind the state."""
     state = info["state"]
     if state == ProcessStates.RUNNING:
-        uptime = dt.timedelta(seconds=max(info["now"] - info["start"], 0))
-        return RUNNING.format(pid=info["pid"], uptime=uptime)
+        return RUNNING.format(pid=info["pid"], uptime=uptime(info["now"] - info["start"]))
     if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
         return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
     if state in (ProcessStates.STOPPED, ProcessStates.EXITED):

@@ -6,8 +6,6 @@ microseconds a process.
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
 from typing import TYPE_CHECKING, TypeAlias
 
 from supervisor.rpc import info
@@ -21,27 +19,19 @@ if TYPE_CHECKING:
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
 
-KEPT_UPTIMES = 1024
+Row: TypeAlias = "tuple[str, int | None]"
+"""XML with a place for the time, and one for the uptime if the process runs since a second."""
 
 
-def rows(members: Iterable[Member]) -> list[Ready]:
-    """Return the structs of `getProcessInfo` as XML."""
+def rows(members: Iterable[Member], now: int) -> list[Ready]:
+    """Return the structs of `getProcessInfo` as XML, as of `now` (seconds since the epoch)."""
+    now_text = to_xml(now)
     texts = []
-    now, now_text = None, ""
     for group, process in members:
-        time = info.capped_int(process.context.clock.time())
-        if time != now:
-            now, now_text = time, to_xml(time)
-        row, is_running = _row(group, process)
-        if is_running:
-            start = info.capped_int(process.laststart)
-            texts.append(Ready(row % (now_text, _uptime(max(time - start, 0)))))
-        else:
-            texts.append(Ready(row % now_text))
+        row, start = _row(group, process)
+        gaps = (now_text,) if start is None else (now_text, info.uptime(now - start))
+        texts.append(Ready(row % gaps))
     return texts
-
-
-Row: TypeAlias = "tuple[str, bool]"
 
 
 def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
@@ -54,16 +44,10 @@ def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
 
 
 def _made(facts: info.Facts) -> Row:
-    """Return a row with a place for the time, and one for the uptime of what is running."""
     struct = info.struct(facts, now=0)
-    is_running = struct["state"] == ProcessStates.RUNNING
     members = {name: Ready(to_xml(value).replace("%", "%%")) for name, value in struct.items()}
     members["now"] = Ready("%s")
-    if is_running:
-        members["description"] = Ready(to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s")))
-    return to_xml(members), is_running
-
-
-@functools.lru_cache(maxsize=KEPT_UPTIMES)
-def _uptime(seconds: int) -> str:
-    return str(dt.timedelta(seconds=seconds))
+    if struct["state"] != ProcessStates.RUNNING:
+        return to_xml(members), None
+    members["description"] = Ready(to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s")))
+    return to_xml(members), struct["start"]

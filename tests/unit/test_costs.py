@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any
 
 import pytest
@@ -13,7 +14,6 @@ from supervisor.dispatchers import POutputDispatcher
 from supervisor.loop import Loop
 from supervisor.process.child import Subprocess
 from supervisor.process.spawn import SpawnPlan
-from supervisor.records import replace
 from supervisor.states import ProcessStates
 from tests.support.world import World, make_world
 
@@ -29,7 +29,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Processes without children, but with real pipes in a real loop."""
     made = make_world(monkeypatch)
     made.context.loop.close()
-    made.context = replace(made.context, loop=Loop(made.clock))
+    made.context = copy(made.context)
+    made.context.loop = Loop(made.clock)
     yield made
     made.context.loop.close()
 
