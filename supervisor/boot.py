@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from supervisor import loggers, unix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from supervisor.config.model import Configuration, Settings
     from supervisor.loggers import Logger
 
@@ -154,11 +156,20 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
                 logger.warn(f"Failed to clean up {path!r}")
 
 
-def daemonize(settings: Settings, logger: Logger) -> None:
-    """Go to the background; only the child returns."""
-    if not unix.fork_away():
+@contextlib.contextmanager
+def in_background(settings: Settings, logger: Logger) -> Iterator[None]:
+    """Go to the background; only the child comes into the block.
+
+    The parent ends when the child leaves it: what is done there is done for whoever waits
+    for `supervisord` to return.
+    """
+    parent_waits, child_closes = os.pipe()
+    if os.fork():
         logger.blather("supervisord forked; parent exiting")
+        os.close(child_closes)
+        os.read(parent_waits, 1)
         os._exit(0)
+    os.close(parent_waits)
     logger.info("daemonizing the supervisord process")
     if settings.directory:
         try:
@@ -169,6 +180,10 @@ def daemonize(settings: Settings, logger: Logger) -> None:
             logger.info(f"set current directory: {settings.directory!r}")
     unix.detach_from_terminal()
     os.umask(settings.umask)
+    try:
+        yield
+    finally:
+        os.close(child_closes)
 
 
 class PidFile:

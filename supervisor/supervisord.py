@@ -126,10 +126,12 @@ class Supervisor:
             server.handlers = self._handlers(server_config)
         self._catch_signals()
         if first and not settings.nodaemon:
-            boot.daemonize(settings, context.logger)
+            with boot.in_background(settings, context.logger):
+                self._pidfile.write(context.logger)
             if settings.directory:  # where the file that was found is not found again
                 options.file_before = settings.configfile
-        self._pidfile.write(self.context.logger)
+        else:
+            self._pidfile.write(context.logger)
         self.runforever()
 
     def runforever(self) -> None:

@@ -214,11 +214,6 @@ def raise_limits(minimums: Mapping[str, int]) -> list[str]:
 # -- daemonizing and fds -------------------------------------------------------
 
 
-def fork_away() -> bool:
-    """Fork; True in the child.  The caller in the parent leaves with `os._exit(0)`."""
-    return os.fork() == 0
-
-
 def detach_from_terminal() -> None:
     """Leave the session and put /dev/null on the three standard fds."""
     null = os.open(os.devnull, os.O_RDWR)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,6 +15,18 @@ from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
+
+SLOW_TO_THE_BACKGROUND = """
+import os, time, types
+from pathlib import Path
+from supervisor import boot, loggers
+settings = types.SimpleNamespace(directory=None, umask=0o22)
+with boot.in_background(settings, loggers.getLogger()):
+    time.sleep(0.2)
+    Path("pid").write_text(str(os.getpid()))
+while Path("pid").exists():
+    time.sleep(0.02)
+"""
 
 CONFIG = f"[program:web]\ncommand={child('sleeper')}\nstartsecs=0\n"
 
@@ -30,6 +43,16 @@ def test_a_daemon_outlives_who_started_it(directory: Path) -> None:
         daemon.wait_for_state("web", "RUNNING")
     assert not daemon.pid_path.exists()
     assert not daemon.socket_path.exists()
+
+
+def test_the_parent_ends_when_the_pid_file_is_there(directory: Path) -> None:
+    """For init scripts and for Type=forking of systemd; the daemon itself goes on."""
+    command = [sys.executable, "-c", SLOW_TO_THE_BACKGROUND]
+    assert subprocess.run(command, cwd=directory, timeout=20, check=False).returncode == 0
+    pid = int((directory / "pid").read_text(encoding="ascii"))
+    assert proctable.is_alive(pid)
+    (directory / "pid").unlink()
+    wait_until(lambda: not proctable.is_alive(pid))
 
 
 def test_umask_and_directory_are_those_of_the_background(directory: Path) -> None:
