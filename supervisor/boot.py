@@ -11,10 +11,10 @@ import fcntl
 import importlib
 import os
 import re
-from typing import TYPE_CHECKING
 
 from supervisor import loggers, unix
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -49,6 +49,7 @@ LATE_IMPORTS = (
     "supervisor.xmlrpc",
     "syslog",
     "tempfile",
+    "traceback",
     "urllib.parse",
     "xmlrpc.client",
 )

@@ -14,9 +14,12 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Mapping
-from typing import IO
 
 from supervisor.transport import SupervisorTransport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
 
 # Between these, what a program writes to stdout or stderr is sent to listeners as an event.
 BEGIN_TOKEN = "<!--XSUPERVISOR:BEGIN-->"  # noqa: S105 - no password

@@ -6,7 +6,10 @@ Ours do not use them.  Each line says who does.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Name -> where it is now; imported when somebody asks.
 _HOMES = {

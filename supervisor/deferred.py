@@ -10,14 +10,17 @@ worthwhile.  A holder that knows `.wakes_on` never polls.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
 
 
 class NOT_DONE_YET:  # noqa: N801 - the name that plugins compare with
     """Returned (the class itself) by a deferred function that has no answer yet."""
 
 
-Question = Callable[[], Any]
+Question: TypeAlias = "Callable[[], Any]"
 
 POLL_SECONDS = 0.05
 
@@ -65,7 +68,7 @@ def wakes_of(question: Question) -> tuple[Waiters, ...]:
     return getattr(question, "wakes_on", ())
 
 
-Beginning = Callable[[], tuple[list[Any], list[Question]]]
+Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Question]]]"
 
 
 def side_by_side(begin: Beginning) -> Question:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import traceback
-from typing import TYPE_CHECKING, Protocol, cast
 
 from supervisor import events, logfiles, loggers, unix
 from supervisor.config.model import EventListenerConfig
@@ -26,11 +24,26 @@ from supervisor.streams import (
     as_text,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Protocol
 
     from supervisor.process.child import Subprocess
     from supervisor.process.spawn import Pipes
+
+    class ListenerPool(Protocol):
+        """The group of a listener, which acts on what the listener says."""
+
+        def listener_ready(self, process: Subprocess) -> None:
+            """READY has come."""
+
+        def listener_answered(self, process: Subprocess, result: bytes) -> None:
+            """A RESULT has come."""
+
+        def listener_failed(self, process: Subprocess, reason: str) -> None:
+            """Something has come that is not in the protocol."""
+
 
 READ_BYTES = 128 * 1024
 """One read takes all that a pipe of default size can hold, twice."""
@@ -92,7 +105,7 @@ class Dispatcher:
     def handle_error(self) -> None:
         """Log the exception being handled and close this end only."""
         self.process.context.logger.critical(
-            f"uncaptured python exception, closing channel {self!r}\n{traceback.format_exc()}"
+            f"uncaptured python exception, closing channel {self!r}\n{loggers.exception_text()}"
         )
         self.close()
 
@@ -328,26 +341,13 @@ class POutputDispatcher(OutputDispatcher):
             events.notify(self._log_event(process, process.pid, data))
 
 
-class ListenerPool(Protocol):
-    """The group of a listener, which acts on what the listener says."""
-
-    def listener_ready(self, process: Subprocess) -> None:
-        """READY has come."""
-
-    def listener_answered(self, process: Subprocess, result: bytes) -> None:
-        """A RESULT has come."""
-
-    def listener_failed(self, process: Subprocess, reason: str) -> None:
-        """Something has come that is not in the protocol."""
-
-
 class PEventListenerDispatcher(OutputDispatcher):
     """stdout of an event listener: the READY/RESULT protocol."""
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self._stream = ListenerStream()
-        self._pool = cast("ListenerPool", process.group)
+        self._pool: ListenerPool = process.group  # type: ignore[assignment]
 
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and act on what they say."""

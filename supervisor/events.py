@@ -8,16 +8,19 @@ that listeners read, so they are Supervisor 4.3's to the letter.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
 
 from supervisor.deferred import Waiters
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, as_text
 
-Process = Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar, TypeAlias
+
+Process: TypeAlias = "Any"
 """What carries `config.name`, `group`, `pid` and `backoff`; plugins pass look-alikes."""
 
-Callback = Callable[[Any], object]
+Callback: TypeAlias = "Callable[[Any], object]"
 
 callbacks: list[tuple[type, Callback]] = []
 """Who is told of what, in the order of subscription; plugins look at it and edit it."""

@@ -7,9 +7,10 @@ when an RPC interface of somebody else is configured: an idle daemon makes no sy
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.supervisord import Supervisor
 
 HEARTBEAT_SECONDS = 1.0

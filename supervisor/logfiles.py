@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from typing import Any
 from weakref import WeakValueDictionary
 
 from supervisor.deferred import Waiters
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 READ_BYTES = 64 * 1024
 

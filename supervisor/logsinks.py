@@ -13,10 +13,10 @@ import os
 import select
 import stat
 import time
-from typing import TYPE_CHECKING
 
 from supervisor.logfiles import notify_written
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.loop import Loop
 

@@ -15,9 +15,39 @@ import socket
 import time as _time
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
-from supervisor.poller import READ, WRITE, Poller, best_poller
+from supervisor.poller import READ, WRITE, best_poller
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from supervisor.poller import Poller
+
+    class Channel(Protocol):
+        """One fd in the loop, in asyncore's vocabulary (see docs/development.md)."""
+
+        def fileno(self) -> int:
+            """Return the fd; it stays the same from `watch` to `forget`."""
+
+        def readable(self) -> bool:
+            """Whether the channel wants to read now."""
+
+        def writable(self) -> bool:
+            """Whether the channel wants to write now."""
+
+        def handle_read_event(self) -> None:
+            """Read what is there; the fd may turn out not to be ready after all."""
+
+        def handle_write_event(self) -> None:
+            """Write what can be written."""
+
+        def handle_error(self) -> None:
+            """Log the exception being handled and close this channel only."""
+
+        def close(self) -> None:
+            """Forget the fd and close it; closing twice is harmless."""
+
 
 Action = Callable[[], object]
 
@@ -34,31 +64,6 @@ class Clock:
 
     time = staticmethod(_time.time)
     monotonic = staticmethod(_time.monotonic)
-
-
-class Channel(Protocol):
-    """One fd in the loop, in asyncore's vocabulary (see docs/development.md)."""
-
-    def fileno(self) -> int:
-        """Return the fd; it stays the same from `watch` to `forget`."""
-
-    def readable(self) -> bool:
-        """Whether the channel wants to read now."""
-
-    def writable(self) -> bool:
-        """Whether the channel wants to write now."""
-
-    def handle_read_event(self) -> None:
-        """Read what is there; the fd may turn out not to be ready after all."""
-
-    def handle_write_event(self) -> None:
-        """Write what can be written."""
-
-    def handle_error(self) -> None:
-        """Log the exception being handled and close this channel only."""
-
-    def close(self) -> None:
-        """Forget the fd and close it; closing twice is harmless."""
 
 
 class Timer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sys
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from supervisor import unix
 from supervisor.config import model
@@ -42,8 +41,10 @@ from supervisor.unix import (
 )
 from supervisor.version import VERSION
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any, NoReturn, TextIO
 
     from supervisor.config.model import (
         Configuration,

@@ -11,24 +11,27 @@ from __future__ import annotations
 import math
 import select
 import sys
-from typing import Any, Protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Poller(Protocol):
+        """Watches fds; all of them do exactly this."""
+
+        def set(self, fd: int, interest: int) -> None:
+            """Watch `fd` for `interest`, a mask of READ and WRITE; 0 ends it."""
+
+        def poll(self, seconds: float | None) -> list[tuple[int, int]]:
+            """Wait until something is ready, for at most `seconds` (None: for ever)."""
+
+        def close(self) -> None:
+            """Give back what the poller holds."""
+
 
 READ = 1
 WRITE = 2
 BOTH = READ | WRITE
-
-
-class Poller(Protocol):
-    """Watches fds; all of them do exactly this."""
-
-    def set(self, fd: int, interest: int) -> None:
-        """Watch `fd` for `interest`, a mask of READ and WRITE; 0 ends it."""
-
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Wait until something is ready, for at most `seconds` (None: for ever)."""
-
-    def close(self) -> None:
-        """Give back what the poller holds."""
 
 
 class RegisteringPoller:

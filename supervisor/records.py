@@ -8,12 +8,17 @@ and factories, inheritance, comparison by value, `frozen` with a hash.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeVar, dataclass_transform
 
-R = TypeVar("R")
+    R = TypeVar("R")
+else:
+
+    def dataclass_transform(**_: object) -> object:
+        """Stand in for what only a type checker needs: `typing` is half a MiB."""
+        return lambda function: function
 
 
 class _Factory:

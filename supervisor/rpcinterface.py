@@ -6,8 +6,6 @@ reads their `@param` and `@return` lines.  What the methods do stands in `rpc/`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from supervisor import events
 from supervisor.faults import Faults, RPCError
 from supervisor.rpc import control, info, logs
@@ -21,7 +19,10 @@ from supervisor.states import SupervisorStates, getSupervisorStateDescription
 from supervisor.version import VERSION
 from supervisor.xmlrpc import quicker
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase

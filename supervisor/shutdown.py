@@ -6,10 +6,9 @@ all its processes are down.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisor.states import STOPPED_STATES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

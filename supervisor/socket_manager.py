@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from supervisor.config.model import InetSocketConfig, UnixSocketConfig
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import SocketConfig
     from supervisor.loggers import Logger

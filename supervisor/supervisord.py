@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 from supervisor import boot, events, logsinks
 from supervisor.config.commandline import fail
@@ -19,7 +17,7 @@ from supervisor.faults import Faults, RPCError
 from supervisor.foreign import Heartbeat
 from supervisor.http.guard import guard_handler
 from supervisor.http.server import ServerError, open_http_servers
-from supervisor.loggers import getLogger
+from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
 from supervisor.process.context import Context
@@ -32,8 +30,10 @@ from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.dispatchers import Dispatcher
@@ -90,7 +90,7 @@ class Supervisor:
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
-        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{traceback.format_exc()}"))
+        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"))
         logsinks.send_behind(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
@@ -200,7 +200,7 @@ class Supervisor:
             try:
                 made = interface.factory(self, **interface.options)
             except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
-                logger.critical(traceback.format_exc())
+                logger.critical(exception_text())
                 raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
             namespaces.append((interface.name, made))
             logger.info(f"RPC interface {interface.name!r} initialized")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisor import events
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.daemon import Daemon
     from supervisor.loop import Loop, Timer

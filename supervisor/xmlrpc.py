@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import functools
 import re
-import traceback
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from supervisor import xmlvalues
 from supervisor.deferred import (
@@ -21,15 +19,19 @@ from supervisor.deferred import (
     wakes_of,
 )
 from supervisor.faults import Faults, RPCError, getFaultDescription
-from supervisor.loggers import LevelsByName
+from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc.info import capped_int
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Any, Final, TypeVar
 
     from supervisor.daemon import Daemon
     from supervisor.http.request import Request
     from supervisor.loggers import Logger
+
+    Method = TypeVar("Method", bound="Callable[..., Any]")
 
 __all__ = [
     "NOT_DONE_YET",
@@ -121,9 +123,6 @@ def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
     except TypeError:
         return False
     return True
-
-
-Method = TypeVar("Method", bound="Callable[..., Any]")
 
 
 def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
@@ -382,14 +381,14 @@ class supervisor_xmlrpc_handler:
         outcome = f"returned fault: [{error.code}] {error.text}"
         self._logger.trace(f"XML-RPC method {method}() {outcome}")
         if error.__cause__ is not None:
-            self._logger.debug(traceback.format_exc())
+            self._logger.debug(exception_text())
         _respond(request, xmlvalues.fault(error.code, error.text))
 
     def _answer_failure(self, request: Request, data: bytes) -> None:
         """Log the exception being handled: it is a bug, of ours or of a plugin."""
         self._logger.critical(
             f"Handling XML-RPC request with data {_excerpt(data)} raised an unexpected"
-            f" exception: {traceback.format_exc()}"
+            f" exception: {exception_text()}"
         )
         request.error(500)
 

@@ -14,11 +14,12 @@ import binascii
 import datetime as dt
 import functools
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
 from xml.parsers import expat
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, TypeAlias
 
 # -- values to text ------------------------------------------------------------
 

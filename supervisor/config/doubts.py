@@ -10,10 +10,10 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from supervisor.config import schema
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.parser import UnhosedConfigParser
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from supervisor.config import schema
 from supervisor.config.model import (
@@ -18,6 +17,7 @@ from supervisor.config.plugins import resolve
 from supervisor.config.servers import read_fcgi_socket
 from supervisor.events import EventTypes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.parser import Section, UnhosedConfigParser
     from supervisor.config.programs import ProcessReader

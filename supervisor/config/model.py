@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from supervisor.datatypes import (
     Automatic,
@@ -20,8 +19,10 @@ from supervisor.datatypes import (
 )
 from supervisor.records import field, names, record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from typing import Any
 
 
 @record()

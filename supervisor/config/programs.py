@@ -7,7 +7,6 @@ their processes this way, stand in `config.groups`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from supervisor.config import schema
 from supervisor.config.model import ProcessConfig
@@ -18,6 +17,10 @@ from supervisor.config.parser import (
     host_node_name,
 )
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Options of a section that say how many processes there are, not what they are like.
 NOT_IN_CONFIGS = frozenset({"numprocs", "numprocs_start", "user"})

@@ -7,11 +7,13 @@ order is the order of reading, which decides what is reported if several options
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from supervisor import datatypes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.config.parser import Section
 
 

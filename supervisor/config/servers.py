@@ -6,7 +6,6 @@ import os
 import re
 import socket
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from supervisor.config import schema
 from supervisor.config.model import (
@@ -17,7 +16,10 @@ from supervisor.config.model import (
 )
 from supervisor.datatypes import gid_for_uid, port_number
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.config.parser import Section, UnhosedConfigParser
 
 TCP = re.compile(r"tcp://([^\s:]+):(\d+)$")

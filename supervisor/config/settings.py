@@ -8,7 +8,6 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
 
 from supervisor.config import schema
 from supervisor.config.doubts import all_doubts
@@ -27,6 +26,10 @@ from supervisor.config.plugins import read_factories
 from supervisor.config.programs import ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
 from supervisor.datatypes import Syslog, gid_for_uid, name_to_uid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 
 def read(

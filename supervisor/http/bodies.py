@@ -10,17 +10,25 @@ of a deferred function (see `supervisor.deferred`): `wakes_on`, `delay` and, her
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor import logfiles
 from supervisor.deferred import NOT_DONE_YET, POLL_SECONDS, wakes_of
 from supervisor.http import wire
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Protocol
 
     from supervisor.deferred import Question, Waiters
     from supervisor.loop import Loop, Timer
+
+    class Producer(Protocol):
+        """A body that comes bit by bit."""
+
+        def more(self) -> Any:
+            """Return bytes, `b""` at the end, or `NOT_DONE_YET`."""
+
 
 SHORTEST_POLL_SECONDS = 0.02
 """Plugins ask to be polled in a busy loop (`delay = 0`); nobody gains from it."""
@@ -30,13 +38,6 @@ TAIL_BYTES = 1024
 
 TAIL_RECHECK_SECONDS = 1.0
 """How soon a viewer sees what somebody else has written to a log."""
-
-
-class Producer(Protocol):
-    """A body that comes bit by bit."""
-
-    def more(self) -> Any:
-        """Return bytes, `b""` at the end, or `NOT_DONE_YET`."""
 
 
 class Waiting:

@@ -12,17 +12,17 @@ import enum
 import socket
 import sys
 import time
-import traceback
 from collections import deque
-from typing import TYPE_CHECKING, Any
 
 from supervisor.http import wire
 from supervisor.http.bodies import Waiting
 from supervisor.http.request import Request
-from supervisor.loggers import LevelsByName
+from supervisor.loggers import LevelsByName, exception_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from supervisor.deferred import Question
     from supervisor.http.bodies import Stream
@@ -360,9 +360,7 @@ class HTTPChannel:
 
     def _log_exception(self) -> None:
         kind, value, _ = sys.exc_info()
-        self.server.logger.error(
-            f"{self.peer}:Server Error: {kind}, {value}\n{traceback.format_exc()}"
-        )
+        self.server.logger.error(f"{self.peer}:Server Error: {kind}, {value}\n{exception_text()}")
 
     def close(self) -> None:
         """Drop the connection and all that was being made for it."""

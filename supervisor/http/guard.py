@@ -15,9 +15,11 @@ matches only what it refuses.
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Final
+
     from supervisor.config.model import ServerConfig
     from supervisor.http.request import Request
 

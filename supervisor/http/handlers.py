@@ -9,15 +9,16 @@ from __future__ import annotations
 import binascii
 import os
 import stat
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor import http
 from supervisor.http import wire
 from supervisor.http.bodies import TAIL_BYTES
 from supervisor.namespec import split_namespec
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
     from supervisor.daemon import Daemon
     from supervisor.http.request import Request

@@ -8,13 +8,14 @@ header fields with `request["Name"] = value`, `push` the body and end with `done
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.http import wire
 from supervisor.http.bodies import Stream
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from supervisor.deferred import Question
     from supervisor.http.bodies import Producer

@@ -14,20 +14,30 @@ import socket
 import stat
 import struct
 import sys
-import traceback
-from typing import TYPE_CHECKING, Any, Protocol
 
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
-from supervisor.loggers import LevelsByName
+from supervisor.loggers import LevelsByName, exception_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any, Protocol
 
     from supervisor.config.model import ServerConfig
     from supervisor.http.request import Request
     from supervisor.loggers import Logger
     from supervisor.loop import Loop
+
+    class Handler(Protocol):
+        """What a server asks, in order, until one matches."""
+
+        def match(self, request: Request) -> bool:
+            """Whether the request is this handler's."""
+
+        def handle_request(self, request: Request) -> None:
+            """Answer the request, now or later."""
+
 
 BACKLOG = 1024
 ACCEPTS_PER_TURN = 32
@@ -49,16 +59,6 @@ ADDRESS_IN_USE = (
 
 class ServerError(Exception):
     """A server cannot be opened; the text is for the user."""
-
-
-class Handler(Protocol):
-    """What a server asks, in order, until one matches."""
-
-    def match(self, request: Request) -> bool:
-        """Whether the request is this handler's."""
-
-    def handle_request(self, request: Request) -> None:
-        """Answer the request, now or later."""
 
 
 class HTTPServer:
@@ -199,7 +199,7 @@ class HTTPServer:
 
     def handle_error(self) -> None:
         """Log the exception being handled; the server goes on."""
-        self.logger.error(f"{self.config.section}: {traceback.format_exc()}")
+        self.logger.error(f"{self.config.section}: {exception_text()}")
 
     def close(self) -> None:
         """Close the listening socket and all connections; remove a unix socket if it is ours."""

@@ -15,9 +15,12 @@ from __future__ import annotations
 import functools
 import re
 import time
-from typing import Final
 
 from supervisor.records import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 RESPONSES: Final = {
     100: "Continue",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def compact_traceback() -> tuple[tuple[str, str, str], Any, Any, str]:

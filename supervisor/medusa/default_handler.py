@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisor.http import handlers
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.medusa.filesys import os_filesystem
 

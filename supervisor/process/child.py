@@ -10,8 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import traceback
-from typing import TYPE_CHECKING, Any, cast
 
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally
@@ -22,6 +20,7 @@ from supervisor.dispatchers import (
     leave_reason,
     make_dispatchers,
 )
+from supervisor.loggers import exception_text
 from supervisor.process.spawn import (
     Pipes,
     SpawnError,
@@ -40,6 +39,7 @@ from supervisor.states import (
 )
 from supervisor.unix import ProcessException, decode_wait_status, signame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
@@ -68,7 +68,7 @@ class Subprocess:
     def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
         """Without a context (tests of plugins) it is that of the door: `config.options`."""
         self.config = config
-        self.context: Context = context or cast("Any", config).options.context
+        self.context: Context = context or config.options.context  # type: ignore[attr-defined]
         self.group: ProcessGroupBase | None = None
         self.state = ProcessStates.STOPPED
         self.pid = 0
@@ -85,7 +85,7 @@ class Subprocess:
         self.changed = Waiters()
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
-        self.kept_row: Any = None  # what rpc.rows has made of it
+        self.kept_row: tuple[tuple[object, ...], tuple[str, int | None]] | None = None  # rpc.rows
         self._started = -RESTART_SECONDS
         self._retry_at = 0.0
         self._kill_at = 0.0
@@ -398,7 +398,7 @@ class Subprocess:
                 f" on its own: {error}"
             )
         except OSError:
-            text = f"unknown problem {doing} {self.name} ({self.pid}):{traceback.format_exc()}"
+            text = f"unknown problem {doing} {self.name} ({self.pid}):{exception_text()}"
             self.context.logger.critical(text)
             self.killing = False
             self.change_state(ProcessStates.UNKNOWN)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import traceback
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from supervisor import events
+from supervisor.loggers import exception_text
 from supervisor.process.leftovers import Leftovers
 from supervisor.records import field, record
 from supervisor.states import SupervisorStates
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -58,4 +58,4 @@ class Context:
         try:
             step()
         except Exception:  # noqa: BLE001 - plugins raise what they like, kernels as well
-            self.logger.critical(f"{who} failed\n{traceback.format_exc()}")
+            self.logger.critical(f"{who} failed\n{exception_text()}")

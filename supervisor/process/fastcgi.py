@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroupBase
 from supervisor.process.spawn import Pipes, SpawnError
 from supervisor.socket_manager import SocketManager
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import FastCGIGroupConfig
     from supervisor.process.context import Context

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
 from supervisor.states import STOPPED_STATES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
     from supervisor.process.context import Context

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.dispatchers import Dispatcher
     from supervisor.loop import Loop, Timer

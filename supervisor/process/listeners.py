@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import traceback
 from collections import deque
-from typing import TYPE_CHECKING
 
 from supervisor import events
 from supervisor.dispatchers import RejectEvent
+from supervisor.loggers import exception_text
 from supervisor.process.groups import ProcessGroupBase
 from supervisor.states import (
     EventListenerStates,
@@ -16,6 +15,7 @@ from supervisor.states import (
     getEventListenerStateDescription,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
     from supervisor.process.child import Subprocess
@@ -120,7 +120,7 @@ class EventListenerPool(ProcessGroupBase):
             )
         except Exception:  # noqa: BLE001 - plugins make events of their own
             self.context.logger.error(
-                f"event {event.serial} cannot be told, discarding it\n{traceback.format_exc()}"
+                f"event {event.serial} cannot be told, discarding it\n{exception_text()}"
             )
             return
         process.listener_state = EventListenerStates.BUSY
@@ -173,7 +173,7 @@ class EventListenerPool(ProcessGroupBase):
         except RejectEvent:
             logger.warn(f"{process.name}: event was rejected")
         except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
-            logger.warn(f"{process.name}: event caused an error\n{traceback.format_exc()}")
+            logger.warn(f"{process.name}: event caused an error\n{exception_text()}")
         else:
             logger.debug(f"{process.name}: event was processed")
             return True

@@ -12,12 +12,14 @@ import errno
 import os
 import subprocess
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
 
 from supervisor import unix
 from supervisor.records import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.config.model import ProcessConfig
     from supervisor.process.context import Context
 

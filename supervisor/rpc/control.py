@@ -7,7 +7,6 @@ a deferred function where the caller wants to wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
 
 from supervisor.datatypes import signal_number
 from supervisor.deferred import NOT_DONE_YET, Question, deferred, side_by_side
@@ -16,7 +15,10 @@ from supervisor.namespec import make_namespec
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 from supervisor.unix import NotFound, ProcessException
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import time
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.states import ProcessStates, getProcessStateDescription
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase

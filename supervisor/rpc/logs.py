@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
 
 from supervisor.faults import Faults, RPCError
 from supervisor.logfiles import readFile, tailFile
 from supervisor.rpc.lookup import find_process
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from supervisor.faults import Faults, RPCError
 from supervisor.namespec import split_namespec
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess

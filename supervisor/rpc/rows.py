@@ -6,14 +6,14 @@ microseconds a process.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
 from supervisor.xmlvalues import Ready, to_xml
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TypeAlias
 
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase

@@ -11,9 +11,12 @@ are asked for: a daemon that shows nobody a page does without most of this packa
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from supervisor.web.handler import supervisor_ui_handler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["supervisor_ui_handler"]
 

@@ -7,14 +7,15 @@ Supervisor 4.3 has are kept to the letter: scripts read them in the redirect.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
 from supervisor.faults import Faults, RPCError
 from supervisor.records import record
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from supervisor.deferred import Question
     from supervisor.rpcinterface import SupervisorNamespaceRPCInterface

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor import events
 from supervisor.deferred import NOT_DONE_YET, Waiters
 from supervisor.web import rows
 from supervisor.web.views import MeldView
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from supervisor.daemon import Daemon
 

@@ -6,7 +6,6 @@ Both take the fields of the log page: `processname` and `stream`, or `log=main`.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.faults import RPCError
 from supervisor.http.bodies import FollowedFile
@@ -14,7 +13,10 @@ from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
 from supervisor.web.changes import STREAM_HEADERS
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from supervisor.web.views import ViewContext
 
 FOLLOWED_BYTES: Final = 64 * 1024

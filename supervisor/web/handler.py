@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-import traceback
-from typing import TYPE_CHECKING, Any
+from supervisor.loggers import exception_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from supervisor.daemon import Daemon
     from supervisor.http.request import Request
 
@@ -67,7 +69,7 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
     def _failed(self, request: Request, _error: Exception) -> None:
         """Log the exception being handled: it is a bug, of ours or of a plugin."""
         self.supervisord.context.logger.critical(
-            f"Showing {request.uri!r} raised an unexpected exception:\n{traceback.format_exc()}"
+            f"Showing {request.uri!r} raised an unexpected exception:\n{exception_text()}"
         )
         request.reply_headers.clear()
         request.error(500)

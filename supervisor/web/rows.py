@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.records import record
 from supervisor.rpc.info import process_info
@@ -15,7 +14,10 @@ from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS
 from supervisor.web.templates import cut_out, escaped, gap, text_with_gaps
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from supervisor.rpc.lookup import Member
 
 # State -> its kind (what it looks like, what one can filter by) and the actions it allows.

@@ -8,7 +8,6 @@ what is shown, and who accepts only JSON is told the message in JSON, without a 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
 
 from supervisor.deferred import NOT_DONE_YET
 from supervisor.http import guard
@@ -21,8 +20,10 @@ from supervisor.web.actions import ACTIONS, is_trouble, make_action, telling
 from supervisor.web.templates import escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any, Final
 
     from supervisor.rpc.lookup import Member
 

@@ -6,14 +6,16 @@ means the activity log.
 
 from __future__ import annotations
 
-from typing import Final
-
 from supervisor.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
 from supervisor.web.templates import escaped, gap, text_with_gaps
 from supervisor.web.views import PAGE_HEADERS, MeldView
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 LEAST_BYTES: Final = 1024
 MOST_BYTES: Final = 4 * 1024 * 1024

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 

@@ -7,12 +7,13 @@ where it has none, every `delay` seconds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from supervisor.deferred import NOT_DONE_YET, wakes_of
 from supervisor.web.templates import template
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from supervisor.daemon import Daemon
     from supervisor.deferred import Question, Waiters
     from supervisor.http.request import Request

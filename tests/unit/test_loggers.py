@@ -6,6 +6,7 @@ import io
 import os
 import re
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -385,3 +386,26 @@ class TestRotation:
 def test_patience_is_short() -> None:
     """A reader that has stalled may hold up the daemon once, and not for long."""
     assert logsinks.PATIENCE_SECONDS <= 1
+
+
+NO_INTEGER = "invalid literal for int() with base 10: 'a bug'"
+
+
+def test_the_text_of_an_exception() -> None:
+    try:
+        int("a bug")
+    except ValueError:
+        text = loggers.exception_text()
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert text.endswith(f"ValueError: {NO_INTEGER}\n")
+
+
+def test_the_text_of_an_exception_when_nothing_can_be_imported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As without fds."""
+    monkeypatch.setitem(sys.modules, "traceback", None)
+    try:
+        int("a bug")
+    except ValueError:
+        assert loggers.exception_text() == f"ValueError: {NO_INTEGER}\n"

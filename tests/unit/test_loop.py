@@ -7,13 +7,17 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from supervisor.loop import LONGEST_WAIT, Loop
-from supervisor.poller import BOTH, READ, EpollPoller, Poller, PollPoller, SelectPoller
+from supervisor.poller import BOTH, READ, EpollPoller, PollPoller, SelectPoller
 from tests.support.clock import FakeClock
 from tests.support.world import StillPoller
+
+if TYPE_CHECKING:
+    from supervisor.poller import Poller
 
 
 class Reader:
