@@ -14,8 +14,8 @@ from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
 from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
-from supervisor.rpc.rows import rows
-from supervisor.states import SupervisorStates, getSupervisorStateDescription
+from supervisor.rpc.rows import rows, state
+from supervisor.states import SupervisorStates
 from supervisor.version import VERSION
 from supervisor.xmlrpc import quicker
 
@@ -82,14 +82,18 @@ class SupervisorNamespaceRPCInterface:
         self._update("getIdentification")
         return self.supervisord.options.identifier
 
+    def _ready_state(self) -> Ready:
+        self._update("getState")
+        return state(self.supervisord.options.mood)
+
+    @quicker(_ready_state)
     def getState(self) -> dict[str, Any]:
         """Return the state of the daemon as a struct with a code and a name.
 
         @return struct state  Keys `statecode` (int) and `statename` (string)
         """
         self._update("getState")
-        mood = self.supervisord.options.mood
-        return {"statecode": mood, "statename": getSupervisorStateDescription(mood)}
+        return info.daemon_state(self.supervisord.options.mood)
 
     def getPID(self) -> int:
         """Return the process id of the daemon.

@@ -156,6 +156,8 @@ def fault(code: int, text: str) -> str:
 
 MAX_DEPTH = 64
 
+_COMMON_CALL = 512
+
 _simple_call = re.compile(
     rb"\s*(?:<\?xml version=['\"]1\.0['\"]\s*\?>\s*)?<methodCall>\s*"
     rb"<methodName>([A-Za-z0-9_.]+)</methodName>\s*"
@@ -169,11 +171,18 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
     Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
     XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
     """
-    # Most calls have no parameters: 0.5 instead of 4 microseconds.
+    method = _method_alone(document) if len(document) <= _COMMON_CALL else None
+    return _Reader().read(document) if method is None else (method, ())
+
+
+@functools.lru_cache(maxsize=32)
+def _method_alone(document: bytes) -> str | None:
+    """Return the method of a call without parameters, as most are, None for another.
+
+    Clients repeat themselves: 0.2 instead of 4 microseconds, or of 1.5 for the pattern alone.
+    """
     match = _simple_call(document)
-    if match is not None:
-        return match[1].decode("ascii"), ()
-    return _Reader().read(document)
+    return None if match is None else match[1].decode("ascii")
 
 
 def _to_boolean(text: str) -> bool:

@@ -28,12 +28,16 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 FOREIGN: Final = "a page of another site has sent this request; nothing was done"
 UNKNOWN_HOST: Final = "this server is not known under the name in the Host field"
 
+TOLD_BY_BROWSERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
+
 OWN_SITES: Final = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site: a page of ours, or the person (an address typed, a bookmark)."""
 
 
 def is_foreign(request: Request) -> bool:
     """Whether a browser says that the request comes from a page of another site."""
+    if TOLD_BY_BROWSERS.isdisjoint(request.fields):
+        return False
     site = request.get_header("sec-fetch-site")
     if site is not None:
         return site not in OWN_SITES
@@ -51,7 +55,7 @@ def is_doubtful(request: Request) -> bool:
     """
     if is_foreign(request):
         return True
-    if any(request.get_header(name) for name in ("sec-fetch-site", "origin", "referer")):
+    if any(request.get_header(name) for name in TOLD_BY_BROWSERS):
         return False
     is_browser = (request.get_header("user-agent") or "").startswith("Mozilla/")
     return is_browser and request.get_header("accept-language") is not None

@@ -60,13 +60,13 @@ class Request:
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
         self._is_handed_over = False
-        self._fields = head.fields
+        self.fields = head.fields
 
     # -- what was asked -----------------------------------------------------------
 
     def get_header(self, name: str) -> str | None:
         """Return the value of a header field of the request, whatever its case."""
-        return self._fields.get(name.lower())
+        return self.fields.get(name.lower())
 
     def split_uri(self) -> tuple[str, str | None, str | None, str | None]:
         """Return (path, params, query, fragment); each but the path keeps its delimiter."""

@@ -7,7 +7,11 @@ import functools
 import time
 
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.states import (
+    ProcessStates,
+    getProcessStateDescription,
+    getSupervisorStateDescription,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +30,11 @@ RUNNING = "pid {pid}, uptime {uptime}"
 def capped_int(value: float) -> int:
     """Return an integer that XML-RPC can carry: cut off, and held within 32 bits."""
     return max(-MAX_INT - 1, min(MAX_INT, int(value)))
+
+
+def daemon_state(mood: int) -> dict[str, Any]:
+    """Return the struct of `getState`."""
+    return {"statecode": mood, "statename": getSupervisorStateDescription(mood)}
 
 
 Facts: TypeAlias = "tuple[Any, ...]"
