@@ -3,7 +3,8 @@
 #
 # The interpreter is $PYTHON, or the first Python from 3.11 on that is found. Debian keeps the
 # module that makes environments in a package of its own, which root gets installed here.
-# Nothing is done when the environment is there and pyproject.toml has not changed since.
+# Nothing is done when the environment is there and neither pyproject.toml nor, unless the
+# installation is editable, the package has changed since.
 set -eu
 cd "$(dirname "$0")/.."
 directory=$1
@@ -35,9 +36,17 @@ install_venv_module() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$package"
 }
 
+is_current() {
+    stamp=$directory/installed-pyproject.toml
+    "$directory/bin/python" -c pass 2>/dev/null && cmp -s pyproject.toml "$stamp" || return 1
+    case " $* " in
+    *" -e "*) return 0 ;;
+    esac
+    [ -z "$(find supervisor -newer "$stamp" -type f ! -name '*.pyc' | head -n 1)" ]
+}
+
 python=$(find_python)
-if "$directory/bin/python" -c pass 2>/dev/null &&
-    cmp -s pyproject.toml "$directory/installed-pyproject.toml"; then
+if is_current "$@"; then
     exit 0
 fi
 "$python" -c 'import ensurepip' 2>/dev/null || install_venv_module "$python"
