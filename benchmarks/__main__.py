@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from benchmarks.bench import Bench, implementations, work_directory
+from benchmarks.bench import Bench, implementations, short, work_directory
 from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
 
@@ -109,11 +109,6 @@ def spread(values: list[float]) -> str:
     """Return the 10th and the 90th percentile."""
     cuts = percentiles(values)
     return f"{short(cuts[9])}..{short(cuts[89])}"
-
-
-def short(value: float) -> str:
-    """Return three digits of a number, all digits of a larger one."""
-    return f"{value:.0f}" if value >= 100 or value == 0 else f"{value:.3g}"
 
 
 if __name__ == "__main__":

@@ -268,3 +268,8 @@ def memory_mib(pid: int) -> float:
     """Return the proportional set size of a process."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
+
+
+def short(value: float) -> str:
+    """Return three digits of a number, all digits of a larger one."""
+    return f"{value:.0f}" if value >= 100 or value == 0 else f"{value:.3g}"

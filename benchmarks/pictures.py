@@ -7,6 +7,8 @@ from html import escape
 from math import log10
 from pathlib import Path
 
+from benchmarks.bench import short
+
 RATIOS = {
     ("restart-1", "wait [ms]"): "a crashed program is back",
     ("death-to-listener", "wait [ms]"): "a listener hears of a death",
@@ -71,7 +73,7 @@ def main() -> None:
     _, table, folder = sys.argv
     found = measured(Path(table).read_text(encoding="utf-8"))
     ratios: list[Bar] = [
-        (label, ratio, f"{ratio:.3g}x", OURS)
+        (label, ratio, f"{short(ratio)}x", OURS)
         for key, label in RATIOS.items()
         if key in found
         for _, _, ratio in [found[key]]
@@ -82,8 +84,8 @@ def main() -> None:
         growth.append((f"{count} programs: here", ours, f"{ours:.0f} µs", OURS))
         growth.append(("Supervisor 4.3.0", theirs, f"{theirs:.0f} µs", THEIRS))
     pictures = {
-        "ratios.svg": drawing("How many times better than Supervisor 4.3.0", ratios),
-        "growth.svg": drawing("CPU of an answer, as programs grow in number", growth),
+        "ratios.svg": drawing("How many times better than Supervisor 4.3.0 (logarithmic)", ratios),
+        "growth.svg": drawing("CPU of an answer, as programs grow in number (logarithmic)", growth),
     }
     for name, text in pictures.items():
         (Path(folder) / name).write_text(text, encoding="utf-8")
