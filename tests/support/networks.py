@@ -39,5 +39,5 @@ def own_network(directory: Path) -> Iterator[tuple[str, ...]]:
     ) as keeper:
         assert keeper.stdout is not None
         assert keeper.stdout.readline() == "ready\n"
-        yield ("nsenter", f"--target={keeper.pid}", "--net", "--mount")
+        yield ("nsenter", f"--target={keeper.pid}", "--net", "--mount", "--root")
         keeper.communicate()  # the end of its input ends it
