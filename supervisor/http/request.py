@@ -14,7 +14,7 @@ from supervisor.http.bodies import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, Final
 
     from supervisor.deferred import Question
@@ -60,7 +60,7 @@ class Request:
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
         self._is_handed_over = False
-        self.fields = head.fields
+        self.fields: Mapping[str, str] = head.fields  # kept for the next request with this head
 
     # -- what was asked -----------------------------------------------------------
 

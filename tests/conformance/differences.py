@@ -45,6 +45,9 @@ SHOWN_BY = {
     "The last words of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
     ),
+    "Standard output that is a socket": (
+        "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
+    ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
     ),

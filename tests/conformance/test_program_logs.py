@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
+import subprocess
 from contextlib import suppress
 
 import pytest
@@ -157,3 +159,44 @@ def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
         return [[line for line in text.splitlines() if "reopen" in line] for text in texts]
 
     pair.same(renamed)
+
+
+ON_A_SOCKET = f"""
+[supervisord]
+logfile=%(here)s/log
+pidfile=%(here)s/pid
+[program:talks]
+command={child("two_streams", "to the socket", "")}
+stdout_logfile=/dev/stdout
+stdout_logfile_maxbytes=0
+"""
+
+
+def test_stdout_that_is_a_socket(pair: Pair) -> None:
+    """As it is under systemd, which connects a service to the journal."""
+
+    def said_first(daemon: Daemon) -> str:
+        directory = daemon.directory / "on-a-socket"
+        directory.mkdir()
+        config = directory / "supervisord.conf"
+        config.write_text(ON_A_SOCKET, encoding="utf-8")
+        reader, writer = socket.socketpair()
+        reader.settimeout(20)
+        command = [*daemon.implementation.command("supervisord"), "-n", "-c", str(config)]
+        with (
+            reader.makefile(encoding="utf-8") as lines,
+            subprocess.Popen(command, stdout=writer, env=daemon.environment) as started,
+        ):
+            writer.close()
+            found = (re.search("to the socket|spawnerr: .*", line) for line in lines)
+            said = next(filter(None, found))[0]
+            started.terminate()
+        reader.close()
+        return said
+
+    pair.differ(
+        said_first,
+        entry="Standard output that is a socket",
+        theirs="spawnerr: unknown error making dispatchers for 'talks': ENXIO",
+        ours="to the socket",
+    )
