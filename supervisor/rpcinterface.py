@@ -14,10 +14,10 @@ from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
 from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
-from supervisor.rpc.rows import rows, state
+from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
 from supervisor.version import VERSION
-from supervisor.xmlrpc import quicker
+from supervisor.xmlrpc import asked_often, quicker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class SupervisorNamespaceRPCInterface:
 
     # -- the daemon -----------------------------------------------------------
 
+    @asked_often
     def getAPIVersion(self) -> str:
         """Return the version of this RPC API.
 
@@ -66,6 +67,7 @@ class SupervisorNamespaceRPCInterface:
 
     getVersion = getAPIVersion
 
+    @asked_often
     def getSupervisorVersion(self) -> str:
         """Return the version of the daemon's package.
 
@@ -74,6 +76,7 @@ class SupervisorNamespaceRPCInterface:
         self._update("getSupervisorVersion")
         return VERSION
 
+    @asked_often
     def getIdentification(self) -> str:
         """Return the identifier that the configuration gives this daemon.
 
@@ -82,11 +85,7 @@ class SupervisorNamespaceRPCInterface:
         self._update("getIdentification")
         return self.supervisord.options.identifier
 
-    def _ready_state(self) -> Ready:
-        self._update("getState")
-        return state(self.supervisord.options.mood)
-
-    @quicker(_ready_state)
+    @asked_often
     def getState(self) -> dict[str, Any]:
         """Return the state of the daemon as a struct with a code and a name.
 
@@ -95,6 +94,7 @@ class SupervisorNamespaceRPCInterface:
         self._update("getState")
         return info.daemon_state(self.supervisord.options.mood)
 
+    @asked_often
     def getPID(self) -> int:
         """Return the process id of the daemon.
 

@@ -146,6 +146,22 @@ def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
     return functools.partial(form, function.__self__)  # type: ignore[union-attr]
 
 
+def asked_often(method: Method) -> Method:
+    """Mark a method that costs next to nothing and changes nothing: its answers are kept.
+
+    Each time one is to be sent again the method is called again, for the same parameters: its
+    answer only need not be written, nor the question read (see `http.repeats`).
+    """
+    method.asked_often = method  # type: ignore[attr-defined]
+    return method
+
+
+def _is_asked_often(function: Callable[..., Any] | None) -> bool:
+    """Whether a bound method is marked, and no plugin has wrapped it; see `_quicker`."""
+    marked = getattr(function, "asked_often", None)
+    return marked is not None and getattr(function, "__func__", None) is marked
+
+
 _TYPES: Final[dict[str | None, Any]] = {
     "string": str,
     "int": int,
@@ -354,6 +370,8 @@ class supervisor_xmlrpc_handler:
             if callable(value):
                 self._answer_later(request, data, value)
             else:
+                holds = functools.partial(self._holds, method, params, value)
+                request.keep_answer(self, holds)
                 _respond(request, xmlrpc_marshal(value))
         except RPCError as error:
             self._answer_fault(request, method, error)
@@ -364,6 +382,19 @@ class supervisor_xmlrpc_handler:
         """Call a method, in the form that is quicker if it has one; see `traverse`."""
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
+
+    def _holds(self, method: str, params: Sequence[Any], value: Any) -> bool:
+        """Whether a call would return `value` again, and nobody notice that it is not made.
+
+        Somebody would who reads a trace, and a plugin that has replaced something of this class.
+        """
+        if self._logger.level <= LevelsByName.TRAC or vars(type(self)) != _AS_WRITTEN:
+            return False
+        function = public_method(vars(self.rpcinterface), method)
+        try:
+            return _is_asked_often(function) and bool(_result(function, params) == value)
+        except Exception:  # noqa: BLE001 - the general form says what is wrong
+            return False
 
     def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
         def answered(value: Any) -> None:
@@ -399,6 +430,9 @@ class supervisor_xmlrpc_handler:
     @property
     def _logger(self) -> Logger:
         return self.supervisord.context.logger
+
+
+_AS_WRITTEN: Final = dict(vars(supervisor_xmlrpc_handler))
 
 
 def _respond(request: Request, document: str) -> None:

@@ -73,6 +73,7 @@ class HTTPChannel:
         self._handler: Any = None
         self._request: Request | None = None
         self._has_body = False
+        self._whole_request: bytes | None = None
         self._waiting: Waiting | None = None
         self._stream: Stream | None = None
         self._unsent: deque[memoryview] = deque()
@@ -121,7 +122,7 @@ class HTTPChannel:
     @property
     def is_idle(self) -> bool:
         """Whether the client has nothing to lose: no request has begun."""
-        return self._phase in {Phase.NEW, Phase.IDLE}
+        return self._phase is Phase.IDLE or self._phase is Phase.NEW
 
     # -- reading ------------------------------------------------------------------
 
@@ -135,10 +136,23 @@ class HTTPChannel:
             data = b""  # the connection was reset
         if not data:
             self._client_has_left()
-        elif not self._close_when_flushed:
+        elif not self._close_when_flushed and not self._is_repeated(data):
+            self._whole_request = data if self.is_idle else None
             self._parser.feed(data)
             self._serve()
         self._settle()
+
+    def _is_repeated(self, data: bytes) -> bool:
+        """Send the answer to a request that came whole, if it is kept (see `repeats`)."""
+        server = self.server
+        answer = (
+            server.repeats.answer(data, server.handlers, server.date()) if self.is_idle else None
+        )
+        if answer is None:
+            return False
+        self._has_been_served = True
+        self._send(answer)
+        return True
 
     def _client_has_left(self) -> None:
         """Send what is left to send, unless it is still being made."""
@@ -214,7 +228,9 @@ class HTTPChannel:
             return
         if not self._has_body:
             request.keep_alive = False  # what follows is the rest of a body that nobody wants
-        data, self._stream = request.take_reply(self.server.date())
+        date = self.server.date()
+        data, self._stream = request.take_reply(date)
+        self._keep(request, date, data)
         self._answer_bytes = 0
         self._send(data)
         if self._stream is None:
@@ -222,6 +238,15 @@ class HTTPChannel:
         if not self._is_serving:  # a plugin has answered in a moment of its own choice
             self._produce()
             self._go_on()
+
+    def _keep(self, request: Request, date: str, answer: bytes) -> None:
+        """Keep an answer for the same request, if that is all that the client has sent."""
+        whole, self._whole_request = self._whole_request, None
+        if request.keeper is None or whole is None or self._parser.pending:
+            return
+        handler, holds = request.keeper
+        if request.keep_alive and handler is self.server.handlers[0]:
+            self.server.repeats.keep(whole, handler, holds, date, answer)
 
     def wait_for(
         self,

@@ -17,6 +17,7 @@ import sys
 
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
+from supervisor.http.repeats import Repeats
 from supervisor.loggers import LevelsByName, exception_text
 
 TYPE_CHECKING = False
@@ -78,6 +79,7 @@ class HTTPServer:
         self.limits = limits or wire.Limits()
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
+        self.repeats = Repeats()
         self._connections: dict[HTTPChannel, None] = {}
         self._places = _places()
         self._is_paused = False

@@ -1,12 +1,10 @@
-"""Answers that are kept as XML: `getState`, and a row of each process (floor 5).
+"""The processes as XML: each keeps its row until it changes (floor 5).
 
 The special form of what `info` and `xmlvalues` say, byte for byte: 2 instead of 10 microseconds
-for a process, which makes its row anew when it has changed, and 0.1 instead of 6 for the daemon.
+for a process.
 """
 
 from __future__ import annotations
-
-import functools
 
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
@@ -23,12 +21,6 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = "tuple[str, int | None]"
 """XML with a place for the time, and one for the uptime if the process runs since a second."""
-
-
-@functools.lru_cache(maxsize=8)
-def state(mood: int) -> Ready:
-    """Return the struct of `getState` as XML."""
-    return Ready(to_xml(info.daemon_state(mood)))
 
 
 def rows(members: Iterable[Member], now: int) -> list[Ready]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor import xmlvalues
 from supervisor.rpc import info
-from supervisor.rpc.rows import rows, state
+from supervisor.rpc.rows import rows
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.xmlrpc import supervisor_xmlrpc_handler
@@ -66,13 +66,6 @@ def test_both_forms_give_the_same_bytes(several: list[tuple[Any, Any]], later: i
         CLOCK.advance(later)
 
 
-@pytest.mark.parametrize(
-    "mood", [code for name, code in vars(SupervisorStates).items() if name.isupper()]
-)
-def test_both_forms_of_the_daemons_state_give_the_same_bytes(mood: int) -> None:
-    assert xmlvalues.response(state(mood)) == xmlvalues.response(info.daemon_state(mood))
-
-
 @given(members(), members())
 def test_a_row_is_made_anew_when_a_process_changes(
     one: tuple[Any, Any], other: tuple[Any, Any]
@@ -97,17 +90,6 @@ def test_the_quick_form_takes_no_parameters_either(handler: supervisor_xmlrpc_ha
     assert handler.call("supervisor.getAllProcessInfo", ()) == []
     with pytest.raises(Exception, match="INCORRECT_PARAMETERS"):
         handler.call("supervisor.getAllProcessInfo", (1,))
-    with pytest.raises(Exception, match="INCORRECT_PARAMETERS"):
-        handler.call("supervisor.getState", (1,))
-
-
-def test_the_state_is_that_of_the_moment(handler: supervisor_xmlrpc_handler) -> None:
-    before = handler.call("supervisor.getState", ())
-    handler.supervisord.options.mood = SupervisorStates.RESTARTING
-    with pytest.raises(Exception, match="SHUTDOWN_STATE"):
-        handler.call("supervisor.getState", ())
-    handler.supervisord.options.mood = SupervisorStates.RUNNING
-    assert handler.call("supervisor.getState", ()) == before
 
 
 def test_a_plugin_that_wraps_the_method_is_asked(
