@@ -33,6 +33,7 @@ ROOT_WARNING = (
 # What functions of the daemon import only when they need it; a test keeps it complete.
 LATE_IMPORTS = (
     "cProfile",
+    "datetime",
     "hashlib",
     "hmac",
     "inspect",
@@ -40,6 +41,7 @@ LATE_IMPORTS = (
     "pstats",
     "pwd",
     "socket",
+    "subprocess",
     "supervisor.client_options",
     "supervisor.http.handlers",
     "supervisor.process.fastcgi",
@@ -49,8 +51,10 @@ LATE_IMPORTS = (
     "supervisor.xmlrpc",
     "syslog",
     "tempfile",
+    "threading",
     "traceback",
     "urllib.parse",
+    "xml.parsers",
     "xmlrpc.client",
 )
 
@@ -140,16 +144,14 @@ def log_what_was_said(
 
 def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
     """Delete the AUTO logs, and their backups, that an earlier run of this identifier left."""
-    pattern = re.compile(
-        r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
-    )
+    pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
     try:
         names = os.listdir(settings.childlogdir)
     except OSError:
         logger.warn("Could not clear childlog dir")
         return
     for name in names:
-        if pattern.fullmatch(name):
+        if "---" in name and re.fullmatch(pattern, name):
             path = os.path.join(settings.childlogdir, name)
             try:
                 os.remove(path)

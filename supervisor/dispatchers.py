@@ -8,6 +8,7 @@ activity log and to whoever listens to log events.
 from __future__ import annotations
 
 import errno
+import functools
 import os
 
 from supervisor import events, logfiles, loggers, unix
@@ -58,8 +59,11 @@ EVENT_TYPES: dict[
     "stderr": (events.ProcessLogStderrEvent, events.ProcessCommunicationStderrEvent),
 }
 
-_buffer = bytearray(READ_BYTES)
-_view = memoryview(_buffer)
+
+@functools.cache  # a daemon without programs never needs it
+def _buffer() -> memoryview:
+    """Return the one buffer that all output is read into."""
+    return memoryview(bytearray(READ_BYTES))
 
 
 class RejectEvent(Exception):
@@ -196,15 +200,16 @@ class OutputDispatcher(Dispatcher):
 
     def read(self) -> bytes | None:
         """Read once; b"" at the end of the stream, None when nothing is there."""
+        buffer = _buffer()
         try:
-            size = os.readv(self.fd, [_buffer])
+            size = os.readv(self.fd, [buffer])
         except BlockingIOError:
             return None
         except OSError as error:
             if error.errno == errno.EIO:  # a terminal whose other side has gone
                 return b""
             raise
-        return bytes(_view[:size])
+        return bytes(buffer[:size])
 
     def handle_read_event(self) -> None:
         """Some output, or its end, has come."""

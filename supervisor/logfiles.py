@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from weakref import WeakValueDictionary
 
 from supervisor.deferred import Waiters
@@ -50,7 +49,11 @@ def notify_written(path: str) -> None:
     if not _followed:
         return
     waiters = _followed.get(path)
-    if waiters is not None and threading.current_thread() is threading.main_thread():
+    if waiters is None:
+        return
+    import threading
+
+    if threading.current_thread() is threading.main_thread():
         waiters.wake()
 
 

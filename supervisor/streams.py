@@ -35,9 +35,9 @@ class AnsiStripper:
     one, so that text after a broken sequence survives.
     """
 
-    _sequence = re.compile(rb"\x1b\[[ -?]*[@-~]?")
-    _rest_of_sequence = re.compile(rb"[ -?]*[@-~]?")
-    _unfinished = re.compile(rb"\x1b(?:\[[ -?]*)?\Z")
+    _sequence = rb"\x1b\[[ -?]*[@-~]?"
+    _rest_of_sequence = rb"[ -?]*[@-~]?"
+    _unfinished = rb"\x1b(?:\[[ -?]*)?\Z"
 
     def __init__(self) -> None:
         self._inside = False
@@ -51,15 +51,16 @@ class AnsiStripper:
             data, self._held = self._held + data, b""
         if b"\x1b" not in data:
             return data
-        unfinished = self._unfinished.search(data, data.rfind(b"\x1b"))
+        last = data.rfind(b"\x1b")
+        unfinished = re.match(self._unfinished, data[last:])
         if unfinished:
-            data = data[: unfinished.start()]
+            data = data[:last]
             self._inside = len(unfinished[0]) > 1
             self._held = b"" if self._inside else unfinished[0]
-        return self._sequence.sub(b"", data)
+        return re.sub(self._sequence, b"", data)
 
     def _leave_sequence(self, data: bytes) -> bytes:
-        rest = self._rest_of_sequence.match(data)
+        rest = re.match(self._rest_of_sequence, data)
         length = rest.end() if rest else 0
         is_final = length > 0 and data[length - 1] >= ord("@")
         self._inside = length == len(data) and not is_final

@@ -11,13 +11,13 @@ The format: http://xmlrpc.com/spec.md
 from __future__ import annotations
 
 import binascii
-import datetime as dt
 import functools
 import re
-from xml.parsers import expat
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
@@ -106,6 +106,9 @@ class _Writers(dict[type, Writer]):
     """Which function writes a type; instances of subclasses are written as what they are."""
 
     def __missing__(self, kind: type) -> Writer:
+        datetime = sys.modules.get("datetime")  # who has one of its objects has imported it
+        if datetime is not None and issubclass(kind, datetime.datetime):
+            return _datetime
         for ancestor in kind.__mro__[1:]:
             if ancestor in self:
                 return self[ancestor]
@@ -122,7 +125,6 @@ _WRITERS = _Writers(
         str: _string,
         bytes: _bytes,
         bytearray: _bytes,
-        dt.datetime: _datetime,
         list: _array,
         tuple: _array,
         dict: _struct,
@@ -190,6 +192,8 @@ def _to_boolean(text: str) -> bool:
 
 
 def _to_datetime(text: str) -> dt.datetime:
+    import datetime as dt
+
     return dt.datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")  # noqa: DTZ007 - has none
 
 
@@ -236,6 +240,8 @@ class _Reader:
 
     def read(self, document: bytes) -> tuple[str, tuple[Any, ...]]:
         """Return (method name, parameters); raises `ValueError`."""
+        from xml.parsers import expat
+
         parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._started

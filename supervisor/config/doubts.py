@@ -57,8 +57,8 @@ def _doubts_about_file(file: str, text: str) -> Iterator[str]:
         return
     if not stat.S_ISREG(status.st_mode):
         return
-    has_password = re.search(r"^\s*password\s*[=:]\s*(?!\{SHA\})\S", text, re.MULTILINE)
-    if has_password and status.st_mode & stat.S_IROTH:
+    is_open = status.st_mode & stat.S_IROTH and "password" in text
+    if is_open and re.search(r"^\s*password\s*[=:]\s*(?!\{SHA\})\S", text, re.MULTILINE):
         yield f"{file} contains a password and can be read by everybody; chmod o-r would help"
     if os.geteuid() == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         yield f"{file} says what root runs and can be written by others; chmod go-w would help"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 
 from supervisor.config.parser import UnhosedConfigParser, host_node_name, read_file
@@ -15,6 +14,8 @@ def read_includes(parser: UnhosedConfigParser) -> None:
     """
     if not parser.has_section("include"):
         return
+    import glob
+
     section = parser.section("include", host_node_name=host_node_name())
     patterns = section.value("files")
     if patterns is None:

@@ -26,7 +26,7 @@ NO_DEFAULT: Any = []
 NO_EXPANSIONS: Mapping[str, object] = {}
 
 # A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
-HERE = re.compile(r"%%|%\(here\)s")
+HERE = r"%%|%\(here\)s"
 
 
 class ConfigurationError(ValueError):
@@ -234,7 +234,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         here = here.replace("%", "%%")
 
         def replaced(value: str) -> str:
-            return HERE.sub(lambda found: here if found[0] != "%%" else "%%", value)
+            return re.sub(HERE, lambda found: here if found[0] != "%%" else "%%", value)
 
         for option, value in self.defaults().items():
             self.set(self.default_section, option, replaced(value))

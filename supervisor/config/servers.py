@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.parser import Section, UnhosedConfigParser
 
-TCP = re.compile(r"tcp://([^\s:]+):(\d+)$")
+TCP = r"tcp://([^\s:]+):(\d+)$"
 
 
 def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
@@ -124,7 +124,7 @@ def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSoc
         raise ValueError(
             "socket_owner and socket_mode params should only be used with a Unix domain socket"
         )
-    found = TCP.match(address)
+    found = re.match(TCP, address)
     if not found:
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Bad socket format %s", address))

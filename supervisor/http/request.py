@@ -39,7 +39,7 @@ ERROR_PAGE: Final = """\
 """
 
 URI: Final = r"([^;?#]*)(;[^?#]*)?(\?[^#]*)?(#.*)?"
-_line_breaks = re.compile(r"[\r\n\0]").search
+LINE_BREAKS: Final = frozenset("\r\n\0")
 
 
 class Request:
@@ -83,7 +83,7 @@ class Request:
     def __setitem__(self, name: str, value: object) -> None:
         """Set a header field of the answer; raises `ValueError` for one with a line break."""
         text = str(value)
-        if not text.isprintable() and _line_breaks(text):
+        if not text.isprintable() and not LINE_BREAKS.isdisjoint(text):
             raise ValueError(f"line break in header field {name!r}")
         self.reply_headers[name] = text
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
 import time
 
@@ -88,6 +87,8 @@ def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]
 @functools.lru_cache(maxsize=1024)  # many have been started together
 def uptime(seconds: int) -> str:
     """Return how long a process has run; a clock that was set back counts as no time."""
+    import datetime as dt
+
     return str(dt.timedelta(seconds=max(seconds, 0)))
 
 

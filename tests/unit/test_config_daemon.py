@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from supervisor.config.model import (
     ProcessConfig,
+    Settings,
 )
 from supervisor.datatypes import (
     Automatic,
@@ -347,3 +349,30 @@ def test_a_program_without_a_command(tmp_path: Path) -> None:
         "program section program:x does not specify a command"
         " in section 'program:x' (file: 'DIR/c.conf'), option 'command'"
     )
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {},
+        {"TMPDIR": "{good}"},
+        {"TMPDIR": "{missing}"},
+        {"TMPDIR": "", "TEMP": "{good}"},
+        {"TMPDIR": "{file}", "TMP": "{good}"},
+        {"TMP": "{good}/../{name}"},
+        {"TEMP": "."},
+    ],
+)
+def test_auto_logs_go_where_python_puts_temporary_files(
+    named: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    places = {"good": tmp_path, "name": tmp_path.name}
+    places |= {name: tmp_path / name for name in ("missing", "file")}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", None)  # where it remembers what it has found
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in named.items():
+        monkeypatch.setenv(name, value.format(**places))
+    assert Settings(configfile=None, here=None).childlogdir == tempfile.gettempdir()
