@@ -40,6 +40,8 @@ LATE_IMPORTS = (
     "meld3",
     "pstats",
     "pwd",
+    "shlex",
+    "signal",
     "socket",
     "subprocess",
     "supervisor.client_options",

@@ -12,8 +12,6 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shlex
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -22,8 +20,6 @@ TRUTHY_STRINGS = ("yes", "true", "on", "1")
 FALSY_STRINGS = ("no", "false", "off", "0")
 
 C_INT = 2**31  # modes of files are smaller, or the system calls cannot take them
-
-SIGNUMS = [int(number) for number in signal.Signals]
 
 # What `loglevel` accepts; the numbers are those of `supervisor.loggers`.
 LOG_LEVELS = {
@@ -35,6 +31,13 @@ LOG_LEVELS = {
     "trace": 5,
     "blather": 3,
 }
+
+
+def __getattr__(name: str) -> object:
+    """Offer SIGNUMS; the client, which shares this module, never loads what that needs."""
+    if name == "SIGNUMS":
+        return _signal_numbers()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Automatic:
@@ -170,6 +173,8 @@ def dict_of_key_value_pairs(value: str | None) -> dict[str, str]:
     Quotes are those of a POSIX shell: either kind protects commas, blanks and the other
     kind, and a backslash protects the next character except within single quotes.
     """
+    import shlex
+
     lexer = shlex.shlex(str(value), posix=True)
     lexer.wordchars += "/.+-():"
     tokens = iter(lexer)
@@ -214,14 +219,22 @@ def signal_number(value: str | int) -> int:
     except ValueError:
         return _signal_by_name(str(value))
     # 0 is let through: a configuration with it works, only that stopping sends nothing.
-    if number and number not in SIGNUMS:
+    if number and number not in _signal_numbers():
         raise ValueError(f"value {value!r} is not a valid signal number")
     return number
+
+
+def _signal_numbers() -> list[int]:
+    import signal
+
+    return [int(number) for number in signal.Signals]
 
 
 def _signal_by_name(value: str) -> int:
     name = value.strip().upper()
     name = name if name.startswith("SIG") else f"SIG{name}"
+    import signal
+
     try:
         return int(getattr(signal, name))
     except (AttributeError, TypeError):

@@ -5,8 +5,6 @@ Daemon (`[rpcinterface:x]`) and client (`[ctlplugin:x]`) read their plugins' sec
 
 from __future__ import annotations
 
-import importlib
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterator
@@ -21,6 +19,8 @@ def resolve(spec: str, section: Section, option: str) -> Any:
     Raises ConfigurationError with the reason, whatever the import raised: the module is
     somebody's code, and a mistake in it must not end in a traceback of ours.
     """
+    import importlib
+
     module, _, attributes = spec.partition(":")
     try:
         found = importlib.import_module(module)
