@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
-    from supervisor.xmlvalues import Ready
+    from supervisor.xmlvalues import Pieces
 
 API_VERSION = "3.0"
 
@@ -321,7 +321,7 @@ class SupervisorNamespaceRPCInterface:
         self._update("getAllProcessInfo")
         return members(list(self.supervisord.process_groups.values()), by_name=True)
 
-    def _all_rows(self) -> list[Ready]:
+    def _all_rows(self) -> Pieces:
         all_members = self._all_members()
         return rows(all_members, info.capped_int(self.supervisord.context.clock.time()))
 

@@ -126,7 +126,7 @@ def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
 
 
 def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
-    """Give a method a second form that returns `Ready` XML, for those who call over HTTP."""
+    """Give a method a second form that returns XML in `Pieces`, for those who call over HTTP."""
 
     def mark(method: Method) -> Method:
         method.quicker = method, form  # type: ignore[attr-defined]
@@ -369,6 +369,8 @@ class supervisor_xmlrpc_handler:
                 logger.trace(f"XML-RPC method {method}() returned successfully")
             if callable(value):
                 self._answer_later(request, data, value)
+            elif isinstance(value, xmlvalues.Pieces):
+                _respond(request, xmlvalues.response_in_pieces(value))
             else:
                 holds = functools.partial(self._holds, method, params, value)
                 request.keep_answer(self, holds)
@@ -435,9 +437,9 @@ class supervisor_xmlrpc_handler:
 _AS_WRITTEN: Final = dict(vars(supervisor_xmlrpc_handler))
 
 
-def _respond(request: Request, document: str) -> None:
+def _respond(request: Request, document: str | list[bytes]) -> None:
     request["Content-Type"] = "text/xml"
-    request.push(document.encode())
+    request.outgoing += [document.encode()] if isinstance(document, str) else document
     request.done()
 
 

@@ -146,6 +146,16 @@ def response(value: object) -> str:
     )
 
 
+class Pieces(list[bytes]):
+    """An array whose elements are XML already, cut anywhere: they are joined as they are sent."""
+
+
+def response_in_pieces(elements: Pieces) -> list[bytes]:
+    """Return the document that answers a call with an array."""
+    before, behind = response(Ready(_array([Ready("\0")]))).split("\0")
+    return [before.encode(), *elements, behind.encode()]
+
+
 def fault(code: int, text: str) -> str:
     """Return the document that answers a call with a fault."""
     struct = to_xml({"faultCode": code, "faultString": text})

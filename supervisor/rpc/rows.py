@@ -1,37 +1,47 @@
 """The processes as XML: each keeps its row until it changes (floor 5).
 
-The special form of what `info` and `xmlvalues` say, byte for byte: 2 instead of 10 microseconds
-for a process.
+The special form of what `info` and `xmlvalues` say, byte for byte: 1 instead of 10 microseconds
+for a process.  Rows are kept in pieces, because to join them costs a tenth of filling gaps in.
 """
 
 from __future__ import annotations
 
+import functools
+
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
-from supervisor.xmlvalues import Ready, to_xml
+from supervisor.xmlvalues import Pieces, Ready, to_xml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import TypeAlias
+    from typing import Final, TypeAlias
 
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
 
-Row: TypeAlias = "tuple[str, int | None]"
-"""XML with a place for the time, and one for the uptime if the process runs since a second."""
+Row: TypeAlias = "tuple[tuple[bytes, ...], int | None]"
+"""XML before and behind the time and the uptime, and since when: None if it does not run."""
+
+GAP: Final = "\0"
+"""Stands for the time and the uptime; XML cannot carry it."""
 
 
-def rows(members: Iterable[Member], now: int) -> list[Ready]:
+def rows(members: Iterable[Member], now: int) -> Pieces:
     """Return the structs of `getProcessInfo` as XML, as of `now` (seconds since the epoch)."""
-    now_text = to_xml(now)
-    texts = []
+    now_text = to_xml(now).encode()
+    pieces = Pieces()
     for group, process in members:
-        row, start = _row(group, process)
-        gaps = (now_text,) if start is None else (now_text, info.uptime(now - start))
-        texts.append(Ready(row % gaps))
-    return texts
+        (before, between, behind), start = _row(group, process)
+        uptime = b"" if start is None else _uptime(now - start)
+        pieces += (before, now_text, between, uptime, behind)
+    return pieces
+
+
+@functools.lru_cache(maxsize=1024)  # many have been started together
+def _uptime(seconds: int) -> bytes:
+    return info.uptime(seconds).encode()
 
 
 def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
@@ -45,9 +55,10 @@ def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
 
 def _made(facts: info.Facts) -> Row:
     struct = info.struct(facts, now=0)
-    members = {name: Ready(to_xml(value).replace("%", "%%")) for name, value in struct.items()}
-    members["now"] = Ready("%s")
-    if struct["state"] != ProcessStates.RUNNING:
-        return to_xml(members), None
-    members["description"] = Ready(to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s")))
-    return to_xml(members), struct["start"]
+    struct["now"] = Ready(GAP)
+    runs = struct["state"] == ProcessStates.RUNNING
+    if runs:
+        description = to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s"))
+        struct["description"] = Ready(description % GAP)
+    before, between, *behind = to_xml(struct).encode().split(GAP.encode())
+    return (before, between, b"".join(behind)), struct["start"] if runs else None
