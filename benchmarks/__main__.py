@@ -1,6 +1,7 @@
 """`python -m benchmarks [--quick] [ROW ...]`: measure both in turn, print a table.
 
-`--peers COUNT` compares with other supervisors instead, `--soak 3600` tries ours for an hour.
+`--peers COUNT` compares with other supervisors instead, `--floor` shows what no daemon in
+Python can do without, `--soak 3600` tries ours for an hour.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks.bench import Bench, implementations, short, work_directory
+from benchmarks.floor import floors
 from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
 
@@ -35,6 +37,7 @@ def main() -> None:
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
     parser.add_argument("--peers", type=int, metavar="COUNT", help="other supervisors instead")
+    parser.add_argument("--floor", action="store_true", help="the smallest programs instead")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="a mixed load instead")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
@@ -42,6 +45,9 @@ def main() -> None:
         parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
     if arguments.soak:
         sys.exit(soak(arguments.soak))
+    if arguments.floor:
+        floors()
+        return
     chosen = [row for row in ROWS if row.name in arguments.rows or not arguments.rows]
     with tempfile.TemporaryDirectory(dir=work_directory(), prefix="bench") as directory:
         if arguments.peers:
