@@ -139,6 +139,7 @@ class PInputDispatcher(Dispatcher):
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self.input_buffer = b""
+        self._waits = False
 
     def write(self, data: bytes) -> None:
         """Queue bytes and send what the pipe takes at once.
@@ -150,7 +151,6 @@ class PInputDispatcher(Dispatcher):
 
     def flush(self) -> None:
         """Send what the pipe takes; the rest waits for the loop."""
-        had_more = bool(self.input_buffer)
         try:
             while self.input_buffer:
                 sent = os.write(self.fd, self.input_buffer)
@@ -161,7 +161,8 @@ class PInputDispatcher(Dispatcher):
             self.input_buffer = b""
             self.close()
             raise
-        if had_more and not self.closed:
+        if self.writable() is not self._waits:
+            self._waits = self.writable()
             self.process.context.loop.interest_changed(self)
 
     def writable(self) -> bool:

@@ -12,6 +12,10 @@ from collections.abc import Callable, Iterator
 from supervisor.records import record
 from supervisor.states import EventListenerStates
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 BEGIN_TOKEN = b"<!--XSUPERVISOR:BEGIN-->"
 END_TOKEN = b"<!--XSUPERVISOR:END-->"
 
@@ -149,6 +153,9 @@ class Ready:
     """A listener asks for the next event."""
 
 
+READY: Final = Ready()
+
+
 @record(frozen=True)
 class Result:
     """A listener has dealt with its event; `data` says how."""
@@ -206,7 +213,7 @@ class ListenerStream:
             return None
         if self._buffer.startswith(READY_LINE):
             self._buffer = self._buffer[len(READY_LINE) :]
-            return Ready()
+            return READY
         self._buffer = b""
         return Violation()
 

@@ -7,7 +7,7 @@ from collections import deque
 
 from supervisor import events
 from supervisor.dispatchers import RejectEvent
-from supervisor.loggers import exception_text
+from supervisor.loggers import LevelsByName, exception_text
 from supervisor.process.groups import ProcessGroupBase
 from supervisor.states import (
     EventListenerStates,
@@ -138,17 +138,12 @@ class EventListenerPool(ProcessGroupBase):
     def _eventEnvelope(
         self, event_type: type, serial: int | None, pool_serial: int, payload: str
     ) -> str:
-        header = {
-            "ver": "3.0",
-            "server": self.context.settings.identifier,
-            "serial": serial,
-            "pool": self.config.name,
-            "poolserial": pool_serial,
-            "eventname": events.getEventNameByType(event_type),
-            "len": len(payload),  # characters, not bytes: listeners in the wild count so
-        }
-        line = " ".join(f"{key}:{value}" for key, value in header.items())
-        return f"{line}\n{payload}"
+        # The length is that of characters, not of bytes: listeners in the wild count so.
+        return (
+            f"ver:3.0 server:{self.context.settings.identifier} serial:{serial}"
+            f" pool:{self.config.name} poolserial:{pool_serial}"
+            f" eventname:{events.getEventNameByType(event_type)} len:{len(payload)}\n{payload}"
+        )
 
     # -- the protocol -----------------------------------------------------------
 
@@ -193,7 +188,9 @@ class EventListenerPool(ProcessGroupBase):
             events.notify(events.EventRejectedEvent(process, event))
 
     def _enter(self, process: Subprocess, state: int) -> None:
-        before = getEventListenerStateDescription(process.listener_state)
-        after = getEventListenerStateDescription(state)
-        self.context.logger.debug(f"{process.name}: {before} -> {after}")
+        logger = self.context.logger
+        if logger.level <= LevelsByName.DEBG:
+            before = getEventListenerStateDescription(process.listener_state)
+            after = getEventListenerStateDescription(state)
+            logger.debug(f"{process.name}: {before} -> {after}")
         process.listener_state = state
