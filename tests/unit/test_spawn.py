@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from supervisor.config.model import ProcessConfig
-from supervisor.process import spawn
 from supervisor.process.spawn import Pipes, SpawnError, SpawnPlan, launch, plan_spawn
 from tests.support.world import World
 
@@ -72,43 +71,6 @@ def test_the_child_gets_what_the_plan_says(pipes: Pipes, tmp_path: Path) -> None
     assert not {pipes.stdin, pipes.stdout, pipes.stderr} & set(seen["fds"])
     assert seen["group"] is True
     assert seen["environment"].items() >= {"A": "b"}.items()
-
-
-STATE = """
-import json, os, resource, sys
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-# glibc's posix_spawn leaves its own two signals, which programs cannot use, ignored.
-status["SigIgn"] = int(status["SigIgn"], 16) & ~(0b11 << 31)
-names = ["PPid", "Uid", "Gid", "Groups", "Umask", "SigBlk", "SigIgn", "SigCgt", "SigPnd", "CapEff"]
-print(json.dumps({
-    "argv": sys.orig_argv, "environment": dict(os.environ), "cwd": os.getcwd(),
-    "status": [status[name] for name in names],
-    "group": os.getpgrp() == os.getpid(), "session": os.getsid(0), "nice": os.nice(0),
-    "fds": {fd: os.stat(int(fd)).st_ino for fd in os.listdir("/proc/self/fd") if int(fd) < 3},
-    "count": len(os.listdir("/proc/self/fd")),
-    "limits": [resource.getrlimit(number) for number in range(16)],
-}))
-"""
-
-
-@pytest.mark.parametrize("redirect", [False, True])
-def test_both_forms_start_the_same_child(redirect: bool) -> None:  # noqa: FBT001 - a parameter
-    seen = []
-    pipes = Pipes.make(redirect_stderr=redirect)
-    for form in (spawn._spawned, lambda plan: spawn._started(plan, {})):
-        argv = (sys.executable, "-c", STATE, "one", "two words", "\N{SNOWMAN}")
-        pid = form(plan(pipes, argv=argv, environment={"A": "b", "C": "\N{SNOWMAN}="}))
-        assert pid is not None
-        assert os.waitpid(pid, 0) == (pid, 0)
-        seen.append(json.loads(os.read(pipes.stdout, 65536)))
-    pipes.close_child_ends()
-    pipes.close_parent_ends()
-    assert seen[0] == seen[1]
-    assert seen[0]["group"] is True
-
-
-def test_low_fds_do_not_overwrite_each_other(pipes: Pipes) -> None:
-    assert spawn._spawned(plan(pipes, stdout=0)) is None
 
 
 @pytest.mark.parametrize(

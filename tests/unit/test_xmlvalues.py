@@ -8,7 +8,7 @@ import xmlrpc.client
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from supervisor import xmlvalues
@@ -110,6 +110,30 @@ PLAIN = b"<methodCall><methodName>a.b</methodName></methodCall>"
 def test_calls_are_read_as_the_standard_library_writes_them(params: list[Any]) -> None:
     document = xmlrpc.client.dumps(tuple(params), "a.b").encode()
     assert xmlvalues.parse_call(document) == ("a.b", tuple(params))
+
+
+blanks = st.sampled_from(["", " ", "\n", "\t\r\n", "x"])
+simple_calls = st.tuples(
+    blanks,
+    st.sampled_from(["", "<?xml version='1.0'?>", '<?xml version="1.0" ?>', "<?xml?>", "<!-- -->"]),
+    blanks,
+    st.sampled_from(["<methodCall>", "<methodcall>"]),
+    blanks,
+    st.sampled_from(["supervisor.getState", "a", "", " a", "a&amp;b", "a<b/>", "\N{SNOWMAN}"]),
+    blanks,
+    st.sampled_from(["", "<params></params>", "<params>\n</params>", "<params/>", "<params>"]),
+    blanks,
+).map(
+    lambda parts: "{}{}{}{}{}<methodName>{}</methodName>{}{}</methodCall>{}".format(*parts).encode()
+)
+
+
+@given(simple_calls)
+@example(PLAIN)
+def test_a_simple_call_is_read_as_any_other(document: bytes) -> None:
+    method = xmlvalues._method_alone(document)
+    if method is not None:
+        assert xmlvalues._Reader().read(document) == (method, ())
 
 
 def is_refused(document: bytes) -> bool:
