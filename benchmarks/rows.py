@@ -37,6 +37,7 @@ ROWS = (
     Row("start-stop", processes.start_and_stop),
     Row("start-stop-all-200", partial(processes.start_and_stop_all, count=200), 5, 1),
     Row("getState-10", partial(rpc.answers, count=10, method=STATE, times=1000)),
+    Row("getState-200", partial(rpc.answers, count=200, method=STATE, times=500), 3, 0),
     Row("getState-1000", partial(rpc.answers, count=1000, method=STATE, times=300), 3, 0),
     Row("getState-1000-running", partial(rpc.running, count=1000, method=STATE, times=300), 3, 0),
     Row("getState-3000", partial(rpc.answers, count=3000, method=STATE, times=300), 1, 0),
@@ -47,6 +48,12 @@ ROWS = (
     Row("allInfo-10", partial(rpc.running, count=10, method=INFO, times=300)),
     Row("allInfo-200", partial(rpc.running, count=200, method=INFO, times=30)),
     Row("allInfo-1000", partial(rpc.running, count=1000, method=INFO, times=5), 3, 0),
+    Row(
+        "allInfo-200-new-connection",
+        partial(rpc.running, count=200, method=INFO, times=30, keep=False),
+        3,
+        0,
+    ),
     Row("log-64KB", partial(logs.throughput, size=65536, megabytes=1024, kind="plain")),
     Row(
         "log-64KB-rotating",
@@ -55,6 +62,12 @@ ROWS = (
         0,
     ),
     Row("log-100B", partial(logs.throughput, size=100, megabytes=100, kind="plain")),
+    Row(
+        "log-100B-rotating",
+        partial(logs.throughput, size=100, megabytes=100, kind="rotating"),
+        3,
+        0,
+    ),
     Row("log-100-children", partial(logs.chatty, count=100, rate=1000)),
     Row("events", partial(events.delivery, rate=20_000)),
     Row("idle-0", partial(idle.idle, count=0)),

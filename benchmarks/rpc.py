@@ -15,11 +15,11 @@ def answers(bench: Bench, count: int, method: str, times: int, *, keep: bool = T
         return _asked(Asker(daemon, call_request(f"supervisor.{method}")), daemon.pid, times, keep)
 
 
-def running(bench: Bench, count: int, method: str, times: int) -> Figures:
-    """Ask the same of a daemon with so many running programs, on a kept connection."""
+def running(bench: Bench, count: int, method: str, times: int, *, keep: bool = True) -> Figures:
+    """Ask the same of a daemon with so many running programs, on kept or new connections."""
     with bench.daemon(head(count) + programs(count)) as daemon:
         asker = Asker(daemon, call_request(f"supervisor.{method}"))
-        return _asked(asker, daemon.pid, times, keep=True)
+        return _asked(asker, daemon.pid, times, keep)
 
 
 def _asked(asker: Asker, pid: int, times: int, keep: bool) -> Figures:  # noqa: FBT001
