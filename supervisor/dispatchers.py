@@ -14,7 +14,6 @@ import os
 from supervisor import events, logfiles, loggers, unix
 from supervisor.config.model import EventListenerConfig
 from supervisor.streams import (
-    LARGE_PIPE_BYTES,
     AnsiStripper,
     Captured,
     CaptureSplitter,
@@ -226,8 +225,8 @@ class OutputDispatcher(Dispatcher):
         """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
         loop = self.process.context.loop
         seconds = pace.rest_after(size, loop.clock.monotonic())
-        if pace.wants_large_pipe:
-            pace.pipe_grew(unix.enlarge_pipe(self.fd, LARGE_PIPE_BYTES))
+        if pace.wanted_pipe_bytes:
+            pace.pipe_grew(unix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
         logfile = getattr(self.process.config, f"{self.channel}_logfile")
         if seconds and not logfiles.is_followed(logfile):
             self._is_resting = True

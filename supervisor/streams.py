@@ -278,7 +278,10 @@ PIPE_BYTES = 64 * 1024
 """What a pipe holds (Linux pipe(7))."""
 
 LARGE_PIPE_BYTES = 1024 * 1024
-"""What a pipe may be made to hold without privileges."""
+"""What a pipe may be made to hold without privileges; little pieces wait in it during a rest."""
+
+WIDE_PIPE_BYTES = 256 * 1024
+"""Lets a writer of large pieces go on while they are read; more would not stay in the cache."""
 
 
 class Pace:
@@ -287,7 +290,8 @@ class Pace:
     100 children with 1000 lines a second each cost 67 % of a CPU read line by line, and a
     third of it when the lines of 10 ms are read together.  A stream that is not busy is read
     at once.  A fast one needs a larger pipe to rest, because its writer must not find the
-    pipe full: 3 seconds of CPU for a GB of lines of 100 bytes become 1.
+    pipe full: 3 seconds of CPU for a GB of lines of 100 bytes become 1.  One of large pieces
+    need not wait for us so often: 64 KB writes come a quarter faster.
 
     `full_bytes` is the largest read: behind such a one there may be more.
     """
@@ -300,12 +304,13 @@ class Pace:
         self._bytes = 0
         self._pipe_bytes = PIPE_BYTES
         self._may_grow = True
-        self.wants_large_pipe = False
+        self.wanted_pipe_bytes = 0
 
     def pipe_grew(self, pipe_bytes: int) -> None:
         """Take note of what the pipe holds now: as much as before if it could not grow."""
         self._pipe_bytes = pipe_bytes
-        self._may_grow = self.wants_large_pipe = False
+        self._may_grow = False
+        self.wanted_pipe_bytes = 0
 
     def rest_after(self, size: int, now: float) -> float:
         """Take note of a read; return the seconds to rest after it, mostly 0.
@@ -325,7 +330,8 @@ class Pace:
         if self._bytes * REST_SECONDS < self._pipe_bytes / 8 * elapsed:
             rest = REST_SECONDS - now % REST_SECONDS
         elif self._may_grow:
-            self.wants_large_pipe = self._bytes < self._reads * SMALL_BYTES
+            is_small = self._bytes < self._reads * SMALL_BYTES
+            self.wanted_pipe_bytes = LARGE_PIPE_BYTES if is_small else WIDE_PIPE_BYTES
         elif self._bytes * SHORT_REST_SECONDS < self._pipe_bytes / 2 * elapsed:
             rest = SHORT_REST_SECONDS
         # After a rest, the next read shows whether the stream is as busy as before.

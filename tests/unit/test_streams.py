@@ -20,6 +20,7 @@ from supervisor.streams import (
     PIPE_BYTES,
     REST_SECONDS,
     SHORT_REST_SECONDS,
+    WIDE_PIPE_BYTES,
     AnsiStripper,
     Captured,
     CaptureSplitter,
@@ -291,9 +292,9 @@ class TestPace:
     ) -> None:
         pace = Pace(FULL)
         assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
-        assert pace.wants_large_pipe
+        assert pace.wanted_pipe_bytes == LARGE_PIPE_BYTES
         pace.pipe_grew(LARGE_PIPE_BYTES)
-        assert not pace.wants_large_pipe
+        assert not pace.wanted_pipe_bytes
         rests = [pace.rest_after(4096, 100.003 + number * 0.0001) for number in range(30)]
         assert set(rests) == {0.0, SHORT_REST_SECONDS}
 
@@ -302,12 +303,14 @@ class TestPace:
         self.rests(pace, 4096, every=0.0001)
         pace.pipe_grew(PIPE_BYTES)
         assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
-        assert not pace.wants_large_pipe
+        assert not pace.wanted_pipe_bytes
 
-    def test_a_fast_stream_of_large_pieces_keeps_its_pipe(self) -> None:
+    def test_a_fast_stream_of_large_pieces_gets_a_wider_pipe_and_never_rests(self) -> None:
         pace = Pace(FULL)
         assert set(self.rests(pace, PIPE_BYTES, every=0.0001)) == {0.0}
-        assert not pace.wants_large_pipe
+        assert pace.wanted_pipe_bytes == WIDE_PIPE_BYTES
+        pace.pipe_grew(WIDE_PIPE_BYTES)
+        assert set(self.rests(pace, PIPE_BYTES, every=0.0001)) == {0.0}
 
     def test_behind_a_full_read_there_may_be_more(self) -> None:
         pace = Pace(4096)
