@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -31,6 +32,7 @@ def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
         wait_for(lambda: _written(daemon.directory) >= count * size)
         seconds = time.monotonic() - began
         cpu = cpu_seconds(daemon.pid) - cpu
+    shutil.rmtree(daemon.directory)
     gigabytes = count * size / 1e9
     return {"rate [MB/s]": [gigabytes * 1e3 / seconds], "CPU [s/GB]": [cpu / gigabytes]}
 
@@ -57,6 +59,7 @@ def chatty(bench: Bench, count: int, rate: int) -> Figures:
         wait_for(lambda: _written(daemon.directory) >= wanted, pause=0.05)
         cpu = cpu_seconds(daemon.pid) - cpu
         elapsed = time.monotonic() - began
+    shutil.rmtree(daemon.directory)
     lines = (wanted - done) / 100
     return {"CPU [%]": [cpu / elapsed * 100], "CPU per line [us]": [cpu / lines * 1e6]}
 

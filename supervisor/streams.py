@@ -308,8 +308,8 @@ class Pace:
 
     def pipe_grew(self, pipe_bytes: int) -> None:
         """Take note of what the pipe holds now: as much as before if it could not grow."""
+        self._may_grow = pipe_bytes > self._pipe_bytes
         self._pipe_bytes = pipe_bytes
-        self._may_grow = False
         self.wanted_pipe_bytes = 0
 
     def rest_after(self, size: int, now: float) -> float:
@@ -329,11 +329,14 @@ class Pace:
         rest = 0.0
         if self._bytes * REST_SECONDS < self._pipe_bytes / 8 * elapsed:
             rest = REST_SECONDS - now % REST_SECONDS
-        elif self._may_grow:
-            is_small = self._bytes < self._reads * SMALL_BYTES
-            self.wanted_pipe_bytes = LARGE_PIPE_BYTES if is_small else WIDE_PIPE_BYTES
+        elif self._may_grow and self._fitting_bytes() > self._pipe_bytes:
+            self.wanted_pipe_bytes = self._fitting_bytes()
         elif self._bytes * SHORT_REST_SECONDS < self._pipe_bytes / 2 * elapsed:
             rest = SHORT_REST_SECONDS
         # After a rest, the next read shows whether the stream is as busy as before.
         self._began, self._reads, self._bytes = now, BUSY_READS - 1 if rest else 0, 0
         return rest
+
+    def _fitting_bytes(self) -> int:
+        is_small = self._bytes < self._reads * SMALL_BYTES
+        return LARGE_PIPE_BYTES if is_small else WIDE_PIPE_BYTES

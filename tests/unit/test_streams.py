@@ -311,6 +311,14 @@ class TestPace:
         assert pace.wanted_pipe_bytes == WIDE_PIPE_BYTES
         pace.pipe_grew(WIDE_PIPE_BYTES)
         assert set(self.rests(pace, PIPE_BYTES, every=0.0001)) == {0.0}
+        assert not pace.wanted_pipe_bytes
+
+    def test_a_stream_of_large_pieces_may_become_one_of_little_pieces(self) -> None:
+        pace = Pace(FULL)
+        self.rests(pace, PIPE_BYTES, every=0.0001)
+        pace.pipe_grew(WIDE_PIPE_BYTES)
+        self.rests(pace, 16000, every=0.0001)
+        assert pace.wanted_pipe_bytes == LARGE_PIPE_BYTES
 
     def test_behind_a_full_read_there_may_be_more(self) -> None:
         pace = Pace(4096)
