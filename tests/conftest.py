@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 
 # The same examples each time; HYPOTHESIS_PROFILE=default looks for others.
-hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # Whoever is started in the background of a script ignores Ctrl-C, and so would all children.
