@@ -51,8 +51,10 @@ def _in_child(measure: Callable[[], float]) -> float:
     """Measure in a process of its own, whose CPU time is that of the work alone."""
     reader, writer = os.pipe()
     if not os.fork():
-        os.write(writer, repr(measure()).encode())
-        os._exit(0)
+        try:
+            os.write(writer, repr(measure()).encode())
+        finally:
+            os._exit(0)
     os.close(writer)
     with os.fdopen(reader) as file:
         figure = float(file.read())

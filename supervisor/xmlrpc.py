@@ -136,14 +136,19 @@ def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
 
 
 def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    """Return the second form of a bound method, unless a plugin has wrapped the method.
-
-    The wrapper may have copied the mark, but it is not the function that was marked.
-    """
+    """Return the second form of a bound method, unless a plugin has wrapped the method."""
     method, form = getattr(function, "quicker", (None, None))
-    if form is None or getattr(function, "__func__", None) is not method:
+    if form is None or not _is_made_of(function, method):
         return None
     return functools.partial(form, function.__self__)  # type: ignore[union-attr]
+
+
+def _is_made_of(function: object, marked: object) -> bool:
+    """Whether a bound method is the function that was marked.
+
+    A wrapper may have copied the mark, but it is another function.
+    """
+    return getattr(function, "__func__", None) is marked
 
 
 def asked_often(method: Method) -> Method:
@@ -154,12 +159,6 @@ def asked_often(method: Method) -> Method:
     """
     method.asked_often = method  # type: ignore[attr-defined]
     return method
-
-
-def _is_asked_often(function: Callable[..., Any] | None) -> bool:
-    """Whether a bound method is marked, and no plugin has wrapped it; see `_quicker`."""
-    marked = getattr(function, "asked_often", None)
-    return marked is not None and getattr(function, "__func__", None) is marked
 
 
 _TYPES: Final[dict[str | None, Any]] = {
@@ -372,8 +371,9 @@ class supervisor_xmlrpc_handler:
             elif isinstance(value, xmlvalues.Pieces):
                 _respond(request, xmlvalues.response_in_pieces(value))
             else:
-                holds = functools.partial(self._holds, method, params, value)
-                request.keep_answer(self, holds)
+                if self._asked_often(method) is not None:
+                    holds = functools.partial(self._holds, method, params, value)
+                    request.keep_answer(self, holds)
                 _respond(request, xmlrpc_marshal(value))
         except RPCError as error:
             self._answer_fault(request, method, error)
@@ -385,6 +385,12 @@ class supervisor_xmlrpc_handler:
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
 
+    def _asked_often(self, method: str) -> Callable[..., Any] | None:
+        """Return a method that is marked, None for one that is not or that a plugin has wrapped."""
+        function = public_method(vars(self.rpcinterface), method)
+        marked = getattr(function, "asked_often", None)
+        return function if marked is not None and _is_made_of(function, marked) else None
+
     def _holds(self, method: str, params: Sequence[Any], value: Any) -> bool:
         """Whether a call would return `value` again, and nobody notice that it is not made.
 
@@ -392,9 +398,9 @@ class supervisor_xmlrpc_handler:
         """
         if self._logger.level <= LevelsByName.TRAC or vars(type(self)) != _AS_WRITTEN:
             return False
-        function = public_method(vars(self.rpcinterface), method)
+        function = self._asked_often(method)
         try:
-            return _is_asked_often(function) and bool(_result(function, params) == value)
+            return function is not None and bool(_result(function, params) == value)
         except Exception:  # noqa: BLE001 - the general form says what is wrong
             return False
 

@@ -136,18 +136,18 @@ class HTTPChannel:
             data = b""  # the connection was reset
         if not data:
             self._client_has_left()
-        elif not self._close_when_flushed and not self._is_repeated(data):
+        elif not self._close_when_flushed and not self._repeat(data):
             self._whole_request = data if self.is_idle else None
             self._parser.feed(data)
             self._serve()
         self._settle()
 
-    def _is_repeated(self, data: bytes) -> bool:
+    def _repeat(self, data: bytes) -> bool:
         """Send the answer to a request that came whole, if it is kept (see `repeats`)."""
+        if not self.is_idle:
+            return False
         server = self.server
-        answer = (
-            server.repeats.answer(data, server.handlers, server.date()) if self.is_idle else None
-        )
+        answer = server.repeats.answer(data, server.handlers, server.date)
         if answer is None:
             return False
         self._has_been_served = True

@@ -50,15 +50,15 @@ class Repeats:
                 del self._kept[next(iter(self._kept))]
             self._kept[request] = _Kept(handler, holds, date, answer)
 
-    def answer(self, request: bytes, handlers: list[Any], date: str) -> bytes | None:
+    def answer(self, request: bytes, handlers: list[Any], date: Callable[[], str]) -> bytes | None:
         """Return the answer to a whole request, None if it has to be made.
 
         It is not kept behind another handler: that one has to be asked whether it matches.
         """
-        kept = self._kept.get(request)
+        kept = self._kept.get(request) if len(request) <= LONGEST else None
         if kept is None:
             return None
-        if kept.date == date and handlers and handlers[0] is kept.handler and kept.holds():
+        if kept.date == date() and handlers and handlers[0] is kept.handler and kept.holds():
             return kept.answer
         del self._kept[request]
         return None
