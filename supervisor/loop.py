@@ -16,7 +16,7 @@ import time as _time
 from collections import deque
 from collections.abc import Callable
 
-from supervisor.poller import READ, WRITE, best_poller
+from supervisor.poller import BOTH, READ, WRITE, best_poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,8 +161,6 @@ class Loop:
 
     def _run_timers(self) -> None:
         timers = self._timers
-        if not timers:
-            return
         now = self.clock.monotonic()
         while timers and (timers[0][0] <= now or timers[0][2].action is None):
             timer = heapq.heappop(timers)[2]
@@ -207,7 +205,8 @@ class Loop:
         """
         if self._changed:
             self._tell_kernel()
-        self._newcomers.clear()
+        if self._newcomers:
+            self._newcomers.clear()
         self._asleep = True
         try:
             ready = self._poller.poll(self._patience(longest))
@@ -218,7 +217,8 @@ class Loop:
                 self._dispatch(fd, mask)
         if self._signals:
             self._do(self.on_signals)
-        self._run_timers()
+        if self._timers:
+            self._run_timers()
         if self._soon:
             self._run_soon()
 
@@ -237,6 +237,8 @@ class Loop:
         channel = self._channels.get(fd)
         if channel is None:
             return
+        if mask & ~BOTH:
+            mask = BOTH
         mask &= self._interest.get(fd, 0)
         try:
             if mask & READ:

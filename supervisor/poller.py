@@ -1,9 +1,9 @@
 """What the kernel is asked about fds: epoll, kqueue, poll or select (floor 1).
 
 Only `loop.py` calls these.  Each poller remembers what the kernel was told, so that
-telling it the same twice costs nothing.  `poll` answers with (fd, mask) pairs, the mask
-made of `READ` and `WRITE`; an error or a hang-up counts as both, because only reading or
-writing tells what happened.
+telling it the same twice costs nothing.  `poll` answers with (fd, mask) pairs: `READ` and
+`WRITE` are the bits of poll(2) and epoll(7), so that the kernel's answer needs no translation.
+Any other bit is an error or a hang-up, about which only reading or writing tells more.
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ if TYPE_CHECKING:
             """Give back what the poller holds."""
 
 
-READ = 1
-WRITE = 2
+READ = select.POLLIN if hasattr(select, "POLLIN") else 1
+WRITE = select.POLLOUT if hasattr(select, "POLLOUT") else 4
 BOTH = READ | WRITE
 
 
 class RegisteringPoller:
     """What epoll and poll have in common: each fd is registered once."""
-
-    IN, OUT = select.POLLIN, select.POLLOUT  # epoll's have the same values
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
@@ -52,20 +50,8 @@ class RegisteringPoller:
             del self._interest[fd]
             self._kernel.unregister(fd)
             return
-        mask = (self.IN if interest & READ else 0) | (self.OUT if interest & WRITE else 0)
-        (self._kernel.modify if before else self._kernel.register)(fd, mask)
+        (self._kernel.modify if before else self._kernel.register)(fd, interest)
         self._interest[fd] = interest
-
-    def _ask(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Wait; anything but readiness (an error, a hang-up) counts as both."""
-        expected = self.IN | self.OUT
-        ready = []
-        for fd, mask in self._kernel.poll(timeout):
-            if mask & ~expected:
-                ready.append((fd, BOTH))
-            else:
-                ready.append((fd, (mask & self.IN and READ) | (mask & self.OUT and WRITE)))
-        return ready
 
 
 class EpollPoller(RegisteringPoller):
@@ -76,7 +62,8 @@ class EpollPoller(RegisteringPoller):
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait; see `Poller.poll`."""
-        return self._ask(seconds)
+        ready: list[tuple[int, int]] = self._kernel.poll(seconds)
+        return ready
 
     def close(self) -> None:
         """Close the epoll fd."""
@@ -91,7 +78,9 @@ class PollPoller(RegisteringPoller):
 
     def poll(self, seconds: float | None) -> list[tuple[int, int]]:
         """Wait; see `Poller.poll`."""
-        return self._ask(None if seconds is None else math.ceil(seconds * 1000))
+        timeout = None if seconds is None else math.ceil(seconds * 1000)
+        ready: list[tuple[int, int]] = self._kernel.poll(timeout)
+        return ready
 
     def close(self) -> None:
         """Nothing is held."""

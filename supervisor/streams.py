@@ -7,7 +7,6 @@ the same answers however its input is cut.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
 from supervisor.records import record
 from supervisor.states import EventListenerStates
@@ -26,6 +25,12 @@ Supervisor 4.3 never cut them at all; this bounds what a child can make the daem
 """
 
 READY_LINE = b"READY\n"
+
+ACKNOWLEDGED, BUSY, UNKNOWN = (
+    EventListenerStates.ACKNOWLEDGED,
+    EventListenerStates.BUSY,
+    EventListenerStates.UNKNOWN,
+)
 
 MAX_RESULT_LINE = 1024
 MAX_RESULT_BYTES = 16 * 1024 * 1024
@@ -157,13 +162,6 @@ READY: Final = Ready()
 
 
 @record(frozen=True)
-class Result:
-    """A listener has dealt with its event; `data` says how."""
-
-    data: bytes
-
-
-@record(frozen=True)
 class Violation:
     """A listener has broken the protocol; `text` says how, where there is more to say."""
 
@@ -173,7 +171,8 @@ class Violation:
         return self.text
 
 
-Message = Ready | Result | Violation
+Message = Ready | bytes | Violation
+"""What a listener says; the bytes are those of a result."""
 
 
 class ListenerStream:
@@ -186,63 +185,49 @@ class ListenerStream:
         self._buffer = b""
         self._result_length: int | None = None
 
-    def feed(self, data: bytes, state: Callable[[], int]) -> Iterator[Message]:
-        """Yield the messages that `data` completes.
-
-        `state` returns where the listener stands (`EventListenerStates`).  It is asked
-        before every message, because acting on one moves the listener: what follows a
-        READY is judged by whether an event was sent meanwhile.
-        """
+    def feed(self, data: bytes) -> None:
+        """Take what has come."""
         self._buffer += data
-        while self._buffer or self._result_length == 0:
-            message = self._next(state())
-            if message is None:
-                return
-            yield message
 
-    def _next(self, state: int) -> Message | None:
-        if state == EventListenerStates.ACKNOWLEDGED:
-            return self._ready()
-        if state == EventListenerStates.BUSY:
-            return self._result()
-        self._buffer = b""
-        return Violation() if state == EventListenerStates.READY else None
+    def next_message(self, state: int) -> Message | None:
+        """Return the oldest message, None when more must come before there is one.
 
-    def _ready(self) -> Message | None:
-        if len(self._buffer) < len(READY_LINE):
+        `state` is where the listener stands (`EventListenerStates`): acting on a message
+        moves it, and what follows a READY is judged by whether an event was sent meanwhile.
+        """
+        buffer = self._buffer
+        if not buffer:
             return None
-        if self._buffer.startswith(READY_LINE):
-            self._buffer = self._buffer[len(READY_LINE) :]
-            return READY
+        if state == BUSY:
+            return self._next_result(buffer)
+        if state == ACKNOWLEDGED:
+            if len(buffer) < len(READY_LINE):
+                return None
+            if buffer.startswith(READY_LINE):
+                self._buffer = buffer[len(READY_LINE) :]
+                return READY
         self._buffer = b""
-        return Violation()
+        return None if state == UNKNOWN else Violation()
 
-    def _result(self) -> Message | None:
-        if self._result_length is None:
-            violation = self._result_line()
-            if violation is not None or self._result_length is None:
-                return violation
+    def _next_result(self, buffer: bytes) -> bytes | Violation | None:
         length = self._result_length
-        if len(self._buffer) < length:
+        if length is None:
+            line, newline, buffer = buffer.partition(b"\n")
+            if not newline and len(line) <= MAX_RESULT_LINE:
+                return None
+            length = _length_in(line) if newline else None
+            if length is None:
+                self._buffer = b""
+                return Violation(f"bad result line: '{as_text(line[:MAX_RESULT_LINE])}'")
+        if len(buffer) < length:
+            self._buffer, self._result_length = buffer, length
             return None
-        result, self._buffer = self._buffer[:length], self._buffer[length:]
-        self._result_length = None
-        return Result(result)
-
-    def _result_line(self) -> Violation | None:
-        line, end, rest = self._buffer.partition(b"\n")
-        if not end and len(line) <= MAX_RESULT_LINE:
-            return None
-        length = _result_length(line)
-        if not end or length is None:
-            self._buffer = b""
-            return Violation(f"bad result line: '{as_text(line[:MAX_RESULT_LINE])}'")
-        self._result_length, self._buffer = length, rest
-        return None
+        self._buffer, self._result_length = buffer[length:], None
+        return buffer[:length]
 
 
-def _result_length(line: bytes) -> int | None:
-    words = line.split()
+def _length_in(result_line: bytes) -> int | None:
+    words = result_line.split()
     try:
         length = int(words[1]) if len(words) == 2 else -1  # noqa: PLR2004 - a word and a number
     except ValueError:

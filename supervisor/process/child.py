@@ -408,7 +408,7 @@ class Subprocess:
     def write(self, chars: bytes) -> None:
         """Queue bytes for the child's stdin; raises `OSError` (EPIPE) when nobody reads."""
         if self.pid and not self.killing:
-            for dispatcher in self.dispatchers.values():
+            for dispatcher in reversed(self.dispatchers.values()):  # stdin comes last
                 if isinstance(dispatcher, PInputDispatcher) and not dispatcher.closed:
                     dispatcher.write(chars)
                     return

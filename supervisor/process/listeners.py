@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.context import Context
 
+RUNNING = ProcessStates.RUNNING
+ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
+    EventListenerStates.ACKNOWLEDGED,
+    EventListenerStates.BUSY,
+    EventListenerStates.READY,
+    EventListenerStates.UNKNOWN,
+)
+
 _serials = itertools.count()
 
 
@@ -50,7 +58,7 @@ class EventListenerPool(ProcessGroupBase):
 
         def state_changed() -> None:
             process.changed.add(state_changed)
-            if process.get_state() == ProcessStates.RUNNING:
+            if process.get_state() == RUNNING:
                 self.dispatch()
 
         process.changed.add(state_changed)
@@ -61,11 +69,11 @@ class EventListenerPool(ProcessGroupBase):
         states = {
             process.listener_state
             for process in self.processes.values()
-            if process.get_state() == ProcessStates.RUNNING
+            if process.get_state() == RUNNING
         }
-        if EventListenerStates.BUSY in states:
+        if BUSY in states:
             return True
-        return bool(self.event_buffer and states - {EventListenerStates.UNKNOWN})
+        return bool(self.event_buffer and states - {UNKNOWN})
 
     # -- events in ------------------------------------------------------------
 
@@ -90,28 +98,34 @@ class EventListenerPool(ProcessGroupBase):
         # supervisord-dependent-startup.
         if getattr(event, "serial", None) is None:
             event.serial = next(_serials)
-        serials = event.__dict__.setdefault("pool_serials", {})
-        if self.config.name not in serials:
-            serials[self.config.name] = next(self._poolserials)
-        if len(self.event_buffer) >= self.config.buffer_size and self.event_buffer:
-            dropped = self.event_buffer.popleft()
+        serials: dict[str, int] | None = getattr(event, "pool_serials", None)
+        if serials is None:
+            event.pool_serials = serials = {}
+        name, waiting = self.config.name, self.event_buffer
+        if name not in serials:
+            serials[name] = next(self._poolserials)
+        if waiting and len(waiting) >= self.config.buffer_size:
+            dropped = waiting.popleft()
             self.context.logger.error(
-                f"pool {self.config.name} event buffer overflowed,"
-                f" discarding event {dropped.serial}"
+                f"pool {name} event buffer overflowed, discarding event {dropped.serial}"
             )
-        (self.event_buffer.appendleft if head else self.event_buffer.append)(event)
+        if head:
+            waiting.appendleft(event)
+        else:
+            waiting.append(event)
 
     # -- events out -----------------------------------------------------------
 
     def dispatch(self) -> None:
         """Give the oldest events to the listeners that are ready."""
-        for process in self.processes.values():
-            while self.event_buffer and self._is_free(process):
-                self._send(process, self.event_buffer.popleft())
+        waiting = self.event_buffer
+        if waiting:
+            for process in self.processes.values():
+                while waiting and self._is_free(process):
+                    self._send(process, waiting.popleft())
 
     def _is_free(self, process: Subprocess) -> bool:
-        ready = process.listener_state == EventListenerStates.READY
-        return ready and process.get_state() == ProcessStates.RUNNING
+        return process.listener_state == READY and process.get_state() == RUNNING
 
     def _send(self, process: Subprocess, event: events.Event) -> None:
         try:
@@ -123,17 +137,19 @@ class EventListenerPool(ProcessGroupBase):
                 f"event {event.serial} cannot be told, discarding it\n{exception_text()}"
             )
             return
-        process.listener_state = EventListenerStates.BUSY
+        process.listener_state = BUSY
         process.event = event
         try:
             process.write(envelope.encode("utf-8", "surrogateescape"))
         except OSError as error:
-            process.listener_state = EventListenerStates.UNKNOWN
+            process.listener_state = UNKNOWN
             process.event = None
             self.event_buffer.appendleft(event)
             self.context.logger.debug(f"{process.name}: event was not sent: {error}")
             return
-        self.context.logger.debug(f"event {event.serial} sent to listener {process.name}")
+        logger = self.context.logger
+        if logger.level <= LevelsByName.DEBG:
+            logger.debug(f"event {event.serial} sent to listener {process.name}")
 
     def _eventEnvelope(
         self, event_type: type, serial: int | None, pool_serial: int, payload: str
@@ -150,18 +166,18 @@ class EventListenerPool(ProcessGroupBase):
     def listener_ready(self, process: Subprocess) -> None:
         """The listener has said READY."""
         process.event = None
-        self._enter(process, EventListenerStates.READY)
+        self._enter(process, READY)
         self.dispatch()
 
     def listener_answered(self, process: Subprocess, result: bytes) -> None:
         """The listener has given a RESULT: the result handler judges it."""
         event, process.event = process.event, None
-        rejected = event is not None and not self._judge(process, event, result)
-        self._enter(process, EventListenerStates.ACKNOWLEDGED)
-        if event is not None and rejected:
+        accepted = event is None or self._accepts(process, event, result)
+        self._enter(process, ACKNOWLEDGED)
+        if event is not None and not accepted:
             events.notify(events.EventRejectedEvent(process, event))
 
-    def _judge(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
+    def _accepts(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
         logger = self.context.logger
         try:
             self.config.result_handler(event, result)
@@ -170,7 +186,8 @@ class EventListenerPool(ProcessGroupBase):
         except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
             logger.warn(f"{process.name}: event caused an error\n{exception_text()}")
         else:
-            logger.debug(f"{process.name}: event was processed")
+            if logger.level <= LevelsByName.DEBG:
+                logger.debug(f"{process.name}: event was processed")
             return True
         return False
 
@@ -178,7 +195,7 @@ class EventListenerPool(ProcessGroupBase):
         """The listener has said something that is not in the protocol."""
         if reason:
             self.context.logger.warn(f"{process.name}: {reason}")
-        self._enter(process, EventListenerStates.UNKNOWN)
+        self._enter(process, UNKNOWN)
         self.context.logger.warn(
             f"{process.name}: has entered the UNKNOWN state and will no longer receive events,"
             " this usually indicates the process violated the eventlistener protocol"
