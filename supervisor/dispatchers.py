@@ -44,6 +44,8 @@ if TYPE_CHECKING:
             """Something has come that is not in the protocol."""
 
 
+INFO, DEBUG = loggers.LevelsByName.INFO, loggers.LevelsByName.DEBG
+
 READ_BYTES = 128 * 1024
 """One read takes all that a pipe of default size can hold, twice."""
 
@@ -121,7 +123,7 @@ class Dispatcher:
             self.process.context.loop.forget(self)
             os.close(self.fd)
             logger = self.process.context.logger
-            if logger.level <= loggers.LevelsByName.DEBG:
+            if logger.level <= DEBUG:
                 logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
 
     def removelogs(self) -> None:
@@ -331,14 +333,14 @@ class POutputDispatcher(OutputDispatcher):
         if not data:
             return
         if self.childlog is not None:
-            self.childlog.info(data)
+            self.childlog.log(INFO, data)
         self._announce(data)
 
     def _announce(self, data: bytes) -> None:
         """Let the activity log and the listeners know of output."""
         process = self.process
         logger = process.context.logger
-        if logger.level <= loggers.LevelsByName.DEBG:
+        if logger.level <= DEBUG:
             text = as_text(data)
             logger.debug(f"'{process.name}' {self.channel} output:\n{text}")
         if self.events_enabled:
@@ -356,9 +358,9 @@ class PEventListenerDispatcher(OutputDispatcher):
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and act on what they say."""
         if self.childlog is not None:
-            self.childlog.info(data)
+            self.childlog.log(INFO, data)
         logger = self.process.context.logger
-        if logger.level <= loggers.LevelsByName.DEBG:
+        if logger.level <= DEBUG:
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
         stream, process = self._stream, self.process
         stream.feed(data)

@@ -372,16 +372,14 @@ class EventTypes:
 
 
 _names: dict[type, str] = {}
-"""Names that were looked up: a search of the table costs 2 us, for every event sent."""
+"""Names that were found: a search of the table costs 2 us, for every event sent."""
 
 
 def getEventNameByType(requested: type) -> str | None:
     """Return the name of a type, None when it has none."""
-    table = vars(EventTypes)
-    name = _names.get(requested)
-    if name is not None and table.get(name) is requested:  # plugins edit the table
-        return name
-    for name, event_type in table.items():
+    if requested in _names:
+        return _names[requested]
+    for name, event_type in vars(EventTypes).items():
         if event_type is requested:
             _names[requested] = name
             return name
@@ -391,3 +389,4 @@ def getEventNameByType(requested: type) -> str | None:
 def register(name: str, event: type) -> None:
     """Give a plugin's event type a name of its own, or a name another type."""
     setattr(EventTypes, name, event)
+    _names.clear()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from weakref import WeakValueDictionary
+from functools import partial
+from weakref import ReferenceType
 
 from supervisor.deferred import Waiters
 
@@ -21,7 +22,7 @@ READ_BYTES = 64 * 1024
 TRUNCATED = b"==> File truncated <==\n"
 """What a follower reads where the file has lost what it had read before."""
 
-_followed: WeakValueDictionary[str, Waiters] = WeakValueDictionary()
+_followed: dict[str, ReferenceType[Waiters]] = {}
 
 
 def written(path: str) -> Waiters:
@@ -29,10 +30,17 @@ def written(path: str) -> Waiters:
 
     The entry lasts as long as somebody holds on to what is returned.
     """
-    waiters = _followed.get(path)
+    reference = _followed.get(path)
+    waiters = reference() if reference is not None else None
     if waiters is None:
-        waiters = _followed[path] = Waiters()
+        waiters = Waiters()
+        _followed[path] = ReferenceType(waiters, partial(_forget, path))
     return waiters
+
+
+def _forget(path: str, reference: ReferenceType[Waiters]) -> None:
+    if _followed.get(path) is reference:
+        del _followed[path]
 
 
 def is_followed(path: str) -> bool:
@@ -46,9 +54,8 @@ def notify_written(path: str) -> None:
     Plugins log from threads of their own; what waits belongs to the loop, so that such
     writes are left for its next look.
     """
-    if not _followed:
-        return
-    waiters = _followed.get(path)
+    reference = _followed.get(path)
+    waiters = reference() if reference is not None else None
     if waiters is None:
         return
     import threading

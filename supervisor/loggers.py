@@ -430,7 +430,7 @@ class Logger:
 
     def log(self, level: int, msg: Text, **kw: Any) -> None:
         """Hand a message to the handlers; `%(name)s` in it is taken from `kw`, if given."""
-        record = LogRecord(level, msg, **kw)
+        record = LogRecord(level, msg, **kw) if kw else LogRecord(level, msg)
         for handler in self.handlers:
             if level >= handler.level:
                 handler.emit(record)

@@ -230,8 +230,10 @@ class Loop:
             heapq.heappop(timers)
         if not timers:
             return longest
-        patience = min(max(timers[0][0] - self.clock.monotonic(), 0), LONGEST_WAIT)
-        return patience if longest is None else min(patience, longest)
+        patience = timers[0][0] - self.clock.monotonic()
+        if longest is None or longest > LONGEST_WAIT:
+            longest = LONGEST_WAIT
+        return longest if patience > longest else max(patience, 0)
 
     def _dispatch(self, fd: int, mask: int) -> None:
         channel = self._channels.get(fd)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.context import Context
 
+DEBUG = LevelsByName.DEBG
 RUNNING = ProcessStates.RUNNING
 ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
     EventListenerStates.ACKNOWLEDGED,
@@ -121,11 +122,10 @@ class EventListenerPool(ProcessGroupBase):
         waiting = self.event_buffer
         if waiting:
             for process in self.processes.values():
-                while waiting and self._is_free(process):
+                while (
+                    process.listener_state == READY and waiting and process.get_state() == RUNNING
+                ):
                     self._send(process, waiting.popleft())
-
-    def _is_free(self, process: Subprocess) -> bool:
-        return process.listener_state == READY and process.get_state() == RUNNING
 
     def _send(self, process: Subprocess, event: events.Event) -> None:
         try:
@@ -148,7 +148,7 @@ class EventListenerPool(ProcessGroupBase):
             self.context.logger.debug(f"{process.name}: event was not sent: {error}")
             return
         logger = self.context.logger
-        if logger.level <= LevelsByName.DEBG:
+        if logger.level <= DEBUG:
             logger.debug(f"event {event.serial} sent to listener {process.name}")
 
     def _eventEnvelope(
@@ -186,7 +186,7 @@ class EventListenerPool(ProcessGroupBase):
         except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
             logger.warn(f"{process.name}: event caused an error\n{exception_text()}")
         else:
-            if logger.level <= LevelsByName.DEBG:
+            if logger.level <= DEBUG:
                 logger.debug(f"{process.name}: event was processed")
             return True
         return False
@@ -206,7 +206,7 @@ class EventListenerPool(ProcessGroupBase):
 
     def _enter(self, process: Subprocess, state: int) -> None:
         logger = self.context.logger
-        if logger.level <= LevelsByName.DEBG:
+        if logger.level <= DEBUG:
             before = getEventListenerStateDescription(process.listener_state)
             after = getEventListenerStateDescription(state)
             logger.debug(f"{process.name}: {before} -> {after}")
