@@ -20,7 +20,6 @@ from supervisor.streams import (
     CaptureSplitter,
     ListenerStream,
     Ready,
-    Result,
     Violation,
 )
 from supervisor.terminal import HarmlessStream
@@ -30,7 +29,7 @@ Machine = Callable[[bytes], None]
 
 NEXT_STATES = {
     Ready: EventListenerStates.BUSY,  # an event is always at hand
-    Result: EventListenerStates.ACKNOWLEDGED,
+    bytes: EventListenerStates.ACKNOWLEDGED,
     Violation: EventListenerStates.UNKNOWN,
 }
 
@@ -81,7 +80,8 @@ def listener(data: bytes) -> None:
         stream, states = ListenerStream(), [EventListenerStates.ACKNOWLEDGED]
         found = []
         for piece in pieces:
-            for message in stream.feed(piece, lambda: states[-1]):
+            stream.feed(piece)
+            while (message := stream.next_message(states[-1])) is not None:
                 states.append(NEXT_STATES[type(message)])
                 found.append(repr(message))
         return found

@@ -121,6 +121,9 @@ class TestNames:
         monkeypatch.setattr(events.EventTypes, "MINE", None, raising=False)
         events.register("MINE", Mine)
         assert events.getEventNameByType(Mine) == "MINE"
+        events.register("MINE", events.TickEvent)
+        assert events.getEventNameByType(Mine) is None
+        assert events.getEventNameByType(events.TickEvent) == "TICK"
 
 
 STATE_PAYLOADS = [

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -334,6 +335,19 @@ class TestPollers:
         finally:
             os.close(read_end)
             poller.close()
+
+    def test_a_hang_up_is_read(self, make: Callable[[], Poller]) -> None:
+        loop, said = Loop(poller=make()), []
+        read_end, write_end = os.pipe()
+        reader = Mock(fileno=lambda: read_end, writable=lambda: False)
+        reader.handle_read_event = lambda: said.append(os.read(read_end, 1))
+        loop.watch(reader)
+        os.close(write_end)
+        loop.turn(5)
+        assert said == [b""]
+        loop.forget(reader)
+        os.close(read_end)
+        loop.close()
 
     def test_both_directions(self, make: Callable[[], Poller]) -> None:
         poller = make()

@@ -28,7 +28,6 @@ from supervisor.streams import (
     Message,
     Pace,
     Ready,
-    Result,
     Violation,
 )
 
@@ -173,13 +172,14 @@ class Pool:
         self.messages: list[Message] = []
 
     def hear(self, data: bytes) -> None:
-        for message in self.stream.feed(data, lambda: self.state):
+        self.stream.feed(data)
+        while (message := self.stream.next_message(self.state)) is not None:
             self.messages.append(message)
             if isinstance(message, Ready):
                 self.state = BUSY if self.events else READY
                 self.events -= self.events > 0
             else:
-                self.state = ACKNOWLEDGED if isinstance(message, Result) else UNKNOWN
+                self.state = ACKNOWLEDGED if isinstance(message, bytes) else UNKNOWN
 
 
 def converse(pieces: Iterable[bytes], events: int = 99) -> list[Message]:
@@ -196,6 +196,7 @@ class TestListenerStream:
         ("line", "result"),
         [
             (b"RESULT 2\nOK", b"OK"),
+            (b"RESULT 2\nKO", b"KO"),
             (b"RESULT 4\nFAIL", b"FAIL"),
             (b"RESULT 0\n", b""),
             (b"RESULT 3\n\n\xff\0", b"\n\xff\0"),
@@ -204,7 +205,7 @@ class TestListenerStream:
     )
     def test_results(self, line: bytes, result: bytes) -> None:
         conversation = b"READY\n" + line + b"READY\n"
-        assert converse([conversation]) == [Ready(), Result(result), Ready()]
+        assert converse([conversation]) == [Ready(), result, Ready()]
 
     @pytest.mark.parametrize(
         "line",
@@ -252,7 +253,7 @@ class TestListenerStream:
     ) -> None:
         said = b"".join(b"READY\nRESULT %d\n%s" % (len(r), r) for r in results)
         pieces = [said[at : at + size] for at in range(0, len(said), size)]
-        assert converse(pieces) == [m for r in results for m in (Ready(), Result(r))]
+        assert converse(pieces) == [m for r in results for m in (Ready(), r)]
 
 
 FULL = 128 * 1024
