@@ -229,24 +229,25 @@ class HTTPChannel:
         if not self._has_body:
             request.keep_alive = False  # what follows is the rest of a body that nobody wants
         date = self.server.date()
-        data, self._stream = request.take_reply(date)
-        self._keep(request, date, data)
+        pieces, self._stream = request.take_reply(date)
+        self._keep(request, date, pieces)
         self._answer_bytes = 0
-        self._send(data)
+        for piece in pieces:
+            self._send(piece)
         if self._stream is None:
             self._answered()
         if not self._is_serving:  # a plugin has answered in a moment of its own choice
             self._produce()
             self._go_on()
 
-    def _keep(self, request: Request, date: str, answer: bytes) -> None:
+    def _keep(self, request: Request, date: str, pieces: list[bytes]) -> None:
         """Keep an answer for the same request, if that is all that the client has sent."""
         whole, self._whole_request = self._whole_request, None
         if request.keeper is None or whole is None or self._parser.pending:
             return
         handler, holds = request.keeper
         if request.keep_alive and handler is self.server.handlers[0]:
-            self.server.repeats.keep(whole, handler, holds, date, answer)
+            self.server.repeats.keep(whole, handler, holds, date, b"".join(pieces))
 
     def wait_for(
         self,

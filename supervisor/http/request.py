@@ -38,6 +38,12 @@ ERROR_PAGE: Final = """\
 </html>\r
 """
 
+LARGE_BYTES: Final = 128 * 1024
+"""Larger bodies are not copied behind their header: 2 of 5 ms for one of 1.2 MB.
+
+malloc gives what it had for both copies back to the system, and each page comes anew.
+"""
+
 URI: Final = r"([^;?#]*)(;[^?#]*)?(\?[^#]*)?(#.*)?"
 LINE_BREAKS: Final = frozenset("\r\n\0")
 
@@ -133,11 +139,11 @@ class Request:
         """
         self.channel.wait_for(question, answered, failed)
 
-    def take_reply(self, date: str) -> tuple[bytes, Stream | None]:
+    def take_reply(self, date: str) -> tuple[list[bytes], Stream | None]:
         """Return the bytes to send at once, and the stream that follows, if any.
 
         `date` is the time as HTTP writes it.  A body of bytes goes out together with
-        the header, in one piece.
+        the header, in one piece, unless it is a large one.
         """
         fields = {"Server": SERVER, "Date": date, **self.reply_headers}
         parts = self.outgoing
@@ -156,13 +162,13 @@ class Request:
         head = wire.answer_head(self.version, self.reply_code, fields)
         if not has_body:
             self.drop_body()
-            return head, None
+            return [head], None
         if whole is not None:
             self.outgoing = []
-            return head + whole, None
+            return [head, whole] if len(whole) > LARGE_BYTES else [head + whole], None
         # The list stays: Supvisors looks for the followed file in it to set where it begins.
         self._is_handed_over = True
-        return head, Stream(parts.copy(), chunked=chunked)
+        return [head], Stream(parts.copy(), chunked=chunked)
 
     def _say_what_becomes_of_the_connection(self, fields: dict[str, str]) -> None:
         if fields.get("Connection", "").lower() == "close":

@@ -14,6 +14,7 @@ import pytest
 from supervisor import loggers
 from supervisor.deferred import NOT_DONE_YET, Waiters
 from supervisor.http import channel as channels
+from supervisor.http.request import LARGE_BYTES
 from supervisor.http.wire import Limits
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
 
@@ -138,6 +139,30 @@ def test_a_client_may_stop_sending_and_still_read(site: Site) -> None:
     client.socket.shutdown(socket.SHUT_WR)
     assert len(body(client.answer())) == 1_000_000
     client.wait_for_end()
+
+
+@pytest.mark.parametrize("size", [1, LARGE_BYTES, LARGE_BYTES + 1, 1_000_000])
+def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
+    site: Site, size: int
+) -> None:
+    class Large:
+        def match(self, _request: Request) -> bool:
+            return True
+
+        def handle_request(self, request: Request) -> None:
+            request.push(content[: size // 2])
+            request.push(content[size // 2 :])
+            request.done()
+
+    content = bytes(range(1, 251)) * (size // 250 + 1)
+    content = content[:size]
+    site.serve(Large())
+    client = site.connect()
+    client.send(get("/1") + get("/2"))
+    for _ in range(2):
+        answer = client.answer()
+        assert field(answer, b"Content-Length") == str(size).encode()
+        assert body(answer) == content
 
 
 def test_the_access_is_logged_at_trace(site: Site) -> None:
