@@ -85,7 +85,7 @@ class Subprocess:
         self.changed = Waiters()
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
-        self.kept_row: tuple[tuple[object, ...], tuple[tuple[bytes, ...], int | None]] | None = None
+        self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
         self._started = -RESTART_SECONDS
         self._retry_at = 0.0
         self._kill_at = 0.0

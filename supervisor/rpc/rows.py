@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Final, TypeAlias
 
-    from supervisor.process.child import Subprocess
-    from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
 
-Row: TypeAlias = "tuple[tuple[bytes, ...], int | None]"
-"""XML before and behind the time and the uptime, and since when: None if it does not run."""
+Row: TypeAlias = "tuple[info.Facts, bytes, bytes, bytes, int | None]"
+"""What was shown, the XML around the time and the uptime, and since when it runs, if it does."""
 
 GAP: Final = "\0"
 """Stands for the time and the uptime; XML cannot carry it."""
@@ -33,7 +31,11 @@ def rows(members: Iterable[Member], now: int) -> Pieces:
     now_text = to_xml(now).encode()
     pieces = Pieces()
     for group, process in members:
-        (before, between, behind), start = _row(group, process)
+        facts = info.facts(group, process)
+        row: Row | None = process.kept_row
+        if row is None or row[0] != facts:
+            row = process.kept_row = _made(facts)
+        _, before, between, behind, start = row
         uptime = b"" if start is None else _uptime(now - start)
         pieces += (before, now_text, between, uptime, behind)
     return pieces
@@ -44,15 +46,6 @@ def _uptime(seconds: int) -> bytes:
     return info.uptime(seconds).encode()
 
 
-def _row(group: ProcessGroupBase, process: Subprocess) -> Row:
-    """Return the process's row, made anew if anything has changed that it shows."""
-    facts = info.facts(group, process)
-    kept: tuple[info.Facts, Row] | None = process.kept_row
-    if kept is None or kept[0] != facts:
-        kept = process.kept_row = facts, _made(facts)
-    return kept[1]
-
-
 def _made(facts: info.Facts) -> Row:
     struct = info.struct(facts, now=0)
     struct["now"] = Ready(GAP)
@@ -61,4 +54,4 @@ def _made(facts: info.Facts) -> Row:
         description = to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s"))
         struct["description"] = Ready(description % GAP)
     before, between, *behind = to_xml(struct).encode().split(GAP.encode())
-    return (before, between, b"".join(behind)), struct["start"] if runs else None
+    return facts, before, between, b"".join(behind), struct["start"] if runs else None
