@@ -8,6 +8,7 @@ replace `emit` on the classes: a `Logger` calls `handler.emit(record)` and nothi
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import stat
 import sys
@@ -111,8 +112,12 @@ class LogRecord:
 def _asctime(now: float) -> str:
     """Return local time as `2026-01-31 23:59:59,999`."""
     seconds, milliseconds = divmod(int(now * 1000), 1000)
-    text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    return f"{text},{milliseconds:03d}"
+    return f"{_local_time(seconds)},{milliseconds:03d}"
+
+
+@functools.lru_cache(maxsize=1)  # much is logged within one second
+def _local_time(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 class Handler:
