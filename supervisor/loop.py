@@ -154,7 +154,11 @@ class Loop:
 
     def call_later(self, seconds: float, action: Action) -> Timer:
         """Do `action` once, `seconds` from now (at once when that is not positive)."""
-        timer = Timer(self.clock.monotonic() + seconds, action)
+        return self.call_at(self.clock.monotonic() + seconds, action)
+
+    def call_at(self, when: float, action: Action) -> Timer:
+        """Do `action` once, at a time of the monotonic clock (at once when it is past)."""
+        timer = Timer(when, action)
         heapq.heappush(self._timers, (timer.when, next(self._order), timer))
         self._wake_if_asleep()
         return timer

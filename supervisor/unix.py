@@ -27,6 +27,7 @@ DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 # -- texts ---------------------------------------------------------------------
 
 
+@functools.cache
 def signame(signum: int) -> str:
     """Return the name of a signal, `signal N` for a number without a name."""
     try:

@@ -189,11 +189,11 @@ class Subprocess:
 
     def arm(self) -> None:
         """Set the timer for the next look."""
-        self.disarm()
         when = self.next_look()
-        if when is not None:
-            seconds = max(when - self.context.clock.monotonic(), 0.0)
-            self._timer = self.context.loop.call_later(seconds, self._look)
+        if self._timer is None or self._timer.when != when:
+            self.disarm()
+            if when is not None:
+                self._timer = self.context.loop.call_at(when, self._look)
 
     def disarm(self) -> None:
         """Do nothing on its own accord: its group has been removed, say."""
