@@ -61,9 +61,9 @@ EVENT_TYPES: dict[
 
 
 @functools.cache  # a daemon without programs never needs it
-def _buffer() -> memoryview:
-    """Return the one buffer that all output is read into."""
-    return memoryview(bytearray(READ_BYTES))
+def _buffers() -> list[memoryview]:
+    """Return the one buffer that all output is read into, as `readv` takes it."""
+    return [memoryview(bytearray(READ_BYTES))]
 
 
 class RejectEvent(Exception):
@@ -201,16 +201,16 @@ class OutputDispatcher(Dispatcher):
 
     def read(self) -> bytes | None:
         """Read once; b"" at the end of the stream, None when nothing is there."""
-        buffer = _buffer()
+        buffers = _buffers()
         try:
-            size = os.readv(self.fd, [buffer])
+            size = os.readv(self.fd, buffers)
         except BlockingIOError:
             return None
         except OSError as error:
             if error.errno == errno.EIO:  # a terminal whose other side has gone
                 return b""
             raise
-        return bytes(buffer[:size])
+        return buffers[0][:size].tobytes()
 
     def handle_read_event(self) -> None:
         """Some output, or its end, has come."""

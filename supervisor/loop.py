@@ -221,7 +221,7 @@ class Loop:
                 self._dispatch(fd, mask)
         if self._signals:
             self._do(self.on_signals)
-        if self._timers:
+        if self._timers and self._timers[0][0] <= self.clock.monotonic():
             self._run_timers()
         if self._soon:
             self._run_soon()
