@@ -80,9 +80,8 @@ class Sink:
         sent = 0
         deadline = None if _loop is not None else time.monotonic() + PATIENCE_SECONDS
         try:
-            sent = self._send(data, deadline)
             while sent < len(data):
-                sent += self._send(data[sent:], deadline)
+                sent += self._send(data[sent:] if sent else data, deadline)
         except BlockingIOError:
             if _loop is None:
                 self._lost += len(data) - sent
