@@ -7,19 +7,20 @@ import itertools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor import loggers
 from supervisor.deferred import NOT_DONE_YET, Waiters
 from supervisor.http import channel as channels
-from supervisor.http.request import LARGE_BYTES
+from supervisor.http import request as requests
+from supervisor.http.request import LARGE_BYTES, Request
 from supervisor.http.wire import Limits
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
-
-if TYPE_CHECKING:
-    from supervisor.http.request import Request
 
 
 @pytest.fixture
@@ -163,6 +164,22 @@ def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
         answer = client.answer()
         assert field(answer, b"Content-Length") == str(size).encode()
         assert body(answer) == content
+
+
+@given(st.lists(st.binary(max_size=40)), st.integers(0, 100))
+def test_a_large_body_is_answered_to_the_byte_like_a_small_one(
+    parts: list[bytes], limit: int
+) -> None:
+    def answer(large_bytes: int) -> bytes:
+        request = Request(Mock(), channels.NO_HEAD)
+        for part in parts:
+            request.push(part)
+        with patch.object(requests, "LARGE_BYTES", large_bytes):
+            pieces, stream = request.take_reply("date")
+        assert stream is None
+        return b"".join(pieces)
+
+    assert answer(limit) == answer(LARGE_BYTES)
 
 
 def test_the_access_is_logged_at_trace(site: Site) -> None:
