@@ -19,7 +19,7 @@ from supervisor.streams import (
     CaptureSplitter,
     ListenerStream,
     Pace,
-    Violation,
+    Ready,
     as_text,
 )
 
@@ -229,7 +229,7 @@ class OutputDispatcher(Dispatcher):
         if pace.wanted_pipe_bytes:
             pace.pipe_grew(unix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
         logfile = getattr(self.process.config, f"{self.channel}_logfile")
-        if seconds and not logfiles.is_followed(logfile):
+        if seconds and logfile not in logfiles.followed:
             self._is_resting = True
             loop.interest_changed(self)
             loop.call_later(seconds, self._rested)
@@ -330,11 +330,10 @@ class POutputDispatcher(OutputDispatcher):
         self._write(data)
 
     def _write(self, data: bytes) -> None:
-        if not data:
-            return
-        if self.childlog is not None:
-            self.childlog.log(INFO, data)
-        self._announce(data)
+        if data:
+            if self.childlog is not None:
+                self.childlog.log(INFO, data)
+            self._announce(data)
 
     def _announce(self, data: bytes) -> None:
         """Let the activity log and the listeners know of output."""
@@ -364,13 +363,15 @@ class PEventListenerDispatcher(OutputDispatcher):
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
         stream, process = self._stream, self.process
         stream.feed(data)
-        while (message := stream.next_message(process.listener_state)) is not None:
+        while (
+            stream.buffer and (message := stream.next_message(process.listener_state)) is not None
+        ):
             if isinstance(message, bytes):
                 self._pool.listener_answered(process, message)
-            elif isinstance(message, Violation):
-                self._pool.listener_failed(process, message.text)
-            else:
+            elif isinstance(message, Ready):
                 self._pool.listener_ready(process)
+            else:
+                self._pool.listener_failed(process, message.text)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

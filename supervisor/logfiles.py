@@ -22,7 +22,8 @@ READ_BYTES = 64 * 1024
 TRUNCATED = b"==> File truncated <==\n"
 """What a follower reads where the file has lost what it had read before."""
 
-_followed: dict[str, ReferenceType[Waiters]] = {}
+followed: dict[str, ReferenceType[Waiters]] = {}
+"""Log files for whose next write somebody waits; `logsinks` looks here before it calls."""
 
 
 def written(path: str) -> Waiters:
@@ -30,22 +31,17 @@ def written(path: str) -> Waiters:
 
     The entry lasts as long as somebody holds on to what is returned.
     """
-    reference = _followed.get(path)
+    reference = followed.get(path)
     waiters = reference() if reference is not None else None
     if waiters is None:
         waiters = Waiters()
-        _followed[path] = ReferenceType(waiters, partial(_forget, path))
+        followed[path] = ReferenceType(waiters, partial(_forget, path))
     return waiters
 
 
 def _forget(path: str, reference: ReferenceType[Waiters]) -> None:
-    if _followed.get(path) is reference:
-        del _followed[path]
-
-
-def is_followed(path: str) -> bool:
-    """Whether somebody waits for the next write to a log file."""
-    return path in _followed
+    if followed.get(path) is reference:
+        del followed[path]
 
 
 def notify_written(path: str) -> None:
@@ -54,7 +50,7 @@ def notify_written(path: str) -> None:
     Plugins log from threads of their own; what waits belongs to the loop, so that such
     writes are left for its next look.
     """
-    reference = _followed.get(path)
+    reference = followed.get(path)
     waiters = reference() if reference is not None else None
     if waiters is None:
         return

@@ -141,19 +141,18 @@ class Handler:
     def emit(self, record: LogRecord) -> None:
         """Write a record; whatever goes wrong is reported and does not reach the caller."""
         try:
-            if self.fmt == "%(message)s" and isinstance(record.msg, bytes):
-                self._write(record.msg)
+            is_raw = self.fmt == "%(message)s" and isinstance(record.msg, bytes)
+            data = record.msg if is_raw else self.fmt % record.asdict()
+            if isinstance(self.stream, Sink):
+                self.stream.write(data)
             else:
-                self._write(self.fmt % record.asdict())
+                self._write_to_foreign(data)
         except Exception:  # noqa: BLE001 - logging must not end what it reports on
             self.handleError()
 
-    def _write(self, data: Text) -> None:
+    def _write_to_foreign(self, data: Text) -> None:
+        """Write to a stream that is not ours; a text stream says so by having an encoding."""
         stream = self.stream
-        if isinstance(stream, Sink):
-            stream.write(data)
-            return
-        # A text stream says so by having an encoding.
         if hasattr(stream, "encoding"):
             data = data if isinstance(data, str) else data.decode("utf-8", "replace")
         elif isinstance(data, str):
@@ -311,7 +310,7 @@ class RotatingFileHandler(FileHandler):
 
     def emit(self, record: LogRecord) -> None:
         """Write a record, then rotate if the file has reached its size."""
-        super().emit(record)
+        FileHandler.emit(self, record)
         self.doRollover()
 
     def doRollover(self) -> None:

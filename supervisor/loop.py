@@ -16,7 +16,7 @@ import time as _time
 from collections import deque
 from collections.abc import Callable
 
-from supervisor.poller import BOTH, READ, WRITE, best_poller
+from supervisor.poller import BOTH, READ, TROUBLE, WRITE, best_poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,8 +216,9 @@ class Loop:
             ready = self._poller.poll(self._patience(longest))
         finally:
             self._asleep = False
+        newcomers = self._newcomers
         for fd, mask in ready:
-            if fd not in self._newcomers:
+            if fd not in newcomers:
                 self._dispatch(fd, mask)
         if self._signals:
             self._do(self.on_signals)
@@ -230,10 +231,12 @@ class Loop:
         if self._soon or self._signals:
             return 0
         timers = self._timers
-        while timers and timers[0][2].action is None:
-            heapq.heappop(timers)
         if not timers:
             return longest
+        while timers[0][2].action is None:
+            heapq.heappop(timers)
+            if not timers:
+                return longest
         patience = timers[0][0] - self.clock.monotonic()
         if longest is None or longest > LONGEST_WAIT:
             longest = LONGEST_WAIT
@@ -243,7 +246,7 @@ class Loop:
         channel = self._channels.get(fd)
         if channel is None:
             return
-        if mask & ~BOTH:
+        if mask & TROUBLE:
             mask = BOTH
         mask &= self._interest.get(fd, 0)
         try:

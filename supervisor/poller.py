@@ -3,7 +3,7 @@
 Only `loop.py` calls these.  Each poller remembers what the kernel was told, so that
 telling it the same twice costs nothing.  `poll` answers with (fd, mask) pairs: `READ` and
 `WRITE` are the bits of poll(2) and epoll(7), so that the kernel's answer needs no translation.
-Any other bit is an error or a hang-up, about which only reading or writing tells more.
+Any other bit (`TROUBLE`) is an error or a hang-up, about which only reading or writing tells more.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     class Poller(Protocol):
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 READ = select.POLLIN if hasattr(select, "POLLIN") else 1
 WRITE = select.POLLOUT if hasattr(select, "POLLOUT") else 4
 BOTH = READ | WRITE
+TROUBLE = ~BOTH
 
 
 class RegisteringPoller:
@@ -59,11 +61,7 @@ class EpollPoller(RegisteringPoller):
 
     def __init__(self) -> None:
         super().__init__(select.epoll())
-
-    def poll(self, seconds: float | None) -> list[tuple[int, int]]:
-        """Wait; see `Poller.poll`."""
-        ready: list[tuple[int, int]] = self._kernel.poll(seconds)
-        return ready
+        self.poll: Callable[[float | None], list[tuple[int, int]]] = self._kernel.poll
 
     def close(self) -> None:
         """Close the epoll fd."""

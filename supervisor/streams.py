@@ -181,16 +181,17 @@ Message = Ready | bytes | Violation
 class ListenerStream:
     r"""What an event listener says: `READY\n`, then for its event `RESULT n\n` and n bytes.
 
-    The first word of a result line is not looked at, as in Supervisor 4.3.
+    The first word of a result line is not looked at, as in Supervisor 4.3.  `buffer` is what
+    has not become a message yet.
     """
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self.buffer = b""
         self._result_length: int | None = None
 
     def feed(self, data: bytes) -> None:
         """Take what has come."""
-        self._buffer += data
+        self.buffer += data
 
     def next_message(self, state: int) -> Message | None:
         """Return the oldest message, None when more must come before there is one.
@@ -198,7 +199,7 @@ class ListenerStream:
         `state` is where the listener stands (`EventListenerStates`): acting on a message
         moves it, and what follows a READY is judged by whether an event was sent meanwhile.
         """
-        buffer = self._buffer
+        buffer = self.buffer
         if not buffer:
             return None
         if state == BUSY:
@@ -206,29 +207,29 @@ class ListenerStream:
         if state == ACKNOWLEDGED:
             if len(buffer) < len(READY_LINE):
                 return None
-            if buffer.startswith(READY_LINE):
-                self._buffer = buffer[len(READY_LINE) :]
+            self.buffer = buffer.removeprefix(READY_LINE)
+            if len(self.buffer) < len(buffer):
                 return READY
-        self._buffer = b""
+        self.buffer = b""
         return None if state == UNKNOWN else Violation()
 
     def _next_result(self, buffer: bytes) -> bytes | Violation | None:
         length = self._result_length
         if length is None:
-            if buffer.startswith(OK_RESULT):
-                self._buffer = buffer[len(OK_RESULT) :]
+            self.buffer = buffer.removeprefix(OK_RESULT)
+            if len(self.buffer) < len(buffer):
                 return OK
             line, newline, buffer = buffer.partition(b"\n")
             if not newline and len(line) <= MAX_RESULT_LINE:
                 return None
             length = _length_in(line) if newline else None
             if length is None:
-                self._buffer = b""
+                self.buffer = b""
                 return Violation(f"bad result line: '{as_text(line[:MAX_RESULT_LINE])}'")
         if len(buffer) < length:
-            self._buffer, self._result_length = buffer, length
+            self.buffer, self._result_length = buffer, length
             return None
-        self._buffer, self._result_length = buffer[length:], None
+        self.buffer, self._result_length = buffer[length:], None
         return buffer[:length]
 
 

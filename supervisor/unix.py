@@ -100,15 +100,17 @@ def search_path(environment: Mapping[str, str]) -> list[str]:
     return list(DEFAULT_PATH) if path is None else path.split(os.pathsep)
 
 
-def find_executable(program: str, directories: list[str]) -> str:
+def find_executable(program: str, environment: Mapping[str, str]) -> str:
     """Return the file that `program` names; raises `NotFound`, `NotExecutable`, `NoPermission`.
 
-    A name with a slash is taken as it is, relative to the current directory.
+    A name with a slash is taken as it is, relative to the current directory; another one is
+    looked for in the `search_path` of its environment.
     """
     if "/" in program:
         filename = program
         status = _stat(filename)
     else:
+        directories = search_path(environment)
         candidates = [os.path.join(directory, program) for directory in directories]
         filename, status = next(
             ((name, found) for name in candidates if (found := _stat(name))), (program, None)

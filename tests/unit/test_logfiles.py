@@ -244,7 +244,7 @@ class TestWritten:
         assert logfiles.written("/some/log") is waiters
         del waiters
         gc.collect()
-        assert "/some/log" not in logfiles._followed
+        assert "/some/log" not in logfiles.followed
 
     def test_a_write_in_another_thread_does_not_enter_the_loop(self) -> None:
         """Plugins log from threads; followers look again by themselves."""

@@ -58,7 +58,9 @@ class TestCommands:
         program = tmp_path / "second" / "program"
         program.touch(mode=0o755)
         directories = [str(tmp_path / "first"), str(tmp_path / "second")]
-        assert unix.find_executable("program", directories) == str(program)
+        assert unix.find_executable("program", {"PATH": os.pathsep.join(directories)}) == str(
+            program
+        )
 
     def test_the_programs_own_path_is_searched(self) -> None:
         assert unix.search_path({"PATH": "/a:/b"}) == ["/a", "/b"]
@@ -73,7 +75,7 @@ class TestCommands:
             (plain, unix.NotExecutable, f"command at '{plain}' is not executable"),
         ]:
             with pytest.raises(error) as raised:
-                unix.find_executable(str(path), [])
+                unix.find_executable(str(path), {})
             assert str(raised.value) == text
 
 
