@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -226,12 +227,9 @@ def connect(path: str) -> socket.socket:
     return made
 
 
-def call_request(method: str) -> bytes:
-    """Return the HTTP request of an XML-RPC call without parameters."""
-    body = (
-        f"<?xml version='1.0'?>\n<methodCall>\n<methodName>{method}</methodName>\n"
-        "<params>\n</params>\n</methodCall>\n"
-    ).encode()
+def call_request(method: str, *names: str) -> bytes:
+    """Return the HTTP request of an XML-RPC call whose parameters are names."""
+    body = xmlrpc.client.dumps(names, method).encode()
     head = (
         "POST /RPC2 HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: identity\r\n"
         f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -170,10 +170,11 @@ MAX_DEPTH = 64
 
 _COMMON_CALL = 512
 
+# S stands for the blanks of XML, which are fewer than those of `re`.
 _simple_call = re.compile(
-    rb"\s*(?:<\?xml version=['\"]1\.0['\"]\s*\?>\s*)?<methodCall>\s*"
-    rb"<methodName>([A-Za-z0-9_.]+)</methodName>\s*"
-    rb"(?:<params>\s*</params>\s*|<params/>\s*)?</methodCall>\s*"
+    rb"(?:<\?xml version=['\"]1\.0['\"]S\?>)?S<methodCall>S"
+    rb"<methodName>([A-Za-z0-9_.]+)</methodName>S"
+    rb"(?:<params>S</params>S|<params/>S)?</methodCall>S".replace(b"S", rb"[ \t\r\n]*")
 ).fullmatch
 
 
@@ -183,18 +184,22 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
     Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
     XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
     """
-    method = _method_alone(document) if len(document) <= _COMMON_CALL else None
-    return _Reader().read(document) if method is None else (method, ())
+    method, params = _known_call(document) if len(document) <= _COMMON_CALL else ("", None)
+    return _Reader().read(document) if params is None else (method, params)
 
 
 @functools.lru_cache(maxsize=32)
-def _method_alone(document: bytes) -> str | None:
-    """Return the method of a call without parameters, as most are, None for another.
+def _known_call(document: bytes) -> tuple[str, tuple[Any, ...] | None]:
+    """Return what a call says, None for parameters that whoever gets them may change.
 
-    Clients repeat themselves: 0.2 instead of 4 microseconds, or of 1.5 for the pattern alone.
+    Clients repeat themselves: 0.2 instead of 30 microseconds, or 60 for a daemon that has
+    slept.  Without parameters, as most calls are, expat need not even be imported.
     """
     match = _simple_call(document)
-    return None if match is None else match[1].decode("ascii")
+    if match is not None:
+        return match[1].decode("ascii"), ()
+    method, params = _Reader().read(document)
+    return method, None if any(isinstance(value, (list, dict)) for value in params) else params
 
 
 def _to_boolean(text: str) -> bool:

@@ -112,7 +112,7 @@ def test_calls_are_read_as_the_standard_library_writes_them(params: list[Any]) -
     assert xmlvalues.parse_call(document) == ("a.b", tuple(params))
 
 
-blanks = st.sampled_from(["", " ", "\n", "\t\r\n", "x"])
+blanks = st.sampled_from(["", " ", "\n", "\t\r\n", "\x0b", "\x0c", "\x85", "x"])
 simple_calls = st.tuples(
     blanks,
     st.sampled_from(["", "<?xml version='1.0'?>", '<?xml version="1.0" ?>', "<?xml?>", "<!-- -->"]),
@@ -130,10 +130,23 @@ simple_calls = st.tuples(
 
 @given(simple_calls)
 @example(PLAIN)
+@example(b" <?xml version='1.0'?>" + PLAIN)
 def test_a_simple_call_is_read_as_any_other(document: bytes) -> None:
-    method = xmlvalues._method_alone(document)
-    if method is not None:
-        assert xmlvalues._Reader().read(document) == (method, ())
+    match = xmlvalues._simple_call(document)
+    if match is not None:
+        assert xmlvalues._Reader().read(document) == (match[1].decode(), ())
+
+
+@given(st.lists(nested(SCALARS), max_size=3))
+def test_a_call_that_comes_again_is_read_as_before(params: list[Any]) -> None:
+    document = xmlrpc.client.dumps(tuple(params), "a.b").encode()
+    general = xmlvalues._Reader().read(document)
+    for _ in range(2):
+        method, found = xmlvalues.parse_call(document)
+        assert (method, found) == general
+        for value in found:
+            if isinstance(value, (list, dict)):
+                value.clear()  # whoever is called may do as he likes
 
 
 def is_refused(document: bytes) -> bool:
