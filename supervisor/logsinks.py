@@ -233,22 +233,28 @@ def open_sink(path: str, mode: str = "ab", permissions: int = 0o666) -> Sink:
     if path in STANDARD_FDS:
         return _open_standard(path, STANDARD_FDS[path])
     flags = FLAGS | os.O_TRUNC if "w" in mode else FLAGS
+    try:
+        return Sink(os.open(path, flags | os.O_NOFOLLOW, permissions), path)
+    except OSError as error:
+        if not os.path.islink(path):
+            return _open_fifo(path, error)
     _refuse_foreign_link(path)
     try:
         return Sink(os.open(path, flags, permissions), path)
     except OSError as error:
-        if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
-            raise
-        return Sink(os.open(path, os.O_RDWR | os.O_NONBLOCK), path)
+        return _open_fifo(path, error)
+
+
+def _open_fifo(path: str, error: OSError) -> Sink:
+    """Open a FIFO without a reader; raises `error` if it is something else."""
+    if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
+        raise error
+    return Sink(os.open(path, os.O_RDWR | os.O_NONBLOCK), path)
 
 
 def _refuse_foreign_link(path: str) -> None:
     """Who may write to a folder of logs must not make root write where it likes."""
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return
-    if stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}:
+    if os.lstat(path).st_uid not in {0, os.geteuid()}:
         raise PermissionError(errno.EPERM, "it is a symbolic link of another user", path)
 
 
