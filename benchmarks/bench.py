@@ -93,15 +93,27 @@ def children_directory() -> tempfile.TemporaryDirectory[str]:
 
 @cache
 def child(name: str) -> str:
-    """Return the path of a program of `children/`, compiled at its first use."""
+    """Return the path of a program of `children/`, compiled at its first use.
+
+    It is linked statically where that can be: how long shared libraries take to load is not
+    what is measured.
+    """
     program = Path(children_directory().name) / name
-    compiler = os.environ.get("CC", "cc")
-    result = subprocess.run(
-        [compiler, "-O2", "-o", str(program), str(CHILDREN / f"{name}.c")], check=False
-    )
-    if result.returncode != 0:
-        sys.exit(f"{compiler} cannot compile {name}.c: the benchmarks need a C compiler")
+    compile_it = [*_compiler(), "-o", str(program), str(CHILDREN / f"{name}.c")]
+    if subprocess.run(compile_it, check=False).returncode != 0:
+        sys.exit(f"{compile_it[0]} cannot compile {name}.c: the benchmarks need a C compiler")
     return str(program)
+
+
+@cache
+def _compiler() -> list[str]:
+    """Return the compiler and its options."""
+    compiler = [os.environ.get("CC", "cc"), "-O2"]
+    statically = [*compiler, "-static"]
+    probe = [*statically, "-x", "c", "-o", f"{children_directory().name}/probe", "-"]
+    program = b"int main(void) { return 0; }"
+    result = subprocess.run(probe, input=program, stderr=subprocess.DEVNULL, check=False)
+    return compiler if result.returncode else statically
 
 
 def programs(count: int, command: str = "", options: str = "") -> str:
