@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor import loggers, logsinks
 from supervisor.logsinks import Sink, open_sink
@@ -47,14 +52,15 @@ def pipe() -> Iterator[tuple[int, int]]:
 class Disk:
     """Stands in for `os.write`: takes `room` more bytes, at most `at_once` of them."""
 
-    def __init__(self, room: int, at_once: int = 1000) -> None:
+    def __init__(self, room: int, at_once: int = 1000, error: int = errno.ENOSPC) -> None:
         self.room = room
         self.at_once = at_once
+        self.error = error
         self._write = os.write
 
     def write(self, fd: int, data: bytes) -> int:
         if not self.room:
-            raise OSError(28, "No space left on device")
+            raise OSError(self.error, os.strerror(self.error))
         taken = self._write(fd, data[: min(self.room, self.at_once)])
         self.room -= taken
         return taken
@@ -129,6 +135,39 @@ class TestDisk:
         handler.emit(loggers.LogRecord(20, "abc"))
         handler.close()
         assert trouble == ["cannot write to log /dev/full: No space left on device"]
+
+
+disks = st.tuples(
+    st.sampled_from([0, 1, 5, 100]),
+    st.sampled_from([1, 3, 100]),
+    st.sampled_from([errno.ENOSPC, errno.EAGAIN, errno.EPIPE]),
+)
+
+
+@given(st.lists(st.tuples(disks, st.binary(max_size=8)), max_size=8))
+def test_the_quick_form_of_writing_does_what_the_careful_one_does(
+    writes: list[tuple[tuple[int, int, int], bytes]],
+) -> None:
+    assert written_by(Sink.write, writes) == written_by(Sink._write_carefully, writes)
+
+
+def written_by(
+    form: Callable[[Sink, bytes], None], writes: list[tuple[tuple[int, int, int], bytes]]
+) -> list[object]:
+    """Return what a form leaves behind, in the file and in mind, and what it raises."""
+    seen: list[object] = []
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(logsinks, "_loop"):
+        path = Path(directory) / "log"
+        sink = open_sink(str(path))
+        for disk, data in writes:
+            with mock.patch.object(os, "write", Disk(*disk).write):
+                try:
+                    form(sink, data)
+                except OSError as error:
+                    seen.append(error.errno)
+            seen.append((path.read_bytes(), sink.size, sink._lost, bytes(sink._backlog)))
+        sink.close()
+    return seen
 
 
 class TestLinks:
