@@ -6,6 +6,7 @@ faults, no passwords, no states.  `python -m benchmarks --floor` prints them.
 
 from __future__ import annotations
 
+import mmap
 import os
 import resource
 import select
@@ -139,7 +140,7 @@ def _events(times: int = 3000) -> float:
 def _copies(size: int = 65536, megabytes: int = 256) -> float:
     """Copy what a child writes into a file in memory."""
     count = megabytes * 2**20 // size
-    buffer = memoryview(bytearray(2 * size))
+    buffer = memoryview(mmap.mmap(-1, 2 * size))
     target = os.memfd_create("log")
     flood = subprocess.Popen([child("flood"), str(size), str(count)], stdout=-1)
     assert flood.stdout is not None  # noqa: S101 - for type checkers

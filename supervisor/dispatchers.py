@@ -50,6 +50,9 @@ INFO, DEBUG = loggers.LevelsByName.INFO, loggers.LevelsByName.DEBG
 READ_BYTES = 128 * 1024
 """One read takes all that a pipe of default size can hold, twice."""
 
+READS_AFTER_REST = 8
+"""So many reads empty the largest pipe; a writer that is quicker must not keep the loop."""
+
 DRAIN_BYTES = 2 * 1024 * 1024
 """More than any pipe holds: where a dead child's own output must have ended."""
 
@@ -219,6 +222,10 @@ class OutputDispatcher(Dispatcher):
 
     def handle_read_event(self) -> None:
         """Some output, or its end, has come."""
+        self._take()
+
+    def _take(self) -> bool:
+        """Read once and do what is to be done; return whether something was there."""
         data = self.read()
         if data:
             self.output_arrived(data)
@@ -226,6 +233,7 @@ class OutputDispatcher(Dispatcher):
                 self._rest(self._pace, len(data))
         elif data is not None:
             self.close()
+        return bool(data)
 
     def _rest(self, pace: Pace, size: int) -> None:
         """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
@@ -240,8 +248,15 @@ class OutputDispatcher(Dispatcher):
             loop.call_later(seconds, self._rested)
 
     def _rested(self) -> None:
+        """Read what has come meanwhile; the kernel is asked to watch again if that is little."""
         self._is_resting = False
-        if not self.closed:
+        try:
+            for _ in range(READS_AFTER_REST):
+                if self.closed or self._is_resting or not self._take():
+                    break
+        except Exception:  # noqa: BLE001 - as in the loop: it closes this channel only
+            self.handle_error()
+        if not self.closed and not self._is_resting:
             self.process.context.loop.interest_changed(self)
 
     def drain(self) -> None:

@@ -333,6 +333,33 @@ def test_a_child_that_dies_while_its_reader_rests_loses_nothing(
     world.pass_time(REST_SECONDS)
 
 
+def test_an_error_after_a_rest_closes_that_channel_only(
+    world: World, start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    child = start(stdout_logfile=str(tmp_path / "log"), stderr_logfile=str(tmp_path / "err"))
+    stdout, stderr, _ = child.process.dispatchers.values()
+    busy(world, child, 95)
+    monkeypatch.setattr(stdout, "_log", lambda _data: 1 // 0)
+    world.pass_time(REST_SECONDS)
+    assert stdout.closed
+    assert not stderr.closed
+    assert "ZeroDivisionError" in world.lines("critical")[0]
+
+
+def test_the_end_of_a_stream_is_found_after_a_rest(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    child = start(stdout_logfile=str(log))
+    stdout = next(iter(child.process.dispatchers.values()))
+    written = busy(world, child, 95)
+    os.close(child.fds.pop("stdout"))
+    for _ in range(2):  # what was written first, then the end
+        world.pass_time(REST_SECONDS)
+    assert log.read_bytes() == written
+    assert stdout.closed
+
+
 def test_who_listens_to_events_of_output_never_waits(
     world: World, start: Any, tmp_path: Path
 ) -> None:
