@@ -37,12 +37,16 @@ def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
     return {"rate [MB/s]": [gigabytes * 1e3 / seconds], "CPU [s/GB]": [cpu / gigabytes]}
 
 
+BURST = 10
+"""Lines at a time: 100 children that slept before each line would need both cores for that."""
+
+
 def chatty(bench: Bench, count: int, rate: int) -> Figures:
     """Let many children write so many lines of 100 bytes a second each."""
     seconds = bench.times(10, 3)
     config = f"""
         [program:chatty]
-        command={child("flood")} 100 {rate * seconds} {rate}
+        command={child("flood")} 100 {rate * seconds} {rate} {BURST}
         process_name=%(program_name)s_%(process_num)s
         numprocs={count}
         autostart=false

@@ -200,6 +200,7 @@ class OutputDispatcher(Dispatcher):
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self.childlog = _open_childlog(process, channel)
+        self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
         self._pace: Pace | None = None
         self._is_resting = False
 
@@ -223,6 +224,8 @@ class OutputDispatcher(Dispatcher):
     def handle_read_event(self) -> None:
         """Some output, or its end, has come."""
         self._take()
+        if self._is_resting:
+            self.process.context.loop.interest_changed(self)
 
     def _take(self) -> bool:
         """Read once and do what is to be done; return whether something was there."""
@@ -238,14 +241,13 @@ class OutputDispatcher(Dispatcher):
     def _rest(self, pace: Pace, size: int) -> None:
         """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
         loop = self.process.context.loop
-        seconds = pace.rest_after(size, loop.clock.monotonic())
+        now = loop.clock.monotonic()
+        seconds = pace.rest_after(size, now)
         if pace.wanted_pipe_bytes:
             pace.pipe_grew(unix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
-        logfile = getattr(self.process.config, f"{self.channel}_logfile")
-        if seconds and logfile not in logfiles.followed:
+        if seconds and self._logfile not in logfiles.followed:
             self._is_resting = True
-            loop.interest_changed(self)
-            loop.call_later(seconds, self._rested)
+            loop.call_at(now + seconds, self._rested)
 
     def _rested(self) -> None:
         """Read what has come meanwhile; the kernel is asked to watch again if that is little."""

@@ -1,5 +1,5 @@
-/* flood SIZE COUNT [RATE]: writes COUNT lines of SIZE bytes, RATE of them a second;
-   then waits to be ended. */
+/* flood SIZE COUNT [RATE [BURST]]: writes COUNT lines of SIZE bytes, RATE of them a second,
+   BURST of them (one) after each sleep; then waits to be ended. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,6 +23,7 @@ int main(int argc, char **argv)
         return 2;
     size_t size = atol(argv[1]);
     long count = atol(argv[2]), rate = argc > 3 ? atol(argv[3]) : 0;
+    long burst = argc > 4 ? atol(argv[4]) : 1;
     char *line = malloc(size);
     struct timespec next;
 
@@ -32,8 +33,8 @@ int main(int argc, char **argv)
     clock_gettime(CLOCK_MONOTONIC, &next);
     for (long done = 0; done < count; done++) {
         put(line, size);
-        if (rate > 0) {
-            next.tv_nsec += 1000000000L / rate;
+        if (rate > 0 && (done + 1) % burst == 0) {
+            next.tv_nsec += burst * 1000000000L / rate;
             if (next.tv_nsec >= 1000000000L) {
                 next.tv_nsec -= 1000000000L;
                 next.tv_sec++;
