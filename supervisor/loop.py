@@ -55,6 +55,10 @@ LONGEST_WAIT = 86_400.0
 """Seconds: a poller's milliseconds must fit into 32 bits; waking early does no harm."""
 
 
+CROWD = 64
+"""So many timers may have been cancelled, or as many as have not, before they are dropped."""
+
+
 class Clock:
     """The only place that reads time.
 
@@ -99,6 +103,7 @@ class Loop:
         self._newcomers: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
+        self._crowd = CROWD
         self._soon: deque[Action] = deque()
         self._signals: deque[int] = deque()
         self._asleep = False
@@ -158,10 +163,18 @@ class Loop:
 
     def call_at(self, when: float, action: Action) -> Timer:
         """Do `action` once, at a time of the monotonic clock (at once when it is past)."""
+        if len(self._timers) > self._crowd:
+            self._forget_cancelled()
         timer = Timer(when, action)
         heapq.heappush(self._timers, (timer.when, next(self._order), timer))
         self._wake_if_asleep()
         return timer
+
+    def _forget_cancelled(self) -> None:
+        """Drop timers that were cancelled: each connection leaves one that is due much later."""
+        self._timers[:] = [entry for entry in self._timers if entry[2].action is not None]
+        heapq.heapify(self._timers)
+        self._crowd = 2 * len(self._timers) + CROWD
 
     def _run_timers(self) -> None:
         timers = self._timers

@@ -146,6 +146,19 @@ def test_a_deadline_in_a_hundred_years_does_not_overflow(loop: Loop) -> None:
     assert loop._patience(None) == LONGEST_WAIT
 
 
+def test_cancelled_timers_do_not_pile_up_and_the_others_keep_their_order(still: Still) -> None:
+    loop, clock, _ = still
+    fired: list[int] = []
+    for number in range(2000):
+        loop.call_later(1000 - number % 10, lambda: fired.append(-1)).cancel()
+        if number % 100 == 0:
+            loop.call_later(100 - number / 100, lambda number=number: fired.append(number))  # type: ignore[misc]
+    assert len(loop._timers) < 200
+    clock.advance(1000)
+    loop.turn()
+    assert fired == list(range(1900, -1, -100))
+
+
 def test_the_wall_clock_does_not_move_timers(still: Still) -> None:
     loop, clock, _ = still
     fired: list[int] = []
