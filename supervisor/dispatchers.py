@@ -15,6 +15,7 @@ import os
 from supervisor import events, logfiles, loggers, unix
 from supervisor.config.model import EventListenerConfig
 from supervisor.streams import (
+    LARGE_PIPE_BYTES,
     AnsiStripper,
     Captured,
     CaptureSplitter,
@@ -50,7 +51,7 @@ INFO, DEBUG = loggers.LevelsByName.INFO, loggers.LevelsByName.DEBG
 READ_BYTES = 128 * 1024
 """One read takes all that a pipe of default size can hold, twice."""
 
-READS_AFTER_REST = 8
+READS_AFTER_REST = LARGE_PIPE_BYTES // READ_BYTES
 """So many reads empty the largest pipe; a writer that is quicker must not keep the loop."""
 
 DRAIN_BYTES = 2 * 1024 * 1024
@@ -250,7 +251,7 @@ class OutputDispatcher(Dispatcher):
             loop.call_at(now + seconds, self._rested)
 
     def _rested(self) -> None:
-        """Read what has come meanwhile; the kernel is asked to watch again if that is little."""
+        """Read what has come meanwhile; without another rest, the kernel watches again."""
         self._is_resting = False
         try:
             for _ in range(READS_AFTER_REST):

@@ -310,7 +310,7 @@ class RotatingFileHandler(FileHandler):
 
     def emit(self, record: LogRecord) -> None:
         """Write a record, then rotate if the file has reached its size."""
-        FileHandler.emit(self, record)
+        super().emit(record)
         self.doRollover()
 
     def doRollover(self) -> None:

@@ -163,18 +163,22 @@ class Loop:
 
     def call_at(self, when: float, action: Action) -> Timer:
         """Do `action` once, at a time of the monotonic clock (at once when it is past)."""
-        if len(self._timers) > self._crowd:
-            self._forget_cancelled()
         timer = Timer(when, action)
         heapq.heappush(self._timers, (timer.when, next(self._order), timer))
         self._wake_if_asleep()
         return timer
 
     def _forget_cancelled(self) -> None:
-        """Drop timers that were cancelled: each connection leaves one that is due much later."""
-        self._timers[:] = [entry for entry in self._timers if entry[2].action is not None]
-        heapq.heapify(self._timers)
-        self._crowd = 2 * len(self._timers) + CROWD
+        """Drop timers that were cancelled: each connection leaves one that is due much later.
+
+        What another thread pushes meanwhile stays, because the list is never replaced.
+        """
+        timers = self._timers
+        entries = [heapq.heappop(timers) for _ in range(len(timers))]
+        for entry in entries:
+            if entry[2].action is not None:
+                heapq.heappush(timers, entry)
+        self._crowd = 2 * len(timers) + CROWD
 
     def _run_timers(self) -> None:
         timers = self._timers
@@ -229,9 +233,8 @@ class Loop:
             ready = self._poller.poll(self._patience(longest))
         finally:
             self._asleep = False
-        newcomers = self._newcomers
         for fd, mask in ready:
-            if fd not in newcomers:
+            if fd not in self._newcomers:
                 self._dispatch(fd, mask)
         if self._signals:
             self._do(self.on_signals)
@@ -244,12 +247,12 @@ class Loop:
         if self._soon or self._signals:
             return 0
         timers = self._timers
+        if len(timers) > self._crowd:
+            self._forget_cancelled()
+        while timers and timers[0][2].action is None:
+            heapq.heappop(timers)
         if not timers:
             return longest
-        while timers[0][2].action is None:
-            heapq.heappop(timers)
-            if not timers:
-                return longest
         patience = timers[0][0] - self.clock.monotonic()
         if longest is None or longest > LONGEST_WAIT:
             longest = LONGEST_WAIT

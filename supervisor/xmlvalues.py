@@ -192,7 +192,7 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
 def _known_call(document: bytes) -> tuple[str, tuple[Any, ...] | None]:
     """Return what a call says, None for parameters that whoever gets them may change.
 
-    Clients repeat themselves: 0.2 instead of 30 microseconds, or 60 for a daemon that has
+    Clients repeat themselves: 0.2 instead of 18 microseconds, or of 60 in a daemon that has
     slept.  Without parameters, as most calls are, expat need not even be imported.
     """
     match = _simple_call(document)

@@ -153,6 +153,7 @@ def test_cancelled_timers_do_not_pile_up_and_the_others_keep_their_order(still: 
         loop.call_later(1000 - number % 10, lambda: fired.append(-1)).cancel()
         if number % 100 == 0:
             loop.call_later(100 - number / 100, lambda number=number: fired.append(number))  # type: ignore[misc]
+        loop.turn()
     assert len(loop._timers) < 200
     clock.advance(1000)
     loop.turn()
