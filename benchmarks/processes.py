@@ -110,6 +110,21 @@ def start_and_stop(bench: Bench) -> Figures:
     return {"start [ms]": starts, "stop [ms]": stops}
 
 
+def start_slowly(bench: Bench) -> Figures:
+    """Start a program with `startsecs=1`: how long after that second the answer comes."""
+    late = []
+    config = programs(1, options="autostart=false\nstartsecs=1")
+    daemon = bench.daemon(config)
+    start, stop = (call_request(f"supervisor.{verb}Process", NAME) for verb in ("start", "stop"))
+    with daemon, closing(Asker(daemon, start)) as starter, closing(Asker(daemon, stop)) as stopper:
+        for _ in range(bench.times(10, 2)):
+            began = time.monotonic()
+            assert b"boolean" in starter.ask()  # noqa: S101 - a fault would be quick
+            late.append((time.monotonic() - began - 1) * 1e3)
+            stopper.ask()
+    return {"start, beyond 1 s [ms]": late}
+
+
 def start_and_stop_all(bench: Bench, count: int) -> Figures:
     """Start and stop all programs by one call each."""
     figures: Figures = {}

@@ -35,6 +35,7 @@ ROWS = (
     Row("restart-3000", partial(processes.restart, count=3000), 1, 0),
     Row("death-to-listener", processes.death_to_listener),
     Row("start-stop", processes.start_and_stop),
+    Row("start-startsecs-1", processes.start_slowly, 3, 0),
     Row("start-stop-all-200", partial(processes.start_and_stop_all, count=200), 5, 1),
     Row("getState-10", partial(rpc.answers, count=10, method=STATE, times=1000)),
     Row("getState-200", partial(rpc.answers, count=200, method=STATE, times=500), 3, 0),

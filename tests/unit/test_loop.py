@@ -104,15 +104,15 @@ def test_an_idle_loop_waits_without_a_timeout(still: Still) -> None:
 def test_a_timer_bounds_the_wait_and_fires_once_it_is_due(still: Still) -> None:
     loop, clock, poller = still
     fired: list[str] = []
-    loop.call_later(5, lambda: fired.append("five"))
+    loop.call_later(0.05, lambda: fired.append("fired"))
     loop.turn()
-    assert poller.waits == [5]
+    assert poller.waits == [pytest.approx(0.05)]
     assert fired == []
-    clock.advance(5)
+    clock.advance(0.05)
     loop.turn()
     loop.turn()
-    assert fired == ["five"]
-    assert poller.waits == [5, 0, None]
+    assert fired == ["fired"]
+    assert poller.waits == [pytest.approx(0.05), 0, None]
 
 
 def test_timers_fire_in_the_order_of_their_deadlines(still: Still) -> None:
@@ -144,6 +144,29 @@ def test_a_deadline_in_a_hundred_years_does_not_overflow(loop: Loop) -> None:
     loop.call_soon(lambda: None)
     loop.turn()
     assert loop._patience(None) == LONGEST_WAIT
+
+
+def test_a_deadline_that_never_comes_is_waited_for_like_others(loop: Loop) -> None:
+    loop.call_later(float("inf"), lambda: None)
+    assert loop._patience(None) == LONGEST_WAIT
+
+
+def test_the_end_of_a_long_wait_is_waited_for_on_its_own(still: Still) -> None:
+    loop, clock, poller = still
+    times: list[float] = []
+    loop.call_later(1, lambda: times.append(clock.monotonic()))
+    began = clock.monotonic()
+    loop.turn()
+    early = poller.waits[-1]
+    assert early is not None
+    assert 0.99 < early < 0.999
+    clock.advance(early)
+    loop.turn()
+    assert times == []
+    assert poller.waits[-1] == pytest.approx(1 - early)
+    clock.advance(1 - early)
+    loop.turn()
+    assert times == [pytest.approx(began + 1)]
 
 
 def test_cancelled_timers_do_not_pile_up_and_the_others_keep_their_order(still: Still) -> None:
