@@ -10,14 +10,28 @@ import mmap
 import os
 import resource
 import select
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
 from statistics import median
 
-from benchmarks.bench import call_request, child, memory_mib, short
+from benchmarks.bench import Stamps, call_request, child, memory_mib, short
+from benchmarks.smallest import (
+    Launcher,
+    Smallest,
+    by_popen,
+    by_posix_spawn,
+    relay,
+    restart,
+    start_and_stop,
+    tell_deaths,
+)
 from tests.support.reference import reference_environment
 
 REQUEST = call_request("supervisor.getState")
@@ -26,6 +40,8 @@ ANSWER = b"x" * 404
 
 WHAT_IS_NEEDED = "re, socket, select, signal, configparser, getopt"
 ROUNDS = 5
+DEATHS = 20
+PAUSE_SECONDS = 0.2
 
 
 def floors() -> None:
@@ -41,7 +57,15 @@ def floors() -> None:
         ),
         ("an interpreter that waits", "MiB, PSS", lambda: _waiting(python)),
         ("an answer of 404 bytes", "us of CPU", lambda: _in_child(_answers)),
-        ("a start and its end", "us of CPU", lambda: _in_child(_starts)),
+        ("a start through `Popen`", "us of CPU", lambda: _in_child(partial(_starts, by_popen))),
+        (
+            "a start through `posix_spawn`",
+            "us of CPU",
+            lambda: _in_child(partial(_starts, by_posix_spawn)),
+        ),
+        ("from a death to the new program", "ms", lambda: _wait(_restarts)),
+        ("from a death to the listener", "ms", lambda: _wait(_told)),
+        ("a stop that a client waits for", "ms", lambda: _wait(_stops)),
         ("an event and its result", "us of CPU", lambda: _in_child(_events)),
         ("a log of 64 KB writes", "s/GB of CPU", lambda: _in_child(_copies)),
     ):
@@ -100,41 +124,95 @@ def _answers(times: int = 3000) -> float:
     return (time.process_time() - began) / times * 1e6
 
 
-def _starts(times: int = 300) -> float:
-    """Start a program that ends at once."""
-    environment = dict(os.environ)
-    began = time.process_time()
-    for _ in range(times):
-        os.waitpid(os.posix_spawn("/bin/true", ["true"], environment, setpgroup=0), 0)
-    return (time.process_time() - began) / times * 1e6
-
-
-def _events(times: int = 3000) -> float:
-    """Hand events to the listener of the benchmarks."""
+def _starts(launch: Launcher, times: int = 200) -> float:
+    """Start as many programs as the row that starts all."""
     with tempfile.TemporaryDirectory() as directory:
-        os.mkfifo(f"{directory}/stamps")
-        stamps = os.open(f"{directory}/stamps", os.O_RDWR)
-        listener = subprocess.Popen(
-            [child("listener"), f"{directory}/stamps", str(2**40)], stdin=-1, stdout=-1
-        )
-        assert listener.stdin is not None  # noqa: S101 - for type checkers
-        assert listener.stdout is not None  # noqa: S101 - for type checkers
-        to_listener, from_listener = listener.stdin.fileno(), listener.stdout.fileno()
-        epoll = select.epoll()
-        epoll.register(from_listener, select.EPOLLIN)
-        event = b"ver:3.0 eventname:PROCESS_LOG_STDOUT len:160\n" + b"x" * 160
+        daemon = Smallest(Path(directory), launch)
         began = time.process_time()
         for _ in range(times):
-            os.write(to_listener, event)
-            answer = b""
-            while b"OK" not in answer:
-                epoll.poll()
-                answer += os.read(from_listener, 65536)
+            daemon.start(child("stamp"))
+            daemon.write_log()
         used = time.process_time() - began
-        listener.kill()
-        listener.wait()
-        os.close(stamps)
+        daemon.end()
     return used / times * 1e6
+
+
+def _restarts(stamps: Stamps) -> Iterator[float]:
+    """Kill a program; the new one says when it runs."""
+    with _beside(restart, child("stamp"), str(stamps.path)):
+        _, pid = stamps.next()
+        for _ in range(DEATHS):
+            time.sleep(PAUSE_SECONDS)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            at, pid = stamps.next()
+            yield (at - began) * 1e3
+
+
+def _told(stamps: Stamps) -> Iterator[float]:
+    """Kill a program; a listener says when it hears of it."""
+    with tempfile.TemporaryDirectory() as directory, closing(Stamps(Path(directory))) as born:
+        listener = [child("listener"), str(stamps.path)]
+        with _beside(tell_deaths, [child("stamp"), str(born.path)], listener):
+            for _ in range(DEATHS):
+                _, pid = born.next()
+                time.sleep(PAUSE_SECONDS)
+                began = time.monotonic()
+                os.kill(pid, signal.SIGKILL)
+                yield (stamps.next()[0] - began) * 1e3
+
+
+def _stops(stamps: Stamps) -> Iterator[float]:
+    """Ask for a start, and, once the program runs, for its stop."""
+    server, client = socket.socketpair()
+    with _beside(start_and_stop, server, child("stamp"), str(stamps.path)):
+        for _ in range(DEATHS):
+            client.send(REQUEST)
+            client.recv(65536)
+            stamps.next()
+            began = time.monotonic()
+            client.send(REQUEST)
+            client.recv(65536)
+            yield (time.monotonic() - began) * 1e3
+
+
+def _wait(measure: Callable[[Stamps], Iterator[float]]) -> float:
+    with tempfile.TemporaryDirectory() as directory, closing(Stamps(Path(directory))) as stamps:
+        return median(measure(stamps))
+
+
+@contextmanager
+def _beside(act: Callable[..., None], *arguments: object) -> Iterator[None]:
+    """Run a smallest daemon in a process of its own for a while."""
+    pid = os.fork()
+    if not pid:
+        with tempfile.TemporaryDirectory() as directory:
+            daemon = Smallest(Path(directory))
+            with suppress(SystemExit):
+                act(daemon, *arguments)
+            daemon.end()
+        os._exit(0)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+
+
+def _events(lines: int = 30_000) -> float:
+    """Hand the lines of the row to its listener."""
+    with tempfile.TemporaryDirectory() as directory, closing(Stamps(Path(directory))) as stamps:
+        daemon = Smallest(Path(directory))
+        began = time.process_time()
+        events = relay(
+            daemon,
+            (child("flood"), "100", str(lines), "20000"),
+            (child("listener"), str(stamps.path), str(lines)),
+            100 * lines,
+        )
+        used = time.process_time() - began
+        daemon.end()
+    return used / events * 1e6
 
 
 def _copies(size: int = 65536, megabytes: int = 256) -> float:
