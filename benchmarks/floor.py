@@ -6,6 +6,7 @@ faults, no passwords, no states.  `python -m benchmarks --floor` prints them.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
 import os
 import resource
@@ -42,6 +43,8 @@ WHAT_IS_NEEDED = "re, socket, select, signal, configparser, getopt"
 ROUNDS = 5
 DEATHS = 20
 PAUSE_SECONDS = 0.2
+READ_BYTES = 131072
+PIPE_BYTES = 2**20
 
 
 def floors() -> None:
@@ -67,7 +70,12 @@ def floors() -> None:
         ("from a death to the listener", "ms", lambda: _wait(_told)),
         ("a stop that a client waits for", "ms", lambda: _wait(_stops)),
         ("an event and its result", "us of CPU", lambda: _in_child(_events)),
-        ("a log of 64 KB writes", "s/GB of CPU", lambda: _in_child(_copies)),
+        ("a log of 64 KB writes", "s/GB of CPU", lambda: _in_child(partial(_copies, 65536, 256))),
+        (
+            "a log of 100-byte lines, read once in a millisecond",
+            "s/GB of CPU",
+            lambda: _in_child(partial(_copies, 100, 100, rest=0.001)),
+        ),
     ):
         print(f"| {name} | {short(median(measure() for _ in range(ROUNDS)))} {unit} |", flush=True)
 
@@ -215,20 +223,24 @@ def _events(lines: int = 30_000) -> float:
     return used / events * 1e6
 
 
-def _copies(size: int = 65536, megabytes: int = 256) -> float:
-    """Copy what a child writes into a file in memory."""
+def _copies(size: int, megabytes: int, rest: float = 0.0) -> float:
+    """Copy what a child writes into a file in memory, with a rest after each short read."""
     count = megabytes * 2**20 // size
-    buffer = memoryview(mmap.mmap(-1, 2 * size))
+    buffer = memoryview(mmap.mmap(-1, READ_BYTES))
     target = os.memfd_create("log")
     flood = subprocess.Popen([child("flood"), str(size), str(count)], stdout=-1)
     assert flood.stdout is not None  # noqa: S101 - for type checkers
     source = flood.stdout.fileno()
+    if rest:
+        fcntl.fcntl(source, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     left = count * size
     began = time.process_time()
     while left:
         length = os.readv(source, [buffer])
         os.write(target, buffer[:length])
         left -= length
+        if rest and length < READ_BYTES:
+            time.sleep(rest)
     used = time.process_time() - began
     flood.kill()
     flood.wait()

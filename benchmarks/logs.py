@@ -29,7 +29,7 @@ def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
         _claim_memory(daemon.directory, count * size)
         cpu, began = cpu_seconds(daemon.pid), time.monotonic()
         daemon.rpc.supervisor.startProcess("flood")
-        wait_for(lambda: _written(daemon.directory) >= count * size)
+        wait_for(lambda: _written(daemon.directory) >= count * size, pause=0.01)
         seconds = time.monotonic() - began
         cpu = cpu_seconds(daemon.pid) - cpu
     shutil.rmtree(daemon.directory)
