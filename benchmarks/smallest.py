@@ -55,7 +55,9 @@ def by_posix_spawn(command: Sequence[str], stdin: int, stdout: int) -> int:
         command[0],
         command,
         ENVIRONMENT,
-        file_actions=[(os.POSIX_SPAWN_DUP2, *ends) for ends in ((stdin, 0), (stdout, 1))],
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, *ends) for ends in ((stdin, 0), (stdout, 1), (stdout, 2))
+        ],
         setpgroup=0,
     )
 
