@@ -173,7 +173,7 @@ def _told(stamps: Stamps) -> Iterator[float]:
 def _stops(stamps: Stamps) -> Iterator[float]:
     """Ask for a start, and, once the program runs, for its stop."""
     server, client = socket.socketpair()
-    with _beside(start_and_stop, server, child("stamp"), str(stamps.path)):
+    with server, client, _beside(start_and_stop, server, child("stamp"), str(stamps.path)):
         for _ in range(DEATHS):
             client.send(REQUEST)
             client.recv(65536)
@@ -194,12 +194,14 @@ def _beside(act: Callable[..., None], *arguments: object) -> Iterator[None]:
     """Run a smallest daemon in a process of its own for a while."""
     pid = os.fork()
     if not pid:
-        with tempfile.TemporaryDirectory() as directory:
-            daemon = Smallest(Path(directory))
-            with suppress(SystemExit):
-                act(daemon, *arguments)
-            daemon.end()
-        os._exit(0)
+        try:
+            with tempfile.TemporaryDirectory() as directory:
+                daemon = Smallest(Path(directory))
+                with suppress(SystemExit):
+                    act(daemon, *arguments)
+                daemon.end()
+        finally:
+            os._exit(0)
     try:
         yield
     finally:
