@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from supervisor.output import put
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
@@ -14,7 +16,7 @@ def main(out: TextIO | None = None) -> None:
     """Write the sample to `out`, stdout by default, exactly as it is shipped."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skel", "sample.conf")
     with open(path, encoding="utf-8", newline="") as sample:
-        (out or sys.stdout).write(sample.read())
+        put(out or sys.stdout, sample.read())
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from supervisor.output import put
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -77,7 +79,7 @@ def main() -> None:
     try:
         proxy = PidProxy(sys.argv)
     except ValueError:
-        print(USAGE.format(sys.argv[0]))  # noqa: T201 - what a usage is for
+        put(sys.stdout, f"{USAGE.format(sys.argv[0])}\n")
         sys.exit(1)
     proxy.go()
 

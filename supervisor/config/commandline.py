@@ -14,6 +14,7 @@ import warnings
 
 from supervisor import datatypes
 from supervisor.config.parser import ConfigurationError, open_text
+from supervisor.output import put
 from supervisor.version import VERSION
 
 TYPE_CHECKING = False
@@ -183,7 +184,7 @@ def parse_arguments(
 
 
 def _print_and_exit(usage: str | None) -> NoReturn:
-    print(VERSION if usage is None else usage % sys.argv[0])  # noqa: T201 - what -h is for
+    put(sys.stdout, f"{VERSION if usage is None else usage % sys.argv[0]}\n")
     sys.exit(0)
 
 

@@ -7,11 +7,11 @@ lines by `onecmd` (from any thread) and read `exitstatus`.
 from __future__ import annotations
 
 import cmd
-import os
 import sys
 
 from supervisor import rpcclient
 from supervisor.faults import Faults
+from supervisor.output import put
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
     HINTS,
@@ -122,18 +122,10 @@ class Controller(cmd.Cmd):
         if is_terminal(self.stdout):
             line = harmless(line)
         try:
-            try:
-                self.stdout.write(line)
-            except UnicodeEncodeError:
-                encoding: str = getattr(self.stdout, "encoding", "ascii")
-                self.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding))
-            self.stdout.flush()
-        except BrokenPipeError:
-            # `supervisorctl restart all | head -1` is to restart them all.
-            silence(self.stdout)
-        except OSError as error:  # a full disk: nothing that we print would be read
-            silence(self.stdout)
-            sys.exit(f"Error: cannot write to stdout: {error.strerror}")
+            put(self.stdout, line)
+        except UnicodeEncodeError:
+            encoding: str = getattr(self.stdout, "encoding", "ascii")
+            put(self.stdout, line.encode(encoding, "backslashreplace").decode(encoding))
 
     def hint(self, text: str) -> None:
         """Tell a person at a terminal what may help; scripts see nothing of it."""
@@ -273,13 +265,6 @@ class Controller(cmd.Cmd):
 
             self._candidates = candidates(self, text, current_line() if line is None else line)
         return self._candidates[state] if state < len(self._candidates) else None
-
-
-def silence(stream: IO[str]) -> None:
-    """Let whatever else is written to a stream vanish, also what Python flushes at its end."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, stream.fileno())
-    os.close(devnull)
 
 
 def _is_command(plugin: object, name: str) -> bool:

@@ -10,8 +10,8 @@ import sys
 from supervisor import rpcclient
 from supervisor.faults import Faults
 from supervisor.namespec import split_namespec
+from supervisor.output import silence
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.controller import silence
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
