@@ -21,6 +21,7 @@ from benchmarks.bench import (
 )
 
 NAME = "many:many_0"
+START, STOP = (call_request(f"supervisor.{verb}Process", NAME) for verb in ("start", "stop"))
 
 LIFE_SECONDS = 1.05
 """How long a child lives; a younger one waits until a second has passed since its start."""
@@ -92,12 +93,11 @@ def start_and_stop(bench: Bench) -> Figures:
     starts, stops = [], []
     config = programs(1, f"{child('stamp')} %(here)s/stamps", "autostart=false")
     daemon = bench.daemon(config)
-    start, stop = (call_request(f"supervisor.{verb}Process", NAME) for verb in ("start", "stop"))
     with (
         stamps(daemon) as from_child,
         daemon,
-        closing(Asker(daemon, start)) as starter,
-        closing(Asker(daemon, stop)) as stopper,
+        closing(Asker(daemon, START)) as starter,
+        closing(Asker(daemon, STOP)) as stopper,
     ):
         for _ in range(bench.times(40, 15)):
             began = time.monotonic()
@@ -115,8 +115,7 @@ def start_slowly(bench: Bench) -> Figures:
     late = []
     config = programs(1, options="autostart=false\nstartsecs=1")
     daemon = bench.daemon(config)
-    start, stop = (call_request(f"supervisor.{verb}Process", NAME) for verb in ("start", "stop"))
-    with daemon, closing(Asker(daemon, start)) as starter, closing(Asker(daemon, stop)) as stopper:
+    with daemon, closing(Asker(daemon, START)) as starter, closing(Asker(daemon, STOP)) as stopper:
         for _ in range(bench.times(10, 2)):
             began = time.monotonic()
             assert b"boolean" in starter.ask()  # noqa: S101 - a fault would be quick

@@ -54,7 +54,6 @@ Action = Callable[[], object]
 LONGEST_WAIT = 86_400.0
 """Seconds: a poller's milliseconds must fit into 32 bits; waking early does no harm."""
 
-
 SLACK = 0.002
 """Linux may let a wait end late by a thousandth of it, so the last part is waited for alone."""
 
