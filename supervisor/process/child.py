@@ -1,19 +1,14 @@
-"""One supervised process and its life (floor 4).
+"""One supervised process: its child, pipes, signals and logs (floor 4).
 
-`transition()` is the rule: look at the clock and act.  It may be called at any time and
-by anyone; a timer, armed for `next_look()`, makes sure that it is called when there is
-something to do.  `change_state()` is the only writer of `state`.
+`lifecycle.Lifecycle` decides when to start, kill and give up; this class carries it out.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import signal
 
 from supervisor import events
-from supervisor.datatypes import RestartUnconditionally
-from supervisor.deferred import Waiters
 from supervisor.dispatchers import (
     PInputDispatcher,
     POutputDispatcher,
@@ -21,6 +16,7 @@ from supervisor.dispatchers import (
     make_dispatchers,
 )
 from supervisor.loggers import exception_text
+from supervisor.process.lifecycle import Lifecycle
 from supervisor.process.spawn import (
     Pipes,
     SpawnError,
@@ -29,219 +25,26 @@ from supervisor.process.spawn import (
     plan_spawn,
     resolve_command,
 )
-from supervisor.states import (
-    RUNNING_STATES,
-    SIGNALLABLE_STATES,
-    TRANSITIONS,
-    EventListenerStates,
-    ProcessStates,
-    getProcessStateDescription,
-)
+from supervisor.states import EventListenerStates, ProcessStates
 from supervisor.unix import ProcessException, decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
-    from supervisor.loop import Timer
     from supervisor.process.context import Context
-    from supervisor.process.groups import ProcessGroupBase
-
-RESTART_SECONDS = 1.0
-"""At most one start in this time, so that a program that flaps does not spin."""
-
-SPAWN_LOOK_SECONDS = 0.05
-"""How soon to look again whether a `spawn` in another thread has come to an end."""
-
-REPORT_SECONDS = 2.0
-"""How often a process that takes its time to stop is mentioned in the activity log."""
 
 
-class Subprocess:
-    """A process that the daemon starts, watches, restarts and stops.
-
-    Plugins read and assign the public attributes, so they keep the names of
-    Supervisor 4: `laststart` and `laststop` are wall-clock seconds (0: never), `backoff`
-    counts the failed starts in a row, `killing` says that a stop has been asked for.
-    """
+class Subprocess(Lifecycle):
+    """A process that the daemon starts, watches, restarts and stops."""
 
     def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
-        """Without a context (tests of plugins) it is that of the door: `config.options`."""
-        self.config = config
-        self.context: Context = context or config.options.context  # type: ignore[attr-defined]
-        self.group: ProcessGroupBase | None = None
-        self.state = ProcessStates.STOPPED
-        self.pid = 0
-        self._laststart = 0.0
-        self.laststop = 0.0
-        self.laststopreport = 0.0
-        self.backoff = 0
-        self.killing = False
-        self.system_stop = False
-        self.administrative_stop = False
-        self.exitstatus: int | None = None
-        self.spawnerr: str | None = None
+        """Use the context of `config.options` when there is none (plugins' own tests)."""
+        super().__init__(config, context or config.options.context)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
-        self.changed = Waiters()
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
         self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
-        self._started = -RESTART_SECONDS
-        self._retry_at = 0.0
-        self._kill_at = 0.0
-        self._timer: Timer | None = None
-
-    def __repr__(self) -> str:
-        name, state = self.config.name, getProcessStateDescription(self.get_state())
-        return f"<Subprocess at {id(self)} with name {name} in state {state}>"
-
-    def __lt__(self, other: Subprocess) -> bool:
-        return self.config.priority < other.config.priority
-
-    @property
-    def name(self) -> str:
-        """The name without its group."""
-        return self.config.name
-
-    @property
-    def group_name(self) -> str:
-        """The name of the group, or the process's own while it has none."""
-        return self.config.name if self.group is None else self.group.config.name
-
-    @property
-    def laststart(self) -> float:
-        """When it was last started; who assigns it moves the monotonic clock's start along.
-
-        Supvisors sets it to 0 for a start like the first, knot-resolver to a time to come.
-        """
-        return self._laststart
-
-    @laststart.setter
-    def laststart(self, when: float) -> None:
-        if when and self._laststart:
-            self._started += when - self._laststart
-        self._laststart = when
-
-    def get_state(self) -> int:
-        """Return the state, one of `ProcessStates`."""
-        return self.state
-
-    # -- the rule ---------------------------------------------------------------
-
-    def transition(self) -> None:
-        """Look at the clock and do what is due; harmless when nothing is."""
-        now = self.context.clock.monotonic()
-        state = self.state
-        if state == ProcessStates.STARTING:
-            # Without a pid, `spawn` is still at work: multivisor calls it from a thread.
-            if self.pid and now >= self._started + self.config.startsecs:
-                self._stayed_up()
-        elif state == ProcessStates.STOPPING:
-            if now >= self._kill_at:
-                self.context.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
-                self.kill(signal.SIGKILL)
-            elif self.laststopreport:
-                self.stop_report()
-        elif state == ProcessStates.BACKOFF and self.backoff > self.config.startretries:
-            self.give_up()
-            text = "entered FATAL state, too many start retries too quickly"
-            self.context.logger.info(f"gave up: {self.name} {text}")
-        elif self._wants_start() and now >= self._start_at():
-            self.spawn()
-        self.arm()
-
-    def next_look(self) -> float | None:
-        """Return when `transition` will next have something to do (monotonic seconds)."""
-        state = self.state
-        if state == ProcessStates.STARTING:
-            due = self._started + self.config.startsecs
-            if self.pid:
-                return due
-            return max(due, self.context.clock.monotonic() + SPAWN_LOOK_SECONDS)
-        if state == ProcessStates.STOPPING:
-            if self.laststopreport:
-                return min(self._kill_at, self.context.clock.monotonic() + REPORT_SECONDS)
-            return self._kill_at
-        if state == ProcessStates.BACKOFF and self.backoff > self.config.startretries:
-            return 0.0
-        return self._start_at() if self._wants_start() else None
-
-    def _wants_start(self) -> bool:
-        """Whether the process should be started without anybody asking."""
-        if not self.context.may_start:
-            return False
-        if self.state == ProcessStates.EXITED:
-            if self.administrative_stop:
-                return False
-            wish = self.config.autorestart
-            if wish is RestartUnconditionally:
-                return True
-            return bool(wish) and self.exitstatus not in self.config.exitcodes
-        if self.state == ProcessStates.STOPPED:
-            return self.config.autostart and not self.laststart
-        return self.state == ProcessStates.BACKOFF
-
-    def _start_at(self) -> float:
-        once_a_second = self._started + RESTART_SECONDS
-        if self.state == ProcessStates.BACKOFF:
-            return max(self._retry_at, once_a_second)
-        return 0.0 if not self.laststart else once_a_second
-
-    def arm(self) -> None:
-        """Set the timer for the next look."""
-        when = self.next_look()
-        if self._timer is None or self._timer.when != when:
-            self.disarm()
-            if when is not None:
-                self._timer = self.context.loop.call_at(when, self._look)
-
-    def disarm(self) -> None:
-        """Do nothing on its own accord: its group has been removed, say."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _look(self) -> None:
-        self._timer = None
-        # supervisor_twiddler takes single processes out of their groups.
-        if self.group is None or self.group.processes.get(self.name) is self:
-            self.transition()
-
-    def _assertInState(self, *states: int) -> None:
-        if self.state not in states:  # knot-resolver asks before it changes a state
-            names = " ".join(getProcessStateDescription(code) or "" for code in states)
-            raise AssertionError(f"{self!r} is not in {names}")
-
-    def _stayed_up(self) -> None:
-        self.backoff = 0
-        self.change_state(ProcessStates.RUNNING)
-        self.context.logger.info(
-            f"success: {self.name} entered RUNNING state, process has stayed up for"
-            f" > than {self.config.startsecs} seconds (startsecs)"
-        )
-
-    def change_state(self, new_state: int, expected: bool = True) -> bool:  # noqa: FBT001, FBT002 - plugins call it
-        """Enter a state: announce it, wake whoever waits, arm the timer.
-
-        Returns False when the process was in that state already.  A step that
-        `TRANSITIONS` does not know is taken, but logged: plugins assign states.
-        """
-        old_state = self.state
-        if new_state == old_state:
-            return False
-        if new_state not in TRANSITIONS.get(old_state, ()):
-            names = [getProcessStateDescription(code) for code in (old_state, new_state)]
-            self.context.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
-        if new_state == ProcessStates.BACKOFF:
-            self.backoff += 1
-            self._retry_at = self.context.clock.monotonic() + self.backoff
-        self.state = new_state
-        self.arm()
-        event_type = events.PROCESS_STATE_EVENTS[new_state]
-        if events.has_subscribers(event_type):
-            self.context.announce(event_type(self, old_state, expected))
-        self.changed.wake()
-        return True
 
     # -- starting -----------------------------------------------------------------
 
@@ -323,33 +126,6 @@ class Subprocess:
             return None
         self.laststopreport = 0.0
         return self.kill(self.config.stopsignal)
-
-    def stop_for_good(self) -> None:
-        """Stop, or give up trying to start, whatever the state."""
-        if self.get_state() == ProcessStates.BACKOFF:
-            self.give_up()
-        elif self.is_running or self.awaits_restart:
-            self.stop()
-
-    @property
-    def awaits_restart(self) -> bool:
-        """Whether the process has exited and will be started again without being asked for."""
-        return self.state == ProcessStates.EXITED and self._wants_start()
-
-    def stop_report(self) -> None:
-        """Log now and then that the process is still stopping."""
-        if self.state == ProcessStates.STOPPING:
-            now = self.context.clock.monotonic()
-            if not self.laststopreport or now >= self.laststopreport + REPORT_SECONDS:
-                self.context.logger.info(f"waiting for {self.name} to stop")
-                self.laststopreport = now
-                self.arm()
-
-    def give_up(self) -> None:
-        """Stop trying to start the process."""
-        self.backoff = 0
-        self.system_stop = True
-        self.change_state(ProcessStates.FATAL)
 
     def kill(self, signum: int) -> str | None:
         """Send a signal that is meant to end the process; return None or the failure.
@@ -487,13 +263,3 @@ class Subprocess:
         """Close and open the logs again: what SIGUSR2 asks for."""
         for dispatcher in self.dispatchers.values():
             dispatcher.reopenlogs()
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a start would be refused because the process is up, or coming up."""
-        return self.get_state() in RUNNING_STATES
-
-    @property
-    def is_signallable(self) -> bool:
-        """Whether there is a process to which a signal could be sent."""
-        return self.get_state() in SIGNALLABLE_STATES

@@ -89,6 +89,8 @@ class Daemon:
     `config` is added to `[supervisord]`, a unix socket and the standard RPC interface; it may
     begin with more options of `[supervisord]`, before its first section.  `arguments` are those
     of the command line, after `-c`; without `-n` among them the daemon goes to the background.
+    `within` is put before the command, to run it in a namespace for example (see
+    `support.namespaces`); it must exec what follows, so that the pid stays the same.
     `seconds` is how long a start or a stop may take.
     """
 
@@ -100,12 +102,14 @@ class Daemon:
         implementation: Implementation = OURS,
         arguments: tuple[str, ...] = ("-n",),
         environment: Mapping[str, str] | None = None,
+        within: tuple[str, ...] = (),
         seconds: float = 20,
     ) -> None:
         self.directory = directory
         self.seconds = seconds
         self.implementation = implementation
         self.arguments = arguments
+        self.within = within
         self.environment = clean_environment(directory, environment)
         self.config_path = directory / "supervisord.conf"
         self.socket_path = directory / "s.sock"
@@ -135,6 +139,7 @@ class Daemon:
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the daemon and wait for nothing; its output goes to `output.txt`."""
         command = [
+            *self.within,
             *self.implementation.command("supervisord"),
             "-c",
             str(self.config_path),
