@@ -9,6 +9,7 @@ import os
 
 from supervisor.faults import RPCError
 from supervisor.http.bodies import FollowedFile
+from supervisor.logfiles import readFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
 from supervisor.web.changes import STREAM_HEADERS
@@ -23,6 +24,11 @@ FOLLOWED_BYTES: Final = 64 * 1024
 """How much of a log's end a follower begins with."""
 
 READ_BYTES: Final = 64 * 1024
+
+OFFSET_FIELD: Final = "X-Log-Offset"
+"""Header field: the offset in the file, in bytes, of what a response begins with."""
+
+MAX_OFFSET_DIGITS: Final = 18
 
 
 class _LogView:
@@ -61,11 +67,44 @@ class _LogView:
 
 
 class FollowView(_LogView):
-    """The end of a log, and whatever is written to it from then on."""
+    """The end of a log, from the start of a line, and all that is written later."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return a body without end."""
-        return {}, FollowedFile(path, FOLLOWED_BYTES)
+        """Return a body without end, and where in the file it begins."""
+        body = FollowedFile(path, FOLLOWED_BYTES)
+        body.sz = line_start(path, body.sz)
+        return {OFFSET_FIELD: str(body.sz)}, body
+
+
+class EarlierView(_LogView):
+    """The lines of a log before those that a page shows: `before` is the offset of these."""
+
+    def body(self, path: str) -> tuple[dict[str, str], bytes]:
+        """Return whole lines, and where in the file they begin."""
+        text = self.context.form.get("before", "")
+        before = int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else 0
+        earliest = max(before - FOLLOWED_BYTES, 0)
+        start = line_start(path, earliest)
+        if start >= before:  # one very long line
+            start = earliest
+        data = _read(path, start, before - start) if before else b""
+        return {OFFSET_FIELD: str(start)}, data
+
+
+def line_start(path: str, offset: int) -> int:
+    """Return where the first line begins at or after an offset; the offset, if that is far."""
+    if offset <= 0:
+        return 0
+    newline = _read(path, offset - 1, FOLLOWED_BYTES).find(b"\n")
+    return offset + newline if newline >= 0 else offset
+
+
+def _read(path: str, offset: int, length: int) -> bytes:
+    """Return a part of a log; b"" when it cannot be read."""
+    try:
+        return readFile(path, offset, length)
+    except ValueError:
+        return b""
 
 
 class DownloadView(_LogView):
