@@ -34,6 +34,7 @@ ROOT_WARNING = (
 LATE_IMPORTS = (
     "cProfile",
     "datetime",
+    "difflib",
     "hashlib",
     "hmac",
     "inspect",
