@@ -192,8 +192,8 @@ def test_a_timer_that_is_armed_again_while_timers_run_waits_for_the_next_turn(
 def test_a_timer_that_is_cancelled_by_one_that_is_due_with_it_does_not_fire(still: Still) -> None:
     loop, clock, _ = still
     fired: list[int] = []
-    loop.call_later(1, lambda: later.cancel())
     later = loop.call_later(2, lambda: fired.append(2))
+    loop.call_later(1, later.cancel)
     clock.advance(3)
     loop.turn()
     assert fired == []
