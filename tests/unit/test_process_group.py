@@ -255,3 +255,48 @@ def test_with_pidfds_nothing_polls() -> None:
         site.turn_until(lambda: site.empty == [pgid])
     finally:
         site.loop.close()
+
+
+REUSE = """
+import os, signal, subprocess, sys, time
+from supervisor.loop import Loop
+from supervisor.process.leftovers import Leftovers
+
+leader = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!"], process_group=0,
+                          stdout=subprocess.PIPE, text=True)
+member = int(leader.stdout.readline())
+leader.wait()
+loop = Loop()
+Leftovers(loop).kill_group_later(leader.pid, 0.5)
+if sys.argv[1] == "noticed":
+    for _ in range(20):
+        loop.turn(0.01)
+os.kill(member, signal.SIGKILL)
+os.waitpid(member, 0)
+if sys.argv[1] == "noticed":
+    for _ in range(5):
+        loop.turn(0.01)
+with open("/proc/sys/kernel/ns_last_pid", "w") as file:
+    file.write(str(leader.pid - 1))
+stranger = subprocess.Popen(["sleep", "1000"], process_group=0)
+assert stranger.pid == leader.pid, (stranger.pid, leader.pid)
+over = []
+loop.call_later(1, lambda: over.append(1))
+while not over:
+    loop.turn()
+print(stranger.poll())
+stranger.kill()
+"""
+
+
+@pytest.mark.parametrize("empty", ["noticed", "not noticed"])
+def test_a_number_that_was_reused_is_not_killed(empty: str) -> None:
+    """In a PID namespace, whose next number can be chosen; the script is its init."""
+    result = subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", REUSE, empty],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (result.stdout, result.stderr) == ("None\n", "")
