@@ -445,7 +445,7 @@ class TestStoppingAGroup:
         world.pass_time(0.1)
         assert process.state == ProcessStates.STOPPED
 
-    def test_a_signal_for_the_leader_reaches_nobody_else(self, world: World) -> None:
+    def test_a_signal_for_the_leader_is_not_sent_to_the_members(self, world: World) -> None:
         process = self.stopping(world, 7)
         assert process.signal(signal.SIGHUP) is None
         assert world.signals == []

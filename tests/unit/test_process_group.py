@@ -117,11 +117,11 @@ def test_one_that_is_forked_while_the_group_is_watched_is_waited_for(
 ) -> None:
     path = os.path.join(tmp_path, "kin")
     fork = (
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit());"
-        f" open('{path}.ready', 'w');"
-        " atexit = __import__('atexit');"
+        "atexit = __import__('atexit');"
         " atexit.register(lambda: open(r'{}', 'w').write(str("
         "subprocess.Popen(['/bin/sleep', '1000']).pid)));"
+        " signal.signal(signal.SIGTERM, lambda *_: sys.exit());"
+        f" open('{path}.ready', 'w');"
         " signal.pause()"
     ).replace("{}", path)
     pgid, (member,) = site.leaderless(fork)

@@ -206,7 +206,7 @@ class TestStopping:
         stopping.finish(stopping.pid, 1 << 8)
         assert stopping.state == ProcessStates.BACKOFF
 
-    def test_who_waits_for_the_stop_is_answered_although_it_was_started_again(
+    def test_a_stop_is_answered_although_the_process_was_started_again(
         self, world: World, site: Site, stopping: Subprocess
     ) -> None:
         stopped, started = site.rpc.stopProcess("p"), site.rpc.startProcess("p")
