@@ -188,7 +188,7 @@ class Subprocess(Lifecycle):
         except OSError:
             text = f"unknown problem {doing} {self.name} ({self.pid}):{exception_text()}"
             self.context.logger.critical(text)
-            self.killing = False
+            self.killing = self.start_requested = False
             self.change_state(ProcessStates.UNKNOWN)
             return text
         return None

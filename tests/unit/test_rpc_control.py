@@ -235,6 +235,20 @@ class TestStopping:
         world.pass_time(0)
         assert fault(answer) == (Faults.SPAWN_ERROR, "SPAWN_ERROR: p")
 
+    def test_a_stop_that_fails_is_not_followed_by_the_start(
+        self, world: World, site: Site, stopping: Subprocess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SIGKILL is refused when `stopwaitsecs` are over."""
+        answer = site.rpc.startProcess("p")
+
+        def refuse(_pid: int, _signum: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr("os.kill", refuse)
+        world.pass_time(stopping.config.stopwaitsecs)
+        assert stopping.state == ProcessStates.UNKNOWN
+        assert fault(answer)[0] == Faults.ABNORMAL_TERMINATION
+
     def test_nothing_is_started_once_the_daemon_goes_down(
         self, world: World, site: Site, stopping: Subprocess
     ) -> None:
