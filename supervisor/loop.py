@@ -186,11 +186,16 @@ class Loop:
         self._crowd = 2 * len(timers) + CROWD
 
     def _run_timers(self) -> None:
-        timers = self._timers
+        """Run the timers that are due now; those that they arm wait for the next turn.
+
+        Otherwise a timer that is armed again for a time in the past would starve the channels.
+        """
+        timers, due = self._timers, []
         now = self.clock.monotonic()
-        while timers and (timers[0][0] <= now or timers[0][2].action is None):
-            timer = heapq.heappop(timers)[2]
-            if timer.action is not None:
+        while timers and timers[0][0] <= now:
+            due.append(heapq.heappop(timers)[2])
+        for timer in due:
+            if timer.action is not None:  # else cancelled, perhaps by one of the others
                 action, timer.action = timer.action, None
                 self._do(action)
 

@@ -49,6 +49,20 @@ SHOWN_BY = {
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
+    "Stopping a whole process group": (
+        "tests/journeys/test_process_groups.py::test_a_restart_waits_for_the_server"
+    ),
+    "Requests while a process is stopping": (
+        "tests/conformance/test_rpc_states.py::test_requests_while_a_process_is_stopping"
+    ),
+    "Failed starts before a stop": (
+        "tests/unit/test_process.py::test_a_stop_forgets_the_starts_that_failed"
+    ),
+    "Removing a program that cannot be signalled": (
+        "tests/journeys/test_process_groups.py"
+        "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
     "The last words of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
