@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from supervisor.output import put
+from supervisor.output import open_standard_streams, put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class PidProxy:
 
 def main() -> None:
     """Run the script; exits with 0, or 1 after the usage."""
+    open_standard_streams()
     try:
         proxy = PidProxy(sys.argv)
     except ValueError:

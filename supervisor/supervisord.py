@@ -20,6 +20,7 @@ from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
+from supervisor.output import open_standard_streams
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
@@ -352,6 +353,7 @@ def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBas
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
+    open_standard_streams()
     file, first = None, True
     service_manager = ServiceManager(os.environ)
     while True:

@@ -138,6 +138,9 @@ SHOWN_BY = {
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
     ),
+    "Inherited descriptors": (
+        "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
+    ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }
 
