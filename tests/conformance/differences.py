@@ -20,6 +20,9 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
+    "Variables in environment": (
+        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+    ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for a mistake in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
