@@ -200,9 +200,13 @@ class Supervisor:
         for interface in self.options.rpcinterface_factories:
             try:
                 made = interface.factory(self, **interface.options)
-            except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
-                logger.critical(exception_text())
-                raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is reported
+                if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
+                    logger.critical(exception_text())
+                raise boot.BootError(
+                    f"Could not make {interface.name} rpc interface: "
+                    f"{type(error).__name__}: {error}"
+                ) from None
             namespaces.append((interface.name, made))
             logger.info(f"RPC interface {interface.name!r} initialized")
         return namespaces
