@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from functools import partial
 
 from supervisor import boot, events, logsinks
@@ -50,9 +51,14 @@ class Supervisor:
     """The running daemon; plugins know it as `supervisord`."""
 
     def __init__(
-        self, options: ServerOptions, service_manager: ServiceManager | None = None
+        self,
+        options: ServerOptions,
+        service_manager: ServiceManager | None = None,
+        signals: deque[int] | None = None,
     ) -> None:
+        """Take what all runs of the process share; `signals` are those not yet handled."""
         self.options = options
+        self._signals = signals
         self._service_manager = service_manager or ServiceManager({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
@@ -91,7 +97,10 @@ class Supervisor:
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
-        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"))
+        loop = Loop(
+            on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
+            signals=self._signals,
+        )
         logsinks.send_behind(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
@@ -138,6 +147,7 @@ class Supervisor:
     def runforever(self) -> None:
         """Turn the loop until everything has been stopped."""
         self.context.announce(events.SupervisorRunningEvent())
+        self.handle_signals()  # first: after a SIGTERM during the reload nothing is started
         ticker = Ticker(self.context.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
@@ -360,10 +370,11 @@ def main(args: Sequence[str] | None = None) -> None:
     open_standard_streams()
     file, first = None, True
     service_manager = ServiceManager(os.environ)
+    signals: deque[int] = deque()
     while True:
         options = ServerOptions()
         options.realize(args, file)
-        daemon = Supervisor(options, service_manager)
+        daemon = Supervisor(options, service_manager, signals)
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
