@@ -109,6 +109,9 @@ SHOWN_BY = {
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Groups that another client changes": (
+        "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
+    ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
