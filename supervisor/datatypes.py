@@ -287,6 +287,16 @@ def colon_separated_user_group(value: str) -> tuple[int, int]:
 # -- files and addresses
 
 
+def absolute_path(value: str) -> str:
+    """Return the path from the root directory; ValueError if the working directory is gone."""
+    try:
+        return os.path.abspath(value)
+    except OSError:
+        raise ValueError(
+            f"{value} is relative to a working directory that no longer exists"
+        ) from None
+
+
 def existing_directory(value: str) -> str:
     """Return the path, `~` expanded, of a directory that must exist."""
     path = os.path.expanduser(value)

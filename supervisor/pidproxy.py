@@ -38,7 +38,8 @@ class PidProxy:
     """The command, and where the signals go.
 
     `args` are the script's name, the pidfile, the command and its arguments.  Raises
-    ValueError if that is too few.
+    ValueError if that is too few, and OSError if the pidfile is relative to a directory that
+    no longer exists.
     """
 
     def __init__(self, args: Sequence[str]) -> None:
@@ -82,6 +83,8 @@ def main() -> None:
     except ValueError:
         put(sys.stdout, f"{USAGE.format(sys.argv[0])}\n")
         sys.exit(1)
+    except OSError:
+        sys.exit(f"Can't find {sys.argv[1]}: the working directory no longer exists")
     proxy.go()
 
 

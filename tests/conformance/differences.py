@@ -59,6 +59,9 @@ SHOWN_BY = {
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
     ),
+    "A working directory that no longer exists": (
+        "tests/journeys/test_deleted_directory.py::test_commands_of_the_client_are_faults"
+    ),
     "One clear line without a server": (
         "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
     ),
