@@ -17,10 +17,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.parser import UnhosedConfigParser
 
+# A doubled percent sign is skipped whole; its group is empty.
+_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
+
 _headers = re.compile(r"^\[([^\]]+)\]", re.MULTILINE).findall
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 """Kinds of sections that take the options of a program too."""
+
+SERVERS = ("inet_http_server", "unix_http_server")
+"""Names of sections of HTTP servers begin so."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
@@ -39,7 +45,7 @@ def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
         for name, count in sections.items()
         if count > 1
     ]
-    return doubts + list(_unknown_options(parser))
+    return [*doubts, *_inherited_passwords(parser), *_unknown_options(parser)]
 
 
 def _text(file: str) -> str:
@@ -62,6 +68,24 @@ def _doubts_about_file(file: str, text: str) -> Iterator[str]:
         yield f"{file} contains a password and can be read by everybody; chmod o-r would help"
     if os.geteuid() == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         yield f"{file} says what root runs and can be written by others; chmod go-w would help"
+
+
+def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each variable that a server's password is made of.
+
+    Programs inherit the daemon's environment, so each of them can read it there.
+    """
+    for section in parser.sections():
+        if not section.startswith(SERVERS):
+            continue
+        password = str(parser.get(section, "password", fallback=""))
+        if password.startswith("{SHA}"):  # a hash does not open the server
+            continue
+        for variable in dict.fromkeys(filter(None, _variables(password))):
+            yield (
+                f"the password of [{section}] comes from the environment variable {variable}, which"
+                " every program inherits (fix: write it into a file that only the daemon can read)"
+            )
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
