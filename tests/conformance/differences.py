@@ -150,6 +150,9 @@ SHOWN_BY = {
     "Inherited descriptors": (
         "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
     ),
+    "What pidproxy reads in a pid file": (
+        "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
+    ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }
 

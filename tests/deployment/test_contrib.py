@@ -260,6 +260,20 @@ def test_completions_know_every_action(name: str) -> None:
 # -- init --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("answer", ["-1", "0", "1", "", "error: no pid"])
+def test_the_init_script_signals_one_process_only(directory: Path, answer: str) -> None:
+    """In a namespace of its own, because -1 would mean every process of the machine."""
+    client = directory / "supervisorctl"
+    client.write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
+    client.chmod(0o755)
+    (directory / "defaults").write_text(f"CLIENT={client}\n", encoding="utf-8")
+    environment = clean_environment(directory, {"SUPERVISOR_DEFAULTS": f"{directory}/defaults"})
+    alone = ("unshare", "--pid", "--fork", "--kill-child")
+    result = run(*alone, "sh", str(CONTRIB / "init.sh"), "stop", env=environment)
+    assert result.stderr == f"supervisord has no pid: {answer}\n"
+    assert result.returncode == 1
+
+
 def test_the_init_script(directory: Path) -> None:
     daemon = Daemon(directory, PROGRAMS, arguments=())
     server = directory / "supervisord"
