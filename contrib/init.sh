@@ -41,7 +41,7 @@ stop() {
     echo "Stopping supervisord"
     pid=$("$CLIENT" -c "$CONFIG" pid)
     case $pid in
-    "" | 0* | 1 | *[!0-9]*) # what kill takes for groups of processes, and texts of errors
+    "" | 0* | *[!0-9]*) # what kill takes for groups of processes, and texts of errors
         echo "supervisord has no pid: $pid" >&2
         return 1
         ;;

@@ -260,7 +260,7 @@ def test_completions_know_every_action(name: str) -> None:
 # -- init --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", ["-1", "0", "1", "", "error: no pid"])
+@pytest.mark.parametrize("answer", ["-1", "0", "", "error: no pid"])
 def test_the_init_script_signals_one_process_only(directory: Path, answer: str) -> None:
     """In a namespace of its own, because -1 would mean every process of the machine."""
     client = directory / "supervisorctl"
