@@ -223,7 +223,7 @@ class Supervisor:
 
     def _has_foreign_plugins(self) -> bool:
         return any(
-            interface.factory.__module__ != "supervisor.rpcinterface"
+            getattr(interface.factory, "__module__", "") != "supervisor.rpcinterface"
             for interface in self.options.rpcinterface_factories
         )
 

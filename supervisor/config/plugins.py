@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from supervisor.config.parser import ConfigurationError, Section, UnhosedConfigParser
+    from supervisor.config.parser import Section, UnhosedConfigParser
 
 
 def resolve(spec: str, section: Section, option: str) -> Any:
@@ -27,13 +27,10 @@ def resolve(spec: str, section: Section, option: str) -> Any:
         for attribute in attributes.split(".") if attributes else ():
             found = getattr(found, attribute)
     except Exception as error:  # noqa: BLE001 - see the docstring
-        raise _unresolved(spec, section, option, str(error) or type(error).__name__) from None
+        reason = str(error) or type(error).__name__
+        problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
+        raise section.mistake(problem, option) from None
     return found
-
-
-def _unresolved(spec: str, section: Section, option: str, reason: str) -> ConfigurationError:
-    problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
-    return section.mistake(problem, option)
 
 
 def read_factories(
@@ -53,10 +50,6 @@ def read_factories(
                 f"section [{name}] does not specify a {factory_option}", factory_option
             )
         factory = resolve(spec, section, factory_option)
-        if not callable(factory):
-            raise _unresolved(
-                spec, section, factory_option, f"{type(factory).__name__!r} object is not callable"
-            )
         options = {
             option: section.value(option) for option in section.options if option != factory_option
         }

@@ -51,6 +51,7 @@ VARYING = (
 DOUBT = re.compile(
     r"contains a password and can be read|can be written by others"
     r"|is defined \d+ times, what the last|unknown option '.*' in section"
+    r"|, which every program inherits"
 )
 
 # Fields of process structs: only whether they are zero is told.

@@ -44,7 +44,7 @@ MISTAKES = {
     ),
     "a factory that is no function": (
         "[rpcinterface:x]\nsupervisor.rpcinterface_factory=plugin",
-        "plugin cannot be resolved within [rpcinterface:x]: 'module' object is not callable",
+        "Could not make x rpc interface: TypeError: 'module' object is not callable",
     ),
     "a factory with options that it does not know": (
         "[rpcinterface:x]\nsupervisor.rpcinterface_factory=plugin:takes_nothing\na=b",
@@ -102,7 +102,9 @@ def test_a_factory_that_cannot_be_called_needs_no_traceback(directory: Path, mis
     assert "Traceback" not in daemon.output_text() + daemon.log_text()
 
 
-@pytest.mark.parametrize("factory", ["os:getpid", "plugin:raises", "plugin:takes_nothing"])
+@pytest.mark.parametrize(
+    "factory", ["os:sep", "os:getpid", "plugin:raises", "plugin:takes_nothing"]
+)
 def test_a_plugin_of_the_client_that_cannot_be_made(directory: Path, factory: str) -> None:
     (directory / "plugin.py").write_text(PLUGIN, encoding="ascii")
     config = f"[ctlplugin:x]\nsupervisor.ctl_factory={factory}\n"
@@ -112,6 +114,18 @@ def test_a_plugin_of_the_client_that_cannot_be_made(directory: Path, factory: st
     first, second = result.stderr.splitlines()
     assert first.startswith("Error: Could not make x plugin: ")
     assert second.startswith("For help, use ")
+
+
+def test_a_factory_that_nothing_calls_does_no_harm(directory: Path) -> None:
+    """Interfaces are made for servers; here there is none."""
+    daemon = Daemon(directory)
+    config = daemon.config_path.read_text(encoding="utf-8").partition("[unix_http_server]")[0]
+    plugin = "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os\n"
+    daemon.config_path.write_text(f"{config}{plugin}", encoding="utf-8")
+    daemon.launch()
+    daemon.wait_for_log("supervisord started with pid")
+    daemon.stop()
+    assert "Traceback" not in daemon.output_text() + daemon.log_text()
 
 
 def test_a_factory_may_make_nothing(directory: Path) -> None:

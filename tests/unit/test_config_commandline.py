@@ -223,14 +223,6 @@ def test_plugins_of_the_client(tmp_path: Path) -> None:
                 "supervisor.ctl_factory",
             ),
         ),
-        (
-            "[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=os:sep\n",
-            located(
-                "os:sep cannot be resolved within [ctlplugin:x]: 'str' object is not callable",
-                "ctlplugin:x",
-                "supervisor.ctl_factory",
-            ),
-        ),
     ],
 )
 def test_mistakes_in_the_clients_file(tmp_path: Path, text: str, message: str) -> None:

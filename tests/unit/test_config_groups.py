@@ -279,12 +279,6 @@ def test_url_for_children(tmp_path: Path, text: str, url: str | None) -> None:
             "rpcinterface:x",
             "supervisor.rpcinterface_factory",
         ),
-        (
-            "[rpcinterface:x]\nsupervisor.rpcinterface_factory=os\n",
-            "os cannot be resolved within [rpcinterface:x]: 'module' object is not callable",
-            "rpcinterface:x",
-            "supervisor.rpcinterface_factory",
-        ),
     ],
 )
 def test_mistakes_in_servers_and_plugins(
