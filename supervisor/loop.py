@@ -99,7 +99,7 @@ class Loop:
         on_error: Callable[[str], None] | None = None,
         signals: deque[int] | None = None,
     ) -> None:
-        """Take a queue for the signals that are caught, if it is to outlive this loop."""
+        """Make a loop; `signals` is the queue of caught signals, if it outlives the loop."""
         self.clock = clock or Clock()
         self.on_error = on_error or _reraise
         self.on_signals: Action = lambda: None

@@ -1,14 +1,14 @@
-r"""`environment=`: pairs with quotes, and values that no quote of theirs can end (floor 0).
+r"""The `KEY="value"` pairs of `environment=` (floor 0).
 
-A field such as `%(ENV_X)s` is expanded before the text is split into pairs.  Quotes, backslashes
-and separators of the text count, those of a variable do not, or a password would be cut at its
-first quote.  So the characters of an expanded value that mean something are shielded: replaced,
-one by one, by code points that no other text has (U+D800 and the following, which neither
-a file nor an environment can hold), until the pairs have been found.  The length of the value
-stays the same, so that `%(ENV_X).3s` means what it says.
+Fields such as `%(ENV_X)s` are expanded before the text is split into pairs.  Quotes, backslashes
+and separators in the file are syntax, those in the value of a variable are data: otherwise
+a password is cut at its first quote.  The special characters of an expanded value are therefore
+shielded: until the pairs have been parsed, each is replaced by a code point from U+D800 on, which
+occurs neither in a file nor in an environment.  Shielding keeps the length of the value, so that
+`%(ENV_X).3s` still works.
 
-An expansion where a name is expected is text of the file like any other: `%(ENV_MORE)s` may
-hold whole pairs.
+An expansion in the position of a key is parsed as if it were in the file: `%(ENV_MORE)s` may hold
+whole pairs.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from shlex import shlex
 
 EMPTY = "\ud800"
-"""Shields a value of no characters, which is a value nevertheless: `A=%(ENV_X)s`."""
+"""Placeholder for an empty value, so that `A=%(ENV_X)s` is a pair."""
 
 _SHIELD = {code: ord(EMPTY) + code for code in range(1, 128) if not chr(code).isalnum()}
 _UNSHIELD = {ord(EMPTY): None} | {shielded: code for code, shielded in _SHIELD.items()}
 
 
 def shield(value: str) -> str:
-    """Return a value whose characters mean nothing to `dict_of_key_value_pairs`."""
+    """Return the value with its special characters replaced; see the module."""
     return value.translate(_SHIELD) or EMPTY
 
 
 def unshield(text: str) -> str:
-    """Return a text with its shielded parts as they were."""
+    """Return the text with its shielded characters restored."""
     return text.translate(_UNSHIELD)
 
 
 class ShieldedText(str):
-    """A text that a `%s` field fills in shielded."""
+    """A text that `%s` inserts in its shielded form."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class ShieldedText(str):
 
 
 class _WordCharacters(str):
-    """Every character outside of ASCII is one that words are made of."""
+    """Word characters for `shlex`, to which every character outside of ASCII is added."""
 
     __slots__ = ()
 

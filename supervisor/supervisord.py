@@ -56,7 +56,7 @@ class Supervisor:
         service_manager: ServiceManager | None = None,
         signals: deque[int] | None = None,
     ) -> None:
-        """Take what all runs of the process share; `signals` are those not yet handled."""
+        """Take what all runs of the process share; `signals` holds those not yet handled."""
         self.options = options
         self._signals = signals
         self._service_manager = service_manager or ServiceManager({})
@@ -210,7 +210,7 @@ class Supervisor:
         for interface in self.options.rpcinterface_factories:
             try:
                 made = interface.factory(self, **interface.options)
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is reported
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
                 if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
                     logger.critical(exception_text())
                 raise boot.BootError(

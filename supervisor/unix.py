@@ -22,7 +22,7 @@ from collections.abc import Mapping
 STANDARD_FDS = (0, 1, 2)
 
 FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
-"""List the fds of the process that looks: proc(5), fd(4)."""
+"""Directories that list the fds of the process that reads them: proc(5), fd(4)."""
 
 DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 

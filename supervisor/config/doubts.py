@@ -26,7 +26,7 @@ PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 """Kinds of sections that take the options of a program too."""
 
 SERVERS = ("inet_http_server", "unix_http_server")
-"""Names of sections of HTTP servers begin so."""
+"""Prefixes of the sections of HTTP servers."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
@@ -71,7 +71,7 @@ def _doubts_about_file(file: str, text: str) -> Iterator[str]:
 
 
 def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
-    """Yield a line for each variable that a server's password is made of.
+    """Yield a line for each environment variable that a server's password uses.
 
     Programs inherit the daemon's environment, so each of them can read it there.
     """

@@ -73,7 +73,7 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
 
 
 class _Shielded:
-    """The expansions of a value in which quotes count; see `supervisor.quoting`."""
+    """Expansions for a value in which quotes are syntax; see `supervisor.quoting`."""
 
     def __init__(self, expansions: Mapping[str, object]) -> None:
         self._expansions = expansions
@@ -115,7 +115,7 @@ class Section:
 
         `names` replace the section's own; `called` replaces `section.option` in errors.
         `shielded` expansions reach the conversion as `supervisor.quoting` explains.  Raises
-        ConfigurationError, whatever ValueError the conversion raised.
+        ConfigurationError for every ValueError of the conversion.
         """
         text = self.options.get(option)
         if text is None:

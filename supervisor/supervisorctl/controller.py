@@ -73,7 +73,7 @@ class Controller(cmd.Cmd):
             try:
                 plugin = factory(self, **settings)
                 plugin.name = name
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises is one line
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
                 fail(f"Could not make {name} plugin: {type(error).__name__}: {error}")
             options.plugins.append(plugin)
             self.vocab += [each[3:] for each in dir(plugin) if _is_command(plugin, each)]

@@ -27,7 +27,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 
 def run_in_deleted(directory: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of ours to its end."""
+    """Run a command in a directory that has been deleted, to its end."""
     return subprocess.run(
         [sys.executable, "-c", STEP_ASIDE, *OURS.command(command[0]), *command[1:]],
         capture_output=True,

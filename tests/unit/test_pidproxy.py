@@ -135,7 +135,7 @@ def test_only_another_process_gets_signals(
 
 
 def test_a_fifo_in_place_of_a_pidfile(pair: Pair) -> None:
-    """Nobody writes to it, and pidproxy does not wait for that."""
+    """It has no writer, and pidproxy does not wait for one."""
     os.mkfifo(pair.pidfile)
     proxy = pair.start_proxy()
     proxy.send_signal(signal.SIGHUP)
