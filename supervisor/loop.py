@@ -97,7 +97,9 @@ class Loop:
         clock: Clock | None = None,
         poller: Poller | None = None,
         on_error: Callable[[str], None] | None = None,
+        signals: deque[int] | None = None,
     ) -> None:
+        """Make a loop; `signals` is the queue of caught signals, if it outlives the loop."""
         self.clock = clock or Clock()
         self.on_error = on_error or _reraise
         self.on_signals: Action = lambda: None
@@ -110,7 +112,7 @@ class Loop:
         self._order = itertools.count()
         self._crowd = CROWD
         self._soon: deque[Action] = deque()
-        self._signals: deque[int] = deque()
+        self._signals: deque[int] = deque() if signals is None else signals
         self._asleep = False
         self._wakeup = _Wakeup()
         self.watch(self._wakeup)

@@ -21,6 +21,9 @@ from collections.abc import Iterator, Mapping
 
 STANDARD_FDS = (0, 1, 2)
 
+FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
+"""Directories that list the fds of the process that reads them: proc(5), fd(4)."""
+
 DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 
 
@@ -257,17 +260,17 @@ def enlarge_pipe(fd: int, size: int) -> int:
 
 
 def close_inherited_fds(limit: int) -> None:
-    """Close every fd from 3 up to `limit` (exclusive) that this process was given."""
-    try:
-        names = os.listdir("/proc/self/fd")
-        fds = [int(name) for name in names]
-    except OSError:
+    """Close every fd above stderr; below `limit` only, where the system does not list them."""
+    for directory in FD_DIRECTORIES:
+        with contextlib.suppress(OSError):
+            fds = {int(name) for name in os.listdir(directory)}
+            break
+    else:
         os.closerange(3, limit)
         return
-    for fd in fds:
-        if fd not in STANDARD_FDS and fd < limit:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+    for fd in fds.difference(STANDARD_FDS):
+        with contextlib.suppress(OSError):
+            os.close(fd)
 
 
 # -- process groups --------------------------------------------------------------

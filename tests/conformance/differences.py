@@ -21,6 +21,9 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
+    "Variables in environment": (
+        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+    ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for a mistake in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
@@ -77,6 +80,9 @@ SHOWN_BY = {
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
+    ),
+    "A working directory that no longer exists": (
+        "tests/journeys/test_deleted_directory.py::test_commands_of_the_client_are_faults"
     ),
     "One clear line without a server": (
         "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
@@ -136,6 +142,9 @@ SHOWN_BY = {
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Groups that another client changes": (
+        "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
+    ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
@@ -167,6 +176,12 @@ SHOWN_BY = {
     ),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
+    ),
+    "Inherited descriptors": (
+        "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
+    ),
+    "What pidproxy reads in a pid file": (
+        "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }
