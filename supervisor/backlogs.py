@@ -164,6 +164,8 @@ class Backlog:
 
         Raises the `OSError` that begins a gap, once.
         """
+        if not data:
+            return
         if self._waiting:
             self._enqueue(data, max_waiting_bytes)
             return
@@ -220,7 +222,7 @@ class Backlog:
             self._await_reader(data)
 
     def _await_reader(self, data: bytes) -> None:
-        if not self._waiting:
+        if self not in _waiting:
             _waiting.add(self)
             if _loop is not None:
                 _loop.watch(self)
@@ -278,10 +280,8 @@ class Backlog:
         except BlockingIOError:
             return
         del self._waiting[:sent]
-        if not self._waiting and self._gap:
-            text = self._gap.text()
-            self._gap.written(text, len(text))
-            self._waiting += text
+        if not self._waiting and self._on_flushed is not None:
+            self._fill_gap()  # else with the next write, which knows where the next line begins
         if not self._waiting:
             self._flushed()
 

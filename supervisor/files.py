@@ -106,6 +106,14 @@ def open_own(path: str, flags: int, permissions: int = 0o666) -> int:
         return os.open(directory.name, flags | os.O_NOFOLLOW, permissions, dir_fd=directory.fd)
 
 
+def directory_of(path: str) -> _Directory:
+    """Return a context manager for the directory of a file: `name` is the file's in `fd`.
+
+    The block raises `OSError` for a directory that cannot be reached by the rule.
+    """
+    return _Directory(path)
+
+
 def is_in_place(path: str, fd: int) -> bool:
     """Whether an fd leads to what a path names now, which a symlink never is."""
     try:
