@@ -86,18 +86,31 @@ def open_log(
 def open_for_reading(path: str) -> int:
     """Open a regular file for reading; return the fd.
 
-    Raises `NotRegularFile` for a fifo, device or directory, and `OSError`.
+    /dev/null is an empty file, as for everybody who redirects to it.  Raises `NotRegularFile`
+    for a fifo, another device, a directory, and `OSError`.
     """
     return require_regular(_open(path, READ_FLAGS), path)
 
 
 def require_regular(fd: int, path: str) -> int:
-    """Return an fd that leads to a regular file; close any other and raise `NotRegularFile`."""
-    mode = os.fstat(fd).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(fd)
-        raise NotRegularFile(path, mode)
-    return fd
+    """Return an fd that leads to a regular file or to /dev/null.
+
+    Closes any other and raises `NotRegularFile`.
+    """
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) or _is_null_device(status):
+        return fd
+    os.close(fd)
+    raise NotRegularFile(path, status.st_mode)
+
+
+def _is_null_device(status: os.stat_result) -> bool:
+    if not stat.S_ISCHR(status.st_mode):
+        return False
+    try:
+        return status.st_rdev == os.stat(os.devnull).st_rdev
+    except OSError:
+        return False
 
 
 def open_own(path: str, flags: int, permissions: int = 0o666) -> int:
