@@ -164,7 +164,7 @@ def _open_trusted(directory: _Directory) -> int | None:
         raise
     status = os.fstat(fd)
     is_regular = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-    if is_regular and _is_trusted(status):
+    if is_regular and is_trusted(status):
         return fd
     os.close(fd)
     return None
@@ -197,7 +197,7 @@ def find_unprotected(path: str) -> str | None:
     reached, links = "/", 0
     while True:
         status = os.lstat(reached)
-        if not _is_trusted(status):
+        if not is_trusted(status):
             return reached
         if stat.S_ISLNK(status.st_mode):
             links += 1
@@ -223,7 +223,8 @@ def _components(path: str) -> list[str]:
     return [name for name in reversed(path.split("/")) if name not in {"", "."}]
 
 
-def _is_trusted(status: os.stat_result) -> bool:
+def is_trusted(status: os.stat_result) -> bool:
+    """Whether a file belongs to root or to the effective user."""
     return status.st_uid in {0, os.geteuid()}
 
 
@@ -299,7 +300,7 @@ class _Directory:
             finally:
                 os.close(link)
         if stat.S_ISLNK(status.st_mode):
-            if not _is_trusted(status):
+            if not is_trusted(status):
                 raise PermissionError(errno.EPERM, "it is a symbolic link of another user")
             if target is None:
                 return os.open(self.name, flags, permissions, dir_fd=self.fd)
@@ -359,7 +360,7 @@ class _Walk:
             fd = os.open(name, _O_PATH | os.O_DIRECTORY, dir_fd=directory)
         else:
             fd = self._enter(target, directory)
-        if not _is_trusted(status) and os.fstat(fd).st_uid != status.st_uid:
+        if not is_trusted(status) and os.fstat(fd).st_uid != status.st_uid:
             os.close(fd)
             reason = "its path has a symbolic link of another user to what is not his"
             raise PermissionError(errno.EPERM, reason)

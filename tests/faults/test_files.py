@@ -88,7 +88,6 @@ def test_a_log_that_cannot_be_read_is_a_plain_answer(directory: Path) -> None:
             said = daemon.ctl("tail", name)
             why = f"cannot read {logs[name]}: {reason}"
             assert (said.stdout, said.returncode) == (f"{name}: ERROR ({why})\n", 1)
-
             assert "404" in daemon.ctl("tail", "-f", name).stderr
             assert daemon.rpc.supervisor.tailProcessStdoutLog(name, 0, 10) == ["", 0, False]
         assert daemon.ctl("tail", "null").stdout == "\n"
