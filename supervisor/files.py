@@ -86,18 +86,31 @@ def open_log(
 def open_for_reading(path: str) -> int:
     """Open a regular file for reading; return the fd.
 
-    Raises `NotRegularFile` for a fifo, device or directory, and `OSError`.
+    /dev/null is an empty file, as for everybody who redirects to it.  Raises `NotRegularFile`
+    for a fifo, another device, a directory, and `OSError`.
     """
     return require_regular(_open(path, READ_FLAGS), path)
 
 
 def require_regular(fd: int, path: str) -> int:
-    """Return an fd that leads to a regular file; close any other and raise `NotRegularFile`."""
-    mode = os.fstat(fd).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(fd)
-        raise NotRegularFile(path, mode)
-    return fd
+    """Return an fd that leads to a regular file or to /dev/null.
+
+    Closes any other and raises `NotRegularFile`.
+    """
+    status = os.fstat(fd)
+    if stat.S_ISREG(status.st_mode) or _is_null_device(status):
+        return fd
+    os.close(fd)
+    raise NotRegularFile(path, status.st_mode)
+
+
+def _is_null_device(status: os.stat_result) -> bool:
+    if not stat.S_ISCHR(status.st_mode):
+        return False
+    try:
+        return status.st_rdev == os.stat(os.devnull).st_rdev
+    except OSError:
+        return False
 
 
 def open_own(path: str, flags: int, permissions: int = 0o666) -> int:
@@ -159,7 +172,7 @@ def _open_trusted(directory: _Directory) -> int | None:
         raise
     status = os.fstat(fd)
     is_regular = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-    if is_regular and _is_trusted(status):
+    if is_regular and is_trusted(status):
         return fd
     os.close(fd)
     return None
@@ -192,7 +205,7 @@ def find_unprotected(path: str) -> str | None:
     reached, links = "/", 0
     while True:
         status = os.lstat(reached)
-        if not _is_trusted(status):
+        if not is_trusted(status):
             return reached
         if stat.S_ISLNK(status.st_mode):
             links += 1
@@ -218,7 +231,8 @@ def _components(path: str) -> list[str]:
     return [name for name in reversed(path.split("/")) if name not in {"", "."}]
 
 
-def _is_trusted(status: os.stat_result) -> bool:
+def is_trusted(status: os.stat_result) -> bool:
+    """Whether a file belongs to root or to the effective user."""
     return status.st_uid in {0, os.geteuid()}
 
 
@@ -294,7 +308,7 @@ class _Directory:
             finally:
                 os.close(link)
         if stat.S_ISLNK(status.st_mode):
-            if not _is_trusted(status):
+            if not is_trusted(status):
                 raise PermissionError(errno.EPERM, "it is a symbolic link of another user")
             if target is None:
                 return os.open(self.name, flags, permissions, dir_fd=self.fd)
@@ -354,7 +368,7 @@ class _Walk:
             fd = os.open(name, _O_PATH | os.O_DIRECTORY, dir_fd=directory)
         else:
             fd = self._enter(target, directory)
-        if not _is_trusted(status) and os.fstat(fd).st_uid != status.st_uid:
+        if not is_trusted(status) and os.fstat(fd).st_uid != status.st_uid:
             os.close(fd)
             reason = "its path has a symbolic link of another user to what is not his"
             raise PermissionError(errno.EPERM, reason)

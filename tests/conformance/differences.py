@@ -38,6 +38,7 @@ SHOWN_BY = {
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -89,68 +88,6 @@ class TestAutoLogs:
     def test_what_cannot_be_deleted_is_left(self, tmp_path: Path) -> None:
         (tmp_path / "p-stdout---me.x-abc.log").mkdir()
         assert self.remove(tmp_path) == ["p-stdout---me.x-abc.log"]
-
-
-class TestPidFile:
-    """Written with our pid, removed only by whoever wrote it, and held meanwhile."""
-
-    def test_it_holds_the_pid(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.lock()
-        assert not path.exists()
-        file.write(loggers.getLogger())
-        assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
-        file.remove()
-        assert not path.exists()
-
-    def test_one_that_could_not_be_written_is_not_removed(self, tmp_path: Path) -> None:
-        file = boot.PidFile(str(tmp_path))
-        file.lock()
-        file.write(loggers.getLogger())
-        file.remove()
-        assert tmp_path.exists()
-
-    def test_one_of_an_earlier_run_is_taken_over(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        path.write_text("a long number of an earlier run\n")
-        file = boot.PidFile(str(path))
-        file.lock()
-        file.write(loggers.getLogger())
-        assert path.read_text() == f"{os.getpid()}\n"
-        file.remove()
-
-    def test_one_that_is_held_refuses(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        first, second = boot.PidFile(str(path)), boot.PidFile(str(path))
-        first.write(loggers.getLogger())
-        with pytest.raises(boot.BootError, match=f"pid {os.getpid()}.*{path}"):
-            second.lock()
-        second.remove()
-        assert path.exists()
-        first.remove()
-        second.lock()
-
-    def test_one_that_was_removed_and_made_anew_is_not_ours(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.write(loggers.getLogger())
-        path.unlink()
-        path.write_text("somebody else's\n")
-        file.remove()
-        assert path.read_text() == "somebody else's\n"
-
-    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
-        (tmp_path / "precious").write_text("precious")
-        (tmp_path / "pid").symlink_to(tmp_path / "precious")
-        file = boot.PidFile(str(tmp_path / "pid"))
-        file.lock()
-        logger = loggers.getLogger()
-        loggers.handle_boundIO(logger, "%(message)s")
-        file.write(logger)
-        assert b"could not write pidfile" in logger.getvalue()
-        file.remove()
-        assert (tmp_path / "precious").read_text() == "precious"
 
 
 class TestTroubleWithLogs:

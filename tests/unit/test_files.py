@@ -347,17 +347,20 @@ class TestReading:
         assert read(tmp_path / "log") == b"line\n"
 
     @pytest.mark.parametrize(
-        ("kind", "reason"), [("fifo", "a fifo"), ("null", "a device"), ("directory", "a directory")]
+        ("kind", "reason"), [("fifo", "a fifo"), ("zero", "a device"), ("directory", "a directory")]
     )
     def test_anything_else_has_a_reason(self, tmp_path: Path, kind: str, reason: str) -> None:
         """A fifo without a writer, which would make the reader wait, among them."""
         os.mkfifo(tmp_path / "fifo")
-        (tmp_path / "null").symlink_to(os.devnull)
+        (tmp_path / "zero").symlink_to("/dev/zero")
         (tmp_path / "directory").mkdir()
         with pytest.raises(files.NotRegularFile) as raised:
             files.open_for_reading(str(tmp_path / kind))
         assert raised.value.strerror == f"it is {reason}"
         assert raised.value.filename == str(tmp_path / kind)
+
+    def test_the_null_device_is_empty(self) -> None:
+        assert read(Path(os.devnull)) == b""
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
