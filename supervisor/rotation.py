@@ -87,8 +87,8 @@ def _existing_numbers(name: str, parent: int | None, count: int) -> list[int]:
         endings = [entry[len(prefix) :] for entry in os.listdir(fd) if entry.startswith(prefix)]
     finally:
         os.close(fd)
-    found = {int(each) for each in endings if each.isdecimal() and str(int(each)) == each}
-    return sorted(found.intersection(numbers), reverse=True)
+    found = [int(each) for each in endings if each.isdecimal() and str(int(each)) == each]
+    return sorted((number for number in found if number in numbers), reverse=True)
 
 
 def _rename(source: str, target: str, parent: int | None) -> None:

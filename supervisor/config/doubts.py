@@ -9,12 +9,13 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.model import ProcessGroupConfig
     from supervisor.config.parser import UnhosedConfigParser
 
 _headers = re.compile(r"^\[([^\]]+)\]", re.MULTILINE).findall
@@ -40,6 +41,27 @@ def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
         if count > 1
     ]
     return doubts + list(_unknown_options(parser))
+
+
+def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+    """Yield a line for each log file that several processes write to.
+
+    Nothing is lost there, but whose lines they are cannot be told, and one cannot be cleared
+    without the others.
+    """
+    writers: dict[str, dict[str, None]] = {}
+    for group in groups:
+        for process in group.process_configs:
+            for path in (process.stdout_logfile, process.stderr_logfile):
+                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                    writers.setdefault(path, {})[f"{group.name}:{process.name}"] = None
+    for path, names in writers.items():
+        if len(names) > 1:
+            first, *others = names
+            yield (
+                f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
+                " (fix: one log for each, with %(process_num)s in its name for example)"
+            )
 
 
 def _text(file: str) -> str:

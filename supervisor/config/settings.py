@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from supervisor.config import schema
-from supervisor.config.doubts import all_doubts
+from supervisor.config.doubts import all_doubts, shared_logs
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
@@ -79,7 +79,7 @@ def _read(
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *all_doubts(parser, files)),
+        warnings=(*parser.warnings, *all_doubts(parser, files), *shared_logs(groups)),
         infos=tuple(parser.infos),
     )
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
-from tests.support.waiting import wait_until
 
 ANSWER_SECONDS = 2.0
 """More than an answer takes on a loaded machine; less than any wait for a reader."""
@@ -93,9 +92,11 @@ def test_last_words_before_the_daemon_ends(directory: Path) -> None:
 
 def test_a_reload_and_sigusr2(directory: Path) -> None:
     """Neither waits for the reader, and both leave it what it has not read yet."""
-    expected = b"".join(b"%099d\n" % number for number in range(5000)) + b"READY\n"
-    with daemon_on_a_pipe(directory, program(child("flood", 5000, 100))) as (daemon, reader):
-        wait_until(lambda: daemon.info("x")["statename"] == "RUNNING")
+    expected = b"".join(b"%099d\n" % number for number in range(5000))
+    silent = "\n[program:silent]\ncommand=/bin/cat\nstdout_logfile=/dev/stdout\n"
+    config = program(child("flood", 5000, 100, 0)) + silent + "stdout_logfile_maxbytes=0"
+    with daemon_on_a_pipe(directory, config) as (daemon, reader):
+        daemon.wait_for_state("x", "EXITED")
         assert read_slowly(reader, 100) == expected[:100]
         daemon.signal(signal.SIGUSR2)
         daemon.wait_for_log("supervisord logreopen")

@@ -99,3 +99,27 @@ def test_options_of_every_kind_of_program(tmp_path: Path) -> None:
     text += f"[eventlistener:e]\nevents=TICK_5\n{options}"
     text += f"[fcgi-program:f]\nsocket=tcp://localhost:9999\n{options}"
     assert warnings(tmp_path, text) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "is_said"),
+    [
+        ("stdout_logfile=/tmp/x.log", True),
+        ("stderr_logfile=/tmp/x.log", True),
+        ("stdout_logfile=/tmp/x.%(process_num)d.log", False),
+        ("stdout_logfile=/tmp/%(process_num)d\nstderr_logfile=/tmp/%(process_num)d", False),
+        ("stdout_logfile=/dev/stdout", False),
+        ("stdout_logfile=NONE", False),
+        ("stdout_syslog=true", False),
+    ],
+)
+def test_a_log_that_several_processes_write_to(
+    tmp_path: Path, options: str, *, is_said: bool
+) -> None:
+    numbers = "process_name=%(process_num)d\nnumprocs=3\n"
+    said = warnings(tmp_path, f"{PROGRAM}{numbers}{options}\n")
+    text = (
+        "log '/tmp/x.log' is shared by 3 processes, from x:0 to x:2"
+        " (fix: one log for each, with %(process_num)s in its name for example)"
+    )
+    assert said == ([text] if is_said else [])
