@@ -49,6 +49,17 @@ SHOWN_BY = {
     "Standard output that is a socket": (
         "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
     ),
+    "Clearing the log of a stopped program": (
+        "tests/conformance/test_program_logs.py::test_clear_of_a_program_that_is_stopped"
+    ),
+    "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
+    "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
+    "What stands in the way of a rotation": (
+        "tests/unit/test_rotation.py::test_what_others_put_in_the_way"
+    ),
+    "Logs that cannot be reopened": (
+        "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
+    ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
     ),
