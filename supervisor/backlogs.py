@@ -1,4 +1,4 @@
-"""Log bytes that could not be written at once: what waits, and what was dropped (floor 2).
+"""Log bytes that could not be written at once, waiting or dropped (floor 2).
 
 A `logsinks.Sink` writes straight to its fd.  When the fd takes no more, a `Backlog` comes
 between them until everything is in order again:
@@ -37,7 +37,7 @@ STALL_SECONDS = 5.0
 """Longest wait for readers at the end of the daemon, since one of them last took something."""
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
-"""Upper bound for what waits for a reader, for each writer of the log; more is dropped."""
+"""Upper bound of the bytes waiting for a reader, per writer of the log; more is dropped."""
 
 SEND_BYTES = 128 * 1024
 """Upper bound of one write to a reader that lags behind; a pipe takes 64 KiB by default."""
@@ -129,7 +129,7 @@ class Gap:
         return self._head + note.encode()
 
     def written(self, text: bytes, size: int) -> None:
-        """The first `size` bytes of `text`, from the method of that name, have been written."""
+        """Record that the first `size` bytes of what `text` returned have been written."""
         if size:
             self._head = text[size:]
             self.dropped_bytes = 0
@@ -137,7 +137,7 @@ class Gap:
 
 
 class Backlog:
-    """What is waiting for an fd, in order, and the gap behind it.
+    """Bytes waiting for an fd, in order, and the gap behind them.
 
     A channel of the loop while bytes are waiting.  `shared` says that the fd is used by other
     processes too and may block, so that it must be polled before each write.  `last_byte` is
@@ -207,7 +207,7 @@ class Backlog:
 
     def _enqueue(self, data: bytes, max_bytes: int) -> None:
         waiting, gap = self._waiting, self._gap
-        if gap and len(waiting) < max_bytes // 2:  # a note for every few bytes helps nobody
+        if gap and len(waiting) < max_bytes // 2:  # not a note for every few bytes
             data = gap.trim(data)
             text = gap.text()
             gap.written(text, len(text))
@@ -263,15 +263,15 @@ class Backlog:
         return self.fd
 
     def readable(self) -> bool:
-        """A backlog reads nothing."""
+        """Whether to read: never."""
         return False
 
     def writable(self) -> bool:
-        """Whether something waits for the reader."""
+        """Whether bytes are waiting for the reader."""
         return bool(self._waiting)
 
     def handle_read_event(self) -> None:
-        """Never called: see `readable`."""
+        """Do nothing; never called, see `readable`."""
 
     def handle_write_event(self) -> None:
         """Send what the reader is ready for; raises `OSError` when it has gone."""
@@ -286,7 +286,7 @@ class Backlog:
             self._flushed()
 
     def handle_error(self) -> None:
-        """The reader has gone: drop what was kept for it; the next write will fail."""
+        """Drop what was kept for a reader that has gone; the next write will fail."""
         self._waiting.clear()
         self._gap = Gap()
         self._flushed()
@@ -311,7 +311,7 @@ class Backlog:
             action()
 
     def close(self) -> None:
-        """Nothing to do: the fd belongs to the sink."""
+        """Do nothing: the fd belongs to the sink."""
 
     def give_up(self) -> int:
         """Stop waiting; return how many bytes are dropped.  The note is left if it fits."""

@@ -1,4 +1,4 @@
-"""Where log bytes go: files, pipes, terminals (floor 2).
+"""The destinations of log bytes: files, pipes, terminals (floor 2).
 
 The file handlers of `loggers` write through a `Sink`: unbuffered, on an fd of its own,
 with its own count of bytes.  A sink never makes the daemon wait for a reader, and never
@@ -22,8 +22,8 @@ from supervisor.logfiles import followed, notify_written
 
 STANDARD_FDS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
-NAMES_OF_FDS = ("/dev/std", "/dev/fd/", "/proc/")
-"""Such names may lead to regular files, but must not be renamed or removed."""
+FD_PATH_PREFIXES = ("/dev/std", "/dev/fd/", "/proc/")
+"""Prefixes of names that may lead to regular files, but must not be renamed or removed."""
 
 _sinks: dict[str, Sink] = {}
 """The sinks that are open, and those whose last bytes still wait for a reader."""
@@ -45,7 +45,7 @@ class Sink:
     def _take(self, fd: int, *, shared: bool) -> None:
         self.fd = fd
         status = os.fstat(fd)
-        self.is_file = stat.S_ISREG(status.st_mode) and not self.path.startswith(NAMES_OF_FDS)
+        self.is_file = stat.S_ISREG(status.st_mode) and not self.path.startswith(FD_PATH_PREFIXES)
         self.size = status.st_size if self.is_file else 0
         self._backlog = Backlog(fd, self.path, shared=True) if shared else None
 
@@ -138,20 +138,20 @@ class Sink:
     # -- as a stream ------------------------------------------------------------
 
     def flush(self) -> None:
-        """What can be written is not held back."""
+        """Do nothing: what can be written is not held back."""
 
     def fileno(self) -> int:
         """Return the fd."""
         return self.fd
 
     def join(self) -> None:
-        """Take one writer more."""
+        """Add a writer."""
         if not self._users and self._backlog is not None:
             self._backlog.when_flushed(None)
         self._users += 1
 
     def close(self) -> None:
-        """Take one writer less; the last one closes the fd when nothing waits for its reader."""
+        """Remove a writer; after the last one the fd is closed once its reader has everything."""
         self._users = max(self._users - 1, 0)
         if self._users or self.fd < 0:
             return

@@ -1,9 +1,9 @@
 """Rotation of log files: `x.log` becomes `x.log.1`, that `x.log.2` and so on (floor 2).
 
 `loggers.RotatingFileHandler` calls `rotate` after the write that has reached the limit.  The
-directory may belong to another user, who may put there what he likes: names are looked up in
-one descriptor of the directory, the new file is created with O_EXCL, and what stands in the
-way is moved aside.
+directory may belong to another user, who may put other things there: names are looked up in
+one descriptor of the directory, the new file is created with O_EXCL, and a directory in the
+place of a backup is moved aside.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from supervisor.logsinks import Sink
 
 MAX_TRIED_NAMES = 100
-"""So many backups are looked for by name (0.2 ms); more in the list of the directory."""
+"""Upper bound for looking up backups one by one (0.2 ms), not in a list of the directory."""
 
 MAX_OBSTACLES = 100
-"""Upper bound for names that are tried to move a directory to."""
+"""Upper bound of the names that are tried for a directory that is moved aside."""
 
 
 def rotate(sink: Sink, max_bytes: int, backup_count: int) -> None:

@@ -54,8 +54,8 @@ SHOWN_BY = {
     ),
     "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
     "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
-    "What stands in the way of a rotation": (
-        "tests/unit/test_rotation.py::test_what_others_put_in_the_way"
+    "Obstacles to a rotation": (
+        "tests/unit/test_rotation.py::test_obstacles_that_others_have_put_there"
     ),
     "Logs that cannot be reopened": (
         "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"

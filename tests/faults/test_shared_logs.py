@@ -1,7 +1,8 @@
-"""Several writers of one log: no line is lost, whoever rotates, clears or reopens it."""
+"""Several writers of one log: no line is lost when one of them rotates, clears or reopens it."""
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_a_rotated_log(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["clear", "SIGUSR2"])
-def test_nobody_writes_on_into_a_file_that_has_gone(directory: Path, how: str) -> None:
+def test_no_process_goes_on_in_a_file_that_has_gone(directory: Path, how: str) -> None:
     log = directory / "shared.log"
     options = ("redirect_stderr=false", "stderr_logfile=%(here)s/shared.log")
     with Daemon(directory, crowd(directory, *options)) as daemon:
@@ -97,8 +98,6 @@ stdout_logfile=/dev/stdout
 stdout_logfile_maxbytes=0
 stderr_logfile=%(here)s/fifo
 """
-    import os
-
     os.mkfifo(directory / "fifo")
     with Daemon(directory, config) as daemon:
         daemon.wait_for_text("x.out", "out")

@@ -1,4 +1,4 @@
-"""Gaps in logs: whole lines on both sides of a note that counts what is missing between them."""
+"""Gaps in logs: whole lines on both sides of a note that counts the bytes missing between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WORDS = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"d\n", b"e\nf", b"g\nhi\n
 
 
 def note(size: int) -> bytes:
-    """Return the line that takes the place of so many bytes."""
+    """Return the line in place of `size` dropped bytes."""
     return b"supervisor: %d bytes dropped (write failed)\n" % size
 
 
@@ -65,7 +65,7 @@ def test_the_rest_of_a_line_that_begins_in_the_gap(
 
 @given(WORDS, st.lists(st.integers(1, 50), max_size=8))
 def test_a_text_that_is_written_in_parts(words: list[bytes], sizes: list[int]) -> None:
-    """Whatever is dropped meanwhile, each byte of each text is written once."""
+    """More is dropped meanwhile, and each byte of each text is written once."""
     gap = Gap()
     gap.begin(b"xy", in_line=False)
     written, dropped = b"", 2

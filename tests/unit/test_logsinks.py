@@ -397,7 +397,7 @@ class TestReaders:
 
 
 class TestSharing:
-    """All that write to a path write to one file, whichever of them opens another."""
+    """All that write to a path write to one file, also after one of them has opened another."""
 
     def open_both(self, path: Path) -> tuple[Sink, Sink]:
         return open_sink(str(path)), open_sink(str(path))
@@ -429,7 +429,7 @@ class TestSharing:
         one.write(b"old\n")
         if how != "begin_file":
             path.rename(tmp_path / "moved")
-        if how == "open_sink":  # a third writer comes after a logrotate that told nobody
+        if how == "open_sink":  # a third writer comes after a logrotate without a signal
             open_sink(str(path)).close()
         elif how == "change_to":
             one.change_to(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))

@@ -1,4 +1,4 @@
-"""Rotation: which names there are afterwards, and what is in the way of it."""
+"""Rotation: the names afterwards, and obstacles."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ OBSTACLES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("obstacle", OBSTACLES)
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("backups", [1, 2, 3, rotation.MAX_TRIED_NAMES + 1])
-def test_what_others_put_in_the_way(
+def test_obstacles_that_others_have_put_there(
     tmp_path: Path, trouble: list[str], obstacle: str, number: int, backups: int
 ) -> None:
-    """Neither the files nor what is in the way lose a byte, and rotation goes on."""
+    """Neither the files nor the obstacle lose a byte, and rotation goes on."""
     (tmp_path / "log").write_bytes(b"")
     (tmp_path / "other").write_bytes(b"other")
     OBSTACLES[obstacle](tmp_path / f"log.{number}")
@@ -169,7 +169,7 @@ def test_a_directory_that_has_been_deleted(
 
 
 def test_two_writers_with_limits_of_their_own(tmp_path: Path) -> None:
-    """Each looks at the size of the file, whoever has written to it."""
+    """Each looks at the size of the file, with the bytes of the other."""
     path = tmp_path / "log"
     strict = RotatingFileHandler(str(path), maxBytes=5, backupCount=9)
     lax = RotatingFileHandler(str(path), maxBytes=8, backupCount=9)
