@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
-from supervisor.config.parser import UnhosedConfigParser, host_node_name, read_file
+from supervisor.config.parser import (
+    ConfigurationError,
+    UnhosedConfigParser,
+    host_node_name,
+    read_file,
+)
 
 
 def read_includes(parser: UnhosedConfigParser) -> None:
@@ -31,6 +36,18 @@ def read_includes(parser: UnhosedConfigParser) -> None:
             # As in 4.3.0 a wildcard may match a directory or a dangling link.
             if os.path.exists(filename) and not os.path.isdir(filename):
                 _include(parser, filename)
+
+
+def included_files(configfile: str) -> list[str]:
+    """Return the files that a configuration file includes, as far as that can be told."""
+    parser = UnhosedConfigParser()
+    parser.here = os.path.dirname(os.path.abspath(configfile))
+    try:
+        read_file(parser, configfile)
+        read_includes(parser)
+    except ConfigurationError:
+        pass  # those before the mistake
+    return [filename for filename, _ in parser.included]
 
 
 def _include(parser: UnhosedConfigParser, filename: str) -> None:
