@@ -72,14 +72,13 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up this late because 4.3.0 reports every other mistake before it.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
-    files = [file, *(name for name, _ in parser.included)]
     return Configuration(
         settings=_settings(file, parser.here, {**values, **command_line}),
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *all_doubts(parser, files)),
+        warnings=(*parser.warnings, *all_doubts(parser)),
         infos=tuple(parser.infos),
     )
 

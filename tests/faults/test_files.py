@@ -107,6 +107,15 @@ def test_root_does_not_show_what_somebody_elses_link_leads_to(directory: Path) -
         assert daemon.rpc.supervisor.tailProcessStdoutLog("x", 0, 10) == ["", 0, False]
 
 
+def test_a_fifo_among_the_included_files_is_not_waited_for(directory: Path) -> None:
+    (directory / "conf.d").mkdir(mode=0o755)
+    with Daemon(directory, "[include]\nfiles=conf.d/*\n") as daemon:
+        os.mkfifo(directory / "conf.d/fifo")
+        said = daemon.ctl("reread").stdout
+        assert f"could not read config file {directory}/conf.d/fifo: it is a fifo" in said
+        assert daemon.rpc.supervisor.getState()["statename"] == "RUNNING"
+
+
 def test_a_child_inherits_no_fd(directory: Path) -> None:
     """Neither from the daemon nor from whoever started it."""
     config = """
