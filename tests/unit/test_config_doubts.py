@@ -82,22 +82,18 @@ class TestProtection:
         assert self.said(main) == []
 
     @pytest.mark.parametrize(
-        ("name", "who"),
+        ("name", "file", "reached"),
         [
-            ("c.conf", ""),
-            ("conf.d/a.conf", ""),
-            ("once.ini", ""),
-            (
-                "conf.d",
-                "/a.conf controls what runs as root but is reached through <dir>/conf.d, which",
-            ),
+            ("c.conf", "c.conf", ""),
+            ("conf.d/a.conf", "conf.d/a.conf", ""),
+            ("once.ini", "once.ini", ""),
+            ("conf.d", "conf.d/a.conf", " is reached through <dir>/conf.d, which"),
         ],
     )
-    def test_an_owner(self, main: Path, name: str, who: str) -> None:
+    def test_an_owner(self, main: Path, name: str, file: str, reached: str) -> None:
         give_away(main.parent / name)
-        who = who or " controls what runs as root but"
-        fix = f"chown -h root <dir>/{name}"
-        assert self.said(main) == [f"<dir>/{name}{who} belongs to another user (fix: {fix})"]
+        reason = f"{reached} belongs to another user (fix: chown -h root <dir>/{name})"
+        assert self.said(main) == [f"<dir>/{file} controls what runs as root but{reason}"]
 
     @pytest.mark.parametrize("mode", [0o777, 0o775])
     def test_a_directory_that_others_can_write(self, main: Path, mode: int) -> None:
