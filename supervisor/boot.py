@@ -126,7 +126,8 @@ def open_activity_log(settings: Settings) -> Logger:
         )
     except OSError as error:
         reason = error.strerror or error
-        raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
+        text = f"Cannot open logfile {settings.logfile}: {reason}{settings.logfile_origin}"
+        raise BootError(text) from None
     return logger
 
 

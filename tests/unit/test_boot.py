@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -109,6 +110,24 @@ def test_the_daemon_imports_nothing_heavy() -> None:
     heavy = "dataclasses inspect ssl email http.client xmlrpc.client meld3 asyncio logging"
     avoidable = "typing traceback"  # half a MiB and more, each
     assert not {*heavy.split(), *avoidable.split()} & set(finished.stdout.split())
+
+
+def test_an_activity_log_that_cannot_be_opened(directory: Path) -> None:
+    """The one line names the place where it is configured."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(directory / "log"))
+    settings = Settings(
+        configfile=None,
+        here=None,
+        nodaemon=False,
+        logfile=str(directory / "log"),
+        logfile_origin=" in section 'supervisord'",
+    )
+    with pytest.raises(boot.BootError) as raised:
+        boot.open_activity_log(settings)
+    assert str(raised.value) == (
+        f"Cannot open logfile {directory}/log: No such device or address in section 'supervisord'"
+    )
 
 
 class TestAutoLogs:
