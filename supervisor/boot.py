@@ -163,7 +163,10 @@ def log_what_was_said(
 
 
 def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
-    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left."""
+    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left.
+
+    Those of other users are passed over: their daemons may still write to them.
+    """
     pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
     try:
         names = os.listdir(settings.childlogdir)
@@ -174,7 +177,8 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
         if "---" in name and re.fullmatch(pattern, name):
             path = os.path.join(settings.childlogdir, name)
             try:
-                os.remove(path)
+                if os.lstat(path).st_uid == os.geteuid():
+                    os.remove(path)
             except OSError:
                 logger.warn(f"Failed to clean up {path!r}")
 

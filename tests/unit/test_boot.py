@@ -14,6 +14,7 @@ import pytest
 import supervisor
 from supervisor import boot, loggers, unix
 from supervisor.config.model import Settings
+from tests.support.strangers import give_away, needs_root
 from tests.test_floors import floor_of, module_name
 
 if TYPE_CHECKING:
@@ -155,6 +156,14 @@ class TestAutoLogs:
         for name in gone + kept:
             (tmp_path / name).touch()
         assert self.remove(tmp_path) == sorted(kept)
+
+    @needs_root
+    def test_only_those_of_our_user(self, tmp_path: Path) -> None:
+        """In /tmp, by default, there are those of every user's daemon."""
+        theirs = tmp_path / "p-stdout---me.x-abc.log"
+        theirs.touch()
+        give_away(theirs)
+        assert self.remove(tmp_path) == [theirs.name]
 
     def test_what_cannot_be_deleted_is_left(self, tmp_path: Path) -> None:
         (tmp_path / "p-stdout---me.x-abc.log").mkdir()
