@@ -7,7 +7,7 @@ text for the user; what is worth saying is returned and logged once the log is o
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.machinery
 import os
 import re
 
@@ -60,6 +60,10 @@ LATE_IMPORTS = (
 )
 
 
+SAMPLE_MODULES = ("meld3", "pyexpat", "xmlrpc")
+"""One module each of site-packages, lib-dynload and a package of the standard library."""
+
+
 class BootError(Exception):
     """The daemon cannot start; the text is for the user."""
 
@@ -68,17 +72,31 @@ def drop_privileges(settings: Settings) -> tuple[list[str], list[str]]:
     """Become the configured user; return what to log as critical and as info."""
     if settings.uid is None:
         return ([ROOT_WARNING], []) if os.getuid() == 0 else ([], [])
-    _import_what_comes_late()
+    if settings.uid != os.getuid() and not _modules_are_readable_by_all():
+        _preload_modules()
     reason = unix.drop_privileges(settings.uid)
     if reason is not None:
         raise BootError(reason)
     return [], [f"Set uid to user {settings.uid} succeeded"]
 
 
-def _import_what_comes_late() -> None:
-    """Another user may not be able to read the files of Python and of this package."""
+def _modules_are_readable_by_all() -> bool:
+    """Whether every user can read the modules that are imported later.
+
+    Preloading them all doubles the memory of the daemon and the time to its first answer, so
+    it is done only where an installation is private, below a home directory for example.  Files
+    that were installed together have the same mode: one of each directory is looked at.
+    """
+    specs = [importlib.machinery.PathFinder.find_spec(name) for name in SAMPLE_MODULES]
+    files = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
+    return all(unix.is_readable_by_all(file) for file in (os.__file__, __file__, *files))
+
+
+def _preload_modules() -> None:
+    """Import while root can still read the files of Python and of this package."""
     for name in LATE_IMPORTS:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # missing: its use fails later, as without `user=`
+            importlib.import_module(name)
 
 
 def raise_limits(settings: Settings) -> list[str]:
@@ -108,7 +126,8 @@ def open_activity_log(settings: Settings) -> Logger:
         )
     except OSError as error:
         reason = error.strerror or error
-        raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
+        text = f"Cannot open logfile {settings.logfile}: {reason}{settings.logfile_origin}"
+        raise BootError(text) from None
     return logger
 
 
@@ -144,7 +163,10 @@ def log_what_was_said(
 
 
 def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
-    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left."""
+    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left.
+
+    Those of other users are passed over: their daemons may still write to them.
+    """
     pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
     try:
         names = os.listdir(settings.childlogdir)
@@ -155,7 +177,8 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
         if "---" in name and re.fullmatch(pattern, name):
             path = os.path.join(settings.childlogdir, name)
             try:
-                os.remove(path)
+                if os.lstat(path).st_uid == os.geteuid():
+                    os.remove(path)
             except OSError:
                 logger.warn(f"Failed to clean up {path!r}")
 

@@ -62,11 +62,27 @@ class LogCommands(ControllerPluginBase):
         if channel not in CHANNELS:
             self._fail(f"Error: bad channel {channel!r}")
         elif modifier == FOLLOW:
-            self._follow(f"/logtail/{name}/{channel}")
+            if self._exists(name):
+                self._follow(f"/logtail/{name}/{channel}")
         else:
             self._show_end(
                 f"readProcess{channel.capitalize()}Log", [name], modifier, PROCESS_LOG_FAULTS
             )
+
+    def _exists(self, name: str) -> bool:
+        """Return whether the daemon knows a process; if not, say so."""
+        supervisor = self.ctl.get_supervisor()
+        try:
+            supervisor.getProcessInfo(name)
+        except rpcclient.Fault as fault:
+            if fault.faultCode != Faults.BAD_NAME:
+                raise
+            self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
+            self.ctl.hint(
+                lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo())
+            )
+            return False
+        return True
 
     def help_tail(self) -> None:
         """Print the help of `tail`."""
