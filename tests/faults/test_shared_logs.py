@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,22 @@ def test_a_rotated_log(directory: Path) -> None:
         assert max(sizes) < MAX_BYTES + ONE_READ_BYTES
         assert sorted(sizes)[len(sizes) // 2] < 2 * MAX_BYTES  # not eight times
         assert daemon.log_text().count("is shared by 8 processes") == 1
+
+
+def test_logrotate_beside_the_daemons_own_rotation(directory: Path) -> None:
+    """Each line is in one of the files, in either order of the two."""
+    options = ("stdout_logfile_maxbytes=20KB", "stdout_logfile_backups=1000")
+    log = directory / "shared.log"
+    moved = [directory / f"moved.{number}" for number in range(20)]
+    with Daemon(directory, crowd(directory, *options)) as daemon:
+        for path in moved:
+            wait_until(log.exists)
+            with suppress(FileNotFoundError):  # it is being rotated
+                log.rename(path)
+            daemon.signal(signal.SIGUSR2)
+            wait_until(log.exists)
+        backups = [directory / f"shared.log.{number}" for number in range(1000, 0, -1)]
+        assert_complete(end_all(daemon, [*moved, *backups, log]))
 
 
 @pytest.mark.parametrize("how", ["clear", "SIGUSR2"])
