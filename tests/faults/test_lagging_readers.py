@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.children import child
 from tests.support.daemon import Daemon
 
-ANSWER_SECONDS = 2.0
+ANSWER_SECONDS = 4.0
 """More than an answer takes on a loaded machine; less than any wait for a reader."""
 
 CHUNK_BYTES = 4096
