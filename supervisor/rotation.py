@@ -56,9 +56,9 @@ def _begin_file(path: str, before: os.stat_result) -> int:
     """Create the new file, with the owner and the permissions of the one before."""
     permissions = stat.S_IMODE(before.st_mode)
     fd = files.open_log(path, exclusive=True, permissions=permissions)
-    with contextlib.suppress(PermissionError):  # not root: the new file is the daemon's
+    with contextlib.suppress(OSError):  # not root: the new file is the daemon's
         os.fchown(fd, before.st_uid, before.st_gid)
-    with contextlib.suppress(PermissionError):  # a file of root that came first
+    with contextlib.suppress(OSError):  # a file of root that came first
         os.fchmod(fd, permissions)
     return fd
 
