@@ -173,17 +173,6 @@ def _open_trusted(directory: _Directory) -> int | None:
 # -- protected paths -------------------------------------------------------------------
 
 
-def is_protected(path: str) -> bool:
-    """Whether only root and the effective user can change what a path leads to.
-
-    False for a path that leads nowhere.
-    """
-    try:
-        return find_unprotected(path) is None
-    except OSError:
-        return False
-
-
 def find_unprotected(path: str) -> str | None:
     """Return the first component of a path that other users can change, None without one.
 
