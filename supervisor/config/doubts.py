@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from supervisor.config.model import ProcessGroupConfig
     from supervisor.config.parser import UnhosedConfigParser
 
-_headers = re.compile(r"^\[([^\]]+)\]", re.MULTILINE).findall
+_header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
+_options = re.compile(r"^([^\s;#\[:=][^:=\n]*)[:=]", re.MULTILINE).findall
+_bare_conversion = re.compile(r"%[^(%]").search
+
+SERVERS = ("inet_http_server", "unix_http_server")
+"""Kinds of sections whose names may go on (`inet_http_server2`)."""
+
+PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 """Kinds of sections that take the options of a program too."""
@@ -33,21 +40,29 @@ def all_doubts(parser: UnhosedConfigParser) -> list[str]:
     """Return a line for each doubt about the files that were read, the main one first."""
     sections = Counter[str]()
     doubts: list[str] = []
+    main_file = parser.sources[0][0]
     for file, text, mode in parser.sources:
-        sections.update(_headers(text))
+        names = _header.findall(text)
+        if file != main_file and "include" in names:
+            doubts.append(f"[include] is ignored in an included file (file: {file!r})")
+            names = [name for name in names if name != "include"]
+        sections.update(names)
         if mode & stat.S_IROTH and _has_password(text):
             doubts.append(
                 f"{file} contains a password and can be read by everybody; chmod o-r would help"
             )
+        doubts += _doubled_options(file, text)
     if os.geteuid() == 0:
         regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
         doubts += _unprotected([*regular, *parser.include_directories])
     doubts += [
-        f"section [{name}] is defined {count} times, what the last one says counts"
+        f"section [{name}] is defined {count} times; the last definition wins"
         for name, count in sections.items()
         if count > 1
     ]
-    return doubts + list(_unknown_options(parser))
+    doubts += _unknown_sections(parser)
+    doubts += _unknown_options(parser)
+    return doubts + list(_bare_percent_signs(parser))
 
 
 def _has_password(text: str) -> bool:
@@ -75,6 +90,57 @@ def _unprotected(paths: list[str]) -> Iterator[str]:
         yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
 
 
+def _doubled_options(file: str, text: str) -> Iterator[str]:
+    """Yield a line for each option that one section of a file sets more than once."""
+    for name, body in _section_bodies(text):
+        found = [option.strip().lower() for option in _options(body)]
+        for key, count in Counter(found).items():
+            if count > 1:
+                where = f"in section {name!r} (file: {file!r})"
+                yield f"option {key!r} is set {count} times {where}; the last value wins"
+
+
+def _section_bodies(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the lines of each section, as often as it is there."""
+    parts = _header.split(text)[1:]
+    yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
+    named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
+    named |= {"ctlplugin"}
+    kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
+    for section in parser.sections():
+        kind, colon, name = section.partition(":")
+        if kind in named and not colon:
+            hint = f"; did you mean [{kind}:NAME]?"
+        elif kind in kinds or section.startswith(SERVERS):
+            continue
+        else:
+            hint = _meant(kind, kinds, "[{}" + colon + name + "]")
+        yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
+
+
+def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
+    """Return a question with the known word that an unknown one resembles; '' without one."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+    return f"; did you mean {form.format(close[0])}?" if close else ""
+
+
+def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each value in which a bare % puts all names in its place (`date +%s`)."""
+    for section in parser.sections():
+        if not section.startswith(PROGRAMS):
+            continue
+        for option, value in parser.items(section):
+            bare = _bare_conversion(str(value).replace("%%", ""))
+            if bare:
+                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
+
+
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
     plugins = " ".join(_plugin_texts(parser))
     for section in parser.sections():
@@ -85,7 +151,8 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
                 file = parser.file_of(section, option)
-                yield f"unknown option {option!r} in section {section!r} (file: {file!r})"
+                where = f"in section {section!r} (file: {file!r})"
+                yield f"unknown option {option!r} {where}{_meant(option, known)}"
 
 
 def _known_options(kind: str) -> set[str] | None:

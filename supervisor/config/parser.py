@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 NO_DEFAULT: Any = []
 NO_EXPANSIONS: Mapping[str, object] = {}
 
+PERCENT_HINT = "; a literal % is written %%"
+
 # A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
 HERE = r"%%|%\(here\)s"
 
@@ -67,7 +69,7 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
         ) from None
     except (TypeError, ValueError, OverflowError) as problem:
         raise ValueError(
-            f"Format string {value!r} for {name!r} is badly formatted: {problem}"
+            f"Format string {value!r} for {name!r} is badly formatted: {problem}{PERCENT_HINT}"
         ) from None
 
 

@@ -31,6 +31,13 @@ SHOWN_BY = {
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
     ),
     "Byte order marks": CONFIGURATION,
+    "A literal percent sign": f"{PARSER}::test_what_cannot_be_filled_in",
+    "FastCGI programs with one socket": (
+        "tests/unit/test_config_groups.py::test_two_fastcgi_programs_with_one_unix_socket"
+    ),
+    "Without a temporary directory": (
+        "tests/journeys/test_read_only_root.py::test_a_read_only_root_without_a_temporary_directory"
+    ),
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),

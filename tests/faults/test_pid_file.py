@@ -83,7 +83,7 @@ def test_the_null_device_as_pid_file_is_silent_and_stays(directory: Path) -> Non
 
 @needs_root
 def test_another_users_lock_does_not_keep_the_daemon_from_starting(directory: Path) -> None:
-    """What he has seen there once, the pid of a daemon that has ended, is no reason either."""
+    """The file still names the daemon that has ended; its successor is seen all the same."""
     path = directory / "supervisord.pid"
     with Daemon(directory) as daemon:
         pid = daemon.pid
