@@ -298,14 +298,11 @@ class OutputDispatcher(Dispatcher):
         if self.childlog is not None:
             for handler in self.childlog.handlers:
                 handler.renew()
-            if self.closed:  # the child has closed its end, and would never close this again
-                self.childlog.close()
 
     def reopenlogs(self) -> None:
         """Open the log again, under the name it has, unless there is nothing more to log."""
         if self.childlog is not None and not self.closed:
-            for handler in self.childlog.handlers:
-                handler.reopen()
+            self.process.context.reopen_logs(self.childlog.handlers)
 
 
 class POutputDispatcher(OutputDispatcher):

@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from functools import partial
 
-from supervisor import boot, events, logsinks
+from supervisor import backlogs, boot, events
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
@@ -22,6 +22,7 @@ from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
 from supervisor.output import open_standard_streams
+from supervisor.pidfile import PidFile
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
@@ -88,7 +89,7 @@ class Supervisor:
             options.cleanup_fds()
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
-        self._pidfile = boot.PidFile(settings.pidfile)
+        self._pidfile = PidFile(settings.pidfile)
         try:
             self._pidfile.lock()
         except boot.BootError:
@@ -101,7 +102,7 @@ class Supervisor:
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
             signals=self._signals,
         )
-        logsinks.send_behind(loop)
+        backlogs.set_background_loop(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
     def _try_sockets(self) -> None:
@@ -176,10 +177,19 @@ class Supervisor:
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
         steps += [context.leftovers.end, events.clear, self._pidfile.remove]
-        steps += [partial(logsinks.send_behind, None), context.loop.close]
+        steps += [partial(backlogs.set_background_loop, None), context.loop.close]
+        if context.mood != SupervisorStates.RESTARTING:  # else the next loop goes on sending
+            steps.append(self._drain_logs)
         for step in steps:
             context.attempt(step, "cleaning up")
         context.logger.close()
+
+    def _drain_logs(self) -> None:
+        """Wait for the readers of logs, while they take something."""
+        for path, dropped_bytes in backlogs.drain():
+            self.context.logger.critical(
+                f"log {path}: {dropped_bytes} bytes dropped ({backlogs.STALLED})"
+            )
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
         """Return the handlers of one HTTP server, in the order in which they are asked."""
@@ -327,8 +337,7 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         self.context.logger.info("supervisord logreopen")
-        for handler in self.context.logger.handlers:
-            self.context.attempt(handler.reopen, "reopening the activity log")
+        self.context.reopen_logs(self.context.logger.handlers)
         for group in self.process_groups.values():
             for process in group.processes.values():
                 self.context.attempt(process.reopenlogs, f"reopening a log of {process.name}")
@@ -378,6 +387,7 @@ def main(args: Sequence[str] | None = None) -> None:
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
+            backlogs.drain()  # of the run before a reload
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break

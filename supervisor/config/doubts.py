@@ -12,9 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
+from supervisor.files import find_unprotected, is_trusted
+from supervisor.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.model import ProcessGroupConfig
     from supervisor.config.parser import UnhosedConfigParser
 
 _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
@@ -36,19 +39,25 @@ FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
 
 
-def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
+def all_doubts(parser: UnhosedConfigParser) -> list[str]:
     """Return a line for each doubt about the files that were read, the main one first."""
     sections = Counter[str]()
     doubts: list[str] = []
-    for file in files:
-        text = _text(file)
+    main_file = parser.sources[0][0]
+    for file, text, mode in parser.sources:
         names = _header.findall(text)
-        if file != files[0] and "include" in names:
+        if file != main_file and "include" in names:
             doubts.append(f"[include] is ignored in an included file (file: {file!r})")
             names = [name for name in names if name != "include"]
         sections.update(names)
-        doubts += _doubts_about_file(file, text)
+        if mode & stat.S_IROTH and _has_password(text):
+            doubts.append(
+                f"{file} contains a password and can be read by everybody; chmod o-r would help"
+            )
         doubts += _doubled_options(file, text)
+    if os.geteuid() == 0:
+        regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
+        doubts += _unprotected([*regular, *parser.include_directories])
     doubts += [
         f"section [{name}] is defined {count} times; the last definition wins"
         for name, count in sections.items()
@@ -61,26 +70,29 @@ def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
     return doubts
 
 
-def _text(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8-sig", errors="replace") as opened:
-            return opened.read()
-    except OSError:  # it was there a moment ago
-        return ""
+def _has_password(text: str) -> bool:
+    pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
+    return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _doubts_about_file(file: str, text: str) -> Iterator[str]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return
-    if not stat.S_ISREG(status.st_mode):
-        return
-    is_open = status.st_mode & stat.S_IROTH and "password" in text
-    if is_open and re.search(r"^\s*password\s*[=:]\s*(?!\{SHA\})\S", text, re.MULTILINE):
-        yield f"{file} contains a password and can be read by everybody; chmod o-r would help"
-    if os.geteuid() == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        yield f"{file} says what root runs and can be written by others; chmod go-w would help"
+def _unprotected(paths: list[str]) -> Iterator[str]:
+    """Return a line for each file or directory by which other users control what root runs."""
+    found: set[str] = set()
+    for path in paths:
+        try:
+            weak = find_unprotected(path)
+            status = os.lstat(weak or path)
+        except OSError:  # it was there a moment ago
+            continue
+        if weak is None or weak in found:
+            continue
+        found.add(weak)
+        reached = "" if weak == path else f" is reached through {weak}, which"
+        if is_trusted(status):
+            reason, fix = "is writable by others", "chmod go-w"
+        else:
+            reason, fix = "belongs to another user", "chown -h root"
+        yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
 
 
 def _doubled_options(file: str, text: str) -> Iterator[str]:
@@ -183,3 +195,24 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
             for option, value in parser.items(section):
                 if option == "command" or option.endswith("_factory"):
                     yield str(value)
+
+
+def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+    """Yield a line for each log file that several processes write to.
+
+    No line is lost there, but the lines cannot be told apart, and one process's log cannot be
+    cleared without the others'.
+    """
+    writers: dict[str, dict[str, None]] = {}
+    for group in groups:
+        for process in group.process_configs:
+            for path in (process.stdout_logfile, process.stderr_logfile):
+                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                    writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
+    for path, names in writers.items():
+        if len(names) > 1:
+            first, *others = names
+            yield (
+                f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
+                " (fix: one log for each, with %(process_num)s in its name for example)"
+            )

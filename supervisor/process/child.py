@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from functools import partial
 
-from supervisor import events
+from supervisor import events, logsinks
 from supervisor.dispatchers import (
     PInputDispatcher,
     POutputDispatcher,
@@ -31,6 +32,8 @@ from supervisor.unix import ProcessException, decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
     from supervisor.process.context import Context
@@ -300,9 +303,23 @@ class Subprocess(Lifecycle):
     # -- logs -----------------------------------------------------------------------
 
     def removelogs(self) -> None:
-        """Remove and reopen the logs: what `clear` asks for."""
-        for dispatcher in self.dispatchers.values():
-            dispatcher.removelogs()
+        """Begin new log files, also while no child is there to write to them: `clear`.
+
+        Every log is tried.  Raises the first `OSError`.
+        """
+        steps: list[Callable[[], object]]
+        steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
+        if not steps:
+            paths = (self.config.stdout_logfile, self.config.stderr_logfile)
+            steps = [partial(logsinks.clear, path) for path in paths if isinstance(path, str)]
+        errors = []
+        for step in steps:
+            try:
+                step()
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def reopenlogs(self) -> None:
         """Close and open the logs again: what SIGUSR2 asks for."""

@@ -18,6 +18,7 @@ from supervisor.supervisorctl.results import (
     LOG_FAULTS,
     PROCESS_LOG_FAULTS,
     LSBInitExitStatuses,
+    log_fault_text,
     result_text,
 )
 
@@ -65,10 +66,7 @@ class LogCommands(ControllerPluginBase):
                 self._follow(f"/logtail/{name}/{channel}")
         else:
             self._show_end(
-                f"readProcess{channel.capitalize()}Log",
-                [name],
-                modifier,
-                {code: f"{name}: {text}" for code, text in PROCESS_LOG_FAULTS.items()},
+                f"readProcess{channel.capitalize()}Log", [name], modifier, PROCESS_LOG_FAULTS
             )
 
     def _exists(self, name: str) -> bool:
@@ -107,8 +105,7 @@ class LogCommands(ControllerPluginBase):
         if modifier == FOLLOW:
             self._follow("/mainlogtail")
         else:
-            texts = {code: f"supervisord: {text}" for code, text in LOG_FAULTS.items()}
-            self._show_end("readLog", [], modifier, texts)
+            self._show_end("readLog", [], modifier, LOG_FAULTS)
 
     def help_maintail(self) -> None:
         """Print the help of `maintail`."""
@@ -129,7 +126,8 @@ class LogCommands(ControllerPluginBase):
         except rpcclient.Fault as fault:
             if fault.faultCode not in texts:
                 raise
-            self._fail(texts[fault.faultCode])
+            subject = names[0] if names else "supervisord"
+            self._fail(f"{subject}: {log_fault_text(fault, texts)}")
         else:
             self.ctl.output(text)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Mapping
     from typing import Any
 
+    from supervisor.rpcclient import Fault
+
 
 class LSBInitExitStatuses:
     """Exit statuses of actions, from the Linux Standard Base's init scripts."""
@@ -85,6 +87,12 @@ def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     if text is None and status == Faults.FAILED:
         return str(result["description"])  # it names the process itself
     return f"{name}: {text or f'ERROR ({getFaultDescription(status)})'}"
+
+
+def log_fault_text(fault: Fault, texts: Mapping[int, str]) -> str:
+    """Return the text for a log that cannot be read, with the reason if the server sends one."""
+    _, name, reason = fault.faultString.partition("FAILED: ")
+    return f"ERROR ({reason})" if name else texts[fault.faultCode]
 
 
 def connection_error_text(error: BaseException) -> str:

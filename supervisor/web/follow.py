@@ -8,14 +8,15 @@ from __future__ import annotations
 import os
 
 from supervisor.faults import RPCError
+from supervisor.files import open_for_reading
 from supervisor.http.bodies import FollowedFile
-from supervisor.logfiles import readFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
 from supervisor.web.changes import STREAM_HEADERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from io import FileIO
     from typing import Any, Final
 
     from supervisor.web.views import ViewContext
@@ -44,7 +45,7 @@ class _LogView:
         headers = {"Content-Type": "text/plain;charset=utf-8", **STREAM_HEADERS}
         path = self._path()
         try:
-            if isinstance(path, str) and os.path.isfile(path):
+            if isinstance(path, str):
                 extra, body = self.body(path)
                 return {"headers": headers | extra, "body": body}
         except OSError:
@@ -72,7 +73,8 @@ class FollowView(_LogView):
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
         """Return a body without end, and where in the file it begins."""
         body = FollowedFile(path, FOLLOWED_BYTES)
-        body.sz = line_start(path, body.sz)
+        with _opened(path) as file:
+            body.sz = line_start(file.fileno(), body.sz)
         return {OFFSET_FIELD: str(body.sz)}, body
 
 
@@ -84,27 +86,24 @@ class EarlierView(_LogView):
         text = self.context.form.get("before", "")
         before = int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else 0
         earliest = max(before - FOLLOWED_BYTES, 0)
-        start = line_start(path, earliest)
-        if start >= before:  # one very long line
-            start = earliest
-        data = _read(path, start, before - start) if before else b""
+        with _opened(path) as file:
+            start = line_start(file.fileno(), earliest)
+            if start >= before:  # one very long line
+                start = earliest
+            data = os.pread(file.fileno(), before - start, start)
         return {OFFSET_FIELD: str(start)}, data
 
 
-def line_start(path: str, offset: int) -> int:
+def _opened(path: str) -> FileIO:
+    return open(open_for_reading(path), "rb", buffering=0)
+
+
+def line_start(fd: int, offset: int) -> int:
     """Return where the first line begins at or after an offset; the offset, if that is far."""
     if offset <= 0:
         return 0
-    newline = _read(path, offset - 1, FOLLOWED_BYTES).find(b"\n")
+    newline = os.pread(fd, FOLLOWED_BYTES, offset - 1).find(b"\n")
     return offset + newline if newline >= 0 else offset
-
-
-def _read(path: str, offset: int, length: int) -> bytes:
-    """Return a part of a log; b"" when it cannot be read."""
-    try:
-        return readFile(path, offset, length)
-    except ValueError:
-        return b""
 
 
 class DownloadView(_LogView):
@@ -124,7 +123,7 @@ class WholeFile:
 
     def __init__(self, path: str) -> None:
         """Open the file; raises `OSError`."""
-        self._fd: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._fd: int | None = open_for_reading(path)
         self._left = os.fstat(self._fd).st_size
         self._offset = 0
 

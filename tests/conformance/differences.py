@@ -48,7 +48,9 @@ SHOWN_BY = {
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
+    "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
@@ -72,6 +74,17 @@ SHOWN_BY = {
     ),
     "Standard output that is a socket": (
         "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
+    ),
+    "Clearing the log of a stopped program": (
+        "tests/conformance/test_program_logs.py::test_clear_of_a_program_that_is_stopped"
+    ),
+    "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
+    "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
+    "Obstacles to a rotation": (
+        "tests/unit/test_rotation.py::test_obstacles_that_others_have_put_there"
+    ),
+    "Logs that cannot be reopened": (
+        "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
     ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"

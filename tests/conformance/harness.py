@@ -49,10 +49,11 @@ VARYING = (
 
 # What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
 DOUBT = re.compile(
-    r"contains a password and can be read|can be written by others"
+    r"contains a password and can be read|controls what runs as root but"
     r"|is (defined|set) \d+ times|unknown option '.*' in section|unknown section \["
     r"|is ignored in an included file|a literal % is written"
     r"|, which every program inherits"
+    r"|is shared by \d+ processes"
 )
 
 # Fields of process structs: only whether they are zero is told.

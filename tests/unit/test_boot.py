@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 import supervisor
 from supervisor import boot, loggers, unix
 from supervisor.config.model import Settings
+from tests.support.strangers import give_away, needs_root
 from tests.test_floors import floor_of, module_name
 
 if TYPE_CHECKING:
@@ -112,6 +113,24 @@ def test_the_daemon_imports_nothing_heavy() -> None:
     assert not {*heavy.split(), *avoidable.split()} & set(finished.stdout.split())
 
 
+def test_an_activity_log_that_cannot_be_opened(directory: Path) -> None:
+    """The one line names the place where it is configured."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(directory / "log"))
+    settings = Settings(
+        configfile=None,
+        here=None,
+        nodaemon=False,
+        logfile=str(directory / "log"),
+        logfile_origin=" in section 'supervisord'",
+    )
+    with pytest.raises(boot.BootError) as raised:
+        boot.open_activity_log(settings)
+    assert str(raised.value) == (
+        f"Cannot open logfile {directory}/log: No such device or address in section 'supervisord'"
+    )
+
+
 class TestAutoLogs:
     """Which files of an earlier run are deleted."""
 
@@ -138,71 +157,17 @@ class TestAutoLogs:
             (tmp_path / name).touch()
         assert self.remove(tmp_path) == sorted(kept)
 
+    @needs_root
+    def test_only_those_of_our_user(self, tmp_path: Path) -> None:
+        """In /tmp, by default, there are those of every user's daemon."""
+        theirs = tmp_path / "p-stdout---me.x-abc.log"
+        theirs.touch()
+        give_away(theirs)
+        assert self.remove(tmp_path) == [theirs.name]
+
     def test_what_cannot_be_deleted_is_left(self, tmp_path: Path) -> None:
         (tmp_path / "p-stdout---me.x-abc.log").mkdir()
         assert self.remove(tmp_path) == ["p-stdout---me.x-abc.log"]
-
-
-class TestPidFile:
-    """Written with our pid, removed only by whoever wrote it, and held meanwhile."""
-
-    def test_it_holds_the_pid(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.lock()
-        assert not path.exists()
-        file.write(loggers.getLogger())
-        assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
-        file.remove()
-        assert not path.exists()
-
-    def test_one_that_could_not_be_written_is_not_removed(self, tmp_path: Path) -> None:
-        file = boot.PidFile(str(tmp_path))
-        file.lock()
-        file.write(loggers.getLogger())
-        file.remove()
-        assert tmp_path.exists()
-
-    def test_one_of_an_earlier_run_is_taken_over(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        path.write_text("a long number of an earlier run\n")
-        file = boot.PidFile(str(path))
-        file.lock()
-        file.write(loggers.getLogger())
-        assert path.read_text() == f"{os.getpid()}\n"
-        file.remove()
-
-    def test_one_that_is_held_refuses(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        first, second = boot.PidFile(str(path)), boot.PidFile(str(path))
-        first.write(loggers.getLogger())
-        with pytest.raises(boot.BootError, match=f"pid {os.getpid()}.*{path}"):
-            second.lock()
-        second.remove()
-        assert path.exists()
-        first.remove()
-        second.lock()
-
-    def test_one_that_was_removed_and_made_anew_is_not_ours(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.write(loggers.getLogger())
-        path.unlink()
-        path.write_text("somebody else's\n")
-        file.remove()
-        assert path.read_text() == "somebody else's\n"
-
-    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
-        (tmp_path / "precious").write_text("precious")
-        (tmp_path / "pid").symlink_to(tmp_path / "precious")
-        file = boot.PidFile(str(tmp_path / "pid"))
-        file.lock()
-        logger = loggers.getLogger()
-        loggers.handle_boundIO(logger, "%(message)s")
-        file.write(logger)
-        assert b"could not write pidfile" in logger.getvalue()
-        file.remove()
-        assert (tmp_path / "precious").read_text() == "precious"
 
 
 class TestTroubleWithLogs:

@@ -342,6 +342,44 @@ def test_nothing_is_reopened_for_a_child_that_says_no_more(
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied"), "cannot reopen log {}: Permission denied"),
+        (ValueError("a plugin's"), "cannot reopen a log\nTraceback"),
+    ],
+)
+def test_a_log_that_cannot_be_reopened_keeps_no_other_from_it(
+    start: Any, world: World, tmp_path: Path, error: Exception, line: str
+) -> None:
+    out, err = tmp_path / "out.log", tmp_path / "err.log"
+    made = start(stdout_logfile=str(out), stderr_logfile=str(err))
+
+    def refuse() -> None:
+        raise error
+
+    stdout = next(d for d in made.process.dispatchers.values() if d.channel == "stdout")
+    stdout.childlog.handlers[0].reopen = refuse
+    for path in (out, err):
+        path.rename(f"{path}.moved")
+    made.process.reopenlogs()
+    assert not out.exists()
+    assert err.exists()
+    (said,) = world.lines("critical")
+    assert said.startswith(line.format(out))
+
+
+def test_clear_tries_every_log(start: Any, tmp_path: Path) -> None:
+    out, err = tmp_path / "gone" / "out.log", tmp_path / "err.log"
+    out.parent.mkdir()
+    made = start(stdout_logfile=str(out), stderr_logfile=str(err))
+    made.write(b"text", "stderr")
+    out.parent.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        made.process.removelogs()
+    assert err.read_bytes() == b""
+
+
 def test_an_error_closes_that_channel_only(
     world: World, start: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

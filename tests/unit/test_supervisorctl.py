@@ -419,6 +419,14 @@ def test_faults(line: str, code: int, text: str, status: int) -> None:
     assert ctl.run(line) == (f"{text}\n", status)
 
 
+def test_why_a_log_cannot_be_read() -> None:
+    """4.3 sends no reason: its text is in the table above."""
+    fault = Fault(Faults.FAILED, "FAILED: cannot read /x: it is a fifo")
+    ctl = Ctl(readProcessStdoutLog=fault, readLog=fault)
+    assert ctl.run("tail x") == ("x: ERROR (cannot read /x: it is a fifo)\n", 1)
+    assert ctl.run("maintail") == ("supervisord: ERROR (cannot read /x: it is a fifo)\n", 1)
+
+
 def test_avail() -> None:
     info = {"inuse": True, "autostart": False, "group_prio": 1, "process_prio": 2}
     infos = [{**info, "name": name, "group": "g"} for name in ("g", LONG)]
