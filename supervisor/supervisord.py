@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from functools import partial
 
 from supervisor import boot, events, logsinks
@@ -20,6 +21,7 @@ from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
+from supervisor.output import open_standard_streams
 from supervisor.pidfile import PidFile
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
@@ -50,9 +52,14 @@ class Supervisor:
     """The running daemon; plugins know it as `supervisord`."""
 
     def __init__(
-        self, options: ServerOptions, service_manager: ServiceManager | None = None
+        self,
+        options: ServerOptions,
+        service_manager: ServiceManager | None = None,
+        signals: deque[int] | None = None,
     ) -> None:
+        """Take what all runs of the process share; `signals` holds those not yet handled."""
         self.options = options
+        self._signals = signals
         self._service_manager = service_manager or ServiceManager({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
@@ -91,7 +98,10 @@ class Supervisor:
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
-        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"))
+        loop = Loop(
+            on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
+            signals=self._signals,
+        )
         logsinks.send_behind(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
@@ -138,6 +148,7 @@ class Supervisor:
     def runforever(self) -> None:
         """Turn the loop until everything has been stopped."""
         self.context.announce(events.SupervisorRunningEvent())
+        self.handle_signals()  # first: after a SIGTERM during the reload nothing is started
         ticker = Ticker(self.context.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
@@ -200,16 +211,20 @@ class Supervisor:
         for interface in self.options.rpcinterface_factories:
             try:
                 made = interface.factory(self, **interface.options)
-            except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
-                logger.critical(exception_text())
-                raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+                if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
+                    logger.critical(exception_text())
+                raise boot.BootError(
+                    f"Could not make {interface.name} rpc interface: "
+                    f"{type(error).__name__}: {error}"
+                ) from None
             namespaces.append((interface.name, made))
             logger.info(f"RPC interface {interface.name!r} initialized")
         return namespaces
 
     def _has_foreign_plugins(self) -> bool:
         return any(
-            interface.factory.__module__ != "supervisor.rpcinterface"
+            getattr(interface.factory, "__module__", "") != "supervisor.rpcinterface"
             for interface in self.options.rpcinterface_factories
         )
 
@@ -353,12 +368,14 @@ def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBas
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
+    open_standard_streams()
     file, first = None, True
     service_manager = ServiceManager(os.environ)
+    signals: deque[int] = deque()
     while True:
         options = ServerOptions()
         options.realize(args, file)
-        daemon = Supervisor(options, service_manager)
+        daemon = Supervisor(options, service_manager, signals)
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:

@@ -22,13 +22,16 @@ _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
 _options = re.compile(r"^([^\s;#\[:=][^:=\n]*)[:=]", re.MULTILINE).findall
 _bare_conversion = re.compile(r"%[^(%]").search
 
-SERVERS = ("inet_http_server", "unix_http_server")
-"""Kinds of sections whose names may go on (`inet_http_server2`)."""
-
 PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
+
+# A doubled percent sign is skipped whole; its group is empty.
+_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 """Kinds of sections that take the options of a program too."""
+
+SERVERS = ("inet_http_server", "unix_http_server")
+"""Prefixes of the sections of HTTP servers (`inet_http_server2` is one)."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
@@ -60,7 +63,9 @@ def all_doubts(parser: UnhosedConfigParser) -> list[str]:
     ]
     doubts += _unknown_sections(parser)
     doubts += _unknown_options(parser)
-    return doubts + list(_bare_percent_signs(parser))
+    doubts += _bare_percent_signs(parser)
+    doubts += _inherited_passwords(parser)
+    return doubts
 
 
 def _has_password(text: str) -> bool:
@@ -137,6 +142,24 @@ def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
             if bare:
                 where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
                 yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
+
+
+def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each environment variable that a server's password uses.
+
+    Programs inherit the daemon's environment, so each of them can read it there.
+    """
+    for section in parser.sections():
+        if not section.startswith(SERVERS):
+            continue
+        password = str(parser.get(section, "password", fallback=""))
+        if password.startswith("{SHA}"):  # a hash does not open the server
+            continue
+        for variable in dict.fromkeys(filter(None, _variables(password))):
+            yield (
+                f"the password of [{section}] comes from the environment variable {variable}, which"
+                " every program inherits (fix: write it into a file that only the daemon can read)"
+            )
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:

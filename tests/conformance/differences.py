@@ -21,6 +21,9 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
+    "Variables in environment": (
+        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+    ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for a mistake in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
@@ -51,6 +54,20 @@ SHOWN_BY = {
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
+    "Stopping a whole process group": (
+        "tests/journeys/test_process_groups.py::test_a_restart_waits_for_the_server"
+    ),
+    "Requests while a process is stopping": (
+        "tests/conformance/test_rpc_states.py::test_requests_while_a_process_is_stopping"
+    ),
+    "Failed starts before a stop": (
+        "tests/unit/test_process.py::test_a_stop_forgets_the_starts_that_failed"
+    ),
+    "Removing a program that cannot be signalled": (
+        "tests/journeys/test_process_groups.py"
+        "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
     "The last words of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
@@ -65,6 +82,9 @@ SHOWN_BY = {
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
+    ),
+    "A working directory that no longer exists": (
+        "tests/journeys/test_deleted_directory.py::test_commands_of_the_client_are_faults"
     ),
     "One clear line without a server": (
         "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
@@ -124,6 +144,9 @@ SHOWN_BY = {
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Groups that another client changes": (
+        "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
+    ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
@@ -155,6 +178,12 @@ SHOWN_BY = {
     ),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
+    ),
+    "Inherited descriptors": (
+        "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
+    ),
+    "What pidproxy reads in a pid file": (
+        "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }

@@ -52,6 +52,7 @@ DOUBT = re.compile(
     r"contains a password and can be read|controls what runs as root but"
     r"|is (defined|set) \d+ times|unknown option '.*' in section|unknown section \["
     r"|is ignored in an included file|a literal % is written"
+    r"|, which every program inherits"
 )
 
 # Fields of process structs: only whether they are zero is told.

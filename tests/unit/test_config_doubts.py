@@ -48,6 +48,37 @@ def test_a_password_that_everybody_can_read(
     assert said == ([text] if is_said else [])
 
 
+INHERITED = (
+    "the password of [inet_http_server] comes from the environment variable PW, which every"
+    " program inherits (fix: write it into a file that only the daemon can read)"
+)
+
+
+@pytest.mark.parametrize(
+    ("environment", "value", "expected"),
+    [
+        ("", "%(ENV_PW)s", [INHERITED]),
+        ("", "a%(ENV_PW)sb%(ENV_PW)s", [INHERITED]),
+        ("environment=PW=b\n", "%(ENV_PW)s", [INHERITED]),
+        ("", "{SHA}%(ENV_PW)s", []),
+        ("", "%%(ENV_PW)s", []),
+        ("", "secret", []),
+    ],
+)
+def test_a_password_that_every_program_inherits(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: str,
+    value: str,
+    expected: list[str],
+) -> None:
+    """Only of the server: the client's password is its own, and a hash opens nothing."""
+    monkeypatch.setenv("PW", "secret")
+    text = PROGRAM.replace("[program", f"{environment}[program")
+    server = f"[inet_http_server]\nport=127.0.0.1:1\nusername=%(ENV_PW)s\npassword={value}\n"
+    assert warnings(tmp_path, f"{text}{server}[supervisorctl]\npassword=%(ENV_PW)s\n") == expected
+
+
 @pytest.mark.parametrize(("uid", "is_said"), [(0, True), (1000, False)])
 def test_a_file_that_others_can_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, *, is_said: bool

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
+from supervisor.dispatchers import MAX_STDIN_BYTES
 from supervisor.loop import Loop
 from supervisor.process import child
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
@@ -130,6 +131,34 @@ def test_a_child_whose_heirs_go_on_writing_is_finished_all_the_same(
     assert log.read_bytes() == b"last words"
 
 
+@pytest.mark.parametrize("next_pid", [0, 5000])
+def test_the_events_of_a_grandchilds_last_words_name_the_process_that_had_the_pipe(
+    start: Any, world: World, next_pid: int
+) -> None:
+    """Not the one that has been started since, and not none."""
+    heard: list[str] = []
+
+    def hear(event: Any) -> None:
+        heard.append(event.payload())
+
+    events.subscribe(events.ProcessLogEvent, hear)
+    events.subscribe(events.ProcessCommunicationEvent, hear)
+    made = start(stdout_events_enabled=True, stdout_capture_maxbytes=100)
+    heir = os.dup(made.fds["stdout"])
+    made.die()
+    made.process.pid = next_pid
+    os.write(heir, b"last words" + BEGIN_TOKEN + b"message" + END_TOKEN)
+    os.close(heir)
+    world.context.loop.turn(1)
+    world.context.loop.turn(0)
+    origin = "processname:p groupname:p pid:4711"
+    assert heard == [
+        f"{origin} channel:stdout\nlast words",
+        f"{origin} channel:stdout\nmessage",
+        f"{origin}\nmessage",
+    ]
+
+
 def test_rotation_loses_and_doubles_nothing(start: Any, tmp_path: Path) -> None:
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log), stdout_logfile_maxbytes=100, stdout_logfile_backups=50)
@@ -229,6 +258,35 @@ class TestStdin:
             received += os.read(made.fds["stdin"], 65536)
             world.context.loop.turn(0)
         assert received == data
+
+    def test_what_waits_has_a_limit(self, world: World, start: Any) -> None:
+        """A call that would pass it queues nothing; one that finds nothing waiting always does."""
+        made = start()
+        first, second = b"1" * (MAX_STDIN_BYTES + LARGE_PIPE_BYTES), b"2" * 100
+        made.process.write(first)
+        for _ in range(3):
+            with pytest.raises(BlockingIOError):
+                made.process.write(b"x")
+        received = b""
+        while len(received) < len(first):
+            received += os.read(made.fds["stdin"], 65536)
+            world.context.loop.turn(0)
+        made.process.write(second)
+        assert received + os.read(made.fds["stdin"], 65536) == first + second
+
+    def test_small_writes_add_up_to_the_limit_and_no_further(self, start: Any) -> None:
+        made = start()
+        taken = 0
+
+        def write_on() -> None:
+            nonlocal taken
+            while taken < 10 * MAX_STDIN_BYTES:
+                made.process.write(b"x" * 65_536)
+                taken += 65_536
+
+        with pytest.raises(BlockingIOError, match="bytes are waiting to be read"):
+            write_on()
+        assert MAX_STDIN_BYTES - 65_536 <= taken <= MAX_STDIN_BYTES + LARGE_PIPE_BYTES
 
     def test_a_reader_that_has_gone_is_a_broken_pipe(self, start: Any) -> None:
         made = start()
