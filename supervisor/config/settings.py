@@ -72,7 +72,7 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up this late because 4.3.0 reports every other mistake before it.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
-    values["logfile_origin"] = _logfile_origin(parser, is_overridden="logfile" in command_line)
+    values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(
         settings=_settings(file, section, values, command_line),
         servers=servers,
@@ -93,12 +93,10 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
         raise ConfigurationError(error, option="-u/--user") from None
 
 
-def _logfile_origin(parser: UnhosedConfigParser, *, is_overridden: bool) -> str:
+def _logfile_origin(section: Section, *, is_overridden: bool) -> str:
     if is_overridden:
         return str(ConfigurationError("", option="-l/--logfile"))
-    section, option = parser.mysection, "logfile"
-    file = parser.file_of(section, option)
-    return str(ConfigurationError("", section=section, file=file, option=option))
+    return str(section.mistake("", "logfile"))
 
 
 def _settings(
