@@ -14,6 +14,7 @@ from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
 from supervisor.loop import Loop
 from supervisor.process import child
+from supervisor.process.launchers import Launched
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import SpawnPlan
+    from supervisor.process.plan import SpawnPlan
 
 
 class Child:
@@ -32,10 +33,10 @@ class Child:
         self.world = world
         self.fds: dict[str, int] = {}
 
-        def launch(plan: SpawnPlan) -> int:
+        def launch(plan: SpawnPlan) -> Launched:
             for name in ("stdin", "stdout", "stderr"):
                 self.fds[name] = os.dup(getattr(plan, name))
-            return 4711
+            return Launched(4711)
 
         monkeypatch.setattr(child, "launch", launch)
         self.process: Subprocess = world.process(**options)
