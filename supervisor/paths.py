@@ -134,11 +134,9 @@ class Route:
         self._trusted = (0, os.geteuid())
         try:
             self._follow(path, slow_points)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError):
             self.status = None
-            # To enter a directory that is not there fails in the same way for everyone.
-            if getattr(error, "errno", 0) not in (errno.ENOENT, errno.ENOTDIR):
-                self.is_open_to_all = False
+            self.is_open_to_all = False
 
     def _follow(self, path: str, slow_points: frozenset[str]) -> None:
         if not path.startswith("/"):

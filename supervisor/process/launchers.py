@@ -172,12 +172,12 @@ def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
             **user,
         )
     except OSError as error:
-        if error.filename == plan.directory and plan.directory is not None:
-            raise _no_directory(plan, error) from None
-        if error.filename is not None:
+        if error.filename not in (None, plan.directory):
             raise _no_exec(plan, unix.errname(error.errno)) from None
-        if identity is not None:  # fork, or a step of changing the user: the other one says which
+        if identity is not None:  # Popen takes a refused setuid for a chdir, or for a fork
             return _fork(plan, identity)
+        if error.filename is not None:
+            raise _no_directory(plan, error) from None
         raise _no_fork(plan, error) from None
     except (ValueError, subprocess.SubprocessError) as error:
         raise _no_exec(plan, error) from None

@@ -184,16 +184,19 @@ def lease_on_the_interpreter(directory: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def fifo_as_log(directory: Path) -> Iterator[Daemon]:
-    """A log is a fifo that nobody reads, and a client asks for its text."""
-    os.mkfifo(directory / "fifo")
-    command = child("flood", 100_000)
-    config = program("flood", command, "stdout_logfile=%(here)s/fifo", "startsecs=0")
+    """Logs are fifos, one that nobody reads, one that nobody writes; a client asks for both."""
+    for name in ("unread", "unwritten"):
+        os.mkfifo(directory / name)
+    flood = child("flood", 100_000)
+    config = program("flood", flood, "stdout_logfile=%(here)s/unread", "startsecs=0")
+    config += program("idle", flood, "stdout_logfile=%(here)s/unwritten", "autostart=false")
     with Daemon(directory, config) as daemon:
         daemon.wait_for_state("flood", "RUNNING")
-        rpc = proxy(str(daemon.socket_path), ANSWER_SECONDS)
-        with suppress(xmlrpc.client.Fault):
-            rpc.supervisor.readProcessStdoutLog("flood", 0, 100)
-        rpc("close")()
+        for name in ("flood", "idle"):
+            rpc = proxy(str(daemon.socket_path), ANSWER_SECONDS)
+            with suppress(xmlrpc.client.Fault, TimeoutError):
+                rpc.supervisor.readProcessStdoutLog(name, 0, 100)
+            rpc("close")()
         yield daemon
 
 
@@ -239,10 +242,10 @@ def lagging_output(directory: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def many_backups(directory: Path) -> Iterator[Daemon]:
-    """A log is rotated all the time, and has ten thousand backups."""
+    """A log is rotated all the time; it has ten thousand backups, and may have a million."""
     for number in range(1, 10_001):
         (directory / f"log.{number}").touch()
-    options = ("stdout_logfile_maxbytes=1MB", "stdout_logfile_backups=10000")
+    options = ("stdout_logfile_maxbytes=1MB", "stdout_logfile_backups=1000000")
     command = child("flood", 500_000, 100)
     config = program("flood", command, "stdout_logfile=%(here)s/log", *options)
     with Daemon(directory, config) as daemon:
