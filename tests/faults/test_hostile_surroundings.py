@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.leases import leased
 from tests.support.namespaces import dead_mount, private_mounts
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
@@ -31,15 +31,6 @@ ANSWER_SECONDS = 1
 QUESTIONS = 20
 END_SECONDS = 10
 NOBODY = 65534
-
-LEASE_HOLDER = """
-import fcntl, os, signal, sys
-signal.signal(signal.SIGIO, signal.SIG_IGN)
-fd = os.open(sys.argv[1], os.O_RDONLY)
-fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-print("READY", flush=True)
-sys.stdin.read()
-"""
 
 # Look-ups take a minute once the file exists.
 SLOW_DIRECTORY_SERVICE = """
@@ -134,21 +125,6 @@ def slow_directory_service(directory: Path) -> Iterator[Daemon]:
         assert rpc.supervisor.startProcess("other")
         rpc("close")()
         yield daemon
-
-
-@contextmanager
-def leased(path: Path) -> Iterator[None]:
-    """The owner of a file, an unprivileged user, holds a lease on it and never lets it go."""
-    command = (sys.executable, "-S", "-c", LEASE_HOLDER, str(path))
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=NOBODY, group=NOBODY
-    ) as holder:
-        assert holder.stdout is not None
-        try:
-            assert holder.stdout.readline() == b"READY\n"
-            yield
-        finally:
-            holder.kill()
 
 
 @contextmanager

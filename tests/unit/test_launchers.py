@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import subprocess
@@ -13,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from supervisor import paths, unix
 from supervisor.config.model import ProcessConfig
 from supervisor.loop import Loop
 from supervisor.process import launchers
 from supervisor.process.launchers import Launched, LaunchReport
 from supervisor.process.plan import Pipes, SpawnError, SpawnPlan, plan_spawn
+from tests.support.leases import leased
 from tests.support.world import World
 
 SHOW = """
@@ -203,6 +206,130 @@ def test_pipes_that_cannot_all_be_made_leave_none(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match="Too many open files"):
         Pipes.make(redirect_stderr=False)
     assert os.listdir("/proc/self/fd") == before
+
+
+class TestWhichLauncher:
+    """The one that forks is for what may wait, and for users whose directories are their own."""
+
+    @pytest.fixture
+    def place(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A directory with executables of all kinds; what is in `slow` must not be touched."""
+        directory.chmod(0o755)
+        for name in ("closed", "slow", "open"):
+            (directory / name).mkdir()
+        (directory / "closed").chmod(0o700)
+        files = {
+            "program": "",
+            "script": f"#! {directory}/program -x\n",
+            "of-a-script": f"#!{directory}/script\n",
+            "for-ever": f"#!{directory}/for-ever\n",
+            "empty-line": "#!\n",
+            "other": "",
+            "other-interpreter": f"#!{directory}/other\n",
+            "slow-interpreter": f"#!{directory}/slow/sh\n",
+            "writable": "",
+        }
+        for name, text in files.items():
+            (directory / name).write_text(text)
+            (directory / name).chmod(0o755)
+        os.chown(directory / "other", 65534, 65534)
+        (directory / "writable").chmod(0o775)
+
+        class Table(paths.MountTable):
+            def slow_points(self) -> frozenset[str]:
+                return frozenset([str(directory / "slow")])
+
+        monkeypatch.setattr(paths, "mounts", Table())
+        return directory
+
+    def forks(
+        self, pipes: Pipes, place: Path, executable: str, where: str | None, uid: int | None
+    ) -> bool:
+        """Return the choice; all fds that are opened for it are closed again."""
+        made = plan(
+            pipes,
+            executable=executable and f"{place}/{executable}",
+            directory=where and f"{place}/{where}",
+        )
+        files: list[int] = []
+        identity = None if uid is None else unix.identity_of(uid)
+        try:
+            return launchers._has_to_fork(made, identity, files)
+        finally:
+            for fd in files:
+                os.close(fd)
+
+    @pytest.mark.parametrize(
+        ("executable", "where", "uid", "forks"),
+        [
+            ("program", None, None, False),
+            ("program", "open", 65534, False),
+            ("program", "closed", None, False),
+            ("script", None, None, False),
+            ("of-a-script", None, 65534, False),
+            ("for-ever", None, None, False),
+            ("empty-line", None, None, False),
+            ("closed", None, None, False),
+            ("none", None, None, False),
+            # 1: what may not answer
+            ("program", "slow", None, True),
+            ("program", "slow/below", None, True),
+            ("slow/program", None, None, True),
+            ("slow-interpreter", None, None, True),
+            ("", None, None, True),
+            # 2: whose order of steps matters
+            ("program", "closed", 65534, True),
+            ("program", "none", 65534, True),
+            # 3: what others may hold up
+            ("other", None, None, True),
+            ("other", None, 65534, True),
+            ("writable", None, None, True),
+            ("other-interpreter", None, None, True),
+        ],
+    )
+    def test_the_choice(
+        self,
+        pipes: Pipes,
+        place: Path,
+        executable: str,
+        where: str | None,
+        uid: int | None,
+        *,
+        forks: bool,
+    ) -> None:
+        assert self.forks(pipes, place, executable, where, uid) is forks
+
+    def test_the_kernel_alone_knows_a_relative_command(
+        self, pipes: Pipes, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is executed in the program's directory, not where the daemon has found it."""
+        monkeypatch.chdir("/")
+        (place / "open" / "bin").symlink_to("../slow")
+        assert launchers._has_to_fork(
+            plan(pipes, executable="bin/cat", directory=f"{place}/open"), None, []
+        )
+        assert not launchers._has_to_fork(plan(pipes, executable="bin/cat"), None, [])
+
+    def test_a_lease_of_roots_own(self, pipes: Pipes, place: Path) -> None:
+        """File servers take them for their clients."""
+        assert not self.forks(pipes, place, "program", None, None)
+        with leased(place / "program"):
+            assert self.forks(pipes, place, "program", None, None)
+            failing = plan(pipes, executable=str(place / "program"))
+            assert reason(launchers.launch, failing) == (
+                f"couldn't exec {place}/program: EAGAIN (a lease is held on the file)"
+            )
+
+    def test_no_lease_is_given_until_exec(self, pipes: Pipes, place: Path) -> None:
+        """While the daemon looks, the file is open."""
+        files: list[int] = []
+        made = plan(pipes, executable=str(place / "program"))
+        assert not launchers._has_to_fork(made, None, files)
+        fd = os.open(place / "program", os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        for file in (fd, *files):
+            os.close(file)
 
 
 class TestPlan:
