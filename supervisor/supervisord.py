@@ -10,7 +10,7 @@ import signal
 import sys
 from functools import partial
 
-from supervisor import boot, events, logsinks
+from supervisor import boot, events, logsinks, paths
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
@@ -79,6 +79,7 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if first:
             options.cleanup_fds()
+            paths.mounts.slow_points()  # the table stays open; later there may be no fd for it
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
         self._pidfile = boot.PidFile(settings.pidfile)
