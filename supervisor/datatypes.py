@@ -319,6 +319,14 @@ def existing_dirpath(value: str) -> str:
     return path
 
 
+def activity_logfile(value: str) -> str:
+    """Return the path of the activity log, `~` expanded, or `syslog`; a directory is none."""
+    path = existing_dirpath(value)
+    if path != "syslog" and os.path.isdir(path):
+        raise ValueError(f"{value} is a directory")
+    return path
+
+
 def logfile_name(value: str | LogTarget) -> LogTarget:
     """Return a path, or Automatic for AUTO, Syslog for syslog, None for NONE and off.
 

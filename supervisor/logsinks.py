@@ -14,6 +14,7 @@ import select
 import stat
 import time
 
+from supervisor.files import APPEND_FLAGS, open_log
 from supervisor.logfiles import followed, notify_written
 
 TYPE_CHECKING = False
@@ -36,8 +37,6 @@ def send_behind(loop: Loop | None) -> None:
 
 
 STANDARD_FDS = {"/dev/stdout": 1, "/dev/stderr": 2}
-
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
 
 NAMES_OF_FDS = ("/dev/std", "/dev/fd/", "/proc/")
 """Such names may lead to regular files, but must not be renamed or removed."""
@@ -225,38 +224,13 @@ class Sink:
 
 
 def open_sink(path: str, mode: str = "ab", permissions: int = 0o666) -> Sink:
-    """Open a log for appending, emptied first if `mode` says `w`.
+    """Open a log for appending, truncated first if `mode` says `w`; see `files.open_log`.
 
-    Never waits: a FIFO without a reader keeps what its buffer takes until one comes
-    (Linux fifo(7): opened for reading too).  Raises `OSError`.
+    Raises `OSError`.
     """
     if path in STANDARD_FDS:
         return _open_standard(path, STANDARD_FDS[path])
-    flags = FLAGS | os.O_TRUNC if "w" in mode else FLAGS
-    try:
-        return Sink(os.open(path, flags | os.O_NOFOLLOW, permissions), path)
-    except OSError as error:
-        if not os.path.islink(path):
-            return _open_fifo(path, error)
-    _refuse_foreign_link(path)
-    try:
-        return Sink(os.open(path, flags, permissions), path)
-    except OSError as error:
-        return _open_fifo(path, error)
-
-
-def _open_fifo(path: str, error: OSError) -> Sink:
-    """Open a FIFO without a reader; raises `error` if it is something else."""
-    if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
-        raise error
-    return Sink(os.open(path, os.O_RDWR | os.O_NONBLOCK), path)
-
-
-def _refuse_foreign_link(path: str) -> None:
-    """Who may write to a folder of logs must not make root write where it likes."""
-    status = os.lstat(path)
-    if stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}:
-        raise PermissionError(errno.EPERM, "it is a symbolic link of another user", path)
+    return Sink(open_log(path, truncate="w" in mode, permissions=permissions), path)
 
 
 def _open_standard(path: str, fd: int) -> Sink:
@@ -269,5 +243,5 @@ def _open_standard(path: str, fd: int) -> Sink:
     is_file = stat.S_ISREG(os.fstat(fd).st_mode)
     if not is_file:
         with contextlib.suppress(OSError):
-            return Sink(os.open(path, FLAGS & ~os.O_CREAT), path)
+            return Sink(os.open(path, APPEND_FLAGS), path)
     return Sink(os.dup(fd), path, shared=not is_file)

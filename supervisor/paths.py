@@ -6,8 +6,9 @@ decided without going there: the kernel lists the mounts in `/proc/self/mountinf
 and a walk that takes one component at a time, and reads symbolic links itself, sees the mount
 point before it enters it.  `process.plan` and `process.launchers` ask.
 
-The same walk collects who could replace something on the way, because the owner of a file may
-hold up whoever opens it: with a lease, see fcntl(2), for 45 seconds.
+The same walk finds whether other users could exchange something on the way (`files` has the
+rule), because the owner of a file may hold up who opens it: with a lease, see fcntl(2), for 45
+seconds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import os
 import re
 import select
 import stat
+
+from supervisor import files
 
 MOUNT_TABLE = "/proc/self/mountinfo"
 
@@ -34,10 +37,6 @@ ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 READ_BYTES = 65536
 
-MAX_LINKS = 40
-"""The kernel follows no more of them either (path_resolution(7))."""
-
-WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 SEARCHABLE_BY_ALL = 0o111
 
 
@@ -114,7 +113,6 @@ class Route:
 
     __slots__ = (
         "_links",
-        "_trusted",
         "is_open_to_all",
         "is_protected",
         "may_wait",
@@ -127,11 +125,10 @@ class Route:
         self.status: os.stat_result | None = None
         self.may_wait = False
         self.is_protected = True
-        """Whether root and the daemon's user alone can replace what was met on the way."""
+        """Whether only root and the effective user can change what the path leads to."""
         self.is_open_to_all = True
         """Whether every user may search every directory, the one at the end included."""
         self._links = 0
-        self._trusted = (0, os.geteuid())
         try:
             self._follow(path, slow_points)
         except (OSError, ValueError):
@@ -152,35 +149,26 @@ class Route:
                     self.may_wait, self.status = True, None
                     return
                 self.status = status = os.lstat(place)
-                if not stat.S_ISLNK(status.st_mode):
-                    self.path = place
-                    self._judge(status)
-                else:
-                    todo += self._target(place, status).split("/")[::-1]
+                if files.is_changeable(status, is_last=not todo):
+                    self.is_protected = False
+                if stat.S_ISLNK(status.st_mode):
+                    todo += self._target(place).split("/")[::-1]
+                    continue
+                self.path = place
+                if status.st_mode & SEARCHABLE_BY_ALL != SEARCHABLE_BY_ALL:
+                    self.is_open_to_all = False
         if not self.path:
             self.status = os.lstat("/")
 
-    def _target(self, link: str, status: os.stat_result) -> str:
+    def _target(self, link: str) -> str:
         """Return what a link leads to, which begins at the root if it is absolute."""
         self._links += 1
-        if self._links > MAX_LINKS:
+        if self._links > files.MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-        if status.st_uid not in self._trusted:
-            self.is_protected = False
         target = os.readlink(link)
         if target.startswith("/"):
             self.path = ""
         return target
-
-    def _judge(self, status: os.stat_result) -> None:
-        """Note who may replace what is in a directory, or change a file, and who may search it."""
-        mode = status.st_mode
-        # In a sticky directory only the owners of the entries can; those are looked at next.
-        is_sticky = stat.S_ISDIR(mode) and mode & stat.S_ISVTX
-        if status.st_uid not in self._trusted or (mode & WRITABLE_BY_OTHERS and not is_sticky):
-            self.is_protected = False
-        if mode & SEARCHABLE_BY_ALL != SEARCHABLE_BY_ALL:
-            self.is_open_to_all = False
 
 
 def stat_at_once(path: str) -> os.stat_result | None:

@@ -20,6 +20,7 @@ from supervisor.http.server import ServerError, open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
+from supervisor.pidfile import PidFile
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
@@ -82,7 +83,7 @@ class Supervisor:
             paths.mounts.slow_points()  # the table stays open; later there may be no fd for it
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
-        self._pidfile = boot.PidFile(settings.pidfile)
+        self._pidfile = PidFile(settings.pidfile)
         try:
             self._pidfile.lock()
         except boot.BootError:

@@ -29,6 +29,18 @@ def is_terminal(stream: Any) -> bool:
         return False
 
 
+def display_width(text: str) -> int:
+    """Return the number of columns that a text takes on a terminal (Unicode, UAX #11)."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    return sum(
+        0 if unicodedata.combining(each) else 1 + (unicodedata.east_asian_width(each) in "WF")
+        for each in text
+    )
+
+
 def harmless(text: str) -> str:
     """Return a whole text as it may stand on a terminal, its colours reset at the end."""
     shown = re.sub(CONTROL, _visible, text)

@@ -197,6 +197,20 @@ def become(identity: Identity) -> str | None:
     return None
 
 
+def is_readable_by_all(filename: str) -> bool:
+    """Whether mode bits let every user read a file and search every directory above it."""
+    path = os.path.realpath(filename)
+    wanted = stat.S_IROTH
+    while True:
+        status = paths.stat_anyway(path)
+        if status is None or not status.st_mode & wanted:
+            return False
+        parent = os.path.dirname(path)
+        if parent == path:
+            return True
+        path, wanted = parent, stat.S_IXOTH
+
+
 def drop_privileges(uid: int) -> str | None:
     """Become user `uid` with its groups, for good; return the reason when that fails."""
     reason = cannot_become(uid)

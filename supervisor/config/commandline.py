@@ -119,7 +119,7 @@ SERVER_OPTIONS = (
     CommandOption("u", "user", str),
     CommandOption("m", "umask", datatypes.octal_type),
     CommandOption("d", "directory", datatypes.existing_directory),
-    CommandOption("l", "logfile", datatypes.existing_dirpath),
+    CommandOption("l", "logfile", datatypes.activity_logfile),
     CommandOption("y", "logfile_maxbytes", datatypes.byte_size),
     CommandOption("z", "logfile_backups", datatypes.integer),
     CommandOption("e", "loglevel", datatypes.logging_level),

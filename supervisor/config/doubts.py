@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from supervisor.config import schema
+from supervisor.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +27,19 @@ FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
 
 
-def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
+def all_doubts(parser: UnhosedConfigParser) -> list[str]:
     """Return a line for each doubt about the files that were read, the main one first."""
     sections = Counter[str]()
     doubts: list[str] = []
-    for file in files:
-        text = _text(file)
+    for file, text, mode in parser.sources:
         sections.update(_headers(text))
-        doubts += _doubts_about_file(file, text)
+        if mode & stat.S_IROTH and _has_password(text):
+            doubts.append(
+                f"{file} contains a password and can be read by everybody; chmod o-r would help"
+            )
+    if os.geteuid() == 0:
+        regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
+        doubts += _unprotected([*regular, *parser.include_directories])
     doubts += [
         f"section [{name}] is defined {count} times, what the last one says counts"
         for name, count in sections.items()
@@ -42,26 +48,29 @@ def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
     return doubts + list(_unknown_options(parser))
 
 
-def _text(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8-sig", errors="replace") as opened:
-            return opened.read()
-    except OSError:  # it was there a moment ago
-        return ""
+def _has_password(text: str) -> bool:
+    pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
+    return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _doubts_about_file(file: str, text: str) -> Iterator[str]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return
-    if not stat.S_ISREG(status.st_mode):
-        return
-    is_open = status.st_mode & stat.S_IROTH and "password" in text
-    if is_open and re.search(r"^\s*password\s*[=:]\s*(?!\{SHA\})\S", text, re.MULTILINE):
-        yield f"{file} contains a password and can be read by everybody; chmod o-r would help"
-    if os.geteuid() == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        yield f"{file} says what root runs and can be written by others; chmod go-w would help"
+def _unprotected(paths: list[str]) -> Iterator[str]:
+    """Return a line for each file or directory by which other users control what root runs."""
+    found: set[str] = set()
+    for path in paths:
+        try:
+            weak = find_unprotected(path)
+            status = os.lstat(weak or path)
+        except OSError:  # it was there a moment ago
+            continue
+        if weak is None or weak in found:
+            continue
+        found.add(weak)
+        reached = "" if weak == path else f" is reached through {weak}, which"
+        if is_trusted(status):
+            reason, fix = "is writable by others", "chmod go-w"
+        else:
+            reason, fix = "belongs to another user", "chown -h root"
+        yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:

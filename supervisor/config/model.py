@@ -190,7 +190,8 @@ def _temporary_directory() -> str:
 class Settings:
     """The daemon's own settings: `[supervisord]` with the command line laid over it.
 
-    `logfile` is an absolute path or Syslog; `profile_options` are the sort keys of the
+    `logfile` is an absolute path or Syslog, and `logfile_origin` says where it is configured, to
+    be read behind an error about it.  `profile_options` are the sort keys of the
     profiler's report and whether it lists callers, None for no profiling.
     """
 
@@ -203,6 +204,7 @@ class Settings:
     umask: int = 0o22
     directory: str | None = None
     logfile: str | type[Syslog] = "supervisord.log"
+    logfile_origin: str = ""
     logfile_maxbytes: int = 50 * 1024 * 1024
     logfile_backups: int = 10
     loglevel: int = 20

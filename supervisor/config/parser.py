@@ -163,6 +163,10 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
+        # what was read, the main file first: path, text, and mode of the descriptor
+        self.sources: list[tuple[str, str, int]] = []
+        # the directories in which a new file would be included
+        self.include_directories: list[str] = []
         self.warnings: list[str] = []
         self.infos: list[str] = []
         # the uids whose groups have been looked up in this reading
@@ -260,7 +264,9 @@ def read_file(
     """
     try:
         with opener(filename) as file:
-            parser.read_string(file.read(), filename)
+            text = file.read()
+            parser.sources.append((filename, text, _mode(file)))
+        parser.read_string(text, filename)
     except OSError as error:
         raise ConfigurationError(
             f"could not read config file {filename}: {error.strerror}"
@@ -270,3 +276,11 @@ def read_file(
         raise ConfigurationError(f"{error} in line {line}", file=filename) from None
     except configparser.Error as error:
         raise ConfigurationError(error) from None
+
+
+def _mode(file: TextIO) -> int:
+    """Return the mode of an open file; 0 for text in memory, which plugins may open."""
+    try:
+        return os.fstat(file.fileno()).st_mode
+    except (AttributeError, OSError, TypeError, ValueError):
+        return 0

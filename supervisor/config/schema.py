@@ -73,7 +73,7 @@ SUPERVISORD = (
     Option("directory", datatypes.existing_directory),
     Option("user", str),
     Option("umask", datatypes.octal_type, "022"),
-    Option("logfile", datatypes.existing_dirpath, "supervisord.log"),
+    Option("logfile", datatypes.activity_logfile, "supervisord.log"),
     Option("logfile_maxbytes", datatypes.byte_size, "50MB"),
     Option("logfile_backups", datatypes.integer, "10"),
     Option("loglevel", datatypes.logging_level, "info"),

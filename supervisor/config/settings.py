@@ -72,14 +72,14 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up this late because 4.3.0 reports every other mistake before it.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
-    files = [file, *(name for name, _ in parser.included)]
+    values["logfile_origin"] = _logfile_origin(parser, is_overridden="logfile" in command_line)
     return Configuration(
         settings=_settings(file, parser.here, {**values, **command_line}),
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *all_doubts(parser, files)),
+        warnings=(*parser.warnings, *all_doubts(parser)),
         infos=tuple(parser.infos),
     )
 
@@ -91,6 +91,14 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
         return name_to_uid(on_command_line)
     except ValueError as error:
         raise ConfigurationError(error, option="-u/--user") from None
+
+
+def _logfile_origin(parser: UnhosedConfigParser, *, is_overridden: bool) -> str:
+    if is_overridden:
+        return str(ConfigurationError("", option="-l/--logfile"))
+    section, option = parser.mysection, "logfile"
+    file = parser.file_of(section, option)
+    return str(ConfigurationError("", section=section, file=file, option=option))
 
 
 def _settings(file: str, here: str, values: dict[str, Any]) -> Settings:

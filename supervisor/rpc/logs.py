@@ -23,7 +23,12 @@ def read(path: Any, offset: int, length: int) -> str:
     try:
         return _text(readFile(path, offset, length))
     except ValueError as error:
-        raise RPCError(getattr(Faults, error.args[0], Faults.FAILED)) from None
+        code = getattr(Faults, error.args[0], Faults.FAILED)
+        raise RPCError(code, _reason(path, error.__cause__)) from None
+
+
+def _reason(path: str, error: BaseException | None) -> str | None:
+    return f"cannot read {path}: {error.strerror}" if isinstance(error, OSError) else None
 
 
 def process_log(process: Subprocess, channel: str) -> Any:

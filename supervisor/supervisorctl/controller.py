@@ -14,8 +14,6 @@ from supervisor.faults import Faults
 from supervisor.output import put
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
-    HINTS,
-    LOGIN_HINT,
     LSBInitExitStatuses,
     connection_error_text,
 )
@@ -46,6 +44,15 @@ NO_NAMESPACE = (
     "[rpcinterface:supervisor] section is enabled in the configuration file "
     "(see sample.conf)."
 )
+
+# Faults that any command may meet.
+FAULT_TEXTS = {
+    Faults.SHUTDOWN_STATE: "ERROR: supervisord is shutting down or restarting",
+    Faults.UNKNOWN_METHOD: (
+        "ERROR: supervisord does not know the method that this command calls; is the"
+        " [rpcinterface:...] section that provides it in the configuration file?"
+    ),
+}
 
 
 class Controller(cmd.Cmd):
@@ -127,10 +134,27 @@ class Controller(cmd.Cmd):
             encoding: str = getattr(self.stdout, "encoding", "ascii")
             put(self.stdout, line.encode(encoding, "backslashreplace").decode(encoding))
 
-    def hint(self, text: str) -> None:
-        """Tell a person at a terminal what may help; scripts see nothing of it."""
-        if text and is_terminal(sys.stdout) and is_terminal(sys.stderr):
-            sys.stderr.write(f"Hint: {text}\n")
+    @property
+    def is_at_terminal(self) -> bool:
+        """Whether a person can read hints."""
+        return is_terminal(sys.stdout) and is_terminal(sys.stderr)
+
+    def hint(self, advice: Callable[[Any], str | None]) -> None:
+        """Print a hint for a person at a terminal; scripts see nothing of it.
+
+        `advice` gets the module `hints` and returns the text, or None.  It is called only at
+        a terminal, may ask the server, and must not turn a result into a failure.
+        """
+        if not self.is_at_terminal:
+            return
+        from supervisor.supervisorctl import hints
+
+        try:
+            text = advice(hints)
+        except (OSError, rpcclient.Fault, rpcclient.ProtocolError):
+            return
+        if text:
+            sys.stderr.write(f"Hint: {harmless(text)}\n")
 
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return what the user answers to a question; '' at the end of the input."""
@@ -175,18 +199,22 @@ class Controller(cmd.Cmd):
                 self.options.password = self.ask("Password:", getpass)
                 self.output("")
                 return True
-        self.hint(LOGIN_HINT)
+        self.hint(lambda hints: hints.for_login(self.options.username))
         self.exitstatus = LSBInitExitStatuses.GENERIC
         return False
 
     def _tell_of(self, error: Exception) -> None:
-        self.output(f"{self.options.serverurl} {connection_error_text(error)}")
-        self.hint(HINTS.get(type(error).__name__, ""))
+        options = self.options
+        self.output(f"{options.serverurl} {connection_error_text(error)}")
+        self.hint(lambda hints: hints.for_connection(error, options.configfile, options.serverurl))
 
     def _report(self, error: Exception) -> None:
         self.exitstatus = LSBInitExitStatuses.GENERIC
         place, passed_transport = _where_raised(error.__traceback__)
-        if passed_transport and not isinstance(error, rpcclient.Fault):
+        text = FAULT_TEXTS.get(error.faultCode) if isinstance(error, rpcclient.Fault) else None
+        if text is not None:
+            self.output(text)
+        elif passed_transport and not isinstance(error, rpcclient.Fault):
             self._tell_of(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
@@ -208,6 +236,8 @@ class Controller(cmd.Cmd):
         """Say that a command is unknown."""
         self.output(f"*** Unknown syntax: {line}")
         self.exitstatus = LSBInitExitStatuses.GENERIC
+        word = line.split(maxsplit=1)[0]
+        self.hint(lambda hints: hints.for_unknown_word(word, self.vocab))
 
     def do_help(self, arg: str) -> None:
         """Print the help of a command, or the commands of every plugin."""

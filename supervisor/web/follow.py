@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from supervisor.faults import RPCError
+from supervisor.files import open_for_reading
 from supervisor.http.bodies import FollowedFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
@@ -38,7 +39,7 @@ class _LogView:
         headers = {"Content-Type": "text/plain;charset=utf-8", **STREAM_HEADERS}
         path = self._path()
         try:
-            if isinstance(path, str) and os.path.isfile(path):
+            if isinstance(path, str):
                 extra, body = self.body(path)
                 return {"headers": headers | extra, "body": body}
         except OSError:
@@ -85,7 +86,7 @@ class WholeFile:
 
     def __init__(self, path: str) -> None:
         """Open the file; raises `OSError`."""
-        self._fd: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._fd: int | None = open_for_reading(path)
         self._left = os.fstat(self._fd).st_size
         self._offset = 0
 

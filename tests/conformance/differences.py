@@ -10,6 +10,7 @@ from __future__ import annotations
 CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
 PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
+COMMANDS = "tests/unit/test_supervisorctl.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_guard.py"
 HTTP = "tests/unit/test_http_wire.py"
@@ -37,7 +38,9 @@ SHOWN_BY = {
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
+    "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
@@ -63,6 +66,14 @@ SHOWN_BY = {
     "One clear line from a server that misbehaves": (
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
+    "Faults that any command may meet": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
+    "Several names at once": (
+        f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
+    ),
+    "Following the log of an unknown process": (
+        "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
+    ),
+    "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"

@@ -49,7 +49,7 @@ VARYING = (
 
 # What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
 DOUBT = re.compile(
-    r"contains a password and can be read|can be written by others"
+    r"contains a password and can be read|controls what runs as root but"
     r"|is defined \d+ times, what the last|unknown option '.*' in section"
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.config.settings import read
+from tests.support.strangers import give_away, needs_root
 
 PROGRAM = "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
 
@@ -53,8 +54,94 @@ def test_a_file_that_others_can_write(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     said = warnings(tmp_path, PROGRAM, 0o620)
-    text = "<dir>/c.conf says what root runs and can be written by others; chmod go-w would help"
-    assert said == ([text] if is_said else [])
+    text = "<dir>/c.conf controls what runs as root but is writable by others"
+    assert said == ([f"{text} (fix: chmod go-w <dir>/c.conf)"] if is_said else [])
+
+
+@needs_root
+class TestProtection:
+    """Files and directories by which other users control what root runs."""
+
+    @pytest.fixture
+    def main(self, tmp_path: Path) -> Path:
+        """Write a file that includes conf.d/*.conf and one file by its name."""
+        path = tmp_path / "c.conf"
+        path.write_text(f"{PROGRAM}[include]\nfiles=conf.d/*.conf once.ini\n", encoding="utf-8")
+        (tmp_path / "conf.d").mkdir()
+        for name in ("conf.d/a.conf", "conf.d/b.conf", "once.ini"):
+            (tmp_path / name).touch()
+        for each in tmp_path.rglob("*"):
+            each.chmod(0o755 if each.is_dir() else 0o600)
+        return path
+
+    def said(self, main: Path) -> list[str]:
+        lines = [line for line in read(str(main), {}).warnings if "No file" not in line]
+        return [line.replace(str(main.parent), "<dir>") for line in lines]
+
+    def test_nothing_is_said_of_protected_files(self, main: Path) -> None:
+        assert self.said(main) == []
+
+    @pytest.mark.parametrize(
+        ("name", "file", "reached"),
+        [
+            ("c.conf", "c.conf", ""),
+            ("conf.d/a.conf", "conf.d/a.conf", ""),
+            ("once.ini", "once.ini", ""),
+            ("conf.d", "conf.d/a.conf", " is reached through <dir>/conf.d, which"),
+        ],
+    )
+    def test_an_owner(self, main: Path, name: str, file: str, reached: str) -> None:
+        give_away(main.parent / name)
+        reason = f"{reached} belongs to another user (fix: chown -h root <dir>/{name})"
+        assert self.said(main) == [f"<dir>/{file} controls what runs as root but{reason}"]
+
+    @pytest.mark.parametrize("mode", [0o777, 0o775])
+    def test_a_directory_that_others_can_write(self, main: Path, mode: int) -> None:
+        (main.parent / "conf.d").chmod(mode)
+        assert self.said(main) == [
+            (
+                "<dir>/conf.d/a.conf controls what runs as root but is reached through"
+                " <dir>/conf.d, which is writable by others (fix: chmod go-w <dir>/conf.d)"
+            )
+        ]
+
+    @pytest.mark.parametrize("files", ["conf.d/*.conf", "*.d/a.conf", "conf.d/missing.conf"])
+    def test_a_directory_in_which_others_can_create_files(self, main: Path, files: str) -> None:
+        """Nothing in a sticky directory can be exchanged, but the next file would be read."""
+        main.write_text(f"{PROGRAM}[include]\nfiles={files}\n", encoding="utf-8")
+        directory = main.parent if files.startswith("*") else main.parent / "conf.d"
+        directory.chmod(0o1777)
+        shown = str(directory).replace(str(main.parent), "<dir>")
+        assert self.said(main) == [
+            (
+                f"{shown} controls what runs as root but is writable by others"
+                f" (fix: chmod go-w {shown})"
+            )
+        ]
+
+    def test_a_file_with_a_name_of_its_own_in_a_sticky_directory(self, main: Path) -> None:
+        main.write_text(f"{PROGRAM}[include]\nfiles=conf.d/a.conf\n", encoding="utf-8")
+        (main.parent / "conf.d").chmod(0o1777)
+        assert self.said(main) == []
+
+    def test_a_link_of_another_user(self, main: Path) -> None:
+        (main.parent / "conf.d").chmod(0o1777)
+        (main.parent / "conf.d/link.conf").symlink_to("../once.ini")
+        give_away(main.parent / "conf.d/link.conf")
+        assert (
+            "<dir>/conf.d/link.conf controls what runs as root but belongs to another user"
+            " (fix: chown -h root <dir>/conf.d/link.conf)"
+        ) in self.said(main)
+
+    def test_text_from_a_pipe(self) -> None:
+        """`supervisord -c <(generate)` reads what only its own descriptor leads to."""
+        reader, writer = os.pipe()
+        os.write(writer, PROGRAM.encode())
+        os.close(writer)
+        try:
+            assert read(f"/dev/fd/{reader}", {}).warnings == ()
+        finally:
+            os.close(reader)
 
 
 def test_a_section_that_is_there_twice(tmp_path: Path) -> None:

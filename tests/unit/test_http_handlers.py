@@ -207,6 +207,17 @@ def test_which_paths_name_no_log(site: Site, path: str) -> None:
     assert status(site.ask(get(path))) == 404
 
 
+def test_what_is_no_regular_file_is_404(site: Site, directory: Path) -> None:
+    """A fifo without a writer is not waited for; /dev/null is an empty file."""
+    os.mkfifo(directory / "fifo")
+    site.serve(mainlogtail_handler(site.supervisord))
+    for path in (directory / "fifo", directory, Path("/dev/zero")):
+        site.supervisord.options.logfile = str(path)
+        assert status(site.ask(get("/mainlogtail"))) == 404
+    site.supervisord.options.logfile = os.devnull
+    assert follow(site, "/mainlogtail").received.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.usefixtures("logs")
 def test_a_log_can_only_be_got(site: Site) -> None:
     assert status(site.ask(get("/logtail/cat", command="PUT"))) == 400

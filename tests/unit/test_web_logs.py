@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -164,7 +165,20 @@ def test_no_log_no_stream(site: WebSite, page: str, query: str) -> None:
     assert answer.text == "There is no such log.\n"
 
 
-def test_what_is_no_regular_file_is_not_served(site: WebSite) -> None:
-    site.add("tty", stdout_logfile="/dev/null")
-    assert site.get("/download?processname=tty").status == 404
-    assert site.get("/follow?processname=tty").status == 404
+@pytest.mark.parametrize("kind", ["device", "fifo", "directory"])
+def test_what_is_no_regular_file_is_not_served(site: WebSite, directory: Path, kind: str) -> None:
+    os.mkfifo(directory / "fifo")
+    (directory / "device").symlink_to("/dev/zero")
+    (directory / "directory").mkdir()
+    site.add("odd", stdout_logfile=str(directory / kind))
+    assert site.get("/download?processname=odd").status == 404
+    assert site.get("/follow?processname=odd").status == 404
+    page = site.get("/tail.html?processname=odd").text
+    assert log_of(page).endswith(f"cannot read {directory / kind}: it is a {kind}")
+
+
+def test_the_null_device_is_an_empty_log(site: WebSite) -> None:
+    site.add("quiet", stdout_logfile=os.devnull)
+    answer = site.get("/download?processname=quiet")
+    assert (answer.status, answer.text) == (200, "")
+    assert log_of(site.get("/tail.html?processname=quiet").text) == ""
