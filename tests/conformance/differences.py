@@ -39,8 +39,7 @@ SHOWN_BY = {
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
     "Groups of a program's user": (
-        "tests/unit/test_config_groups.py"
-        "::test_a_users_groups_are_looked_up_once_for_each_reading"
+        "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
     ),
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
