@@ -16,7 +16,8 @@ from supervisor.dispatchers import (
     make_dispatchers,
 )
 from supervisor.loggers import exception_text
-from supervisor.process.launchers import LaunchReport, launch
+from supervisor.process.forking import LaunchReport
+from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import Lifecycle
 from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
 from supervisor.states import EventListenerStates, ProcessStates

@@ -106,12 +106,52 @@ class SpawnPlan:
     stderr: int
 
 
+@record(frozen=True)
+class Launched:
+    """A child that was started; the process is `pid`.
+
+    `report` is the fd on which it reports the way to exec, None if exec has succeeded.
+    """
+
+    pid: int
+    report: int | None = None
+
+
+# -- what can fail, in the words of Supervisor 4 --------------------------------
+
+
 def pipe_failure(name: str, error: OSError) -> str:
     """Return why a process has no pipes."""
     if error.errno == errno.EMFILE:
         return f"too many open files to spawn '{name}'"
     symbol = errno.errorcode.get(error.errno or 0, str(error))
     return f"unknown error making pipes for '{name}': {symbol}"
+
+
+def no_user(uid: int, reason: str) -> SpawnError:
+    """Return the error of a user that cannot be changed to."""
+    return SpawnError(f"couldn't setuid to {uid}: {reason}", in_child=True)
+
+
+def no_directory(plan: SpawnPlan, error: OSError) -> SpawnError:
+    """Return the error of a directory that cannot be entered."""
+    symbol = unix.errname(error.errno)
+    return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)
+
+
+def no_exec(plan: SpawnPlan, reason: object) -> SpawnError:
+    """Return the error of an executable that cannot be executed."""
+    return SpawnError(f"couldn't exec {plan.executable}: {reason}", in_child=True)
+
+
+def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
+    """Return the error of a child that could not be made."""
+    if error.errno == errno.EAGAIN:
+        return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
+    return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
+
+
+# -- from a config to a plan -----------------------------------------------------
 
 
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:

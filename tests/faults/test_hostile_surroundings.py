@@ -160,7 +160,7 @@ def lease_on_the_interpreter(directory: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def fifo_as_log(directory: Path) -> Iterator[Daemon]:
-    """Logs are fifos, one that nobody reads, one that nobody writes; a client asks for both."""
+    """Logs are fifos, one without a reader, one without a writer; a client asks for both."""
     for name in ("unread", "unwritten"):
         os.mkfifo(directory / name)
     flood = child("flood", 100_000)
@@ -201,7 +201,7 @@ def lagging_reader(directory: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def lagging_output(directory: Path) -> Iterator[Daemon]:
-    """A program logs to the daemon's own standard output, a pipe that nobody reads."""
+    """A program logs to the daemon's own standard output, a pipe whose reader is busy."""
     command = child("flood", 1_000_000)
     config = program("flood", command, "stdout_logfile=/dev/stdout", "stdout_logfile_maxbytes=0")
     os.mkfifo(directory / "pipe")

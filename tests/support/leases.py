@@ -1,4 +1,4 @@
-"""Leases on files: whoever opens one waits until its holder gives it back, 45 seconds at most."""
+"""Leases on files: an open waits until the holder gives its lease back, 45 seconds at most."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from typing import Any
 import supervisor
 from supervisor.options import ServerOptions
 from supervisor.process import child, listeners
-from supervisor.process.launchers import Launched
+from supervisor.process.plan import Launched
 from supervisor.unix import NotFound
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])

@@ -15,8 +15,7 @@ from supervisor.process import child
 from supervisor.process.child import Subprocess
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
-from supervisor.process.launchers import Launched
-from supervisor.process.plan import SpawnPlan
+from supervisor.process.plan import Launched, SpawnPlan
 from supervisor.states import SupervisorStates
 from supervisor.web import supervisor_ui_handler
 from tests.support.httpsite import Site, body, field, get, inet_config, post, status

@@ -11,7 +11,7 @@ from supervisor.loop import Loop
 from supervisor.process import child
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
-from supervisor.process.launchers import Launched
+from supervisor.process.plan import Launched
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:

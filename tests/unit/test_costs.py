@@ -13,8 +13,7 @@ import pytest
 from supervisor.dispatchers import POutputDispatcher
 from supervisor.loop import Loop
 from supervisor.process.child import Subprocess
-from supervisor.process.launchers import Launched
-from supervisor.process.plan import SpawnPlan
+from supervisor.process.plan import Launched, SpawnPlan
 from supervisor.states import ProcessStates
 from tests.support.world import World, make_world
 

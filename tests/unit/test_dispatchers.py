@@ -14,7 +14,7 @@ from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
 from supervisor.loop import Loop
 from supervisor.process import child
-from supervisor.process.launchers import Launched
+from supervisor.process.plan import Launched
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 

@@ -18,8 +18,8 @@ from supervisor import paths, unix
 from supervisor.config.model import ProcessConfig
 from supervisor.loop import Loop
 from supervisor.process import launchers
-from supervisor.process.launchers import Launched, LaunchReport
-from supervisor.process.plan import Pipes, SpawnError, SpawnPlan, plan_spawn
+from supervisor.process.forking import LaunchReport
+from supervisor.process.plan import Launched, Pipes, SpawnError, SpawnPlan, plan_spawn
 from tests.support.leases import leased
 from tests.support.world import World
 

@@ -12,7 +12,7 @@ import pytest
 from supervisor import events, paths
 from supervisor.faults import Faults, RPCError
 from supervisor.process import child
-from supervisor.process.launchers import Launched
+from supervisor.process.plan import Launched
 from supervisor.rpc import control
 from supervisor.states import ProcessStates
 from tests.support.world import World
