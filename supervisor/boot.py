@@ -56,6 +56,7 @@ LATE_IMPORTS = (
     "threading",
     "traceback",
     "urllib.parse",
+    "warnings",
     "xml.parsers",
     "xmlrpc.client",
 )

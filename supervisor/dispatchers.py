@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import Pipes
+    from supervisor.process.plan import Pipes
 
     class ListenerPool(Protocol):
         """The group of a listener, which acts on what the listener says."""

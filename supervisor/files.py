@@ -194,7 +194,7 @@ def find_unprotected(path: str) -> str | None:
     reached, links = "/", 0
     while True:
         status = os.lstat(reached)
-        if not is_trusted(status):
+        if is_changeable(status, is_last=not pending):
             return reached
         if stat.S_ISLNK(status.st_mode):
             links += 1
@@ -203,16 +203,23 @@ def find_unprotected(path: str) -> str | None:
             target = os.readlink(reached)
             pending += _components(target)
             reached = "/" if target.startswith("/") else os.path.dirname(reached)
-        else:
-            is_sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-            is_writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            if is_writable and not (is_sticky and pending):
-                return reached
         if not pending:
             return None
         name = pending.pop()
         # What has been reached has no symlinks in it, so that its parent is in its text.
         reached = os.path.dirname(reached) if name == ".." else os.path.join(reached, name)
+
+
+def is_changeable(status: os.stat_result, *, is_last: bool) -> bool:
+    """Whether other users can change what a component of a path leads to.
+
+    See `find_unprotected`; `is_last` says that nothing follows the component.
+    """
+    if not is_trusted(status):
+        return True
+    if not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or stat.S_ISLNK(status.st_mode):
+        return False
+    return is_last or not (stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX)
 
 
 def _components(path: str) -> list[str]:

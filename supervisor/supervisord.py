@@ -11,7 +11,7 @@ import sys
 from collections import deque
 from functools import partial
 
-from supervisor import backlogs, boot, events
+from supervisor import backlogs, boot, events, paths
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
@@ -87,6 +87,7 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if first:
             options.cleanup_fds()
+            paths.mounts.slow_points()  # the table stays open; later there may be no fd for it
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
         self._pidfile = PidFile(settings.pidfile)

@@ -1,6 +1,6 @@
 """What Unix asks of a daemon: privileges, limits, daemonizing, wait status (floor 1).
 
-Nothing here knows about supervision; `supervisord` and `process.spawn` call it.
+Nothing here knows about supervision; `boot` and `process` call it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import grp
 import os
 import pwd
 import resource
@@ -17,7 +16,10 @@ import shlex
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+from supervisor import paths
+from supervisor.records import record
 
 STANDARD_FDS = (0, 1, 2)
 
@@ -103,20 +105,25 @@ def search_path(environment: Mapping[str, str]) -> list[str]:
     return list(DEFAULT_PATH) if path is None else path.split(os.pathsep)
 
 
-def find_executable(program: str, environment: Mapping[str, str]) -> str:
+def find_executable(
+    program: str,
+    environment: Mapping[str, str],
+    get_status: Callable[[str], os.stat_result | None] = paths.stat_anyway,
+) -> str:
     """Return the file that `program` names; raises `NotFound`, `NotExecutable`, `NoPermission`.
 
     A name with a slash is taken as it is, relative to the current directory; another one is
-    looked for in the `search_path` of its environment.
+    looked for in the `search_path` of its environment.  `get_status` is called for each
+    candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
     """
     if "/" in program:
         filename = program
-        status = _stat(filename)
+        status = get_status(filename)
     else:
         directories = search_path(environment)
         candidates = [os.path.join(directory, program) for directory in directories]
         filename, status = next(
-            ((name, found) for name in candidates if (found := _stat(name))), (program, None)
+            ((name, found) for name in candidates if (found := get_status(name))), (program, None)
         )
     if status is None:
         raise NotFound(f"can't find command {filename!r}")
@@ -129,21 +136,37 @@ def find_executable(program: str, environment: Mapping[str, str]) -> str:
     return filename
 
 
-def _stat(filename: str) -> os.stat_result | None:
-    try:
-        return os.stat(filename)
-    except (OSError, ValueError):
-        return None
-
-
 # -- privileges and limits -----------------------------------------------------
 
 
-def supplementary_groups(uid: int) -> tuple[int, list[int]]:
-    """Return (gid, all group ids) of a user; raises `KeyError` for an unknown uid."""
+@record(frozen=True)
+class Identity:
+    """A user, the primary group and all group ids, that one first."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+_identities: dict[int, Identity] = {}
+
+
+def look_up_identity(uid: int) -> Identity:
+    """Ask the system for the groups of a user and remember them; raises `KeyError`.
+
+    A directory service behind it (LDAP, sssd) may take seconds for the answer: programs'
+    users are looked up when the configuration is read.
+    """
     entry = pwd.getpwuid(uid)
-    groups = [group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem]
-    return entry.pw_gid, [entry.pw_gid, *(gid for gid in groups if gid != entry.pw_gid)]
+    gid = entry.pw_gid
+    others = [group for group in os.getgrouplist(entry.pw_name, gid) if group != gid]
+    found = _identities[uid] = Identity(uid, gid, (gid, *others))
+    return found
+
+
+def identity_of(uid: int) -> Identity:
+    """Return a user as it was last looked up, or look it up; raises `KeyError`."""
+    return _identities.get(uid) or look_up_identity(uid)
 
 
 def cannot_become(uid: int) -> str | None:
@@ -154,9 +177,26 @@ def cannot_become(uid: int) -> str | None:
     if current != 0:
         return "Can't drop privilege as nonroot user"
     try:
-        pwd.getpwuid(uid)
+        identity_of(uid)
     except KeyError:
         return f"Can't find uid {uid}"
+    return None
+
+
+def become(identity: Identity) -> str | None:
+    """Take on a user and its groups, for good; return the reason when that fails."""
+    try:
+        os.setgroups(identity.groups)
+    except OSError:
+        return "Could not set groups of effective user"
+    try:
+        os.setgid(identity.gid)
+    except OSError:
+        return "Could not set group id of effective user"
+    try:
+        os.setuid(identity.uid)
+    except OSError as error:
+        return errname(error.errno)
     return None
 
 
@@ -165,7 +205,7 @@ def is_readable_by_all(filename: str) -> bool:
     path = os.path.realpath(filename)
     wanted = stat.S_IROTH
     while True:
-        status = _stat(path)
+        status = paths.stat_anyway(path)
         if status is None or not status.st_mode & wanted:
             return False
         parent = os.path.dirname(path)
@@ -179,17 +219,7 @@ def drop_privileges(uid: int) -> str | None:
     reason = cannot_become(uid)
     if reason is not None or os.getuid() == uid:
         return reason
-    gid, groups = supplementary_groups(uid)
-    try:
-        os.setgroups(groups)
-    except OSError:
-        return "Could not set groups of effective user"
-    try:
-        os.setgid(gid)
-    except OSError:
-        return "Could not set group id of effective user"
-    os.setuid(uid)
-    return None
+    return become(identity_of(uid))
 
 
 COMPLAINT = (

@@ -188,6 +188,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.include_directories: list[str] = []
         self.warnings: list[str] = []
         self.infos: list[str] = []
+        # the uids whose groups have been looked up in this reading
+        self.users: set[int] = set()
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
         """Read one file, as all of configparser's reading methods do through this one."""

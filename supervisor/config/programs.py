@@ -6,8 +6,10 @@ their processes this way, stand in `config.groups`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor import unix
 from supervisor.config import schema
 from supervisor.config.model import ProcessConfig
 from supervisor.config.parser import (
@@ -57,6 +59,7 @@ def _read_processes(
     template = section.options.setdefault(schema.PROCESS_NAME.name, schema.PROCESS_NAME.value)
     section.convert(process_or_group_name, template, schema.PROCESS_NAME.name)
     _check(section, program)
+    _look_up_groups(parser, program["user"])
     numprocs, first = program["numprocs"], program["numprocs_start"]
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
@@ -73,6 +76,14 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         program["killasgroup"] = program["stopasgroup"]
     if program["stopasgroup"] and not program["killasgroup"]:
         raise section.mistake("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
+
+
+def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
+    """Have the groups of a user at hand for its programs' starts, as they are now."""
+    if uid is not None and uid not in parser.users:
+        parser.users.add(uid)
+        with contextlib.suppress(KeyError):  # the user has gone just now: the start reports it
+            unix.look_up_identity(uid)
 
 
 def _read_process(

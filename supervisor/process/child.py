@@ -18,15 +18,10 @@ from supervisor.dispatchers import (
     make_dispatchers,
 )
 from supervisor.loggers import exception_text
+from supervisor.process.forking import LaunchReport
+from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
-from supervisor.process.spawn import (
-    Pipes,
-    SpawnError,
-    launch,
-    pipe_failure,
-    plan_spawn,
-    resolve_command,
-)
+from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
 from supervisor.states import EventListenerStates, ProcessStates
 from supervisor.unix import ProcessException, decode_wait_status, signame
 
@@ -50,6 +45,7 @@ class Subprocess(Lifecycle):
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
         self._orphans: LeaderlessGroup | None = None
+        self._launch: LaunchReport | None = None
         self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
 
     # -- starting -----------------------------------------------------------------
@@ -88,7 +84,7 @@ class Subprocess(Lifecycle):
         try:
             self.dispatchers = make_dispatchers(self, pipes)
             plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
-            pid = launch(plan)
+            launched = launch(plan)
         except SpawnError as error:
             if error.in_child:
                 leave_reason(self.dispatchers.values(), str(error))
@@ -99,15 +95,47 @@ class Subprocess(Lifecycle):
             return None
         finally:
             pipes.close_child_ends()
-        self.pid = pid
-        self.context.children[pid] = self
-        for dispatcher in self.dispatchers.values():
-            self.context.loop.watch(dispatcher)
-        self.context.logger.info(f"spawned: '{self.name}' with pid {pid}")
+        self.pid = launched.pid
+        self.context.children[self.pid] = self
         self.spawnerr = None
         self.listener_state = EventListenerStates.ACKNOWLEDGED
+        if launched.report is None:
+            self._spawned()
+        else:
+            loop = self.context.loop
+            self._launch = LaunchReport(launched.report, loop, self._exec_succeeded)
+            self.arm()
+        return self.pid
+
+    def _spawned(self) -> None:
+        # Not watched before: should exec fail, the logs must still be open for the reason.
+        for dispatcher in self.dispatchers.values():
+            self.context.loop.watch(dispatcher)
+        if not self.killing:  # else it has most likely died on the way to exec
+            self.context.logger.info(f"spawned: '{self.name}' with pid {self.pid}")
         self.arm()
-        return pid
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether there is a child that has not become the program yet."""
+        return self._launch is not None
+
+    def _exec_succeeded(self) -> None:
+        """The child has become the program: its life begins now."""
+        self._launch = None
+        self._laststart = self.context.clock.time()
+        self._started = self.context.clock.monotonic()
+        self._spawned()
+
+    def _launch_failure(self) -> str | None:
+        """Return why the child that has died did not become the program; None if it did."""
+        if self._launch is None:
+            return None
+        failure = self._launch.failure()
+        self._launch = None
+        if failure is None:
+            self._exec_succeeded()
+        return failure
 
     def _spawn_failed(self, reason: str) -> None:
         self._close_dispatchers()
@@ -215,6 +243,12 @@ class Subprocess(Lifecycle):
 
         A stop that went to the whole process group ends when the group is empty.
         """
+        failure = self._launch_failure()
+        if failure is not None and not self.killing:
+            leave_reason(self.dispatchers.values(), failure)
+            self.pid = 0
+            self._spawn_failed(failure)
+            return
         if self.killing and self.config.stopasgroup:
             watch = self.context.leftovers.groups.watch
             self._orphans = watch(self.pid, lambda _group: self._ended(status))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroupBase
-from supervisor.process.spawn import Pipes, SpawnError
+from supervisor.process.plan import Pipes, SpawnError
 from supervisor.socket_manager import SocketManager
 
 TYPE_CHECKING = False

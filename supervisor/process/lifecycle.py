@@ -115,7 +115,7 @@ class Lifecycle:
         state = self.state
         if state == ProcessStates.STARTING:
             # Without a pid, `spawn` is still at work: multivisor calls it from a thread.
-            if self.pid and now >= self._started + self.config.startsecs:
+            if self.pid and not self.is_launching and now >= self._started + self.config.startsecs:
                 self._stayed_up()
         elif state == ProcessStates.STOPPING:
             if now >= self._kill_at:
@@ -135,6 +135,8 @@ class Lifecycle:
         """Return when `transition` will next have something to do (monotonic seconds)."""
         state = self.state
         if state == ProcessStates.STARTING:
+            if self.is_launching:
+                return None
             due = self._started + self.config.startsecs
             if self.pid:
                 return due
@@ -264,6 +266,11 @@ class Lifecycle:
         return self.get_state() in RUNNING_STATES
 
     # -- left to the subclass -------------------------------------------------------
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether there is a child that has not become the program yet."""
+        raise NotImplementedError
 
     def spawn(self) -> int | None:
         """Start the process; return its pid, or None when that failed (`spawnerr` says why)."""

@@ -16,6 +16,7 @@ GUARD = "tests/unit/test_http_guard.py"
 HTTP = "tests/unit/test_http_wire.py"
 CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
+SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 # name -> the test that shows it
@@ -45,6 +46,11 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "Values that end the daemon": CONFIGURATION,
+    "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
+    "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
+    "Groups of a program's user": (
+        "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
+    ),
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),

@@ -192,17 +192,25 @@ def running_pair(
     *,
     files: Mapping[str, str] | None = None,
     arguments: tuple[str, ...] = ("-n",),
+    within: tuple[str, ...] = (),
 ) -> Iterator[Pair]:
     """Start both on a configuration and wait until the named processes are in these states.
 
-    `files` are written beside the configuration first; `arguments` are those of the command line.
+    `files` are written beside the configuration first; `arguments` are those of the command line,
+    `within` is put before the command.
     """
     with ExitStack() as stack:
         daemons = []
         for implementation in (reference(), ours()):
             directory = stack.enter_context(temporary_directory())
             write_files(directory, files or {})
-            daemon = Daemon(directory, config, implementation=implementation, arguments=arguments)
+            daemon = Daemon(
+                directory,
+                config,
+                implementation=implementation,
+                arguments=arguments,
+                within=within,
+            )
             daemons.append(daemon)
             # The reference takes a second for each group; ours has to end properly.
             stack.callback(daemon.kill if implementation == reference() else daemon.stop)

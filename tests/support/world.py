@@ -11,13 +11,14 @@ from supervisor.loop import Loop
 from supervisor.process import child
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
+from supervisor.process.plan import Launched
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
     import pytest
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import SpawnError, SpawnPlan
+    from supervisor.process.plan import SpawnError, SpawnPlan
 
 
 LEVELS = {
@@ -68,12 +69,12 @@ class World:
     orphans: dict[int, list[int]] = field(default_factory=dict)
     failure: SpawnError | None = None
 
-    def launch(self, plan: SpawnPlan) -> int:
-        """Stand in for `spawn.launch`: pids 1001, 1002, ..."""
+    def launch(self, plan: SpawnPlan) -> Launched:
+        """Stand in for `launchers.launch`: pids 1001, 1002, ..."""
         if self.failure is not None:
             raise self.failure
         self.plans.append(plan)
-        return 1000 + len(self.plans)
+        return Launched(1000 + len(self.plans))
 
     def process(self, **options: Any) -> Subprocess:
         """Make a process alone in its group."""

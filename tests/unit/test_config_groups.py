@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import configparser
 import os
+import pwd
 import re
 import socket
 from pathlib import Path
 
 import pytest
 
-from supervisor import events
+from supervisor import events, unix
 from supervisor.config import schema
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import ConfigurationError, read_server_configuration
@@ -395,3 +396,17 @@ def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
         if option.default is not None and not option.name.startswith("numprocs"):
             assert getattr(config, option.name) == option.value
     assert config.autorestart is RestartWhenExitUnexpected
+
+
+def test_a_users_groups_are_looked_up_once_for_each_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no start has to ask the directory service, and a reread finds what has changed."""
+    asked: list[int] = []
+    monkeypatch.setattr(unix, "look_up_identity", asked.append)
+    text = "".join(f"[program:{name}]\ncommand=x\nuser=nobody\n" for name in "abc")
+    text += "[program:root]\ncommand=x\nuser=0\n[program:none]\ncommand=x\n"
+    read(tmp_path, text)
+    assert sorted(asked) == [0, pwd.getpwnam("nobody").pw_uid]
+    read(tmp_path, text)
+    assert len(asked) == 4

@@ -15,6 +15,7 @@ from supervisor.config.model import Settings
 from supervisor.dispatchers import MAX_STDIN_BYTES
 from supervisor.loop import Loop
 from supervisor.process import child
+from supervisor.process.plan import Launched
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import SpawnPlan
+    from supervisor.process.plan import SpawnPlan
 
 
 class Child:
@@ -33,10 +34,10 @@ class Child:
         self.world = world
         self.fds: dict[str, int] = {}
 
-        def launch(plan: SpawnPlan) -> int:
+        def launch(plan: SpawnPlan) -> Launched:
             for name in ("stdin", "stdout", "stderr"):
                 self.fds[name] = os.dup(getattr(plan, name))
-            return 4711
+            return Launched(4711)
 
         monkeypatch.setattr(child, "launch", launch)
         self.process: Subprocess = world.process(**options)

@@ -10,7 +10,7 @@ import pytest
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.process.child import Subprocess
-from supervisor.process.spawn import SpawnError
+from supervisor.process.plan import SpawnError
 from supervisor.states import TRANSITIONS, ProcessStates, SupervisorStates
 from tests.support.world import World
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import resource
@@ -124,9 +125,26 @@ class TestUsers:
 
     def test_the_primary_group_comes_first(self) -> None:
         entry = pwd.getpwuid(0)
-        gid, groups = unix.supplementary_groups(0)
-        assert gid == entry.pw_gid == groups[0]
-        assert len(groups) == len(set(groups))
+        root = unix.look_up_identity(0)
+        assert root.gid == entry.pw_gid == root.groups[0]
+        assert len(root.groups) == len(set(root.groups))
+
+    def test_the_groups_are_those_that_list_the_user(self) -> None:
+        """And the primary one, once, although it lists the user too."""
+        for entry in pwd.getpwall():
+            listed = {group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem}
+            found = unix.look_up_identity(entry.pw_uid)
+            same_user = pwd.getpwuid(entry.pw_uid).pw_name == entry.pw_name
+            assert not same_user or set(found.groups) == listed | {entry.pw_gid}
+
+    def test_a_user_is_looked_up_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A directory service takes its time for each look-up."""
+        monkeypatch.setattr(unix, "_identities", {})
+        first = unix.identity_of(65534)
+        monkeypatch.setattr(pwd, "getpwuid", pytest.fail)
+        assert unix.identity_of(65534) is first
+        monkeypatch.setattr(os, "getuid", lambda: 0)
+        assert unix.cannot_become(65534) is None
 
 
 @pytest.mark.parametrize("lists_fds", [True, False])
