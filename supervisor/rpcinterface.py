@@ -408,7 +408,7 @@ class SupervisorNamespaceRPCInterface:
 
     # -- talking to processes -----------------------------------------------------
 
-    def sendProcessStdin(self, name: str, chars: str) -> bool:
+    def sendProcessStdin(self, name: str, chars: str | bytes) -> bool:
         """Write to the stdin of a process.
 
         @param string name  Name of the process or `group:name`
@@ -416,6 +416,8 @@ class SupervisorNamespaceRPCInterface:
         @return boolean result  True
         """
         self._update("sendProcessStdin")
+        if not isinstance(chars, (str, bytes)):  # bytes come from plugins
+            raise RPCError(Faults.INCORRECT_PARAMETERS, chars)
         return control.send_stdin(find_process(self.supervisord, name), name, chars)
 
     def sendRemoteCommEvent(self, type: str, data: str) -> bool:  # noqa: A002 - the API's name

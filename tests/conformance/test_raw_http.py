@@ -44,6 +44,9 @@ TAIL = CALL % (
     ),
 )
 
+# The fault of sendProcessStdin shows the value.
+BOOLEAN = b"<param><value>cat</value></param><param><value><boolean>%s</boolean></value></param>"
+
 
 def request(path: str, *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
     """Return a request without a body."""
@@ -91,6 +94,11 @@ SAME = {
     "a call and a page in one go": post(STATE) + request("/ok.html"),
     "a call of an unknown method": post(UNKNOWN),
     "a call that reads a log": post(TAIL),
+    "a boolean that is no number": post(CALL % (b"sendProcessStdin", BOOLEAN % b"true")),
+    "a boolean that is neither 0 nor 1": post(CALL % (b"sendProcessStdin", BOOLEAN % b"2")),
+    "a boolean with blanks": post(CALL % (b"sendProcessStdin", BOOLEAN % b" 1 ")),
+    "an empty boolean": post(CALL % (b"sendProcessStdin", BOOLEAN % b"")),
+    "a true boolean": post(CALL % (b"sendProcessStdin", BOOLEAN % b"1")),
     "a call by GET": request("/RPC2"),
     "a call by HEAD": request("/RPC2", method="HEAD"),
     "a call by PUT": request("/RPC2", "Content-Length: 0", method="PUT"),
