@@ -60,6 +60,11 @@ def post(body: bytes, *fields: str, path: str = "/RPC2", version: str = "1.1") -
     return request(path, length, *fields, method="POST", version=version) + body
 
 
+def style_since(date: str) -> bytes:
+    """Return a request for a style sheet, unless the client has the one of a date."""
+    return request("/stylesheets/supervisor.css", f"If-Modified-Since: {date}")
+
+
 PROBE = request("/ok.html")
 
 SAME = {
@@ -73,6 +78,11 @@ SAME = {
     "an escaped path": request("/%6fk.html"),
     "a query": request("/ok.html?a=b&c"),
     "a fragment": request("/ok.html#there"),
+    "a path that is not ASCII": request("/é.html"),
+    "a query that is not ASCII": request("/?message=grüße"),
+    "a fragment that is not ASCII": request("/ok.html#é"),
+    "a log whose name is not ASCII": request("/logtail/é"),
+    "a call with a query that is not ASCII": post(STATE, path="/RPC2?é"),
     "an absolute address": request("http://localhost/ok.html"),
     "an upgrade": request("/ok.html", "Connection: Upgrade", "Upgrade: websocket"),
     "credentials nobody asked for": request("/ok.html", "Authorization: Basic dTpw"),
@@ -120,9 +130,13 @@ SAME = {
     "a style sheet": request("/stylesheets/supervisor.css"),
     "a style sheet by HEAD": request("/stylesheets/supervisor.css", method="HEAD"),
     "a style sheet by POST": post(b"", path="/stylesheets/supervisor.css"),
-    "a style sheet that is old": request(
-        "/stylesheets/supervisor.css", "If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT"
-    ),
+    "a style sheet that is old": style_since("Sat, 01 Jan 2000 00:00:00 GMT"),
+    "a style sheet of a later date": style_since("Sat, 01 Jan 2033 00:00:00 GMT"),
+    "a style sheet of a date in small letters": style_since("sat, 1 jan 2033 00:00:00 gmt"),
+    "a style sheet of another length": style_since("Sat, 01 Jan 2033 00:00:00 GMT; length=5"),
+    "a style sheet of no date": style_since("tomorrow"),
+    "a style sheet of no month": style_since("Sat, 01 Foo 2033 00:00:00 GMT"),
+    "a style sheet of a date in another form": style_since("Sat Jan  1 00:00:00 2033"),
     "an image": request("/images/icon.png"),
     "nothing": request("/nope"),
     "nothing, to be closed": request("/nope", "Connection: close"),
@@ -203,6 +217,12 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
     "only empty lines": (
         "Malformed requests",
         b"\r\n\r\n",
+        ("", "closed"),
+        (REFUSED, "closed"),
+    ),
+    "a path that is not UTF-8": (
+        "Malformed requests",
+        b"GET /\xe9 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ("", "closed"),
         (REFUSED, "closed"),
     ),
@@ -306,6 +326,7 @@ class Conversation:
         while line := self._line():
             name, _, value = line.partition(":")
             fields[name.lower()] = value.strip()
+        has_body = has_body and " 304 " not in status
         body = b""
         if fields.get("transfer-encoding") == "chunked" and has_body:
             body = self._file.read(int(self._line(), 16))
