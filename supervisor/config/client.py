@@ -89,7 +89,7 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
     if url.startswith("unix://"):
         settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"
     if history is not None:
-        settings["history_file"] = _absolute(history)
+        settings["history_file"] = _absolute(history) if history else None
     return settings
 
 

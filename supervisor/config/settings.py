@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 
+PATHS = ("logfile", "pidfile")
+
+
 def read(
     file: str,
     command_line: Mapping[str, Any],
@@ -74,7 +77,7 @@ def _read(
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
     files = [file, *(name for name, _ in parser.included)]
     return Configuration(
-        settings=_settings(file, parser.here, {**values, **command_line}),
+        settings=_settings(file, parser.here, values, command_line),
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
@@ -93,7 +96,14 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
         raise ConfigurationError(error, option="-u/--user") from None
 
 
-def _settings(file: str, here: str, values: dict[str, Any]) -> Settings:
+def _settings(
+    file: str, here: str, in_file: dict[str, Any], command_line: Mapping[str, Any]
+) -> Settings:
+    # As in 4.3.0, a path that is empty on the command line is not given.
+    given = {
+        option: value for option, value in command_line.items() if value or option not in PATHS
+    }
+    values = {**in_file, **given}
     for option in ("configuration", "user"):  # the command line may have them; they are used
         values.pop(option, None)
     uid = values["uid"]

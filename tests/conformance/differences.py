@@ -135,6 +135,7 @@ SHOWN_BY = {
     "The last events before the end": (
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
     ),
+    "Help texts": ("tests/conformance/test_command_line.py::test_a_question_mark_prints_the_usage"),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
     ),

@@ -40,6 +40,9 @@ SUPERVISORD = (
     "-d /nonexistent",
     "-q /nonexistent",
     "-n -n -v",
+    "-? -Z",
+    "-? extra",
+    "-v -?",
 )
 
 SUPERVISORCTL = (
@@ -100,6 +103,20 @@ def test_supervisord(arguments: str) -> None:
 @pytest.mark.parametrize("arguments", SUPERVISORCTL)
 def test_supervisorctl(arguments: str) -> None:
     assert_same(*run_both("supervisorctl", *arguments.split(), files=FILES))
+
+
+@pytest.mark.parametrize(
+    "command", ["supervisord -?", "supervisord -n?", "supervisorctl -?", "supervisorctl -? status"]
+)
+def test_a_question_mark_prints_the_usage(command: str) -> None:
+    """Its words are our own."""
+    declared("Help texts")
+    theirs, ours = (
+        (result["status"], result["stderr"], "Usage: " in "\n".join(result["stdout"]))
+        for result in run_both(*command.split())
+    )
+    assert theirs == (0, [], True)
+    assert_same(theirs, ours)
 
 
 @pytest.mark.parametrize("command", FILE_ERRORS)

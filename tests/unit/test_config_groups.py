@@ -27,6 +27,7 @@ from supervisor.config.parser import UnhosedConfigParser
 from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import (
     RestartWhenExitUnexpected,
+    gid_for_uid,
 )
 from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
 
@@ -95,7 +96,8 @@ def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, o
         ("socket=tcp://localhost:9000\n", InetSocketConfig("localhost", 9000)),
         ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig("a", 1, 5)),
         ("socket=unix:///%(program_name)s\n", UnixSocketConfig("/f")),
-        ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f", (0, 0))),
+        ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f")),  # it is root's anyway
+        ("socket=unix:///f\nuser=1\n", UnixSocketConfig("/f", (1, gid_for_uid(1)))),
         (
             "socket=unix:///f\nuser=0\nsocket_owner=0:0\nsocket_mode=0777\n",
             UnixSocketConfig("/f", (0, 0), 0o777),
