@@ -200,7 +200,7 @@ class Supervisor:
             try:
                 made = interface.factory(self, **interface.options)
             except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
-                logger.critical(exception_text())
+                logger.warn(exception_text())
                 raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
             namespaces.append((interface.name, made))
             logger.info(f"RPC interface {interface.name!r} initialized")

@@ -46,6 +46,11 @@ autostart=false
 [program:unexecutable]
 command=/etc/passwd
 autostart=false
+[program:logs-to-a-folder]
+command=/bin/cat
+startretries=0
+autostart=false
+stdout_logfile=%(here)s
 [program:talks]
 command={child("two_streams", "to stdout", "to stderr")}
 startsecs=0
@@ -279,6 +284,11 @@ SEQUENCES: tuple[tuple[tuple[Any, ...], ...], ...] = (
         (STATE, "breaks", "FATAL"),
         ("getProcessInfo", "breaks"),
         ("stopProcess", "breaks"),
+    ),
+    (
+        ("startProcess", "logs-to-a-folder"),
+        (STATE, "logs-to-a-folder", "FATAL"),
+        ("getProcessInfo", "logs-to-a-folder"),
     ),
     (
         ("stopProcessGroup", "many"),
