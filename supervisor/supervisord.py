@@ -25,7 +25,7 @@ from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
 from supervisor.reload import difference
 from supervisor.servicemanager import ServiceManager
-from supervisor.shutdown import Shutdown
+from supervisor.shutdown import Shutdown, drain_servers
 from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
@@ -148,6 +148,7 @@ class Supervisor:
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        drain_servers((server for _, server in self.options.httpservers), self.context.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:

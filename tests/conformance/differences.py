@@ -94,6 +94,9 @@ SHOWN_BY = {
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
+    "The last answers": (
+        "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
+    ),
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
