@@ -104,14 +104,12 @@ class SupervisorNamespaceRPCInterface:
         return self.supervisord.options.get_pid()
 
     def readLog(self, offset: int, length: int) -> str:
-        """Return a part of the activity log.
+        """Read length bytes from the main log starting at offset
 
-        A negative offset counts from the end; a length of 0 means up to the end.
-
-        @param int offset  Byte at which to begin
-        @param int length  Number of bytes
+        @param int offset  Byte at which to begin; a negative one counts from the end
+        @param int length  Number of bytes; 0 means up to the end
         @return string result  The text
-        """
+        """  # noqa: D415 - Supvisors' tests expect this description to the letter
         self._update("readLog")
         return logs.read(self.supervisord.options.logfile, offset, length)
 
