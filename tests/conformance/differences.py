@@ -37,6 +37,14 @@ SHOWN_BY = {
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
+    "A pid file that cannot be written": "tests/unit/test_boot.py::test_a_link_is_not_followed",
+    "Clearing what is no file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Escape sequences": (
+        "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
+    ),
+    "Output beside captured parts": (
+        "tests/unit/test_streams.py::test_output_is_not_held_back_unless_it_may_begin_a_token"
+    ),
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
@@ -64,6 +72,7 @@ SHOWN_BY = {
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Hints on a terminal": ("tests/clients/test_terminal.py::test_what_to_do_when_nobody_listens"),
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
@@ -79,6 +88,12 @@ SHOWN_BY = {
         "tests/conformance/test_config_info.py"
         "::test_config_info_is_the_same_before_and_after_rereading"
     ),
+    "Integers of 64 bits": (
+        "tests/unit/test_xmlvalues.py::test_large_integers_do_not_break_an_answer"
+    ),
+    "Characters that XML cannot carry": (
+        "tests/unit/test_xmlvalues.py::test_what_xml_cannot_carry_is_replaced"
+    ),
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
     ),
@@ -86,6 +101,8 @@ SHOWN_BY = {
     "The log at trace and below": (
         "tests/conformance/test_trace_log.py::test_what_is_said_of_the_http_server"
     ),
+    "Other encodings": RAW_HTTP,
+    "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
     "Connections that stay": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
@@ -106,12 +123,14 @@ SHOWN_BY = {
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
     ),
+    "IPv6 addresses": "tests/unit/test_http_server.py::test_an_ipv6_address",
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
+    "The pages": RAW_HTTP,
     "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
     "Messages instead of errors on the page": (
         "tests/conformance/test_web.py::test_unknown_actions_differ"
@@ -137,6 +156,12 @@ SHOWN_BY = {
     ),
     "The last events before the end": (
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
+    ),
+    "Rejected events": (
+        "tests/unit/test_listeners.py::test_a_rejected_event_goes_back_to_its_own_pool_only"
+    ),
+    "The sample configuration": (
+        "tests/conformance/test_command_line.py::test_the_sample_has_what_recipes_edit"
     ),
     "Help texts": ("tests/conformance/test_command_line.py::test_a_question_mark_prints_the_usage"),
     "Communication events from childutils": (

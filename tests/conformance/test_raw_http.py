@@ -36,6 +36,7 @@ CALL = (
 )
 STATE = CALL % (b"getState", b"")
 UNKNOWN = CALL % (b"nope", b"")
+NOT_ASCII = CALL % (b"getProcessInfo", b"<param><value>\xe9</value></param>")
 TAIL = CALL % (
     b"readProcessStdoutLog",
     (
@@ -219,6 +220,42 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
         b"\r\n\r\n",
         ("", "closed"),
         (REFUSED, "closed"),
+    ),
+    "a call that is declared to be latin-1": (
+        "Other encodings",
+        post(NOT_ASCII.replace(b"?>", b" encoding='iso-8859-1'?>")),
+        ("", "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a field in latin-1": (
+        "Other encodings",
+        b"GET /ok.html HTTP/1.1\r\nHost: localhost\r\nX-Name: \xe9\r\n\r\n",
+        ("", "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a call that is not UTF-8 and does not say so": (
+        "Malformed requests",
+        post(NOT_ASCII),
+        ("", "closed"),
+        (REFUSED, "open"),
+    ),
+    "a page by POST, of length 0": (
+        "Requests without a body",
+        post(b"", path="/ok.html"),
+        ("", "silent"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a page by POST, without a length": (
+        "Requests without a body",
+        request("/ok.html", method="POST"),
+        ("HTTP/1.1 411 Length Required", "open"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "an image of a state": (
+        "The pages",
+        request("/images/state1.gif"),
+        ("HTTP/1.1 200 OK", "open"),
+        ("HTTP/1.1 404 Not Found", "open"),
     ),
     "a path that is not UTF-8": (
         "Malformed requests",
