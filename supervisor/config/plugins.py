@@ -21,7 +21,7 @@ REFERENCE = r"([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\]\s*)?"
 def resolve(spec: str, section: Section, option: str) -> Any:
     """Return the object that an option's `package.module:name` stands for.
 
-    Raises ConfigurationError with the reason, whatever the import raised: the module is a
+    Raises ConfigurationError with the reason for any exception of the import: the module is a
     plugin's, and a mistake in it must not end in a traceback.
     """
     import importlib

@@ -216,7 +216,7 @@ def test_a_silent_client_keeps_the_daemon_for_a_moment_only(
     assert drain(site) == pytest.approx(seconds, abs=2 * TICK_SECONDS)
 
 
-def test_an_idle_client_and_one_that_follows_a_log_keep_nobody(site: Site) -> None:
+def test_idle_clients_and_followed_logs_do_not_delay_the_end(site: Site) -> None:
     class Endless:
         def more(self) -> bytes:
             return b"a line\n"
