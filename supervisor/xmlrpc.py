@@ -87,7 +87,7 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
     if namespace is None or not name or name.startswith("_"):
         return None
     kind = type(namespace)
-    if not any(name in vars(each) for each in kind.__mro__[:-1]):
+    if name not in vars(kind) and not any(name in vars(each) for each in kind.__mro__[1:-1]):
         return None
     if not callable(getattr(kind, name, None)):
         return None
