@@ -28,7 +28,7 @@ from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
 from supervisor.reload import difference
 from supervisor.servicemanager import ServiceManager
-from supervisor.shutdown import Shutdown
+from supervisor.shutdown import Shutdown, drain_servers
 from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
@@ -161,6 +161,7 @@ class Supervisor:
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        drain_servers((server for _, server in self.options.httpservers), self.context.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
@@ -223,7 +224,7 @@ class Supervisor:
                 made = interface.factory(self, **interface.options)
             except Exception as error:  # noqa: BLE001 - plugins raise what they like
                 if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
-                    logger.critical(exception_text())
+                    logger.warn(exception_text())
                 raise boot.BootError(
                     f"Could not make {interface.name} rpc interface: "
                     f"{type(error).__name__}: {error}"

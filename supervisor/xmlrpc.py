@@ -79,13 +79,17 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
     """Return the method that `namespace.name` means, None if there is none.
 
     A method is a public attribute of the class of a namespace, looked up at every call,
-    because plugins replace methods while the daemon runs.  Nothing else can be reached.
+    because plugins replace methods while the daemon runs.  Nothing else can be reached: not
+    what the namespace holds, nor what every class has (`mro`) or every object.
     """
     namespace_name, _, name = method.partition(".")
     namespace = namespaces.get(namespace_name)
     if namespace is None or not name or name.startswith("_"):
         return None
-    if not callable(getattr(type(namespace), name, None)):
+    kind = type(namespace)
+    if name not in vars(kind) and not any(name in vars(each) for each in kind.__mro__[1:-1]):
+        return None
+    if not callable(getattr(kind, name, None)):
         return None
     found: Callable[..., Any] = getattr(namespace, name)
     return found
@@ -94,7 +98,8 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
 def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
     """Call a method by its full name and return what it returns.
 
-    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.
+    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.  The
+    fault has no text of Python's, which callers cannot use; its cause is logged.
     """
     return _result(public_method(vars(ob), method), params)
 
@@ -111,7 +116,7 @@ def _result(function: Callable[..., Any] | None, params: Sequence[Any]) -> Any:
             raise RPCError(Faults.INCORRECT_PARAMETERS) from None
         if _fits(function, params):
             raise
-        raise RPCError(Faults.INCORRECT_PARAMETERS, error) from error
+        raise RPCError(Faults.INCORRECT_PARAMETERS) from error
 
 
 def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
@@ -226,7 +231,7 @@ class SystemNamespaceRPCInterface:
         }
 
     def _documentation(self, name: str) -> str:
-        method = self._listMethods().get(name)
+        method = self._listMethods().get(name) if isinstance(name, str) else None
         if method is None:
             raise RPCError(Faults.SIGNATURE_UNSUPPORTED)
         return str(method.__doc__)
@@ -265,7 +270,7 @@ class SystemNamespaceRPCInterface:
         @return array result  For each call its result, or a struct with a fault
         """
         if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-            raise RPCError(Faults.INCORRECT_PARAMETERS, "array of structs expected")
+            raise RPCError(Faults.INCORRECT_PARAMETERS)
         root = RootRPCInterface(self.namespaces.items())
         question = in_sequence([_step(root, call) for call in calls])
         answer = question()
@@ -281,7 +286,7 @@ def _step(root: RootRPCInterface, call: dict[str, Any]) -> Callable[[], Any]:
             raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
         if name == "system.multicall":
             raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
-        value = traverse(root, str(name), list(call.get("params") or ()))
+        value = traverse(root, str(name), call.get("params", ()))
         return _caught(value) if callable(value) else value
 
     return _safely(begin)

@@ -92,7 +92,7 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
         path = _absolute(section, "serverurl", url.removeprefix("unix://"))
         settings["serverurl"] = f"unix://{path}"
     if history is not None:
-        settings["history_file"] = _absolute(section, "history_file", history)
+        settings["history_file"] = _absolute(section, "history_file", history) if history else None
     return settings
 
 

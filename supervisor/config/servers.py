@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 TCP = r"tcp://([^\s:]+):(\d+)$"
 
+MAX_BACKLOG = 65535
+"""Largest `socket_backlog`, in connections."""
+
 
 def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
     """Return the HTTP servers, TCP before unix, each kind in the order of the files."""
@@ -95,7 +98,7 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
     """Return the socket of a `[fcgi-program:x]` section, whose owner is by default its user."""
     values = schema.read_options(schema.FCGI_PROGRAM, section)
     backlog = values["socket_backlog"]
-    if backlog is not None and backlog < 1:
+    if backlog is not None and not 1 <= backlog <= MAX_BACKLOG:
         raise section.mistake(f"Invalid socket_backlog value {backlog}", "socket_backlog")
     names = {**section.names, "program_name": section.suffix}
     address = schema.FCGI_SOCKET.read(section, names)
@@ -114,7 +117,7 @@ def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Unix socket path %s is not an absolute path", path))
     owner, user = values["socket_owner"], values["user"]
-    if owner is None and user is not None:
+    if owner is None and user:  # root owns it without a change
         owner = (user, gid_for_uid(user))
     return UnixSocketConfig(path, owner, values["socket_mode"], values["socket_backlog"])
 
@@ -129,4 +132,4 @@ def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSoc
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Bad socket format %s", address))
     host, port = found.groups()
-    return InetSocketConfig(host, port_number(port), backlog)
+    return InetSocketConfig(host.lower(), port_number(port), backlog)

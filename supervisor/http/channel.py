@@ -124,6 +124,16 @@ class HTTPChannel:
         """Whether the client has nothing to lose: no request has begun."""
         return self._phase is Phase.IDLE or self._phase is Phase.NEW
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the client has not sent anything yet."""
+        return self._phase is Phase.NEW
+
+    @property
+    def is_in_exchange(self) -> bool:
+        """Whether a request is on its way, or an answer that is complete."""
+        return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
+
     # -- reading ------------------------------------------------------------------
 
     def handle_read_event(self) -> None:

@@ -219,15 +219,16 @@ class default_handler:
             return
         try:
             with open(os.path.join(self.folder, path.lstrip("/")), "rb") as file:
-                modified = wire.http_date(int(os.fstat(file.fileno()).st_mtime))
+                modified = int(os.fstat(file.fileno()).st_mtime)
                 content = file.read()
         except (OSError, ValueError):
             request.error(404)
             return
-        if request.get_header("if-modified-since") == modified:
+        condition = request.get_header("if-modified-since") or ""
+        if wire.is_unmodified(condition, modified, len(content)):
             request.error(304)
             return
-        request["Last-Modified"] = modified
+        request["Last-Modified"] = wire.http_date(modified)
         request["Content-Type"] = content_type
         request["X-Content-Type-Options"] = "nosniff"
         request.push(content)

@@ -203,14 +203,29 @@ class HTTPServer:
         """Log the exception being handled; the server goes on."""
         self.logger.error(f"{self.config.section}: {exception_text()}")
 
-    def close(self) -> None:
-        """Close the listening socket and all connections; remove a unix socket if it is ours."""
-        if self._socket.fileno() < 0:
-            return
+    def withdraw(self) -> None:
+        """Remove a unix socket if it is ours: those who have connected are still served."""
         path = self.config.file
         if path and self._identity is not None and _identity(path) == self._identity:
             with contextlib.suppress(OSError):
                 os.unlink(path)
+
+    def has_clients(self, *, new: bool) -> bool:
+        """Whether a client waits to be accepted, sends a request or receives an answer.
+
+        `new` says whether those count that have not sent anything yet.
+        """
+        if self._socket.fileno() < 0:
+            return False
+        return self._somebody_waits() or any(
+            channel.is_in_exchange or (new and channel.is_new) for channel in self._connections
+        )
+
+    def close(self) -> None:
+        """Close the listening socket and all connections; remove a unix socket if it is ours."""
+        if self._socket.fileno() < 0:
+            return
+        self.withdraw()
         self.loop.forget(self)
         self._socket.close()
         for channel in list(self._connections):

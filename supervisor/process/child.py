@@ -23,7 +23,7 @@ from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
 from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
 from supervisor.states import EventListenerStates, ProcessStates
-from supervisor.unix import ProcessException, decode_wait_status, signame
+from supervisor.unix import ProcessException, decode_wait_status, errname, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Subprocess(Lifecycle):
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {error}")
+            symbol = errname(error.errno)
+            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {symbol}")
             return None
         finally:
             pipes.close_child_ends()

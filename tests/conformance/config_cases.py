@@ -6,6 +6,7 @@ only what differs from a minimal configuration, one case a line or a paragraph.
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from tests.conformance import config_lines, config_texts
@@ -31,7 +32,7 @@ INCLUDED_FILES = {
 
 
 def _case(text: str | None, argv: str, command: str = DAEMON) -> dict[str, Any]:
-    return {"text": text, "argv": argv.split(), "command": command}
+    return {"text": text, "argv": shlex.split(argv), "command": command}
 
 
 def _lines(table: str, before: str, prefix: str, command: str = DAEMON) -> dict[str, Any]:
@@ -124,6 +125,11 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
     "a client plugin that cannot be imported comes with the reason": (
         _mended("[supervisorctl]\n[ctlplugin:x]\nsupervisor.ctl_factory=nope\n", CLIENT),
         "within [ctlplugin:x]: No module named 'nope' in section 'ctlplugin:x' (file: ",
+        RESOLVED,
+    ),
+    "a listener's handler without a name comes with the reason": (
+        _mended(SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5\nresult_handler=os:\n"),
+        "os: cannot be resolved within [eventlistener:e]: not of the form package.module:name in",
         RESOLVED,
     ),
     "an unknown second member is reported with its group, not with the first member": (

@@ -96,14 +96,18 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         (read_server_configuration, commandline.SERVER_OPTIONS),
         (read_client_configuration, commandline.CLIENT_OPTIONS),
     ):
-        with pytest.raises(SystemExit) as end:
-            read(["-h"])
-        usage = capsys.readouterr().out
-        assert not end.value.code
+        usages = []
+        for flag in ("-h", "--help", "-?"):
+            with pytest.raises(SystemExit) as end:
+                read([flag])
+            usages.append(capsys.readouterr().out)
+            assert not end.value.code
+        usage = usages[0]
+        assert usages == [usage] * 3
         assert "Usage: bin/this [options]" in usage
         for option in options:
             name = option.name.replace("history_file", "history-file")
-            assert (f"-{option.short}/--{name}" if option.short else f"--{name}") in usage
+            assert (f"-{option.short[0]}/--{name}" if option.short else f"--{name}") in usage
 
 
 def test_search_paths(monkeypatch: pytest.MonkeyPatch) -> None:

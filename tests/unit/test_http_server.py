@@ -9,10 +9,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from supervisor.config.model import ServerConfig
+from supervisor.datatypes import inet_address
 from supervisor.http import server as servers
 from supervisor.http.server import ADDRESS_IN_USE, HTTPServer, ServerError, open_http_servers
 from supervisor.loggers import LevelsByName
@@ -110,6 +112,17 @@ def test_a_closed_server_leaves_the_socket_of_another_alone(site: Site) -> None:
     stale_socket(path)
     server.close()
     assert path.exists()
+
+
+@pytest.mark.parametrize("text", ["[::1]:9001", "::1:9001"])
+def test_an_ipv6_address(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every machine that runs the tests has one."""
+    opened = mock.Mock()
+    monkeypatch.setattr(servers.socket, "socket", opened)
+    host, port = inet_address(text)
+    servers._open_inet(inet_config(port, host))
+    opened.assert_called_once_with(socket.AF_INET6, socket.SOCK_STREAM)
+    opened.return_value.bind.assert_called_once_with(("::1", 9001))
 
 
 # -- what cannot be opened -----------------------------------------------------------
