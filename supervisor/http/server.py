@@ -11,12 +11,13 @@ import os
 import resource
 import select
 import socket
-import stat
 import struct
-import sys
 
+from supervisor import sockets
+from supervisor.addresses import TcpAddress
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
+from supervisor.http.listening import open_listener
 from supervisor.http.repeats import Repeats
 from supervisor.loggers import LevelsByName, exception_text
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
             """Answer the request, now or later."""
 
 
-BACKLOG = 1024
 ACCEPTS_PER_TURN = 32
 
 MAX_CONNECTIONS = 4096
@@ -51,15 +51,6 @@ PAUSE_SECONDS = 1.0
 """How long nobody is accepted when the daemon has no fd left."""
 
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-ADDRESS_IN_USE = (
-    "Another program is already listening on a port that one of our HTTP servers is"
-    " configured to use.  Shut this program down first before starting supervisord."
-)
-
-
-class ServerError(Exception):
-    """A server cannot be opened; the text is for the user."""
 
 
 class HTTPServer:
@@ -83,8 +74,8 @@ class HTTPServer:
         self._connections: dict[HTTPChannel, None] = {}
         self._places = _places()
         self._is_paused = False
-        self._is_unix = config.family == socket.AF_UNIX
-        self._socket, self._identity = _open(config)
+        self._is_unix = config.address is None
+        self._socket, self._identity = open_listener(config)
         self._socket.setblocking(False)
         self.socket = self._socket  # Supvisors shuts it down before the daemon closes it
         loop.watch(self)
@@ -96,6 +87,11 @@ class HTTPServer:
     def address(self) -> Any:
         """The address that is listened on: (host, port), or the path of a unix socket."""
         return self.config.file if self._is_unix else self._socket.getsockname()
+
+    @property
+    def tcp_address(self) -> TcpAddress | None:
+        """The address that was bound, which may be that of a name; None for a unix socket."""
+        return None if self._is_unix else TcpAddress.of_socket(self._socket.getsockname())
 
     def install_handler(self, handler: Any, back: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Put a handler before the others, or behind them."""
@@ -161,7 +157,7 @@ class HTTPServer:
             if self.logger.level <= LevelsByName.DEBG:
                 self.logger.debug(f"connection from {_credentials(connection)}")
         else:
-            peer = f"{address[0]}:{address[1]}"
+            peer = str(TcpAddress.of_socket(address))
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A client whose host has vanished would be taken for one that idles.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -208,7 +204,7 @@ class HTTPServer:
         if self._socket.fileno() < 0:
             return
         path = self.config.file
-        if path and self._identity is not None and _identity(path) == self._identity:
+        if path and self._identity is not None and sockets.identity(path) == self._identity:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         self.loop.forget(self)
@@ -245,138 +241,3 @@ def _credentials(connection: socket.socket) -> str:
     packed = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
     pid, uid, gid = struct.unpack("3i", packed)
     return f"pid {pid} uid {uid} gid {gid}"
-
-
-# -- opening -------------------------------------------------------------------
-
-
-def _open(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] | None]:
-    """Return a listening socket and, for a unix socket, what tells it from others."""
-    try:
-        if config.family == socket.AF_UNIX:
-            return _open_unix(config)
-        return _open_inet(config), None
-    except OSError as error:
-        raise ServerError(_complaint(error)) from None
-
-
-def _complaint(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return ADDRESS_IN_USE
-    code: Any = error.args[0]
-    name = errno.errorcode.get(code)
-    return "Cannot open an HTTP server: socket.error reported " + (
-        f"errno.{name} ({code})" if name else f"{code}"
-    )
-
-
-def _open_inet(config: ServerConfig) -> socket.socket:
-    host = (config.host or "").strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("" if host == "*" else host, config.port or 0))
-        listening.listen(BACKLOG)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] | None]:
-    """Listen under a name of our own, then take the configured one.
-
-    So nobody sees the socket before its mode and owner are right, and of two daemons
-    that start at once only one gets the name.
-    """
-    path = config.file or ""
-    temporary = f"{path}.{os.getpid()}"
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        if _is_socket(temporary):
-            os.unlink(temporary)  # left by a daemon with our pid that was killed right here
-        _bind_privately(listening, temporary)
-        try:
-            os.chmod(temporary, config.chmod)
-            _chown(temporary, path, config.chown)
-            listening.listen(BACKLOG)
-            _take_name(temporary, path)
-        finally:
-            os.unlink(temporary)
-    except BaseException:
-        listening.close()
-        raise
-    return listening, _identity(path)
-
-
-def _bind_privately(listening: socket.socket, path: str) -> None:
-    umask = os.umask(0o177)
-    try:
-        listening.bind(path)
-    finally:
-        os.umask(umask)
-
-
-def _chown(temporary: str, path: str, owner: tuple[int, int]) -> None:
-    if owner == (-1, -1):
-        return
-    try:
-        os.chown(temporary, *owner)
-    except PermissionError:
-        raise ServerError(
-            f"Not permitted to chown {path} to uid/gid {owner}; adjust "
-            '"sockchown" value in config file or on command line to values that the '
-            f"current user ({_user_name()}) can successfully chown"
-        ) from None
-
-
-def _user_name() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def _take_name(temporary: str, path: str) -> None:
-    """Give the socket its name, over a stale socket if need be; raises `ServerError`."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        _remove_stale(path)
-        os.link(temporary, path)
-
-
-def _remove_stale(path: str) -> None:
-    """Unlink a socket that nobody listens on; only ever a socket."""
-    if not _is_socket(path):
-        raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            pass
-        except OSError:
-            raise ServerError(ADDRESS_IN_USE) from None  # it is there, only too busy
-        else:
-            raise ServerError(ADDRESS_IN_USE)
-    sys.stderr.write(f"Unlinking stale socket {path}\n")
-    os.unlink(path)
-
-
-def _is_socket(path: str) -> bool:
-    try:
-        return stat.S_ISSOCK(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.lstat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from supervisor import loggers
+from supervisor.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
 from supervisor.http.server import HTTPServer
 from supervisor.loop import Loop
@@ -25,12 +26,12 @@ TURNS = 2000
 
 def unix_config(path: Path, **options: Any) -> ServerConfig:
     """Return the configuration of a server on a unix socket."""
-    return ServerConfig("unix_http_server", socket.AF_UNIX, file=str(path), **options)
+    return ServerConfig("unix_http_server", file=str(path), **options)
 
 
 def inet_config(port: int = 0, host: str = "127.0.0.1", **options: Any) -> ServerConfig:
     """Return the configuration of a server on TCP; port 0 leaves the choice to the kernel."""
-    return ServerConfig("inet_http_server", socket.AF_INET, host=host, port=port, **options)
+    return ServerConfig("inet_http_server", TcpAddress(host, port), **options)
 
 
 class Site:
@@ -79,10 +80,10 @@ class Site:
         self.clock.advance(seconds)
         self.turn()
 
-    def connect(self) -> Client:
-        """Connect to the server that was opened last."""
+    def connect(self, family: int | None = None) -> Client:
+        """Connect to the server that was opened last, by another family if it has two."""
         server = self.servers[-1]
-        client = Client(self, server)
+        client = Client(self, server, family or server.config.family)
         self.clients.append(client)
         return client
 
@@ -111,13 +112,13 @@ class Site:
 class Client:
     """A client with nothing between it and its bytes."""
 
-    def __init__(self, site: Site, server: HTTPServer) -> None:
+    def __init__(self, site: Site, server: HTTPServer, family: int) -> None:
         self.site = site
         self.received = b""
         self.has_ended = False
         self.was_reset = False
-        self.socket = socket.socket(server.config.family)
-        self.socket.connect(server.address)
+        self.socket = socket.socket(family)
+        self.socket.connect(_address_by(server, family))
         self.socket.setblocking(False)
 
     def send(self, data: bytes) -> None:
@@ -166,6 +167,12 @@ class Client:
     def close(self) -> None:
         """Leave."""
         self.socket.close()
+
+
+def _address_by(server: HTTPServer, family: int) -> Any:
+    """Return the address of a server; over IPv4 that of one that listens on both families."""
+    is_mapped = family == socket.AF_INET and server.config.family == socket.AF_INET6
+    return ("127.0.0.1", server.address[1]) if is_mapped else server.address
 
 
 def field(head: bytes, name: bytes) -> bytes | None:

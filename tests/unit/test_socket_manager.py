@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import loggers
+from supervisor.addresses import TcpAddress
 from supervisor.config.model import InetSocketConfig, UnixSocketConfig
 from supervisor.socket_manager import SocketManager
 
@@ -58,7 +59,7 @@ def test_a_socket_of_tcp_listens_at_its_address() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    sockets, logger = manager(InetSocketConfig("127.0.0.1", port, backlog=3))
+    sockets, logger = manager(InetSocketConfig(TcpAddress("127.0.0.1", port), backlog=3))
     assert sockets.acquire().getsockname() == ("127.0.0.1", port)
     socket.create_connection(("127.0.0.1", port)).close()
     sockets.release()
