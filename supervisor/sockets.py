@@ -16,7 +16,8 @@ import errno
 import os
 import socket
 import stat
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,15 +93,11 @@ def _listen_once(
 
 def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
     """Give a new socket its owner and mode; return its identity."""
-    if sys.platform != "linux":  # pragma: no cover - other systems cannot open a socket's file
-        os.chown(path, *owner, follow_symlinks=False)
-        os.chmod(path, mode)
-        return _identity_of(os.lstat(path))
-    try:
-        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        raise LostRaceError(path) from None
-    try:
+    with pinned(path) as fd:
+        if fd is None:  # pragma: no cover - no O_PATH here
+            os.chown(path, *owner, follow_symlinks=False)
+            os.chmod(path, mode)
+            return _identity_of(os.lstat(path))
         status = os.fstat(fd)
         is_new = stat.S_ISSOCK(status.st_mode) and not stat.S_IMODE(status.st_mode)
         if not is_new or status.st_nlink != 1:
@@ -111,9 +108,27 @@ def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
         if owner != NO_OWNER:
             os.chown(file, *owner)
         os.chmod(file, mode)
+        return _identity_of(status)
+
+
+@contextmanager
+def pinned(path: str) -> Iterator[int | None]:
+    """Hold a file that cannot be read, a socket, so that no other one gets its inode number.
+
+    Yield a descriptor that refers to the file itself (O_PATH, open(2)), None on systems without
+    it.  Raises `LostRaceError` if the file is gone.
+    """
+    if not hasattr(os, "O_PATH"):  # pragma: no cover - Linux and FreeBSD have it
+        yield None
+        return
+    try:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise LostRaceError(path) from None
+    try:
+        yield fd
     finally:
         os.close(fd)
-    return _identity_of(status)
 
 
 def remove_socket(path: str) -> None:

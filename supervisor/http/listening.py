@@ -112,21 +112,26 @@ def _take_name(temporary: str, path: str) -> None:
 
 def _remove_stale(path: str) -> None:
     """Unlink a socket that nobody listens on; only ever a socket."""
-    found = sockets.identity(path)
     if not sockets.is_socket(path):
         raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
+    with sockets.pinned(path):
+        found = sockets.identity(path)
+        _check_unused(path)
+        _unlink_if_same(path, found)
+    sys.stderr.write(f"Unlinking stale socket {path}\n")
+
+
+def _check_unused(path: str) -> None:
+    """Raise `ServerError` if a process listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
             probe.connect(path)
         except ConnectionRefusedError:
-            pass
+            return
         except OSError:
             raise ServerError(ADDRESS_IN_USE) from None  # it is there, only too busy
-        else:
-            raise ServerError(ADDRESS_IN_USE)
-    _unlink_if_same(path, found)
-    sys.stderr.write(f"Unlinking stale socket {path}\n")
+    raise ServerError(ADDRESS_IN_USE)
 
 
 def _unlink_if_same(path: str, found: tuple[int, int] | None) -> None:
