@@ -89,9 +89,13 @@ class guard_handler:
         """Whether there is a reason to refuse."""
         return self._reason(request) is not None
 
-    def handle_request(self, request: Request) -> None:
-        """Refuse."""
+    def admits(self, request: Request) -> bool:
+        """Refuse before a body is received: what is matched is not admitted."""
         request.error(403, self._reason(request))
+        return False
+
+    def handle_request(self, request: Request) -> None:
+        """Do nothing: the request has been refused."""
 
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):

@@ -17,8 +17,11 @@ from supervisor import sockets
 from supervisor.addresses import TcpAddress
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
+from supervisor.http.connections import Connections
+from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
 from supervisor.http.repeats import Repeats
+from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text
 
 TYPE_CHECKING = False
@@ -45,7 +48,7 @@ ACCEPTS_PER_TURN = 32
 
 MAX_CONNECTIONS = 4096
 """Of one server, or a quarter of the fds that the daemon may open if that is less: programs
-come first.  Whoever comes then takes the place of an idle client."""
+come first.  The next client takes the place of another one (see `connections`)."""
 
 PAUSE_SECONDS = 1.0
 """How long nobody is accepted when the daemon has no fd left."""
@@ -71,8 +74,10 @@ class HTTPServer:
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
         self.repeats = Repeats()
-        self._connections: dict[HTTPChannel, None] = {}
-        self._places = _places()
+        self.received = Ledger(MAX_RECEIVED_BYTES, HTTPChannel.evict)
+        self.unsent = Ledger(MAX_UNSENT_BYTES, HTTPChannel.close)
+        self.failed_logins = Throttle(loop, logger.warn, "failed logins")
+        self._connections = Connections(_max_connections())
         self._is_paused = False
         self._is_unix = config.address is None
         self._socket, self._identity = open_listener(config)
@@ -136,11 +141,9 @@ class HTTPServer:
                 if error.errno not in OUT_OF_RESOURCES:
                     continue  # the client has left already
                 # Without fds, accept() fails before it looks whether anybody has come.
-                if self._somebody_waits() and not self._drop_an_idle_client():
+                if self._somebody_waits() and not self._make_room():
                     self._pause(str(error))
                 break
-            if len(self._connections) >= self._places and not self._drop_an_idle_client():
-                self._pause("too many connections")  # this one is the last
             self._welcome(connection, address)
             if self._is_paused:
                 break
@@ -154,29 +157,32 @@ class HTTPServer:
         connection.setblocking(False)
         if self._is_unix:
             peer = "localhost:0"
+            pid, uid, gid = peer_credentials(connection)
+            origin = f"uid {uid}"
             if self.logger.level <= LevelsByName.DEBG:
-                self.logger.debug(f"connection from {_credentials(connection)}")
+                self.logger.debug(f"connection from pid {pid} {origin} gid {gid}")
         else:
-            peer = str(TcpAddress.of_socket(address))
+            client = TcpAddress.of_socket(address)
+            peer, origin = str(client), client.host
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A client whose host has vanished would be taken for one that idles.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._connections[HTTPChannel(self, connection, peer)] = None
+        if self._connections.is_full and not self._make_room():
+            self._pause("too many connections")  # this one is the last
+        self._connections.add(HTTPChannel(self, connection, peer, origin))
 
-    def _idle_client(self) -> HTTPChannel | None:
-        """Return whoever has come first and wants nothing."""
-        return next((channel for channel in self._connections if channel.is_idle), None)
-
-    def _drop_an_idle_client(self) -> bool:
-        """Free a place, and an fd."""
-        idle = self._idle_client()
-        if idle is not None:
-            idle.close()
-        return idle is not None
+    def _make_room(self) -> bool:
+        """Close a connection, and free its fd, for the next one."""
+        dispensable = self._connections.dispensable()
+        if dispensable is not None:
+            dispensable.close()
+        return dispensable is not None
 
     def connection_closed(self, channel: HTTPChannel) -> None:
         """Take note that a connection is no more."""
-        self._connections.pop(channel, None)
+        self._connections.discard(channel)
+        self.received.progressed(channel, 0)
+        self.unsent.progressed(channel, 0)
 
     def _pause(self, reason: str) -> None:
         """Leave newcomers in the kernel's queue for a while."""
@@ -186,7 +192,7 @@ class HTTPServer:
         self.loop.call_later(PAUSE_SECONDS, self._resume)
 
     def _resume(self) -> None:
-        if len(self._connections) > self._places and self._idle_client() is None:
+        if self._connections.has_excess and self._connections.dispensable() is None:
             self.loop.call_later(PAUSE_SECONDS, self._resume)
         elif self._socket.fileno() >= 0:
             self._is_paused = False
@@ -228,16 +234,16 @@ def open_http_servers(
     return servers
 
 
-def _places() -> int:
+def _max_connections() -> int:
     fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if fds == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, fds // 4)
 
 
-def _credentials(connection: socket.socket) -> str:
-    """Return who was on the other side of a unix socket when it was connected (unix(7))."""
+def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
+    """Return pid, uid and gid of the client when it connected (SO_PEERCRED, unix(7)), or zeros."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
-        return "an unknown process"
+        return 0, 0, 0
     packed = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
     pid, uid, gid = struct.unpack("3i", packed)
-    return f"pid {pid} uid {uid} gid {gid}"
+    return pid, uid, gid

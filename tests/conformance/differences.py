@@ -95,6 +95,13 @@ SHOWN_BY = {
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
+    "Clients that stop sending": (
+        "tests/unit/test_http_channel.py"
+        "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
+    ),
+    "Many calls in one request": (
+        "tests/faults/test_http_floods.py::test_a_multicall_of_a_hundred_thousand_calls"
+    ),
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
