@@ -91,6 +91,10 @@ HINTS = {
         "the socket belongs to another user: try sudo, or set chown= and chmod= in"
         " [unix_http_server]."
     ),
+    "UntrustedPeerError": (
+        "if this is your supervisord, move its socket to a folder of its own, or name its user by"
+        " user= in [supervisord] or chown= in [unix_http_server] of your configuration file."
+    ),
     "TimeoutError": "supervisord may be busy, or stopped: look at its log, and at `ps`.",
 }
 LOGIN_HINT = "set username= and password= in [supervisorctl], or give -u and -p."

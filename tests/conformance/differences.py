@@ -68,6 +68,10 @@ SHOWN_BY = {
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
+    "Passwords for unix sockets": (
+        "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
+    ),
+    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
     "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
