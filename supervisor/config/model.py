@@ -158,8 +158,8 @@ class ServerConfig:
 
     @property
     def family(self) -> socket.AddressFamily:
-        """The family of the socket, as plugins read it."""
-        return socket.AF_UNIX if self.address is None else self.address.family
+        """AF_UNIX, or AF_INET for every TCP server: so plugins (Supvisors) tell them apart."""
+        return socket.AF_UNIX if self.address is None else socket.AF_INET
 
     @property
     def host(self) -> str | None:

@@ -33,7 +33,7 @@ SHOWN_BY = {
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
-    "IPv6 in port": "tests/unit/test_http_server.py::test_which_interfaces_a_host_means",
+    "IPv6 in port": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"

@@ -80,10 +80,9 @@ class Site:
         self.clock.advance(seconds)
         self.turn()
 
-    def connect(self, family: int | None = None) -> Client:
-        """Connect to the server that was opened last, by another family if it has two."""
-        server = self.servers[-1]
-        client = Client(self, server, family or server.config.family)
+    def connect(self, host: str | None = None) -> Client:
+        """Connect to the server that was opened last, at another host if it is given."""
+        client = Client(self, self.servers[-1], host)
         self.clients.append(client)
         return client
 
@@ -112,13 +111,17 @@ class Site:
 class Client:
     """A client with nothing between it and its bytes."""
 
-    def __init__(self, site: Site, server: HTTPServer, family: int) -> None:
+    def __init__(self, site: Site, server: HTTPServer, host: str | None = None) -> None:
         self.site = site
         self.received = b""
         self.has_ended = False
         self.was_reset = False
-        self.socket = socket.socket(family)
-        self.socket.connect(_address_by(server, family))
+        tcp = server.tcp_address
+        if tcp is None:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(server.address)
+        else:
+            self.socket = socket.create_connection((host or tcp.host, tcp.port))
         self.socket.setblocking(False)
 
     def send(self, data: bytes) -> None:
@@ -167,12 +170,6 @@ class Client:
     def close(self) -> None:
         """Leave."""
         self.socket.close()
-
-
-def _address_by(server: HTTPServer, family: int) -> Any:
-    """Return the address of a server; over IPv4 that of one that listens on both families."""
-    is_mapped = family == socket.AF_INET and server.config.family == socket.AF_INET6
-    return ("127.0.0.1", server.address[1]) if is_mapped else server.address
 
 
 def field(head: bytes, name: bytes) -> bytes | None:

@@ -205,7 +205,7 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
-    """By the keys of Supervisor 4, of which `host` never has brackets."""
+    """By the keys of Supervisor 4; the family says which kind of server it is."""
     text = (
         "[inet_http_server:a]\nport=127.0.0.1:1\n[inet_http_server:b]\nport=[::1]:2\n"
         "[unix_http_server]\nfile=/a.sock\n"
@@ -214,7 +214,7 @@ def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
     found = [tuple(server[key] for key in keys) for server in read(tmp_path, text).servers]
     assert found == [
         (socket.AF_INET, "127.0.0.1", 1, None),
-        (socket.AF_INET6, "::1", 2, None),
+        (socket.AF_INET, "::1", 2, None),
         (socket.AF_UNIX, None, None, "/a.sock"),
     ]
 

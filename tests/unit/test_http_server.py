@@ -191,8 +191,8 @@ def test_which_interfaces_a_host_means(site: Site, host: str, address: str) -> N
 
 def test_every_interface_of_ipv6_is_also_every_one_of_ipv4(site: Site) -> None:
     server = site.serve(Echo(), config=inet_config(host="::"))
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        client = site.connect(family)
+    for host in ("127.0.0.1", "::1"):
+        client = site.connect(host)
         client.send(get())
         assert status(client.answer()) == 200
         [connection] = server._connections
