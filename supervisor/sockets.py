@@ -16,6 +16,7 @@ import errno
 import os
 import socket
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,8 @@ MAX_ATTEMPTS = 16
 """How often to try again when another user has moved what we had just created."""
 
 NO_OWNER = (-1, -1)
+
+UCRED = "3i"
 
 
 class LostRaceError(OSError):
@@ -129,6 +132,19 @@ def pinned(path: str) -> Iterator[int | None]:
         yield fd
     finally:
         os.close(fd)
+
+
+def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
+    """Return pid, uid and gid of the client of a unix socket when it connected (unix(7)).
+
+    They are zeros on systems that do not tell.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:  # pragma: no cover - Linux has it
+        return 0, 0, 0
+    ucred = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(UCRED))
+    pid, uid, gid = struct.unpack(UCRED, ucred)
+    return pid, uid, gid
 
 
 def remove_socket(path: str) -> None:

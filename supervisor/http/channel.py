@@ -21,6 +21,7 @@ from supervisor.http.outbox import Outbox
 from supervisor.http.phases import HAS_ENDED, PATIENCE, Phase
 from supervisor.http.request import Request
 from supervisor.loggers import LevelsByName, exception_text
+from supervisor.sockets import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ class HTTPChannel:
     """A connection: reads requests, sends answers, outlives no mistake of its client."""
 
     def __init__(
-        self, server: HTTPServer, connection: socket.socket, peer: str, origin: str
+        self, server: HTTPServer, connection: socket.socket, peer: str, origin: str | None = None
     ) -> None:
-        """Take a connection; `peer` names the client, `origin` its host or user."""
+        """Take a connection; `peer` names the client, `origin` its host over TCP."""
         self.server = server
         self.peer = peer
-        self.origin = origin
+        self._origin = origin
         self._loop = server.loop
         self._socket = connection
         self._parser = wire.RequestParser(server.limits)
@@ -112,6 +113,13 @@ class HTTPChannel:
     def is_idle(self) -> bool:
         """Whether the client has nothing to lose: no request has begun."""
         return self._phase is Phase.IDLE or self._phase is Phase.NEW
+
+    @property
+    def origin(self) -> str:
+        """The host of the client; on a unix socket its user, which is looked up once needed."""
+        if self._origin is None:
+            self._origin = f"uid {peer_credentials(self._socket)[1]}"
+        return self._origin
 
     @property
     def is_dispensable(self) -> bool:

@@ -10,51 +10,30 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from supervisor.http.channel import HTTPChannel
 
 
-class Connections:
-    """The connections of one server; at most `limit` as long as one can make room."""
+class Connections(dict["HTTPChannel", None]):
+    """The connections of one server, oldest first; at most `limit` if one can make room."""
 
     def __init__(self, limit: int) -> None:
+        super().__init__()
         self._limit = limit
-        self._by_origin: dict[str, dict[HTTPChannel, None]] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[HTTPChannel]:
-        for channels in list(self._by_origin.values()):
-            yield from list(channels)
 
     @property
     def is_full(self) -> bool:
         """Whether a connection has to make room for the next one."""
-        return self._count >= self._limit
+        return len(self) >= self._limit
 
     @property
     def has_excess(self) -> bool:
         """Whether there are more than the limit."""
-        return self._count > self._limit
-
-    def add(self, channel: HTTPChannel) -> None:
-        """Take a new connection in."""
-        self._by_origin.setdefault(channel.origin, {})[channel] = None
-        self._count += 1
-
-    def discard(self, channel: HTTPChannel) -> None:
-        """Take note that a connection is closed."""
-        channels = self._by_origin.get(channel.origin, {})
-        if channel in channels:
-            del channels[channel]
-            self._count -= 1
-            if not channels:
-                del self._by_origin[channel.origin]
+        return len(self) > self._limit
 
     def dispensable(self) -> HTTPChannel | None:
         """Return the connection to close for the next one, None if all are busy."""
-        groups = sorted(self._by_origin.values(), key=len, reverse=True)
-        return next((each for group in groups for each in group if each.is_dispensable), None)
+        sizes: dict[str, int] = {}
+        for channel in self:
+            sizes[channel.origin] = sizes.get(channel.origin, 0) + 1
+        candidates = [channel for channel in self if channel.is_dispensable]
+        return max(candidates, key=lambda channel: sizes[channel.origin], default=None)

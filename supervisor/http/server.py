@@ -11,7 +11,6 @@ import os
 import resource
 import select
 import socket
-import struct
 
 from supervisor import sockets
 from supervisor.addresses import TcpAddress
@@ -155,12 +154,12 @@ class HTTPServer:
 
     def _welcome(self, connection: socket.socket, address: Any) -> None:
         connection.setblocking(False)
+        origin = None
         if self._is_unix:
             peer = "localhost:0"
-            pid, uid, gid = peer_credentials(connection)
-            origin = f"uid {uid}"
             if self.logger.level <= LevelsByName.DEBG:
-                self.logger.debug(f"connection from pid {pid} {origin} gid {gid}")
+                pid, uid, gid = sockets.peer_credentials(connection)
+                self.logger.debug(f"connection from pid {pid} uid {uid} gid {gid}")
         else:
             client = TcpAddress.of_socket(address)
             peer, origin = str(client), client.host
@@ -169,7 +168,7 @@ class HTTPServer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._connections.is_full and not self._make_room():
             self._pause("too many connections")  # this one is the last
-        self._connections.add(HTTPChannel(self, connection, peer, origin))
+        self._connections[HTTPChannel(self, connection, peer, origin)] = None
 
     def _make_room(self) -> bool:
         """Close a connection, and free its fd, for the next one."""
@@ -180,9 +179,10 @@ class HTTPServer:
 
     def connection_closed(self, channel: HTTPChannel) -> None:
         """Take note that a connection is no more."""
-        self._connections.discard(channel)
-        self.received.progressed(channel, 0)
-        self.unsent.progressed(channel, 0)
+        self._connections.pop(channel, None)
+        for ledger in (self.received, self.unsent):
+            if ledger.total_bytes:
+                ledger.progressed(channel, 0)
 
     def _pause(self, reason: str) -> None:
         """Leave newcomers in the kernel's queue for a while."""
@@ -237,13 +237,3 @@ def open_http_servers(
 def _max_connections() -> int:
     fds, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MAX_CONNECTIONS if fds == resource.RLIM_INFINITY else min(MAX_CONNECTIONS, fds // 4)
-
-
-def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
-    """Return pid, uid and gid of the client when it connected (SO_PEERCRED, unix(7)), or zeros."""
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return 0, 0, 0
-    packed = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
-    pid, uid, gid = struct.unpack("3i", packed)
-    return pid, uid, gid

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from supervisor.escapes import one_line
+from supervisor.http import channel as channels
 from supervisor.http import server as servers
 from supervisor.http.connections import Connections
 from supervisor.http.guard import guard_handler
@@ -143,7 +144,7 @@ def made_room(*kept: Any) -> Any:
     """Return what makes room among these connections."""
     connections = Connections(len(kept))
     for each in kept:
-        connections.add(each)
+        connections[each] = None
     assert connections.is_full
     return connections.dispensable()
 
@@ -216,10 +217,11 @@ def test_clients_on_a_unix_socket_are_told_apart_by_their_user(
     monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)
     server = site.serve(Echo())
     uids = iter([0, 1000, 1000, 1000])
-    monkeypatch.setattr(servers, "peer_credentials", lambda _connection: (1, next(uids), 1))
+    monkeypatch.setattr(channels, "peer_credentials", lambda _connection: (1, next(uids), 1))
     clients = half_a_request(site, 4)
     clients[1].wait_for_end()
-    assert sorted(each.origin for each in server._connections) == ["uid 0", "uid 1000", "uid 1000"]
+    left = [each.origin for each in server._connections]
+    assert left == ["uid 0", "uid 1000", "uid 1000"]
 
 
 # -- lines of the log ------------------------------------------------------------------------
