@@ -108,9 +108,12 @@ def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
         file = f"/proc/self/fd/{fd}"
         if not os.path.exists(file):  # without /proc there is only the name
             file = path
-        if owner != NO_OWNER:
-            os.chown(file, *owner)
-        os.chmod(file, mode)
+        try:
+            if owner != NO_OWNER:
+                os.chown(file, *owner)
+            os.chmod(file, mode)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
         return _identity_of(status)
 
 

@@ -107,7 +107,10 @@ def _take_name(temporary: str, path: str) -> None:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
         _remove_stale(path)
-        os.link(temporary, path, follow_symlinks=False)
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except FileExistsError:  # another daemon that starts has been quicker
+            raise ServerError(ADDRESS_IN_USE) from None
 
 
 def _remove_stale(path: str) -> None:
