@@ -58,7 +58,10 @@ def send_what_is_taken(client: socket.socket, data: bytes) -> None:
     ],
 )
 def test_bodies_that_never_end(directory: Path, options: str, field: bytes) -> None:
-    """Of a foreign page and without a password none is taken; of others not more than 64 MB."""
+    """Of a foreign page and without a password none is taken; of others not more than 64 MB.
+
+    What the allocator has not given back comes on top; without a limit it would be 320 MB.
+    """
     with on_tcp(directory, options) as (daemon, port), ExitStack() as clients:
         assert daemon.rpc.supervisor.getState()
         before = memory(daemon)
@@ -67,7 +70,7 @@ def test_bodies_that_never_end(directory: Path, options: str, field: bytes) -> N
             client = clients.enter_context(tcp_client(port))
             send_what_is_taken(client, head + b"x" * (16 * MB - 1))
         assert daemon.rpc.supervisor.getState()
-        assert memory(daemon) - before < (100 if b"Host2" in field else 20) * MB
+        assert memory(daemon) - before < (200 if b"Host2" in field else 20) * MB
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
