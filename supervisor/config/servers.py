@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterable, Mapping
 
+from supervisor.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.model import (
     InetSocketConfig,
@@ -42,9 +42,9 @@ def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
     """Return the URL that children are told: the first unix server's, else the last TCP one's."""
     url = None
     for server in servers:
-        if server.family == socket.AF_UNIX:
+        if server.address is None:
             return f"unix://{server.file}"
-        url = f"http://{server.host or 'localhost'}:{server.port}"
+        url = server.address.url
     return url
 
 
@@ -54,12 +54,9 @@ def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     address = schema.PORT.read(section)
     if address is None:
         raise section.mistake(f"section [{name}] has no port value", "port")
-    host, port = address
     return ServerConfig(
         name,
-        socket.AF_INET,
-        host=host,
-        port=port,
+        address,
         allowed_hosts=tuple(schema.ALLOWED_HOSTS.read(section)),
         **authentication,
     )
@@ -72,7 +69,6 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
         raise section.mistake(f"section [{name}] has no file value", "file")
     return ServerConfig(
         name,
-        socket.AF_UNIX,
         file=section.convert(absolute_path, os.path.expanduser(file), "file"),
         **_authentication(section),
         **schema.read_options(schema.SOCKET_FILE, section),
@@ -132,4 +128,4 @@ def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSoc
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Bad socket format %s", address))
     host, port = found.groups()
-    return InetSocketConfig(host.lower(), port_number(port), backlog)
+    return InetSocketConfig(TcpAddress(host.lower(), port_number(port)), backlog)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from supervisor.http.request import Request
     from supervisor.http.server import Handler
 
+LOGGED_NAME_CHARS: Final = 64
+
 UI_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 
 
@@ -53,9 +55,11 @@ class supervisor_auth_handler:
             request.admitted_by = self
             return True
         if given is not None:
-            name = given[0].decode(errors="replace")
-            peer = request.channel.peer
-            request.channel.server.logger.warn(f"{peer}: login failed for user {name!r}")
+            name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
+            channel = request.channel
+            channel.server.failed_logins.log(
+                channel.origin, f"{channel.peer}: login failed for user {name!r}"
+            )
         request["Connection"] = "close"
         request["WWW-Authenticate"] = f'Basic realm="{self.realm}"'
         request.error(401)

@@ -127,6 +127,10 @@ class RequestParser:
         """How many bytes wait to be understood."""
         return len(self._buffer)
 
+    def discard(self) -> None:
+        """Free what waits: the request it belongs to has been refused."""
+        self._buffer = bytearray(b"\0")  # not idle: the client may still be sending
+
     def feed(self, data: bytes) -> None:
         """Take more bytes from the client."""
         self._buffer += data

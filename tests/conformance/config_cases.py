@@ -197,6 +197,16 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         "Error: Section [inet_http_server] has an empty username in section 'inet_http_server' ",
         "Empty names and passwords",
     ),
+    "the host of an IPv6 address has no brackets": (
+        _mended(SUPERVISORD + "[inet_http_server]\nport=[::1]:9001\n"),
+        '"host": "::1"',
+        "IPv6 in port",
+    ),
+    "the URL of an IPv6 address has brackets": (
+        _mended(SUPERVISORD + "[inet_http_server]\nport=::1:9001\n"),
+        '"serverurl": "http://[::1]:9001"',
+        "IPv6 in port",
+    ),
     "a null byte is refused": (
         _mended(SUPERVISORD + "logfile=a\0b\n"),
         "Error: null byte in ",

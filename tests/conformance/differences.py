@@ -45,6 +45,7 @@ SHOWN_BY = {
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
+    "IPv6 in port": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
@@ -131,6 +132,10 @@ SHOWN_BY = {
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
+    "Passwords for unix sockets": (
+        "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
+    ),
+    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
     "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
@@ -169,6 +174,13 @@ SHOWN_BY = {
     "The last answers": (
         "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
     ),
+    "Clients that stop sending": (
+        "tests/unit/test_http_channel.py"
+        "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
+    ),
+    "Many calls in one request": (
+        "tests/faults/test_http_floods.py::test_a_multicall_of_a_hundred_thousand_calls"
+    ),
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
@@ -178,7 +190,6 @@ SHOWN_BY = {
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
     ),
-    "IPv6 addresses": "tests/unit/test_http_server.py::test_an_ipv6_address",
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),

@@ -162,7 +162,15 @@ def test_defaults_of_the_client(tmp_path: Path) -> None:
         "interactive": True,
         "args": [],
         "plugin_factories": [],
+        "socket_owners": (),
     }
+
+
+def test_users_to_whom_the_socket_of_the_daemon_may_belong(tmp_path: Path) -> None:
+    """As the file writes them; what cannot be expanded is the daemon's to report."""
+    text = "[supervisorctl]\n[supervisord]\nuser={}\n[unix_http_server]\nchown=web:www\n"
+    assert client(tmp_path, text.format("joe")).socket_owners == ("joe", "web:www")
+    assert client(tmp_path, text.format("%(nope)s")).socket_owners == ("web:www",)
 
 
 def test_settings_of_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import events, unix
+from supervisor.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import ConfigurationError, read_server_configuration
@@ -103,8 +104,8 @@ def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, o
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ("socket=tcp://localhost:9000\n", InetSocketConfig("localhost", 9000)),
-        ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig("a", 1, 5)),
+        ("socket=tcp://localhost:9000\n", InetSocketConfig(TcpAddress("localhost", 9000))),
+        ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig(TcpAddress("a", 1), 5)),
         ("socket=unix:///%(program_name)s\n", UnixSocketConfig("/f")),
         ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f")),  # it is root's anyway
         ("socket=unix:///f\nuser=1\n", UnixSocketConfig("/f", (1, gid_for_uid(1)))),
@@ -215,11 +216,28 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert configuration.serverurl == f"unix://{tmp_path}/a.sock"
 
 
+def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
+    """By the keys of Supervisor 4; the family says which kind of server it is."""
+    text = (
+        "[inet_http_server:a]\nport=127.0.0.1:1\n[inet_http_server:b]\nport=[::1]:2\n"
+        "[unix_http_server]\nfile=/a.sock\n"
+    )
+    keys = ("family", "host", "port", "file")
+    found = [tuple(server[key] for key in keys) for server in read(tmp_path, text).servers]
+    assert found == [
+        (socket.AF_INET, "127.0.0.1", 1, None),
+        (socket.AF_INET, "::1", 2, None),
+        (socket.AF_UNIX, None, None, "/a.sock"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "url"),
     [
         ("", None),
         ("[inet_http_server]\nport=*:9001\n", "http://localhost:9001"),
+        ("[inet_http_server]\nport=[::1]:9001\n", "http://[::1]:9001"),
+        ("[inet_http_server]\nport=[::]:9001\n", "http://localhost:9001"),
         ("[inet_http_server]\nport=a:1\n[inet_http_server:x]\nport=b:2\n", "http://b:2"),
     ],
 )
