@@ -1,6 +1,6 @@
 """Another user who swaps names in a folder of theirs: `swapper.py UID VICTIM FOLDER NAME`.
 
-Whatever appears in FOLDER whose name begins with NAME is moved away, and a link to VICTIM, or a
+Each file that appears in FOLDER under a name that begins with NAME is moved away, and a link to VICTIM, or a
 socket of the user's own, takes its place.  It runs until it is killed; `ready` in FOLDER says
 that it has begun.
 """
