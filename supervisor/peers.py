@@ -1,4 +1,4 @@
-"""Which process behind a unix socket gets the password (client floor).
+"""Check of the process behind a unix socket before it gets the password (client floor).
 
 In a folder in which anyone may create files, such as /tmp, another user can create the socket
 before the daemon does.  The client would send its password to that user.  So it looks at the user
@@ -8,7 +8,7 @@ of the process that listens (SO_PEERCRED, unix(7)) and sends the password to
 2. the owner of the configuration file, who has written the password into it, and the users that
    this file names: `user=` of the daemon, `chown=` of its socket;
 3. any user, if the path of the socket leads only through folders in which no other user can have
-   put it: whoever controls these decides who listens there.
+   put it: the owners of these decide which process listens there.
 
 `transport` calls it for users other than those of the first rule.
 """

@@ -6,8 +6,8 @@ A unix socket may stand in a folder in which another user renames what they like
 moment.  `chmod` and `chown` by name would give that user a file of root's choosing: the name may
 have become a link meanwhile.  So the socket is created without any permission (umask 0777), its
 file is opened by O_PATH|O_NOFOLLOW, and mode and owner are given to that file alone, through
-/proc/self/fd (proc(5)), once it proves to be ours: a socket with mode 0 and one name.  Everything
-else of that kind in the folder is the remainder of an attempt of ours that failed.
+/proc/self/fd (proc(5)), once it proves to be ours: a socket with mode 0 and one name.  Anything
+else of that kind in the folder is left from an earlier attempt that failed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Identity = tuple[int, int]
 
 MAX_ATTEMPTS = 16
-"""How often to try again when another user has moved what we had just created."""
+"""Attempts to create a socket that another user moves away at once."""
 
 NO_OWNER = (-1, -1)
 

@@ -1,7 +1,7 @@
 r"""Text from programs, shown on a person's terminal (client floor).
 
 Logs and names may hold whatever a program, or who attacks it, has written: sequences that
-rename the window, type for the person, hide or reorder what stands there.  On a terminal only
+rename the window, type for the person, hide or reorder other text.  On a terminal only
 colours come through; the rest is shown as `\x1b`.  What goes to a file or a pipe is not
 touched.
 """

@@ -1,4 +1,4 @@
-"""Which connections a server keeps, and which one makes room for the next (floor 5).
+"""Connections of a server, and the choice of the one that makes room for the next (floor 5).
 
 Connections are grouped by origin: the host of a TCP client, the user of one on the unix socket.
 When the server is full, the origin that has the most of them loses one, the oldest in which

@@ -114,7 +114,7 @@ def _take_name(temporary: str, path: str) -> None:
 
 
 def _remove_stale(path: str) -> None:
-    """Unlink a socket that nobody listens on; only ever a socket."""
+    """Unlink a socket on which no process listens; only ever a socket."""
     if not sockets.is_socket(path):
         raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
     with sockets.pinned(path):

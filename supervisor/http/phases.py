@@ -6,7 +6,7 @@ import enum
 
 
 class Phase(enum.Enum):
-    """What a connection is about."""
+    """Phase of a connection."""
 
     NEW = enum.auto()
     RECEIVING = enum.auto()
@@ -17,7 +17,7 @@ class Phase(enum.Enum):
 
 
 # Seconds that a phase may last.  A client that has been served may idle for ever (an
-# interactive supervisorctl does), and an answer may take its time.  SENDING begins anew
+# interactive supervisorctl does), and an answer may take its time.  SENDING starts over
 # whenever the client has taken something.
 PATIENCE = {
     Phase.NEW: 60.0,

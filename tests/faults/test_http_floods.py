@@ -74,7 +74,7 @@ def test_bodies_that_never_end(directory: Path, options: str, field: bytes) -> N
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
-def test_half_requests_lock_nobody_out(directory: Path, over: str) -> None:
+def test_half_requests_do_not_lock_an_administrator_out(directory: Path, over: str) -> None:
     """On a socket that takes a hundred connections, each of which waits for the rest of a body."""
     few_fds = ("sh", "-c", 'ulimit -n 400; exec "$@"', "sh")
     half = BODY.replace(b"Host: x", b"Host: localhost") % (9, b"Expect: 100-continue\r\n")

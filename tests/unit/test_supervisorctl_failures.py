@@ -13,6 +13,7 @@ import pytest
 
 from supervisor import rpcclient, transport
 from supervisor.client_options import ClientOptions
+from supervisor.supervisorctl.completion import candidates
 from tests.support.ctl import Ctl, FakeOptions, process
 from tests.support.fakeserver import rpc_answer, serving
 
@@ -102,6 +103,13 @@ def test_a_socket_that_may_not_be_opened(directory: Path) -> None:
     text, status = through_the_wire(f"unix://{directory}/{'x' * 200}").run("status")
     assert text.count("\n") == 1
     assert status == 1
+
+
+def test_names_with_control_characters_are_not_completed() -> None:
+    """Readline would show them as they are."""
+    processes = [process("good"), process("gone\x1b[2J"), process("g\u202egnp")]
+    ctl = Ctl(FakeOptions(getAllProcessInfo=processes))
+    assert candidates(ctl.controller, "g", "start g") == ["good "]
 
 
 # -- stdout ---------------------------------------------------------------------------------

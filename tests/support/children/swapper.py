@@ -1,8 +1,8 @@
 """Another user who swaps names in a folder of theirs: `swapper.py UID VICTIM FOLDER NAME`.
 
-Whatever appears in FOLDER whose name begins with NAME is moved away, and a link to VICTIM, or a
-socket of the user's own, takes its place.  It runs until it is killed; `ready` in FOLDER says
-that it has begun.
+Each file that appears in FOLDER under a name that begins with NAME is moved away, and a link to
+VICTIM, or a socket of the user's own, takes its place.  It runs until it is killed; `ready` in
+FOLDER says that it has begun.
 """
 
 from __future__ import annotations
