@@ -33,6 +33,7 @@ ROOT_WARNING = (
 LATE_IMPORTS = (
     "cProfile",
     "datetime",
+    "difflib",
     "hashlib",
     "hmac",
     "inspect",

@@ -86,8 +86,8 @@ def open_log(
 def open_for_reading(path: str) -> int:
     """Open a regular file for reading; return the fd.
 
-    /dev/null is an empty file, as for everybody who redirects to it.  Raises `NotRegularFile`
-    for a fifo, another device, a directory, and `OSError`.
+    /dev/null is taken as an empty file.  Raises `NotRegularFile` for a fifo, another device or a
+    directory, and `OSError`.
     """
     return require_regular(_open(path, READ_FLAGS), path)
 
@@ -117,6 +117,14 @@ def open_own(path: str, flags: int, permissions: int = 0o666) -> int:
     """Open a file that is never a symlink; return the fd.  Raises `OSError`."""
     with _Directory(path) as directory:
         return os.open(directory.name, flags | os.O_NOFOLLOW, permissions, dir_fd=directory.fd)
+
+
+def directory_of(path: str) -> _Directory:
+    """Return a context manager for the directory of a file: `name` is the file's in `fd`.
+
+    The block raises `OSError` for a directory that cannot be reached by the rule.
+    """
+    return _Directory(path)
 
 
 def is_in_place(path: str, fd: int) -> bool:
@@ -171,17 +179,6 @@ def _open_trusted(directory: _Directory) -> int | None:
 
 
 # -- protected paths -------------------------------------------------------------------
-
-
-def is_protected(path: str) -> bool:
-    """Whether only root and the effective user can change what a path leads to.
-
-    False for a path that leads nowhere.
-    """
-    try:
-        return find_unprotected(path) is None
-    except OSError:
-        return False
 
 
 def find_unprotected(path: str) -> str | None:

@@ -307,7 +307,7 @@ class ServerOptions:
         return self.context.loop.next_signal()
 
     def cleanup_fds(self) -> None:
-        """Close the fds that the daemon was started with."""
+        """Close the fds that the daemon was started with, also those above `minfds`."""
         unix.close_inherited_fds(self.settings.minfds)
 
     def close_httpservers(self) -> None:

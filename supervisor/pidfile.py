@@ -28,8 +28,8 @@ class PidFile:
     """The pid file: removed only by the daemon that has written it.
 
     As long as the daemon runs it holds a lock on the file (flock(2), which survives going to
-    the background).  Every user who can read the file can take that lock, so that a lock alone
-    refuses nobody: the file must also name a running supervisord.
+    the background).  Every user who can read the file can take that lock, so a lock alone does not
+    refuse a start: the file must also name a running supervisord.
 
     What is no regular file (/dev/null) is written, but neither locked nor removed.
     """
@@ -43,7 +43,7 @@ class PidFile:
         """Lock the file of an earlier run, if there is one.
 
         Raises `BootError` if the daemon that has written it is still running.  A file that
-        cannot be locked, on some network file systems, refuses nobody.
+        cannot be locked, on some network file systems, does not refuse a start.
         """
         try:
             fd = files.open_own(self._path, FLAGS)

@@ -16,12 +16,15 @@ import shlex
 import signal
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from supervisor import paths
 from supervisor.records import record
 
 STANDARD_FDS = (0, 1, 2)
+
+FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
+"""Directories that list the fds of the process that reads them: proc(5), fd(4)."""
 
 DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 
@@ -287,14 +290,76 @@ def enlarge_pipe(fd: int, size: int) -> int:
 
 
 def close_inherited_fds(limit: int) -> None:
-    """Close every fd from 3 up to `limit` (exclusive) that this process was given."""
-    try:
-        names = os.listdir("/proc/self/fd")
-        fds = [int(name) for name in names]
-    except OSError:
+    """Close every fd above stderr; below `limit` only, where the system does not list them."""
+    for directory in FD_DIRECTORIES:
+        with contextlib.suppress(OSError):
+            fds = {int(name) for name in os.listdir(directory)}
+            break
+    else:
         os.closerange(3, limit)
         return
-    for fd in fds:
-        if fd not in STANDARD_FDS and fd < limit:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+    for fd in fds.difference(STANDARD_FDS):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+# -- process groups --------------------------------------------------------------
+
+
+def is_leaderless_group(pgid: int) -> bool:
+    """Whether process group `pgid` exists while no process has that pid.
+
+    The kernel does not give the number of a group to a new process while the group has a
+    member, zombies included.  So a group whose leader has been reaped is still the same group
+    if this holds; if a process has the number, the group became empty and the number was reused.
+    """
+    try:
+        os.getpgid(pgid)
+    except ProcessLookupError:
+        pass
+    except OSError:  # a process that may not be asked is one all the same
+        return False
+    else:
+        return False
+    try:
+        os.killpg(pgid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # its members have changed their user
+        return True
+    return True
+
+
+def scan_processes() -> Iterator[tuple[int, int]]:
+    """Yield (pid, pgid) of every process; raises `OSError` where there is no /proc to list."""
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with contextlib.suppress(ProcessLookupError):
+                    pid = int(entry.name)
+                    yield pid, os.getpgid(pid)
+
+
+def open_pidfd(pid: int) -> int | None:
+    """Return a pidfd, readable once the process has exited; None where that is impossible.
+
+    See pidfd_open(2): Linux 5.3, unless a container forbids it.  Raises `ProcessLookupError`.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:  # an old kernel, seccomp, or no fd is free
+        return None
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has exited, or is gone altogether; see proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in {b"Z", b"X"}

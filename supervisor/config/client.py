@@ -10,11 +10,13 @@ import os
 
 from supervisor.config.parser import (
     ConfigurationError,
+    Section,
     UnhosedConfigParser,
     environment_names,
     read_file,
 )
 from supervisor.config.plugins import read_factories
+from supervisor.datatypes import absolute_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -87,11 +89,12 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
             settings[option] = section.value(option, str, names)
     url, history = settings["serverurl"] or "", settings["history_file"]
     if url.startswith("unix://"):
-        settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"
+        path = _absolute(section, "serverurl", url.removeprefix("unix://"))
+        settings["serverurl"] = f"unix://{path}"
     if history is not None:
-        settings["history_file"] = _absolute(history)
+        settings["history_file"] = _absolute(section, "history_file", history)
     return settings
 
 
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+def _absolute(section: Section, option: str, path: str) -> str:
+    return section.convert(absolute_path, os.path.expanduser(path), option)

@@ -183,7 +183,10 @@ def _temporary_directory() -> str:
         return first
     import tempfile
 
-    return tempfile.gettempdir()
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:  # a read-only root: only AUTO logs need it, and they will say so
+        return first
 
 
 @record(frozen=True)

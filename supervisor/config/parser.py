@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 
 from supervisor.datatypes import process_or_group_name
+from supervisor.quoting import ShieldedText, shield, unshield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 NO_DEFAULT: Any = []
 NO_EXPANSIONS: Mapping[str, object] = {}
+
+PERCENT_HINT = "; a literal % is written %%"
 
 # A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
 HERE = r"%%|%\(here\)s"
@@ -62,13 +65,25 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
         return value % expansions
     except KeyError as missing:
         raise ValueError(
-            f"Format string {value!r} for {name!r} contains names ({missing}) which cannot be "
-            f"expanded. Available names: {', '.join(sorted(expansions))}"
+            f"Format string {unshield(value)!r} for {name!r} contains names ({missing}) "
+            f"which cannot be expanded. Available names: {', '.join(sorted(expansions))}"
         ) from None
     except (TypeError, ValueError, OverflowError) as problem:
         raise ValueError(
-            f"Format string {value!r} for {name!r} is badly formatted: {problem}"
+            f"Format string {unshield(value)!r} for {name!r} is badly formatted: {problem}"
+            f"{PERCENT_HINT}"
         ) from None
+
+
+class _Shielded:
+    """Expansions for a value in which quotes are syntax; see `supervisor.quoting`."""
+
+    def __init__(self, expansions: Mapping[str, object]) -> None:
+        self._expansions = expansions
+
+    def __getitem__(self, name: str) -> object:
+        expansion = self._expansions[name]
+        return ShieldedText(expansion) if isinstance(expansion, str) else expansion
 
 
 def environment_names(environment: Mapping[str, str]) -> dict[str, str]:
@@ -96,11 +111,14 @@ class Section:
         convert: Callable[[str], Any] = str,
         names: Mapping[str, object] | None = None,
         called: str | None = None,
+        *,
+        shielded: bool = False,
     ) -> Any:
         """Return an option, expanded and converted; None if it is not set.
 
         `names` replace the section's own; `called` replaces `section.option` in errors.
-        Raises ConfigurationError, whatever ValueError the conversion raised.
+        `shielded` expansions reach the conversion as `supervisor.quoting` explains.  Raises
+        ConfigurationError for every ValueError of the conversion.
         """
         text = self.options.get(option)
         if text is None:
@@ -112,7 +130,8 @@ class Section:
         try:
             if "%" in text:
                 used = self.names if names is None else names
-                text = expand(text, used, called or f"{self.name}.{option}")
+                expanded = expand(text, used, called or f"{self.name}.{option}")
+                text = text % _Shielded(used) if shielded else expanded
             return convert(text)
         except ValueError as error:
             raise self.mistake(error, option) from None
@@ -237,17 +256,18 @@ class UnhosedConfigParser(configparser.RawConfigParser):
 
     def expand_here(self, here: str) -> None:
         """Replace `%(here)s` in every value read so far, defaults first."""
-        here = here.replace("%", "%%")
+        plain, shielded = here.replace("%", "%%"), shield(here)
 
-        def replaced(value: str) -> str:
-            return re.sub(HERE, lambda found: here if found[0] != "%%" else "%%", value)
+        def replaced(option: str, value: str) -> str:
+            path = shielded if option == "environment" else plain
+            return re.sub(HERE, lambda found: path if found[0] != "%%" else "%%", value)
 
         for option, value in self.defaults().items():
-            self.set(self.default_section, option, replaced(value))
+            self.set(self.default_section, option, replaced(option, value))
         for section in self.sections():
             for option, value in self.items(section):
                 if "%(here)s" in value:
-                    self.set(section, option, replaced(value))
+                    self.set(section, option, replaced(option, value))
 
 
 def open_text(filename: str) -> TextIO:

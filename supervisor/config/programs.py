@@ -93,8 +93,8 @@ def _read_process(
     program: Mapping[str, Any],
     names: dict[str, object],
 ) -> ProcessConfig:
-    own = section.value("environment", schema.ENVIRONMENT.convert, names, "environment")
-    environment = {**parser.environment, **(own or {})}
+    own = schema.ENVIRONMENT.read(section, names, "environment")
+    environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = schema.read_options(schema.PROCESS, section, names)
     if values["command"] is None:

@@ -14,7 +14,7 @@ from supervisor.config.model import (
     SocketConfig,
     UnixSocketConfig,
 )
-from supervisor.datatypes import gid_for_uid, port_number
+from supervisor.datatypes import absolute_path, gid_for_uid, port_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     return ServerConfig(
         name,
         socket.AF_UNIX,
-        file=os.path.abspath(os.path.expanduser(file)),
+        file=section.convert(absolute_path, os.path.expanduser(file), "file"),
         **_authentication(section),
         **schema.read_options(schema.SOCKET_FILE, section),
     )

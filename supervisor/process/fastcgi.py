@@ -35,9 +35,8 @@ class FastCGISubprocess(Subprocess):
         self._release_socket()
         super()._spawn_failed(reason)
 
-    def finish(self, pid: int, status: int) -> None:
-        """Let the socket go with the process."""
-        super().finish(pid, status)
+    def _ended(self, status: int) -> None:
+        super()._ended(status)
         self._release_socket()
 
     def _release_socket(self) -> None:

@@ -69,8 +69,8 @@ def clear_main_log(daemon: Daemon) -> bool:
     try:
         for handler in daemon.context.logger.handlers:
             if getattr(handler, "baseFilename", None) == path:
+                daemon.context.logger.info("reopening log file")  # not into the new one
                 handler.renew()
-                daemon.context.logger.info("reopening log file")
     except OSError:
         raise RPCError(Faults.FAILED, path) from None
     return True

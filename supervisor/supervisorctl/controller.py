@@ -10,6 +10,7 @@ import cmd
 import sys
 
 from supervisor import rpcclient
+from supervisor.config.commandline import fail
 from supervisor.faults import Faults
 from supervisor.output import put
 from supervisor.supervisorctl.results import (
@@ -76,8 +77,11 @@ class Controller(cmd.Cmd):
         super().__init__(completekey, stdin, stdout)
         options.plugins = []
         for name, factory, settings in options.plugin_factories:
-            plugin = factory(self, **settings)
-            plugin.name = name
+            try:
+                plugin = factory(self, **settings)
+                plugin.name = name
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+                fail(f"Could not make {name} plugin: {type(error).__name__}: {error}")
             options.plugins.append(plugin)
             self.vocab += [each[3:] for each in dir(plugin) if _is_command(plugin, each)]
 

@@ -22,6 +22,9 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
+    "Variables in environment": (
+        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+    ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for a mistake in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
@@ -32,6 +35,13 @@ SHOWN_BY = {
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
     ),
     "Byte order marks": CONFIGURATION,
+    "A literal percent sign": f"{PARSER}::test_what_cannot_be_filled_in",
+    "FastCGI programs with one socket": (
+        "tests/unit/test_config_groups.py::test_two_fastcgi_programs_with_one_unix_socket"
+    ),
+    "Without a temporary directory": (
+        "tests/journeys/test_read_only_root.py::test_a_read_only_root_without_a_temporary_directory"
+    ),
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
@@ -50,12 +60,37 @@ SHOWN_BY = {
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
+    "Stopping a whole process group": (
+        "tests/journeys/test_process_groups.py::test_a_restart_waits_for_the_server"
+    ),
+    "Requests while a process is stopping": (
+        "tests/conformance/test_rpc_states.py::test_requests_while_a_process_is_stopping"
+    ),
+    "Failed starts before a stop": (
+        "tests/unit/test_process.py::test_a_stop_forgets_the_starts_that_failed"
+    ),
+    "Removing a program that cannot be signalled": (
+        "tests/journeys/test_process_groups.py"
+        "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
     "The last words of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
     ),
     "Standard output that is a socket": (
         "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
+    ),
+    "Clearing the log of a stopped program": (
+        "tests/conformance/test_program_logs.py::test_clear_of_a_program_that_is_stopped"
+    ),
+    "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
+    "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
+    "Obstacles to a rotation": (
+        "tests/unit/test_rotation.py::test_obstacles_that_others_have_put_there"
+    ),
+    "Logs that cannot be reopened": (
+        "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
     ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
@@ -64,6 +99,9 @@ SHOWN_BY = {
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
+    ),
+    "A working directory that no longer exists": (
+        "tests/journeys/test_deleted_directory.py::test_commands_of_the_client_are_faults"
     ),
     "One clear line without a server": (
         "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
@@ -123,6 +161,9 @@ SHOWN_BY = {
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Groups that another client changes": (
+        "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
+    ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
@@ -154,6 +195,12 @@ SHOWN_BY = {
     ),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
+    ),
+    "Inherited descriptors": (
+        "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
+    ),
+    "What pidproxy reads in a pid file": (
+        "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }

@@ -50,7 +50,10 @@ VARYING = (
 # What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
 DOUBT = re.compile(
     r"contains a password and can be read|controls what runs as root but"
-    r"|is defined \d+ times, what the last|unknown option '.*' in section"
+    r"|is (defined|set) \d+ times|unknown option '.*' in section|unknown section \["
+    r"|is ignored in an included file|a literal % is written"
+    r"|, which every program inherits"
+    r"|is shared by \d+ processes"
 )
 
 # Fields of process structs: only whether they are zero is told.

@@ -57,6 +57,10 @@ command={child("echo")}
 stdout_logfile=%(here)s/emptied.out
 stdout_logfile_maxbytes=1KB
 stdout_logfile_backups=0
+[program:cleared]
+command={child("echo")}
+stdout_logfile=%(here)s/cleared.out
+stderr_logfile=NONE
 [program:endless]
 command={child("echo")}
 stdout_logfile=%(here)s/endless.out
@@ -145,6 +149,28 @@ def test_clear_leaves_the_backups(pair: Pair) -> None:
         ]
 
     pair.same(files)
+
+
+def test_clear_of_a_program_that_is_stopped(pair: Pair) -> None:
+    def cleared(daemon: Daemon) -> list[object]:
+        wait_until(lambda: "READY" in contents(daemon, "cleared").get("cleared.out", ""))
+        call(daemon, "supervisor.stopProcess", "cleared")
+        return [
+            call(daemon, "supervisor.clearProcessLogs", "cleared"),
+            contents(daemon, "cleared"),
+        ]
+
+    pair.differ(
+        cleared,
+        entry="Clearing the log of a stopped program",
+        theirs=[True, {"cleared.out": "READY\n"}],
+        ours=[True, {"cleared.out": ""}],
+    )
+
+
+def test_clear_leaves_an_empty_activity_log(pair: Pair) -> None:
+    """What is logged of it goes to the file that is removed."""
+    pair.same(lambda daemon: [call(daemon, "supervisor.clearLog"), daemon.log_text()])
 
 
 def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:

@@ -103,7 +103,7 @@ def test_the_null_device_is_an_empty_log(directory: Path) -> None:
 
 
 @needs_root
-def test_root_does_not_show_what_somebody_elses_link_leads_to(directory: Path) -> None:
+def test_root_does_not_show_the_target_of_another_users_link(directory: Path) -> None:
     secret, link = directory / "secret", directory / "x.log"
     secret.write_text("secret", encoding="utf-8")
     link.symlink_to(secret)

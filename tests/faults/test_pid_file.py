@@ -67,23 +67,23 @@ def test_a_start_that_fails_leaves_the_file_as_it_is(
 def test_a_start_that_fails_leaves_the_null_device(
     directory: Path, port: int, failure: str
 ) -> None:
-    daemon = Daemon(directory, f"pidfile=/dev/null\n{FAILURES[failure](port)}")
-    assert end_within_private_dev(daemon) == "character special file"
+    daemon = Daemon(directory, FAILURES[failure](port))
+    assert end_within_private_dev(daemon, "-j", "/dev/null") == "character special file"
 
 
 @needs_root
 def test_the_null_device_as_pid_file_is_silent_and_stays(directory: Path) -> None:
     """The program ends the daemon; nothing but the line about the start names a pid file."""
     end = "[program:end]\ncommand=sh -c 'kill $PPID; sleep 60'\nstartsecs=0\n"
-    daemon = Daemon(directory, f"pidfile=/dev/null\n{end}")
-    assert end_within_private_dev(daemon) == "character special file"
+    daemon = Daemon(directory, end)
+    assert end_within_private_dev(daemon, "-j", "/dev/null") == "character special file"
     assert "supervisord started with pid" in daemon.log_text()
     assert "pidfile" not in daemon.log_text()
 
 
 @needs_root
 def test_another_users_lock_does_not_keep_the_daemon_from_starting(directory: Path) -> None:
-    """What he has seen there once, the pid of a daemon that has ended, is no reason either."""
+    """The file still names the daemon that has ended; its successor is seen all the same."""
     path = directory / "supervisord.pid"
     with Daemon(directory) as daemon:
         pid = daemon.pid

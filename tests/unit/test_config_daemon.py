@@ -342,7 +342,10 @@ def test_where_stderr_goes(
         ("environment=A", "Unexpected end of key/value pairs in value 'A'", "environment"),
         (
             "command=50%",
-            ("Format string '50%' for 'program:x.command' is badly formatted: incomplete format"),
+            (
+                "Format string '50%' for 'program:x.command' is badly formatted: "
+                "incomplete format; a literal % is written %%"
+            ),
             "command",
         ),
     ],

@@ -59,6 +59,15 @@ def test_event_listeners(tmp_path: Path) -> None:
     assert config.priority == 999
 
 
+def test_two_fastcgi_programs_with_one_unix_socket(tmp_path: Path) -> None:
+    text = "".join(
+        f"[fcgi-program:{name}]\ncommand=/bin/cat\nsocket=unix:///tmp/x.sock\n" for name in "ab"
+    )
+    assert refusal(tmp_path, text) == located(
+        "unix:///tmp/x.sock is the socket of [fcgi-program:a] already", "fcgi-program:b", "socket"
+    )
+
+
 @pytest.mark.parametrize(
     ("lines", "message", "option"),
     [

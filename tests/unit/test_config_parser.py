@@ -14,7 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.config.includes import read_includes
-from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, expand
+from supervisor.config.parser import (
+    PERCENT_HINT,
+    ConfigurationError,
+    UnhosedConfigParser,
+    expand,
+)
 
 
 def parsed(text: str) -> UnhosedConfigParser:
@@ -52,13 +57,19 @@ def test_names_are_filled_in() -> None:
                 "Available names: ENV_B, a"
             ),
         ),
-        ("50%", "Format string '50%' for 'n' is badly formatted: incomplete format"),
-        ("%(a", "Format string '%(a' for 'n' is badly formatted: incomplete format key"),
+        (
+            "50%",
+            f"Format string '50%' for 'n' is badly formatted: incomplete format{PERCENT_HINT}",
+        ),
+        (
+            "%(a",
+            f"Format string '%(a' for 'n' is badly formatted: incomplete format key{PERCENT_HINT}",
+        ),
         (
             "%(a)d",
             (
                 "Format string '%(a)d' for 'n' is badly formatted: "
-                "%d format: a real number is required, not str"
+                f"%d format: a real number is required, not str{PERCENT_HINT}"
             ),
         ),
     ],

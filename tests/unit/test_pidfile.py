@@ -66,7 +66,7 @@ STARTED = f"supervisord started with pid {os.getpid()}"
 
 
 class TestWriting:
-    """What is in the file, and when it is removed."""
+    """Content of the file, and its removal."""
 
     def test_it_holds_the_pid(self, path: Path, file: PidFile) -> None:
         file.lock()
@@ -128,7 +128,7 @@ class TestWriting:
 
 
 class TestLock:
-    """Who is refused because another daemon holds the file."""
+    """Refusal of a start while another daemon holds the file."""
 
     def test_a_running_daemon_is_believed(self, path: Path, file: PidFile) -> None:
         with named("supervisord") as pid:

@@ -73,6 +73,25 @@ def test_those_who_are_awaited_are_named_every_three_seconds(world: World) -> No
     assert world.lines("info").count("waiting for b, a, c to die") == 3
 
 
+def test_the_process_group_of_a_program_has_its_time(world: World) -> None:
+    """With `stopasgroup`, also that part of it which outlives its leader."""
+    only = group(world, "g", 999, "a")
+    process = only.processes["a"]
+    process.config.stopasgroup = process.config.killasgroup = True
+    shutdown = begin(world, only)
+    pid = process.pid
+    world.orphans[pid] = [7]
+    process.finish(pid, 0)
+    world.pass_time(3)
+    assert not shutdown.advance()
+    assert world.signals == [(-pid, signal.SIGTERM)]
+    world.orphans.clear()
+    world.pass_time(0.1)
+    assert shutdown.advance()
+    world.context.leftovers.end()
+    assert world.signals == [(-pid, signal.SIGTERM)]
+
+
 class Busy(ProcessGroup):
     """A group that has something to finish first, as event listeners do."""
 

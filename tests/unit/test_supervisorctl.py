@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from xmlrpc.client import Fault
 
 import pytest
 
-from supervisor.faults import Faults
+from supervisor.faults import Faults, getFaultDescription
+from supervisor.supervisorctl import config_commands
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     SIGNAL_RESULTS,
@@ -320,6 +322,59 @@ def test_update_does_not_remove_what_it_could_not_stop() -> None:
     assert ctl.run("update")[0] == (
         "r: stopped\nr: has problems; not removing\nc: stopped\nc: has problems; not removing\n"
     )
+
+
+def test_update_waits_for_what_another_client_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stopProcessGroup` passes over what is stopping already; "stopped" is printed after that."""
+    monkeypatch.setattr(config_commands, "STOP_POLL_SECONDS", 0)
+    still_running = [Fault(Faults.STILL_RUNNING, "STILL_RUNNING: c")] * 2
+
+    def remove(_name: str) -> bool:
+        if still_running:
+            assert ctl.controller.stdout.getvalue() == ""
+            raise still_running.pop()
+        return True
+
+    ctl = Ctl(
+        reloadConfig=[[[], ["c"], []]],
+        stopProcessGroup=[],
+        removeProcessGroup=remove,
+        addProcessGroup=True,
+    )
+    assert ctl.run("update") == ("c: stopped\nc: updated process group\n", 0)
+    assert [name for name, *_ in ctl.asked()] == [
+        "reloadConfig",
+        *(["stopProcessGroup", "removeProcessGroup"] * 3),
+        "addProcessGroup",
+    ]
+
+
+def test_update_goes_on_after_a_group_that_fails() -> None:
+    """Another client may have removed a group, or added it."""
+
+    def fail_for(name: str, code: int, result: Any) -> Callable[[str], Any]:
+        def answer(asked: str) -> Any:
+            if asked == name:
+                raise Fault(code, f"{getFaultDescription(code)}: {name}")
+            return result
+
+        return answer
+
+    ctl = Ctl(
+        reloadConfig=[[["n1", "n2"], ["c1", "c2"], ["g1", "g2"]]],
+        stopProcessGroup=fail_for("g1", Faults.BAD_NAME, []),
+        removeProcessGroup=fail_for("c1", Faults.BAD_NAME, True),
+        addProcessGroup=fail_for("n1", Faults.ALREADY_ADDED, True),
+    )
+    lines = (
+        "g1: ERROR (BAD_NAME: g1)\n"
+        "g2: stopped\ng2: removed process group\n"
+        "c1: ERROR (BAD_NAME: c1)\n"
+        "c2: stopped\nc2: updated process group\n"
+        "n1: ERROR (ALREADY_ADDED: n1)\n"
+        "n2: added process group\n"
+    )
+    assert ctl.run("update") == (lines, 1)
 
 
 @pytest.mark.parametrize("line", ["reread", "update"])

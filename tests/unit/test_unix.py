@@ -147,14 +147,20 @@ class TestUsers:
         assert unix.cannot_become(65534) is None
 
 
-def test_inherited_fds_are_closed_up_to_the_limit() -> None:
-    """In a child of its own, because it would close pytest's files too."""
+@pytest.mark.parametrize("lists_fds", [True, False])
+def test_inherited_fds_are_closed(*, lists_fds: bool) -> None:
+    """All of them, or those below the limit where the system does not list them.
+
+    In a child of its own, because it would close pytest's files too.
+    """
     pid = os.fork()
     if pid == 0:
         fd = os.open(os.devnull, os.O_RDONLY)
         high = os.dup2(fd, fd + 100)
+        if not lists_fds:
+            unix.FD_DIRECTORIES = ("/nonexistent",)
         unix.close_inherited_fds(fd + 50)
-        os._exit(0 if not _is_open(fd) and _is_open(high) else 1)
+        os._exit(0 if not _is_open(fd) and _is_open(high) is not lists_fds else 1)
     assert os.waitpid(pid, 0)[1] == 0
 
 
