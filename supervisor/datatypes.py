@@ -173,7 +173,7 @@ dict_of_key_value_pairs = quoting.dict_of_key_value_pairs
 
 def profile_options(value: str) -> tuple[list[str], bool]:
     """Return the sort keys for the profiler's report, and whether callers are wanted."""
-    names = list_of_strings(value)
+    names = list_of_strings(value.lower())
     return [name for name in names if name != "callers"], "callers" in names
 
 
@@ -234,7 +234,7 @@ def auto_restart(value: str) -> AutoRestart:
     try:
         return RestartUnconditionally if boolean(text) else False
     except ValueError:
-        raise ValueError(f"invalid 'autorestart' value {value!r}") from None
+        raise ValueError(f"invalid 'autorestart' value {text!r}") from None
 
 
 # -- users and groups

@@ -209,6 +209,7 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self.childlog = _open_childlog(process, channel)
         self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
+        self._stripper = AnsiStripper() if process.context.settings.strip_ansi else None
         self._pace: Pace | None = None
         self._is_resting = False
 
@@ -314,11 +315,10 @@ class POutputDispatcher(OutputDispatcher):
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        config, settings = process.config, process.context.settings
+        config = process.config
         self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
         capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
-        self._stripper = AnsiStripper() if settings.strip_ansi else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0
         if not self.events_enabled and not capture_bytes:
@@ -388,8 +388,7 @@ class PEventListenerDispatcher(OutputDispatcher):
 
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and act on what they say."""
-        if self.childlog is not None:
-            self.childlog.log(INFO, data)
+        self._write(data if self._stripper is None else self._stripper.feed(data))
         logger = self.process.context.logger
         if logger.level <= DEBUG:
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
@@ -404,6 +403,17 @@ class PEventListenerDispatcher(OutputDispatcher):
                 self._pool.listener_ready(process)
             else:
                 self._pool.listener_failed(process, message.text)
+
+    def close(self) -> None:
+        """Log what was held back, then close."""
+        if not self.closed:
+            if self._stripper is not None:
+                self._write(self._stripper.flush())
+            super().close()
+
+    def _write(self, data: bytes) -> None:
+        if data and self.childlog is not None:
+            self.childlog.log(INFO, data)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

@@ -71,11 +71,13 @@ def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - 
         raise ValueError("BAD_ARGUMENTS")
     try:
         with open(open_for_reading(filename), "rb") as file:
+            size = file.seek(0, os.SEEK_END)
             if offset < 0:
-                offset = max(file.seek(0, os.SEEK_END) + offset, 0)
+                offset = max(size + offset, 0)
             file.seek(offset)
-            return file.read(length or -1)
-    except OSError as error:
+            # Python allocates the length that is asked for, however short the file is.
+            return file.read(min(length, max(size - offset, READ_BYTES)) if length else -1)
+    except (OSError, ValueError) as error:  # ValueError: an offset beyond 64 bits
         raise ValueError("FAILED") from error
 
 

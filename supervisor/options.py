@@ -257,6 +257,18 @@ class ServerOptions:
         return self.configuration.settings
 
     @property
+    def configfile(self) -> str | None:
+        """The configuration file; the next `process_config` reads the one that is assigned.
+
+        devservices reads a file so, without `realize`.
+        """
+        return self.file_before or self.settings.configfile
+
+    @configfile.setter
+    def configfile(self, file: str) -> None:
+        self.file_before = file
+
+    @property
     def server_configs(self) -> Sequence[ServerConfig]:
         """The HTTP servers that are configured."""
         return self.configuration.servers

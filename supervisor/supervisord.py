@@ -17,7 +17,8 @@ from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
 from supervisor.foreign import Heartbeat
 from supervisor.http.guard import guard_handler
-from supervisor.http.server import ServerError, open_http_servers
+from supervisor.http.listening import ServerError
+from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
@@ -28,7 +29,7 @@ from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
 from supervisor.reload import difference
 from supervisor.servicemanager import ServiceManager
-from supervisor.shutdown import Shutdown
+from supervisor.shutdown import Shutdown, drain_servers
 from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
@@ -126,7 +127,9 @@ class Supervisor:
             boot.remove_old_auto_logs(settings, context.logger)
         try:
             for config in options.process_group_configs:
-                self.add_process_group(config)
+                # After a reload the other programs must come back: who may write to the folder
+                # of a socket could keep them down.
+                self.add_process_group(config, must_open=first)
         except OSError as error:
             raise boot.BootError(
                 f"Cannot create a log in {settings.childlogdir}: {error}"
@@ -134,7 +137,7 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
-            server.guards = [guard_handler(server_config)]
+            server.guards = [guard_handler(server_config, server.tcp_address)]
             server.handlers = self._handlers(server_config)
         self._catch_signals()
         if first and not settings.nodaemon:
@@ -161,6 +164,7 @@ class Supervisor:
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        drain_servers((server for _, server in self.options.httpservers), self.context.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
@@ -223,7 +227,7 @@ class Supervisor:
                 made = interface.factory(self, **interface.options)
             except Exception as error:  # noqa: BLE001 - plugins raise what they like
                 if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
-                    logger.critical(exception_text())
+                    logger.warn(exception_text())
                 raise boot.BootError(
                     f"Could not make {interface.name} rpc interface: "
                     f"{type(error).__name__}: {error}"
@@ -240,13 +244,16 @@ class Supervisor:
 
     # -- groups -----------------------------------------------------------------
 
-    def add_process_group(self, config: ProcessGroupConfig) -> bool:
-        """Take a group in; False when there is one of that name."""
+    def add_process_group(self, config: ProcessGroupConfig, *, must_open: bool = True) -> bool:
+        """Take a group in; False when there is one of that name.
+
+        Raises `OSError` for a log, `ValueError` for a FastCGI socket if it `must_open`.
+        """
         if config.name in self.process_groups:
             return False
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.context.settings)
-        self.process_groups[config.name] = _make_group(config, self.context)
+        self.process_groups[config.name] = _make_group(config, self.context, must_open=must_open)
         self.context.announce(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -365,13 +372,15 @@ class Supervisor:
         self.context.attempt(lambda: process.finish(pid, status), f"the end of {process.name}")
 
 
-def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBase:
+def _make_group(
+    config: ProcessGroupConfig, context: Context, *, must_open: bool
+) -> ProcessGroupBase:
     if isinstance(config, EventListenerPoolConfig):
         return EventListenerPool(config, context)
     if isinstance(config, FastCGIGroupConfig):
         from supervisor.process.fastcgi import FastCGIProcessGroup
 
-        return FastCGIProcessGroup(config, context)
+        return FastCGIProcessGroup(config, context, must_open=must_open)
     return ProcessGroup(config, context)
 
 

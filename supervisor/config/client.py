@@ -31,6 +31,8 @@ SUPERVISORCTL = {
     "password": None,
     "history_file": None,
 }
+# Options of the daemon that name the user to whom its socket belongs.
+SOCKET_OWNERS = (("supervisord", "user"), ("unix_http_server", "chown"))
 # The options that know `%(here)s`.
 PATHS = ("serverurl", "history_file")
 
@@ -40,6 +42,7 @@ class ClientConfiguration:
 
     `plugin_factories` are (name, factory, options), the factory to be called as
     factory(controller, **options).  `interactive` says whether a shell is wanted.
+    `socket_owners` are the users of the daemon and its socket, as the file writes them.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class ClientConfiguration:
         settings: Mapping[str, Any],
         arguments: Sequence[str],
         plugin_factories: Sequence[tuple[str, Callable[..., Any], dict[str, str]]],
+        socket_owners: Sequence[str] = (),
     ) -> None:
         self.configfile = file
         self.serverurl: str = settings["serverurl"]
@@ -58,6 +62,7 @@ class ClientConfiguration:
         self.interactive = not arguments or bool(settings.get("interactive"))
         self.args = list(arguments)
         self.plugin_factories = list(plugin_factories)
+        self.socket_owners = tuple(socket_owners)
 
 
 def read(
@@ -77,7 +82,19 @@ def read(
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisorctl section", file=file)
     settings = {**_read_section(parser), **command_line}
-    return ClientConfiguration(file, settings, arguments, list(read_factories(parser, "ctlplugin")))
+    factories = list(read_factories(parser, "ctlplugin"))
+    owners = [_raw(parser, *option) for option in SOCKET_OWNERS]
+    return ClientConfiguration(file, settings, arguments, factories, list(filter(None, owners)))
+
+
+def _raw(parser: UnhosedConfigParser, section: str, option: str) -> str:
+    """Return an option of the daemon, expanded if that is possible: mistakes are its own."""
+    if not parser.has_option(section, option):
+        return ""
+    try:
+        return str(parser.section(section).value(option))
+    except ConfigurationError:
+        return ""
 
 
 def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
@@ -92,7 +109,7 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
         path = _absolute(section, "serverurl", url.removeprefix("unix://"))
         settings["serverurl"] = f"unix://{path}"
     if history is not None:
-        settings["history_file"] = _absolute(section, "history_file", history)
+        settings["history_file"] = _absolute(section, "history_file", history) if history else None
     return settings
 
 

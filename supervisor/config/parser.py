@@ -47,9 +47,10 @@ class ConfigurationError(ValueError):
         file: str | None = None,
         option: str | None = None,
     ) -> None:
-        lines = (line.lstrip() for line in str(problem).splitlines())
+        # The first line keeps its blanks: 4.3.0 prints "Error:  is not an existing directory".
+        first, *rest = str(problem).splitlines() or [""]
         super().__init__(
-            "; ".join(line for line in lines if line)
+            "; ".join([first, *(line.lstrip() for line in rest if line.strip())])
             + (f" in section {section!r}" if section is not None else "")
             + (f" (file: {file!r})" if file is not None else "")
             + (f", option {option!r}" if option is not None else "")

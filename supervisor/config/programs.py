@@ -31,6 +31,10 @@ DEPRECATED_SYSLOG = (
     "For [{section}], {stream}_logfile=syslog but this is deprecated and will be removed.  "
     "Use {stream}_syslog=true to enable syslog instead."
 )
+UNLIMITED_AUTO_LOG = (
+    "For [{section}], AUTO logging used for {stream}_logfile without rollover, set maxbytes > 0 "
+    "to avoid filling up filesystem unintentionally"
+)
 IGNORED_LOGFILE = (
     "For [{section}], redirect_stderr=true but stderr_logfile has also been set to a "
     "filename, the filename has been ignored"
@@ -113,10 +117,13 @@ def _read_process(
 def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
     """Turn `logfile=syslog` into `syslog=true`, and give redirected stderr no file."""
     for stream in ("stdout", "stderr"):
-        if values[f"{stream}_logfile"] is Syslog:
+        logfile = values[f"{stream}_logfile"]
+        if logfile is Syslog:
             values[f"{stream}_logfile"] = None
             values[f"{stream}_syslog"] = True
             warnings.append(DEPRECATED_SYSLOG.format(section=section.name, stream=stream))
+        elif logfile is Automatic and not values[f"{stream}_logfile_maxbytes"]:
+            warnings.append(UNLIMITED_AUTO_LOG.format(section=section.name, stream=stream))
     if values["redirect_stderr"]:
         if values["stderr_logfile"] not in (None, Automatic):
             warnings.append(IGNORED_LOGFILE.format(section=section.name))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisor import datatypes
+from supervisor.addresses import TcpAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ SOCKET_FILE = (
     Option("chown", named("sockchown", datatypes.colon_separated_user_group), None, (-1, -1)),
     Option("chmod", named("chmod", datatypes.octal_type), "0700"),
 )
-PORT = Option("port", datatypes.inet_address)
+PORT = Option("port", TcpAddress.parse)
 ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_strings, "")  # not in Supervisor 4.3
 
 INCLUDE = (Option("files", str),)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 
+PATHS = ("logfile", "pidfile")
+
+
 def read(
     file: str,
     command_line: Mapping[str, Any],
@@ -106,11 +109,15 @@ def _settings(
         try:
             return absolute_path(values[option])
         except ValueError as error:
-            if option in command_line:
+            if option in given:
                 raise ConfigurationError(error, option=flag) from None
             raise section.mistake(error, option) from None
 
-    values = {**in_file, **command_line}
+    # As in 4.3.0, a path that is empty on the command line is not given.
+    given = {
+        option: value for option, value in command_line.items() if value or option not in PATHS
+    }
+    values = {**in_file, **given}
     for option in ("configuration", "user"):  # the command line may have them; they are used
         values.pop(option, None)
     is_syslog = values["logfile"] == "syslog"

@@ -23,7 +23,7 @@ from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
 from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
 from supervisor.states import EventListenerStates, ProcessStates
-from supervisor.unix import ProcessException, decode_wait_status, signame
+from supervisor.unix import ProcessException, decode_wait_status, errname, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ class Subprocess(Lifecycle):
         self.dispatchers: dict[int, Dispatcher] = {}
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
-        self._launch: LaunchReport | None = None
         self._orphans: LeaderlessGroup | None = None
+        self._launch: LaunchReport | None = None
         self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
 
     # -- starting -----------------------------------------------------------------
@@ -91,7 +91,8 @@ class Subprocess(Lifecycle):
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {error}")
+            symbol = errname(error.errno)
+            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {symbol}")
             return None
         finally:
             pipes.close_child_ends()

@@ -124,8 +124,7 @@ def pipe_failure(name: str, error: OSError) -> str:
     """Return why a process has no pipes."""
     if error.errno == errno.EMFILE:
         return f"too many open files to spawn '{name}'"
-    symbol = errno.errorcode.get(error.errno or 0, str(error))
-    return f"unknown error making pipes for '{name}': {symbol}"
+    return f"unknown error making pipes for '{name}': {unix.errname(error.errno)}"
 
 
 def no_user(uid: int, reason: str) -> SpawnError:

@@ -46,6 +46,10 @@ CONNECTION_HINTS = {
         "the socket belongs to another user: try sudo, or set chown= and chmod= in"
         " [unix_http_server]."
     ),
+    "UntrustedPeerError": (
+        "if this is your supervisord, move its socket to a folder of its own, or name its user by"
+        " user= in [supervisord] or chown= in [unix_http_server] of your configuration file."
+    ),
     "TimeoutError": "supervisord may be busy, or stopped: look at its log, and at `ps`.",
 }
 

@@ -138,6 +138,7 @@ class LogCommands(ControllerPluginBase):
         options = self.ctl.options
         self.ctl.output(CTRL_C_ENDS)
         handler = HTTPHandler(self.listener or Listener(), options.username, options.password)
+        handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
         try:
             handler.get(options.serverurl, path)
         except KeyboardInterrupt:

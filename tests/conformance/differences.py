@@ -45,6 +45,7 @@ SHOWN_BY = {
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
+    "IPv6 in port": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
@@ -55,6 +56,14 @@ SHOWN_BY = {
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
+    "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
+    "Clearing what is no file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Escape sequences": (
+        "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
+    ),
+    "Output beside captured parts": (
+        "tests/unit/test_streams.py::test_output_is_not_held_back_unless_it_may_begin_a_token"
+    ),
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
     "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
     "Stopping what is about to be started again": (
@@ -119,9 +128,14 @@ SHOWN_BY = {
     ),
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Hints on a terminal": ("tests/clients/test_terminal.py::test_what_to_do_when_nobody_listens"),
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
+    "Passwords for unix sockets": (
+        "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
+    ),
+    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
     "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
@@ -134,6 +148,12 @@ SHOWN_BY = {
         "tests/conformance/test_config_info.py"
         "::test_config_info_is_the_same_before_and_after_rereading"
     ),
+    "Integers of 64 bits": (
+        "tests/unit/test_xmlvalues.py::test_large_integers_do_not_break_an_answer"
+    ),
+    "Characters that XML cannot carry": (
+        "tests/unit/test_xmlvalues.py::test_what_xml_cannot_carry_is_replaced"
+    ),
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
     ),
@@ -141,6 +161,8 @@ SHOWN_BY = {
     "The log at trace and below": (
         "tests/conformance/test_trace_log.py::test_what_is_said_of_the_http_server"
     ),
+    "Other encodings": RAW_HTTP,
+    "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
     "Connections that stay": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
@@ -149,6 +171,16 @@ SHOWN_BY = {
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
+    "The last answers": (
+        "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
+    ),
+    "Clients that stop sending": (
+        "tests/unit/test_http_channel.py"
+        "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
+    ),
+    "Many calls in one request": (
+        "tests/faults/test_http_floods.py::test_a_multicall_of_a_hundred_thousand_calls"
+    ),
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
@@ -167,6 +199,7 @@ SHOWN_BY = {
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
+    "The pages": RAW_HTTP,
     "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
     "Messages instead of errors on the page": (
         "tests/conformance/test_web.py::test_unknown_actions_differ"
@@ -193,6 +226,13 @@ SHOWN_BY = {
     "The last events before the end": (
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
     ),
+    "Rejected events": (
+        "tests/unit/test_listeners.py::test_a_rejected_event_goes_back_to_its_own_pool_only"
+    ),
+    "The sample configuration": (
+        "tests/conformance/test_command_line.py::test_the_sample_has_what_recipes_edit"
+    ),
+    "Help texts": ("tests/conformance/test_command_line.py::test_a_question_mark_prints_the_usage"),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
     ),

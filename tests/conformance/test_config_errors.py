@@ -84,7 +84,8 @@ def test_both_read_the_same(name: str, ours: Answers, reference: Answers) -> Non
     said, says = ERROR.fullmatch(theirs["stderr"]), ERROR.fullmatch(mine["stderr"])
     if said and says:
         theirs["stderr"], mine["stderr"] = said[1], says[1]
-        begin = "; ".join(line.lstrip() for line in said[2].splitlines())
+        first, *rest = said[2].splitlines()
+        begin = "; ".join([first, *(line.lstrip() for line in rest)])
         message = says[2].replace(PERCENT_HINT, "")
         assert message.startswith(begin)
         assert WHERE.fullmatch(message.removeprefix(begin))

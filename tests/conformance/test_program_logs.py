@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.conformance.harness import Pair, call
+from tests.conformance.harness import Pair, call, running_pair
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
@@ -185,6 +185,24 @@ def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
         return [[line for line in text.splitlines() if "reopen" in line] for text in texts]
 
     pair.same(renamed)
+
+
+COLOURS = """strip_ansi=true
+[program:coloured]
+command=/bin/sh -c "printf '\\033[31mred\\033[0m\\nREADY\\n'; exec sleep 1000"
+stdout_logfile=%(here)s/coloured.out
+[eventlistener:listener]
+command=/bin/sh -c "printf 'READY\\n\\033[31mred\\033[0m\\n'; exec sleep 1000"
+events=TICK_3600
+stdout_logfile=%(here)s/listener.out
+"""
+
+
+def test_colours_are_stripped_from_all_logs() -> None:
+    """Also from that of a listener, which is read as it is."""
+    with running_pair(COLOURS) as pair:
+        for name in ("coloured", "listener"):
+            pair.same(lambda daemon, name=name: settled(daemon, name))  # type: ignore[misc]
 
 
 ON_A_SOCKET = f"""

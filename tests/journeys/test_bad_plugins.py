@@ -88,6 +88,7 @@ def test_why_a_factory_failed_is_in_the_activity_log(directory: Path) -> None:
         env=clean_environment(directory, {"PYTHONPATH": str(directory)}),
         check=False,
     )
+    assert " WARN Traceback" in daemon.log_text()
     assert "RuntimeError: no good: {'a': 'b'}" in daemon.log_text()
     assert not (directory / "s.sock").exists()
 

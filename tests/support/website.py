@@ -80,7 +80,7 @@ class WebSite(Site):
         server = self.serve(
             supervisor_ui_handler(self.supervisord), default_handler(), config=config
         )
-        server.guards = [guard_handler(config)]
+        server.guards = [guard_handler(config, server.tcp_address)]
 
     def get(self, path: str, *lines: str, host: str = "localhost", command: str = "GET") -> Answer:
         """Ask for a page."""

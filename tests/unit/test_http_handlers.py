@@ -316,6 +316,30 @@ def test_a_file(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("Sun, 06 Nov 1994 08:49:38 GMT", 304),
+        ("Sun, 06 Nov 1994 08:49:36 GMT", 200),
+        ("Mon, 01 Jan 2035 00:00:00 GMT", 304),
+        ("mon, 1 jan 2035 00:00:00 gmt", 304),
+        ("Fri, 31 Dec 1993 23:59:59 GMT", 200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=3", 304),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=4", 200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=", 200),
+        (f"Sun, 06 Nov 1994 08:49:37 GMT; length={'3' * 5000}", 200),
+        ("Sun, 06 Nov 1994 08:49:37", 200),
+        ("Sun, 06 Foo 1994 08:49:37 GMT", 200),
+        ("Sun Nov  6 08:49:37 2033", 200),
+        ("Sunday, 06-Nov-33 08:49:37 GMT", 200),
+        ("", 200),
+    ],
+)
+def test_a_file_that_may_have_changed(site: Site, condition: str, code: int) -> None:
+    assert status(site.ask(get("/images/icon.png", f"If-Modified-Since: {condition}"))) == code
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_file_that_the_browser_has_already(site: Site) -> None:
     line = "If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT"
     client = site.connect()

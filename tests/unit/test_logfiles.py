@@ -46,6 +46,13 @@ class TestReadFile:
     def test_parts(self, digits: str, offset: int, length: int, expected: bytes) -> None:
         assert readFile(digits, offset, length) == expected
 
+    def test_a_length_costs_no_more_than_the_file(self, digits: str) -> None:
+        assert readFile(digits, 8, 10**30) == b"89"
+
+    def test_an_offset_beyond_all_files(self, digits: str) -> None:
+        with pytest.raises(ValueError, match=r"^FAILED$"):
+            readFile(digits, 10**30, 0)
+
     @pytest.mark.parametrize(("offset", "length"), [(-5, 5), (0, -5), (-5, -5)])
     def test_arguments_that_make_no_sense(self, digits: str, offset: int, length: int) -> None:
         with pytest.raises(ValueError, match=r"^BAD_ARGUMENTS$"):

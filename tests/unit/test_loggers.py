@@ -201,6 +201,15 @@ class TestFiles:
         handler.close()
         assert path.read_bytes() == b"b"
 
+    def test_clearing_leaves_a_fifo(self, tmp_path: Path) -> None:
+        """As it leaves a device, which root would delete for the whole machine."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        handler = loggers.FileHandler(str(path))
+        for clear in (handler.renew, handler.remove):
+            clear()
+            assert path.is_fifo()
+
     def test_a_failed_reopen_leaves_the_old_file(self, tmp_path: Path) -> None:
         path = tmp_path / "directory" / "log"
         path.parent.mkdir()
