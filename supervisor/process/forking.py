@@ -15,12 +15,10 @@ from contextlib import suppress
 from supervisor import unix
 from supervisor.process.plan import (
     Launched,
-    SpawnError,
     no_directory,
     no_exec,
     no_fork,
     no_user,
-    pipe_failure,
 )
 
 TYPE_CHECKING = False
@@ -53,7 +51,7 @@ def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     try:
         reader, writer = os.pipe()
     except OSError as error:
-        raise SpawnError(pipe_failure(plan.name, error)) from None
+        raise no_fork(plan, error) from None
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
         pid = _fork_quietly()

@@ -147,6 +147,8 @@ def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
     """Return the error of a child that could not be made."""
     if error.errno == errno.EAGAIN:
         return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
+    if error.errno == errno.EMFILE:  # of the pipe on which the launcher learns of exec
+        return SpawnError(pipe_failure(plan.name, error))
     return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
 
 
