@@ -34,6 +34,9 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "Values that end the daemon": CONFIGURATION,
+    "The host's name in every section": CONFIGURATION,
+    "Commas that separate nothing": CONFIGURATION,
+    "Home directories in two more paths": CONFIGURATION,
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
