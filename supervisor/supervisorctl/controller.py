@@ -121,11 +121,7 @@ class Controller(cmd.Cmd):
         line = f"{message}\n"
         if is_terminal(self.stdout):
             line = harmless(line)
-        try:
-            put(self.stdout, line)
-        except UnicodeEncodeError:
-            encoding: str = getattr(self.stdout, "encoding", "ascii")
-            put(self.stdout, line.encode(encoding, "backslashreplace").decode(encoding))
+        put(self.stdout, line)
 
     def hint(self, text: str) -> None:
         """Tell a person at a terminal what may help; scripts see nothing of it."""

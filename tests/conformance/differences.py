@@ -67,6 +67,9 @@ SHOWN_BY = {
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Characters that the locale lacks": (
+        "tests/unit/test_http_client.py::test_the_plain_listener_escapes_what_the_locale_lacks"
+    ),
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
