@@ -141,6 +141,10 @@ SHOWN_BY = {
     "The last events before the end": (
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
     ),
+    "Listeners that reject everything": (
+        "tests/unit/test_listeners.py"
+        "::test_a_listener_that_rejects_everything_gets_one_event_a_second"
+    ),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
     ),
