@@ -206,6 +206,8 @@ def _explain(plan: SpawnPlan, error: OSError) -> SpawnError:
     if error.filename is None:
         if error.errno == errno.EAGAIN:
             return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
+        if error.errno == errno.EMFILE:  # of the pipe on which `Popen` hears of the exec
+            return SpawnError(pipe_failure(plan.name, error))
         return SpawnError(f"unknown error during fork for '{plan.name}': {symbol}")
     if error.filename == plan.directory:
         return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)

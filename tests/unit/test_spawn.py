@@ -114,6 +114,20 @@ def test_failing_launches_leak_no_fd(pipes: Pipes) -> None:
     assert os.listdir("/proc/self/fd") == before
 
 
+def test_a_launch_without_fds_has_the_text_of_pipes_without_fds(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pipes of the child may take the last fds, and leave none for its launch."""
+
+    def pipe() -> tuple[int, int]:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    with pytest.raises(SpawnError) as raised:
+        launch(plan(pipes))
+    assert str(raised.value) == "too many open files to spawn 'p'"
+
+
 def test_pipes_that_cannot_all_be_made_leave_none(monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.listdir("/proc/self/fd")
     made: list[int] = []
