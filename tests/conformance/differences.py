@@ -51,6 +51,12 @@ SHOWN_BY = {
     "Standard output that is a socket": (
         "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
     ),
+    "Logs that cannot be rotated": (
+        "tests/journeys/test_output_to_log.py::test_output_goes_where_nothing_can_be_rotated"
+    ),
+    "Special characters in the identifier": (
+        "tests/unit/test_boot.py::test_only_those_of_our_identifier"
+    ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
     ),
