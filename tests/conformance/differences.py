@@ -135,6 +135,9 @@ SHOWN_BY = {
     "Restarts without delay": (
         "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
     ),
+    "A clock that is set": (
+        "tests/unit/test_process.py::test_a_clock_set_back_or_forward_changes_nothing"
+    ),
     "Failures between fork and exec": (
         "tests/conformance/test_activity_log.py::test_a_failure_between_fork_and_exec"
     ),
