@@ -121,7 +121,7 @@ def pipe_failure(name: str, error: OSError) -> str:
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     """Return (executable, argv) of a config; raises `ProcessException` with the reason."""
     argv = unix.split_command(config.command)
-    return unix.find_executable(argv[0], config.environment), argv
+    return unix.find_executable(argv[0], config.environment, config.directory), argv
 
 
 def child_environment(config: ProcessConfig, group_name: str, context: Context) -> dict[str, str]:

@@ -135,6 +135,10 @@ SHOWN_BY = {
     "Restarts without delay": (
         "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
     ),
+    "Commands relative to the directory": (
+        "tests/journeys/test_config_to_process.py"
+        "::test_a_relative_command_is_found_in_the_directory_of_the_program"
+    ),
     "A clock that is set": (
         "tests/unit/test_process.py::test_a_clock_set_back_or_forward_changes_nothing"
     ),
