@@ -40,6 +40,12 @@ stop() {
     fi
     echo "Stopping supervisord"
     pid=$("$CLIENT" -c "$CONFIG" pid)
+    case $pid in
+    "" | 0* | *[!0-9]*) # what kill takes for groups of processes, and texts of errors
+        echo "supervisord has no pid: $pid" >&2
+        return 1
+        ;;
+    esac
     kill -s TERM "$pid" || return 1
     while kill -s 0 "$pid" 2>/dev/null; do
         sleep 0.1

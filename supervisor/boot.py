@@ -7,8 +7,7 @@ text for the user; what is worth saying is returned and logged once the log is o
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import importlib
+import importlib.machinery
 import os
 import re
 
@@ -34,6 +33,7 @@ ROOT_WARNING = (
 LATE_IMPORTS = (
     "cProfile",
     "datetime",
+    "difflib",
     "hashlib",
     "hmac",
     "inspect",
@@ -56,9 +56,14 @@ LATE_IMPORTS = (
     "threading",
     "traceback",
     "urllib.parse",
+    "warnings",
     "xml.parsers",
     "xmlrpc.client",
 )
+
+
+SAMPLE_MODULES = ("meld3", "pyexpat", "xmlrpc")
+"""One module each of site-packages, lib-dynload and a package of the standard library."""
 
 
 class BootError(Exception):
@@ -69,17 +74,31 @@ def drop_privileges(settings: Settings) -> tuple[list[str], list[str]]:
     """Become the configured user; return what to log as critical and as info."""
     if settings.uid is None:
         return ([ROOT_WARNING], []) if os.getuid() == 0 else ([], [])
-    _import_what_comes_late()
+    if settings.uid != os.getuid() and not _modules_are_readable_by_all():
+        _preload_modules()
     reason = unix.drop_privileges(settings.uid)
     if reason is not None:
         raise BootError(reason)
     return [], [f"Set uid to user {settings.uid} succeeded"]
 
 
-def _import_what_comes_late() -> None:
-    """Another user may not be able to read the files of Python and of this package."""
+def _modules_are_readable_by_all() -> bool:
+    """Whether every user can read the modules that are imported later.
+
+    Preloading them all doubles the memory of the daemon and the time to its first answer, so
+    it is done only where an installation is private, below a home directory for example.  Files
+    that were installed together have the same mode: one of each directory is looked at.
+    """
+    specs = [importlib.machinery.PathFinder.find_spec(name) for name in SAMPLE_MODULES]
+    files = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
+    return all(unix.is_readable_by_all(file) for file in (os.__file__, __file__, *files))
+
+
+def _preload_modules() -> None:
+    """Import while root can still read the files of Python and of this package."""
     for name in LATE_IMPORTS:
-        importlib.import_module(name)
+        with contextlib.suppress(ImportError):  # missing: its use fails later, as without `user=`
+            importlib.import_module(name)
 
 
 def raise_limits(settings: Settings) -> list[str]:
@@ -109,7 +128,8 @@ def open_activity_log(settings: Settings) -> Logger:
         )
     except OSError as error:
         reason = error.strerror or error
-        raise BootError(f"Cannot open logfile {settings.logfile}: {reason}") from None
+        text = f"Cannot open logfile {settings.logfile}: {reason}{settings.logfile_origin}"
+        raise BootError(text) from None
     return logger
 
 
@@ -145,7 +165,10 @@ def log_what_was_said(
 
 
 def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
-    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left."""
+    """Delete the AUTO logs, and their backups, that an earlier run of this identifier left.
+
+    Those of other users are passed over: their daemons may still write to them.
+    """
     pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
     try:
         names = os.listdir(settings.childlogdir)
@@ -156,7 +179,8 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
         if "---" in name and re.fullmatch(pattern, name):
             path = os.path.join(settings.childlogdir, name)
             try:
-                os.remove(path)
+                if os.lstat(path).st_uid == os.geteuid():
+                    os.remove(path)
             except OSError:
                 logger.warn(f"Failed to clean up {path!r}")
 
@@ -189,75 +213,3 @@ def in_background(settings: Settings, logger: Logger) -> Iterator[None]:
         yield
     finally:
         os.close(child_closes)
-
-
-class PidFile:
-    """The pid file: written once the daemon is in the background, removed when it ends.
-
-    As long as the daemon runs it holds a lock on the file (flock(2), which survives going
-    to the background), so that a second daemon can be refused before it touches anything.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._fd: int | None = None
-
-    def lock(self) -> None:
-        """Take over the file of an earlier run, if there is one.
-
-        Raises `BootError` when the daemon that wrote it still runs.  A file that cannot
-        be locked, on some network file systems, refuses nobody.
-        """
-        try:
-            self._fd = self._open(os.O_RDWR)
-        except OSError:
-            return
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid = os.read(self._fd, 20).decode("ascii", "replace").strip()
-            self._close()
-            raise BootError(
-                f"Another supervisord (pid {pid}) holds the pid file {self._path}; stop it, or"
-                " give this one a pidfile of its own"
-            ) from None
-        except OSError:
-            return
-
-    def write(self, logger: Logger) -> None:
-        """Write the pid; a failure is logged and not fatal."""
-        try:
-            if self._fd is None or not self._is_in_place(self._fd):
-                self._close()
-                self._fd = self._open(os.O_RDWR | os.O_CREAT)
-                with contextlib.suppress(OSError):
-                    fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._fd, 0)
-            os.write(self._fd, f"{os.getpid()}\n".encode())
-        except OSError as error:
-            self._close()
-            logger.critical(f"could not write pidfile {self._path} ({error.strerror})")
-        else:
-            logger.info(f"supervisord started with pid {os.getpid()}")
-
-    def remove(self) -> None:
-        """Remove the file if it is ours."""
-        if self._fd is not None and self._is_in_place(self._fd):
-            with contextlib.suppress(OSError):
-                os.unlink(self._path)
-        self._close()
-
-    def _open(self, flags: int) -> int:
-        """Open the file; never what a link leads to, which may be somebody else's idea."""
-        return os.open(self._path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
-
-    def _is_in_place(self, fd: int) -> bool:
-        try:
-            return os.path.samestat(os.lstat(self._path), os.fstat(fd))
-        except OSError:
-            return False
-
-    def _close(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from supervisor.config.commandline import ConfigurationError, fail, read_client_configuration
@@ -31,6 +32,7 @@ class ClientOptions:
         self.password: str | None = None
         self.history_file: str | None = None
         self.args: list[str] = []
+        self.socket_owners: tuple[str, ...] = ()
         self.plugins: list[Any] = []
         self.plugin_factories: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
 
@@ -54,6 +56,7 @@ class ClientOptions:
         self.password = found.password
         self.history_file = found.history_file
         self.args = found.args
+        self.socket_owners = found.socket_owners
         self.plugin_factories = [
             ("default", DefaultControllerPlugin, {}),
             *found.plugin_factories,
@@ -67,4 +70,20 @@ class ClientOptions:
         from supervisor.rpcclient import ServerProxy
         from supervisor.transport import SupervisorTransport
 
-        return ServerProxy(SupervisorTransport(self.username, self.password, self.serverurl))
+        transport = SupervisorTransport(self.username, self.password, self.serverurl)
+        transport.trusted_uids = self.trusted_uids
+        return ServerProxy(transport)
+
+    def trusted_uids(self) -> frozenset[int]:
+        """Return the users to whom the password may go; see `peers`."""
+        from contextlib import suppress
+
+        from supervisor.datatypes import colon_separated_user_group
+
+        uids = set()
+        with suppress(OSError):
+            uids.add(os.stat(self.configfile or "").st_uid)
+        for name in self.socket_owners:
+            with suppress(ValueError):  # the daemon has its own words for it
+                uids.add(colon_separated_user_group(name)[0])
+        return frozenset(uids)

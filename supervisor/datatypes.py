@@ -14,7 +14,8 @@ import os
 import pwd
 import sys
 from collections.abc import Callable, Mapping
-from itertools import islice
+
+from supervisor import quoting
 
 TRUTHY_STRINGS = ("yes", "true", "on", "1")
 FALSY_STRINGS = ("no", "false", "off", "0")
@@ -175,28 +176,12 @@ def list_of_exitcodes(value: str | None) -> list[int]:
     return codes
 
 
-def dict_of_key_value_pairs(value: str | None) -> dict[str, str]:
-    """Return the pairs of `KEY="value",OTHER=value`, in which a comma may be left last.
-
-    Quotes are those of a POSIX shell: either kind protects commas, blanks and the other
-    kind, and a backslash protects the next character except within single quotes.
-    """
-    import shlex
-
-    lexer = shlex.shlex(str(value), posix=True)
-    lexer.wordchars += "/.+-():"
-    tokens = iter(lexer)
-    pairs = {}
-    while group := list(islice(tokens, 4)):  # key, equal sign, value, separator
-        if len(group) < 3 or group[1] != "=":  # noqa: PLR2004 - the separator may be missing
-            raise ValueError(f"Unexpected end of key/value pairs in value {value!r}")
-        pairs[group[0]] = group[2]
-    return pairs
+dict_of_key_value_pairs = quoting.dict_of_key_value_pairs
 
 
 def profile_options(value: str) -> tuple[list[str], bool]:
     """Return the sort keys for the profiler's report, and whether callers are wanted."""
-    names = list_of_strings(value)
+    names = list_of_strings(value.lower())
     return [name for name in names if name != "callers"], "callers" in names
 
 
@@ -257,7 +242,7 @@ def auto_restart(value: str) -> AutoRestart:
     try:
         return RestartUnconditionally if boolean(text) else False
     except ValueError:
-        raise ValueError(f"invalid 'autorestart' value {value!r}") from None
+        raise ValueError(f"invalid 'autorestart' value {text!r}") from None
 
 
 # -- users and groups
@@ -310,6 +295,16 @@ def colon_separated_user_group(value: str) -> tuple[int, int]:
 # -- files and addresses
 
 
+def absolute_path(value: str) -> str:
+    """Return the path from the root directory; ValueError if the working directory is gone."""
+    try:
+        return os.path.abspath(value)
+    except OSError:
+        raise ValueError(
+            f"{value} is relative to a working directory that no longer exists"
+        ) from None
+
+
 def existing_directory(value: str) -> str:
     """Return the path, `~` expanded, of a directory that must exist."""
     path = os.path.expanduser(value)
@@ -324,6 +319,14 @@ def existing_dirpath(value: str) -> str:
     directory = os.path.dirname(path)
     if directory and not os.path.isdir(directory):
         raise ValueError(f"The directory named as part of the path {value} does not exist")
+    return path
+
+
+def activity_logfile(value: str) -> str:
+    """Return the path of the activity log, `~` expanded, or `syslog`; a directory is none."""
+    path = existing_dirpath(value)
+    if path != "syslog" and os.path.isdir(path):
+        raise ValueError(f"{value} is a directory")
     return path
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import Pipes
+    from supervisor.process.plan import Pipes
 
     class ListenerPool(Protocol):
         """The group of a listener, which acts on what the listener says."""
@@ -53,6 +53,9 @@ READ_BYTES = 128 * 1024
 
 READS_AFTER_REST = LARGE_PIPE_BYTES // READ_BYTES
 """So many reads empty the largest pipe; a writer that is quicker must not keep the loop."""
+
+MAX_STDIN_BYTES = 4 * 1024 * 1024
+"""Bytes that may wait for one child to read its stdin; a single larger write may, too."""
 
 DRAIN_BYTES = 2 * 1024 * 1024
 """More than any pipe holds: where a dead child's own output must have ended."""
@@ -147,14 +150,18 @@ class PInputDispatcher(Dispatcher):
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self.input_buffer = b""
+        self.input_buffer = bytearray()
         self._waits = False
 
     def write(self, data: bytes) -> None:
         """Queue bytes and send what the pipe takes at once.
 
-        Raises `BrokenPipeError` when the child has closed its stdin.
+        Raises `BrokenPipeError` when the child has closed its stdin, and `BlockingIOError` when
+        it does not read and too many bytes would wait; none of `data` is queued then.
         """
+        waiting = len(self.input_buffer)
+        if waiting and waiting + len(data) > MAX_STDIN_BYTES:
+            raise BlockingIOError(errno.EAGAIN, f"{waiting} bytes are waiting to be read")
         self.input_buffer += data
         self.flush()
 
@@ -163,11 +170,11 @@ class PInputDispatcher(Dispatcher):
         try:
             while self.input_buffer:
                 sent = os.write(self.fd, self.input_buffer)
-                self.input_buffer = self.input_buffer[sent:]
+                del self.input_buffer[:sent]
         except BlockingIOError:
             pass
         except BrokenPipeError:
-            self.input_buffer = b""
+            self.input_buffer.clear()
             self.close()
             raise
         if self._waits is not bool(self.input_buffer):
@@ -202,6 +209,7 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self.childlog = _open_childlog(process, channel)
         self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
+        self._stripper = AnsiStripper() if process.context.settings.strip_ansi else None
         self._pace: Pace | None = None
         self._is_resting = False
 
@@ -291,27 +299,28 @@ class OutputDispatcher(Dispatcher):
         if self.childlog is not None:
             for handler in self.childlog.handlers:
                 handler.renew()
-            if self.closed:  # the child has closed its end, and would never close this again
-                self.childlog.close()
 
     def reopenlogs(self) -> None:
         """Open the log again, under the name it has, unless there is nothing more to log."""
         if self.childlog is not None and not self.closed:
-            for handler in self.childlog.handlers:
-                handler.reopen()
+            self.process.context.reopen_logs(self.childlog.handlers)
 
 
 class POutputDispatcher(OutputDispatcher):
-    """stdout or stderr of a program."""
+    """stdout or stderr of a program.
+
+    `pid` is set when the process has ended and a grandchild still holds the pipe: the process
+    has no pid then, or the next one's.
+    """
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        config, settings = process.config, process.context.settings
+        config = process.config
         self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
         capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
-        self._stripper = AnsiStripper() if settings.strip_ansi else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
+        self.pid = 0
         if not self.events_enabled and not capture_bytes:
             self._pace = Pace(READ_BYTES)  # nobody but a log waits for the bytes
 
@@ -343,7 +352,7 @@ class POutputDispatcher(OutputDispatcher):
             data = self._stripper.feed(data)
         self._announce(data)
         process = self.process
-        events.notify(self._communication_event(process, process.pid, data))
+        events.notify(self._communication_event(process, self.pid or process.pid, data))
         process.context.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
 
     def _log(self, data: bytes) -> None:
@@ -366,7 +375,7 @@ class POutputDispatcher(OutputDispatcher):
             text = as_text(data)
             logger.debug(f"'{process.name}' {self.channel} output:\n{text}")
         if self.events_enabled:
-            events.notify(self._log_event(process, process.pid, data))
+            events.notify(self._log_event(process, self.pid or process.pid, data))
 
 
 class PEventListenerDispatcher(OutputDispatcher):
@@ -379,8 +388,7 @@ class PEventListenerDispatcher(OutputDispatcher):
 
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and act on what they say."""
-        if self.childlog is not None:
-            self.childlog.log(INFO, data)
+        self._write(data if self._stripper is None else self._stripper.feed(data))
         logger = self.process.context.logger
         if logger.level <= DEBUG:
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
@@ -395,6 +403,17 @@ class PEventListenerDispatcher(OutputDispatcher):
                 self._pool.listener_ready(process)
             else:
                 self._pool.listener_failed(process, message.text)
+
+    def close(self) -> None:
+        """Log what was held back, then close."""
+        if not self.closed:
+            if self._stripper is not None:
+                self._write(self._stripper.flush())
+            super().close()
+
+    def _write(self, data: bytes) -> None:
+        if data and self.childlog is not None:
+            self.childlog.log(INFO, data)
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:

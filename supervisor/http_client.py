@@ -9,14 +9,21 @@ from __future__ import annotations
 import _socket
 import sys
 from codecs import getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote
 
 from supervisor.output import write_encodable
-from supervisor.terminal import HarmlessStream, is_terminal
-from supervisor.transport import RECV_BYTES, AnswerParser, authorization, connect, host_header
+from supervisor.terminal import HarmlessStream, harmless, is_terminal
+from supervisor.transport import (
+    RECV_BYTES,
+    AnswerParser,
+    authorization,
+    check_peer,
+    connect,
+    host_header,
+)
 
 OK = 200
 
@@ -34,7 +41,8 @@ class Listener:
 
     def error(self, url: str, error: str) -> None:
         """Nothing can be read."""
-        sys.stderr.write(f"{url} {error}\n")
+        line = f"{url} {error}\n"
+        sys.stderr.write(harmless(line) if is_terminal(sys.stderr) else line)
 
     def response_header(self, url: str, name: str, value: str) -> None:
         """A field of the answer's head has come; its name is in lower case."""
@@ -61,6 +69,7 @@ class HTTPHandler:
         self.listener = listener
         self.username = username
         self.password = password
+        self.trusted_uids: Callable[[], frozenset[int]] = frozenset  # see `peers`
         self.url = ""
         self._connection: _socket.socket | None = None
         self._closed = False
@@ -100,6 +109,8 @@ class HTTPHandler:
         """Ask for `path` and yield what comes of the body, also when nothing comes of it."""
         try:
             connection = self._connection = connect(serverurl)
+            if self.username:
+                check_peer(connection, serverurl, self.trusted_uids)
             connection.sendall(self._request(serverurl, path))
             while not self._closed and not parser.done:
                 data = connection.recv(RECV_BYTES)

@@ -7,11 +7,11 @@ after each write, and followers wait on `written(path)`.
 from __future__ import annotations
 
 import os
-import stat
 from functools import partial
 from weakref import ReferenceType
 
 from supervisor.deferred import Waiters
+from supervisor.files import open_for_reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,19 +64,21 @@ def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - 
     """Return `length` bytes of a file from `offset` on; a length of 0 reads to its end.
 
     A negative offset counts from the end, and then the length must be 0.  Raises
-    `ValueError` with `BAD_ARGUMENTS`, or with `FAILED` when the file cannot be read: the
-    names of the faults that callers get.
+    `ValueError` with `BAD_ARGUMENTS`, or with `FAILED` (and an `OSError` as its cause) when the
+    file cannot be read: the names of the faults that callers get.
     """
     if length < 0 or (offset < 0 and length != 0):
         raise ValueError("BAD_ARGUMENTS")
     try:
-        with open(filename, "rb") as file:
+        with open(open_for_reading(filename), "rb") as file:
+            size = file.seek(0, os.SEEK_END)
             if offset < 0:
-                offset = max(file.seek(0, os.SEEK_END) + offset, 0)
+                offset = max(size + offset, 0)
             file.seek(offset)
-            return file.read(length or -1)
-    except OSError:
-        raise ValueError("FAILED") from None
+            # Python allocates the length that is asked for, however short the file is.
+            return file.read(min(length, max(size - offset, READ_BYTES)) if length else -1)
+    except (OSError, ValueError) as error:  # ValueError: an offset beyond 64 bits
+        raise ValueError("FAILED") from error
 
 
 def tailFile(filename: str, offset: int, length: int) -> list[Any]:  # noqa: N802 - Supervisor 4's name
@@ -87,7 +89,7 @@ def tailFile(filename: str, offset: int, length: int) -> list[Any]:  # noqa: N80
     have come since.  A file that cannot be read is one of size 0.
     """
     try:
-        with open(filename, "rb") as file:
+        with open(open_for_reading(filename), "rb") as file:
             size = file.seek(0, os.SEEK_END)
             data = b""
             if offset < size and length > 0:
@@ -137,6 +139,11 @@ class Follower:
             os.close(self._fd)
             self._fd = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file that can be read."""
+        return self._fd is not None
+
     def _size(self) -> int:
         return 0 if self._fd is None else os.fstat(self._fd).st_size
 
@@ -150,12 +157,8 @@ class Follower:
     def _open(self, path: str) -> bool:
         """Change over to a file, from its first byte on; False if that is not possible."""
         try:
-            # Opening a FIFO must not wait for its other end.
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+            fd = open_for_reading(path)
         except OSError:
-            return False
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            os.close(fd)
             return False
         self.close()
         self._fd, self.offset = fd, 0

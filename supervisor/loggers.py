@@ -7,16 +7,15 @@ replace `emit` on the classes: a `Logger` calls `handler.emit(record)` and nothi
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-import stat
 import sys
 import time
 from collections.abc import Callable
 
+from supervisor import logsinks
 from supervisor.logfiles import notify_written
 from supervisor.logsinks import Sink, open_sink
+from supervisor.rotation import rotate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,7 +247,8 @@ class BoundIO:
 class FileHandler(Handler):
     """Appends to a file, or to whatever else its name leads to.
 
-    Raises `OSError` when that cannot be opened.
+    Handlers of the same path share what they write to: where one reopens, clears or rotates
+    it, the others follow.  Raises `OSError` when it cannot be opened.
     """
 
     stream: Sink
@@ -263,32 +263,25 @@ class FileHandler(Handler):
 
         Raises `OSError`.
         """
-        self._change_to(open_sink(self.baseFilename))
+        if self.closed:
+            self.stream, self.closed = open_sink(self.baseFilename), False
+        else:
+            self.stream.open_again()
 
     def renew(self) -> None:
         """Begin a new file in place of the one that is there, if it is a file.
 
         Raises `OSError`, and then what is written still goes where it went before.
         """
-        if self.stream.is_file:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.baseFilename)
-            notify_written(self.baseFilename)
-        self.reopen()
+        if self.closed:
+            logsinks.clear(self.baseFilename)
+        else:
+            self.stream.begin_file()
 
     def remove(self) -> None:
         """Close and remove the file, if it is one.  Raises `OSError`."""
         self.close()
-        if self.stream.is_file:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self.baseFilename)
-            notify_written(self.baseFilename)
-
-    def _change_to(self, sink: Sink) -> None:
-        was_closed, old = self.closed, self.stream
-        self.stream, self.closed = sink, False
-        if not was_closed:
-            old.close()
+        self.stream.unlink()
 
 
 class RotatingFileHandler(FileHandler):
@@ -318,47 +311,12 @@ class RotatingFileHandler(FileHandler):
         if not 0 < self.maxBytes <= self.stream.size:
             return
         try:
-            self._rotate()
+            rotate(self.stream, self.maxBytes, self.backupCount)
         except OSError:
             # Try again when as much has been written once more.
             self.stream.size = 0
             self.handleError()
         notify_written(self.baseFilename)
-
-    def _rotate(self) -> None:
-        status = os.fstat(self.stream.fd)
-        if not _leads_to(self.baseFilename, status):
-            self.reopen()  # somebody else has rotated
-        elif status.st_size < self.maxBytes:
-            self.stream.size = status.st_size  # somebody else has emptied it
-        elif self.backupCount > 0:
-            self._shift_backups()
-            self._begin_file(status)
-        else:
-            os.ftruncate(self.stream.fd, 0)
-            self.stream.size = 0
-
-    def _shift_backups(self) -> None:
-        names = [f"{self.baseFilename}.{number}" for number in range(self.backupCount, 0, -1)]
-        for older, newer in zip(names, [*names[1:], self.baseFilename], strict=True):
-            with contextlib.suppress(FileNotFoundError):
-                os.replace(newer, older)
-
-    def _begin_file(self, status: os.stat_result) -> None:
-        """Open a new file with the permissions and the owner of the one before."""
-        permissions = stat.S_IMODE(status.st_mode)
-        sink = open_sink(self.baseFilename, permissions=permissions)
-        self._change_to(sink)
-        os.fchmod(sink.fd, permissions)
-        with contextlib.suppress(PermissionError):  # not root: the new file is ours
-            os.fchown(sink.fd, status.st_uid, status.st_gid)
-
-
-def _leads_to(path: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.stat(path), status)
-    except FileNotFoundError:
-        return False
 
 
 class SyslogHandler(Handler):

@@ -1,65 +1,53 @@
-"""Where log bytes go: files, pipes, terminals (floor 2).
+"""The destinations of log bytes: files, pipes, terminals (floor 2).
 
 The file handlers of `loggers` write through a `Sink`: unbuffered, on an fd of its own,
 with its own count of bytes.  A sink never makes the daemon wait for a reader, and never
-loses bytes without saying so.
+loses bytes without a note.
+
+All handlers of one path share one sink: one fd, one size, one backlog.  When one of them
+rotates, clears or reopens the file, the others go on in the new one, so that the order of
+the lines is kept and none is written to a file that has gone.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import select
 import stat
-import time
+from functools import partial
 
+from supervisor import files
+from supervisor.backlogs import MAX_WAITING_BYTES, Backlog
 from supervisor.logfiles import followed, notify_written
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from supervisor.loop import Loop
-
-PATIENCE_SECONDS = 1.0
-"""How long a reader that lags behind is waited for where no loop turns."""
-
-BACKLOG_BYTES = 4 * 1024 * 1024
-"""How much is kept for a reader that lags behind; more is dropped."""
-
-_loop: Loop | None = None
-
-
-def send_behind(loop: Loop | None) -> None:
-    """Let a loop send what readers are not ready for; None while no loop turns."""
-    global _loop  # noqa: PLW0603 - sinks are made everywhere, also by plugins
-    _loop = loop
-
 
 STANDARD_FDS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
-FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
+FD_PATH_PREFIXES = ("/dev/std", "/dev/fd/", "/proc/")
+"""Prefixes of names that may lead to regular files, but must not be renamed or removed."""
 
-NAMES_OF_FDS = ("/dev/std", "/dev/fd/", "/proc/")
-"""Such names may lead to regular files, but must not be renamed or removed."""
+_sinks: dict[str, Sink] = {}
+"""The sinks that are open, and those whose last bytes still wait for a reader."""
 
 
 class Sink:
-    """An fd that takes log bytes.
+    """An fd that takes log bytes, shared by all that write to its path.
 
     `size` counts the bytes of a regular file and stays 0 for everything else, so that
-    only files ever reach a limit.  `shared` says that the fd is used by others too and
-    may block.  A sink with a backlog is a channel of the loop.
+    only files ever reach a limit.  `shared` says that the fd is used by other processes too
+    and may block.
     """
 
     def __init__(self, fd: int, path: str, *, shared: bool = False) -> None:
-        self.fd = fd
         self.path = path
+        self._users = 1
+        self._take(fd, shared=shared)
+
+    def _take(self, fd: int, *, shared: bool) -> None:
+        self.fd = fd
         status = os.fstat(fd)
-        self.is_file = stat.S_ISREG(status.st_mode) and not path.startswith(NAMES_OF_FDS)
+        self.is_file = stat.S_ISREG(status.st_mode) and not self.path.startswith(FD_PATH_PREFIXES)
         self.size = status.st_size if self.is_file else 0
-        self._shared = shared
-        self._backlog = bytearray()
-        self._lost = 0
+        self._backlog = Backlog(fd, self.path, shared=True) if shared else None
 
     def write(self, data: bytes | str) -> None:
         """Write everything that can be written.
@@ -71,203 +59,173 @@ class Sink:
         """
         if isinstance(data, str):
             data = data.encode("utf-8", "backslashreplace")
-        if self._backlog or self._lost or self._shared:
-            self._write_carefully(data)
+        if self._backlog is not None:
+            self._write_behind(data)
             return
-        # Mostly one call of the system takes it all: half of the bytecode of the careful form.
+        # Mostly one system call takes it all: half of the bytecode of the general form.
         try:
             sent = os.write(self.fd, data) if data else 0
-        except BlockingIOError:
-            sent = 0
         except OSError:
-            self._lost += len(data)
-            raise
+            sent = 0  # the general form meets the same error
         if self.is_file:
             self.size += sent
         if sent < len(data):
-            self._write_carefully(data[sent:])
+            self._write_behind(data[sent:], data[sent - 1] if sent else None)
         elif self.path in followed:
             notify_written(self.path)
 
-    def _write_carefully(self, data: bytes) -> None:
-        """Write where something is in the way, or has been; see `write`."""
-        if self._backlog:
-            self._queue(data)
-            return
-        if self._lost and not self._write_note():
-            self._lost += len(data)
-            return
-        sent = 0
-        deadline = None if _loop is not None else time.monotonic() + PATIENCE_SECONDS
+    def _write_behind(self, data: bytes, last_byte: int | None = None) -> None:
+        """Write where a backlog is, or becomes, necessary; see `write`.
+
+        `last_byte` is the byte that was written before, None if that is unknown.
+        """
+        backlog = self._backlog
+        if backlog is None:
+            if last_byte is None and self.is_file:
+                last_byte = _last_byte(self.fd)
+            backlog = self._backlog = Backlog(self.fd, self.path, last_byte=last_byte)
         try:
-            while sent < len(data):
-                sent += self._send(data[sent:] if sent else data, deadline)
-        except BlockingIOError:
-            if _loop is None:
-                self._lost += len(data) - sent
-                raise
-            self._queue(data[sent:])
-        except OSError:
-            self._lost += len(data) - sent
-            raise
+            backlog.write(data, MAX_WAITING_BYTES * self._users)
         finally:
-            if self.is_file:
-                self.size += sent
+            if self.is_file and self.fd >= 0:
+                self.size = os.fstat(self.fd).st_size
+            if not backlog:
+                self._backlog = None
             notify_written(self.path)
 
-    def _write_note(self) -> bool:
-        note = f"supervisor: {self._lost} bytes are missing here, they could not be written\n"
-        try:
-            sent = self._send(note.encode(), None)
-        except OSError:
-            return False
-        if self.is_file:
-            self.size += sent
-        self._lost = 0
-        return True
+    # -- other files under the same name ---------------------------------------------
 
-    def _send(self, data: bytes | bytearray, deadline: float | None) -> int:
-        """Write once, and wait until `deadline` (monotonic seconds) until that is possible.
+    def open_again(self) -> Sink:
+        """Take what the path leads to now, for another writer or in place of what was open.
 
-        Returns how much was taken; raises `BlockingIOError` for a reader that is not ready.
+        A reader that is still reading gets what waits for it first.  Raises `OSError`, and then
+        everything stays as it was.
         """
-        if self._shared:
-            # What poll calls writable takes PIPE_BUF bytes without blocking, no more.
-            self._wait(deadline)
-            return os.write(self.fd, data[: select.PIPE_BUF])
-        try:
-            return os.write(self.fd, data)
-        except BlockingIOError:
-            if deadline is None:
-                raise
-            self._wait(deadline)
-            return os.write(self.fd, data)
+        fd, shared = _open(self.path)
+        if self._backlog and os.path.samestat(os.fstat(fd), os.fstat(self.fd)):
+            os.close(fd)
+        else:
+            self.change_to(fd, shared=shared)
+        return self
 
-    def _wait(self, deadline: float | None) -> None:
-        seconds = 0.0 if deadline is None else max(deadline - time.monotonic(), 0.0)
-        poll = select.poll()
-        poll.register(self.fd, select.POLLOUT)
-        if not poll.poll(seconds * 1000):
-            raise BlockingIOError(errno.EAGAIN, "its reader has stalled", self.path)
+    def change_to(self, fd: int, *, shared: bool = False) -> None:
+        """Write to another fd from now on; the one before is closed when nothing waits for it."""
+        before, backlog = self.fd, self._backlog
+        self._take(fd, shared=shared)
+        if backlog is None:
+            os.close(before)
+        else:
+            backlog.when_flushed(partial(os.close, before))
 
-    # -- what a reader is not ready for -----------------------------------------
+    def begin_file(self) -> None:
+        """Remove the file and begin a new one; everything else is left alone.
 
-    def _queue(self, data: bytes) -> None:
-        if len(self._backlog) + len(data) > BACKLOG_BYTES:
-            is_first = not self._lost
-            self._lost += len(data)
-            if is_first:
-                raise BlockingIOError(errno.EAGAIN, "its reader has stalled", self.path)
+        Raises `OSError`, and then what is written still goes where it went before.
+        """
+        if not self.is_file:
+            self.open_again()
             return
-        is_first = not self._backlog
-        self._backlog += data
-        if is_first and _loop is not None:
-            _loop.watch(self)
+        self.unlink()
+        self.change_to(files.open_log(self.path, exclusive=True))
 
-    def readable(self) -> bool:
-        """A sink reads nothing."""
-        return False
-
-    def writable(self) -> bool:
-        """Whether something waits for the reader."""
-        return bool(self._backlog)
-
-    def handle_read_event(self) -> None:
-        """Never called: see `readable`."""
-
-    def handle_write_event(self) -> None:
-        """Send what the reader is ready for; raises `OSError` when it has gone."""
-        with contextlib.suppress(BlockingIOError):
-            sent = self._send(self._backlog, None)
-            del self._backlog[:sent]
-        if not self._backlog:
-            self._leave_loop()
-            if self._lost:
-                self._write_note()
-
-    def handle_error(self) -> None:
-        """The reader has gone: forget what was kept for it; the next write will tell."""
-        self._backlog.clear()
-        self._lost = 0
-        self._leave_loop()
-
-    def _leave_loop(self) -> None:
-        if _loop is not None:
-            _loop.forget(self)
+    def unlink(self) -> None:
+        """Remove what has the name of the log, if the log is a file.  Raises `OSError`."""
+        if self.is_file:
+            with contextlib.suppress(FileNotFoundError), files.directory_of(self.path) as parent:
+                os.unlink(parent.name, dir_fd=parent.fd)
+            notify_written(self.path)
 
     # -- as a stream ------------------------------------------------------------
 
     def flush(self) -> None:
-        """What can be written is not held back."""
+        """Do nothing: what can be written is not held back."""
 
     def fileno(self) -> int:
         """Return the fd."""
         return self.fd
 
+    def join(self) -> None:
+        """Add a writer."""
+        if not self._users and self._backlog is not None:
+            self._backlog.when_flushed(None)
+        self._users += 1
+
     def close(self) -> None:
-        """Close the fd, once; its number may soon be somebody else's."""
-        if self.fd < 0:
+        """Remove a writer; after the last one the fd is closed once its reader has everything."""
+        self._users = max(self._users - 1, 0)
+        if self._users or self.fd < 0:
             return
-        if self._backlog:
-            self._send_rest()
-        fd, self.fd = self.fd, -1
+        if self._backlog is None:
+            self._release()
+        else:
+            self._backlog.when_flushed(self._release)
+
+    def _release(self) -> None:
+        """Close the fd, once: its number may soon be used for something else."""
+        if _sinks.get(self.path) is self:
+            del _sinks[self.path]
+        fd, self.fd, self._backlog = self.fd, -1, None
         os.close(fd)
 
-    def _send_rest(self) -> None:
-        """Send what is left: at once where a loop turns, patiently at the end."""
-        self._leave_loop()
-        deadline = None if _loop is not None else time.monotonic() + PATIENCE_SECONDS
-        with contextlib.suppress(OSError):
-            while self._backlog:
-                del self._backlog[: self._send(self._backlog, deadline)]
-            if self._lost:
-                self._write_note()
+
+def _last_byte(fd: int) -> int | None:
+    """Return the last byte of a file that is open for writing only; None if that fails."""
+    with contextlib.suppress(OSError):
+        reader = os.open(f"/proc/self/fd/{fd}", os.O_RDONLY)
+        try:
+            end = os.pread(reader, 1, max(os.fstat(reader).st_size - 1, 0))
+        finally:
+            os.close(reader)
+        return end[0] if end else None
+    return None
 
 
-def open_sink(path: str, mode: str = "ab", permissions: int = 0o666) -> Sink:
-    """Open a log for appending, emptied first if `mode` says `w`.
+def open_sink(path: str, mode: str = "ab") -> Sink:
+    """Open a log for appending, emptied first if `mode` says `w`; see `files.open_log`.
 
-    Never waits: a FIFO without a reader keeps what its buffer takes until one comes
-    (Linux fifo(7): opened for reading too).  Raises `OSError`.
+    Returns the sink of the other writers of the path, if there are any.  Raises `OSError`.
     """
-    if path in STANDARD_FDS:
-        return _open_standard(path, STANDARD_FDS[path])
-    flags = FLAGS | os.O_TRUNC if "w" in mode else FLAGS
-    try:
-        return Sink(os.open(path, flags | os.O_NOFOLLOW, permissions), path)
-    except OSError as error:
-        if not os.path.islink(path):
-            return _open_fifo(path, error)
-    _refuse_foreign_link(path)
-    try:
-        return Sink(os.open(path, flags, permissions), path)
-    except OSError as error:
-        return _open_fifo(path, error)
+    sink = _sinks.get(path)
+    if sink is None:
+        fd, shared = _open(path, truncate="w" in mode)
+        sink = _sinks[path] = Sink(fd, path, shared=shared)
+        return sink
+    if "w" in mode and sink.is_file:
+        os.truncate(sink.fd, 0)
+    sink.open_again()
+    sink.join()
+    return sink
 
 
-def _open_fifo(path: str, error: OSError) -> Sink:
-    """Open a FIFO without a reader; raises `error` if it is something else."""
-    if error.errno != errno.ENXIO or not stat.S_ISFIFO(os.stat(path).st_mode):
-        raise error
-    return Sink(os.open(path, os.O_RDWR | os.O_NONBLOCK), path)
+def clear(path: str) -> None:
+    """Begin a new file in place of a log, for all that write to it.
 
-
-def _refuse_foreign_link(path: str) -> None:
-    """Who may write to a folder of logs must not make root write where it likes."""
-    status = os.lstat(path)
-    if stat.S_ISLNK(status.st_mode) and status.st_uid not in {0, os.geteuid()}:
-        raise PermissionError(errno.EPERM, "it is a symbolic link of another user", path)
-
-
-def _open_standard(path: str, fd: int) -> Sink:
-    """Open stdout or stderr by name, so that only our own end of it does not block.
-
-    A file is used as it is: whoever writes to it through fds of one origin does not
-    overwrite the others.  So is what cannot be opened: a socket, a terminal of somebody
-    else.
+    Nothing happens if the log is not there, or is not a file.  Raises `OSError`.
     """
+    try:
+        is_file = stat.S_ISREG(os.stat(path).st_mode)
+    except FileNotFoundError:
+        return
+    if is_file:
+        sink = open_sink(path)
+        try:
+            sink.begin_file()
+        finally:
+            sink.close()
+
+
+def _open(path: str, *, truncate: bool = False) -> tuple[int, bool]:
+    """Open a log; return the fd, and whether other processes use it as it is.
+
+    Stdout and stderr are opened by name, so that only the daemon's own end does not block.  A
+    file is used as it is: writers whose fds have one origin do not overwrite each other.  So is
+    what cannot be opened: a socket, a terminal of another user.  Raises `OSError`.
+    """
+    fd = STANDARD_FDS.get(path)
+    if fd is None:
+        return files.open_log(path, truncate=truncate), False
     is_file = stat.S_ISREG(os.fstat(fd).st_mode)
     if not is_file:
         with contextlib.suppress(OSError):
-            return Sink(os.open(path, FLAGS & ~os.O_CREAT), path)
-    return Sink(os.dup(fd), path, shared=not is_file)
+            return os.open(path, files.APPEND_FLAGS), False
+    return os.dup(fd), not is_file

@@ -97,7 +97,9 @@ class Loop:
         clock: Clock | None = None,
         poller: Poller | None = None,
         on_error: Callable[[str], None] | None = None,
+        signals: deque[int] | None = None,
     ) -> None:
+        """Make a loop; `signals` is the queue of caught signals, if it outlives the loop."""
         self.clock = clock or Clock()
         self.on_error = on_error or _reraise
         self.on_signals: Action = lambda: None
@@ -110,7 +112,7 @@ class Loop:
         self._order = itertools.count()
         self._crowd = CROWD
         self._soon: deque[Action] = deque()
-        self._signals: deque[int] = deque()
+        self._signals: deque[int] = deque() if signals is None else signals
         self._asleep = False
         self._wakeup = _Wakeup()
         self.watch(self._wakeup)
@@ -186,11 +188,16 @@ class Loop:
         self._crowd = 2 * len(timers) + CROWD
 
     def _run_timers(self) -> None:
-        timers = self._timers
+        """Run the timers that are due now; those that they arm wait for the next turn.
+
+        Otherwise a timer that is armed again for a time in the past would starve the channels.
+        """
+        timers, due = self._timers, []
         now = self.clock.monotonic()
-        while timers and (timers[0][0] <= now or timers[0][2].action is None):
-            timer = heapq.heappop(timers)[2]
-            if timer.action is not None:
+        while timers and timers[0][0] <= now:
+            due.append(heapq.heappop(timers)[2])
+        for timer in due:
+            if timer.action is not None:  # else cancelled, perhaps by one of the others
                 action, timer.action = timer.action, None
                 self._do(action)
 

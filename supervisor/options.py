@@ -257,6 +257,18 @@ class ServerOptions:
         return self.configuration.settings
 
     @property
+    def configfile(self) -> str | None:
+        """The configuration file; the next `process_config` reads the one that is assigned.
+
+        devservices reads a file so, without `realize`.
+        """
+        return self.file_before or self.settings.configfile
+
+    @configfile.setter
+    def configfile(self, file: str) -> None:
+        self.file_before = file
+
+    @property
     def server_configs(self) -> Sequence[ServerConfig]:
         """The HTTP servers that are configured."""
         return self.configuration.servers
@@ -307,7 +319,7 @@ class ServerOptions:
         return self.context.loop.next_signal()
 
     def cleanup_fds(self) -> None:
-        """Close the fds that the daemon was started with."""
+        """Close the fds that the daemon was started with, also those above `minfds`."""
         unix.close_inherited_fds(self.settings.minfds)
 
     def close_httpservers(self) -> None:

@@ -1,4 +1,8 @@
-"""Printing on stdout: a reader that has left is no error, a full disk is one line (floor 0)."""
+"""The standard streams (floor 0).
+
+A script may be started with some of them closed (`supervisord >&- 2>&-`).  On stdout, a reader
+that has left is no error, and a full disk is one line.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,27 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
+
+
+STANDARD_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+"""Name in `sys` and mode, by fd."""
+
+
+def open_standard_streams() -> None:
+    """Open the standard streams that are closed, on /dev/null; a script does so first of all.
+
+    The next file, socket or poller would get the number otherwise: output for the standard
+    stream would go there, and a daemon that redirects its streams would close it.
+    """
+    for fd, (name, mode) in enumerate(STANDARD_STREAMS):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)  # the lowest: `fd`
+            os.set_inheritable(fd, True)
+        if getattr(sys, name) is None:
+            stream = open(fd, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
 
 
 def put(stream: IO[str] | None, text: str) -> None:

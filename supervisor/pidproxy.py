@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from supervisor.output import put
+from supervisor.output import open_standard_streams, put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,12 +33,18 @@ ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 MIN_ARGUMENTS = 3
 
+MAX_FILE_BYTES = 64
+
+MAX_PID = 2**31 - 1
+"""The largest number that pid_t can hold."""
+
 
 class PidProxy:
     """The command, and where the signals go.
 
     `args` are the script's name, the pidfile, the command and its arguments.  Raises
-    ValueError if that is too few.
+    ValueError if that is too few, and OSError if the pidfile is relative to a directory that
+    no longer exists.
     """
 
     def __init__(self, args: Sequence[str]) -> None:
@@ -61,26 +67,56 @@ class PidProxy:
 
     def passtochild(self, sig: int, _frame: FrameType | None) -> None:
         """Pass a signal on; those that end a process end this one too."""
-        try:
-            with open(self.pidfile, encoding="ascii") as file:
-                pid = int(file.read().strip())
-        except (OSError, ValueError):
-            # Not by print: a second signal may interrupt it, and streams are not reentrant.
-            os.write(1, os.fsencode(f"Can't read child pidfile {self.pidfile}!\n"))
+        pid = read_pid(self.pidfile)
+        if pid is None:
+            _say(f"Can't read child pidfile {self.pidfile}!")
             return
-        with suppress(ProcessLookupError):  # it has ended, and left its file
+        try:
             os.kill(pid, sig)
+        except ProcessLookupError:  # it has ended, and left its file
+            pass
+        except OSError as error:
+            _say(f"Can't signal process {pid}: {error.strerror}")
         if sig in ENDING:
             sys.exit(0)
 
 
+def read_pid(path: str) -> int | None:
+    """Return the pid in a file, None if it is not that of another process.
+
+    kill(2) takes 0 and negative numbers for groups of processes, and -1 for all of them.  Neither
+    init, nor pidproxy, nor the supervisord that has started it is the process that is meant.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a fifo is no reason to wait
+    except OSError:
+        return None
+    try:
+        digits = os.read(fd, MAX_FILE_BYTES).strip()
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    pid = int(digits) if digits.isdigit() else 0
+    return pid if 1 < pid <= MAX_PID and pid not in {os.getpid(), os.getppid()} else None
+
+
+def _say(line: str) -> None:
+    # Not by print: a second signal may interrupt it, and streams are not reentrant.
+    with suppress(OSError):
+        os.write(1, os.fsencode(f"{line}\n"))
+
+
 def main() -> None:
     """Run the script; exits with 0, or 1 after the usage."""
+    open_standard_streams()
     try:
         proxy = PidProxy(sys.argv)
     except ValueError:
         put(sys.stdout, f"{USAGE.format(sys.argv[0])}\n")
         sys.exit(1)
+    except OSError:
+        sys.exit(f"Can't find {sys.argv[1]}: the working directory no longer exists")
     proxy.go()
 
 

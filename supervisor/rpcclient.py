@@ -132,6 +132,11 @@ def loads(answer: bytes) -> Any:
     return value
 
 
+def _refuse_doctype(*_: object) -> None:
+    """Raise ValueError: entities could make a short answer fill the memory."""
+    raise ValueError("DOCTYPE")
+
+
 class _AnswerReader:
     """Collects values while expat walks the XML: a stack, and marks where arrays begin."""
 
@@ -159,6 +164,7 @@ class _AnswerReader:
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._text.append
+        self.parser.StartDoctypeDeclHandler = _refuse_doctype
 
     # For the answer of a thousand processes the next two are called 60,000 times each.
 

@@ -104,14 +104,12 @@ class SupervisorNamespaceRPCInterface:
         return self.supervisord.options.get_pid()
 
     def readLog(self, offset: int, length: int) -> str:
-        """Return a part of the activity log.
+        """Read length bytes from the main log starting at offset
 
-        A negative offset counts from the end; a length of 0 means up to the end.
-
-        @param int offset  Byte at which to begin
-        @param int length  Number of bytes
+        @param int offset  Byte at which to begin; a negative one counts from the end
+        @param int length  Number of bytes; 0 means up to the end
         @return string result  The text
-        """
+        """  # noqa: D415 - Supvisors' tests expect this description to the letter
         self._update("readLog")
         return logs.read(self.supervisord.options.logfile, offset, length)
 
@@ -408,7 +406,7 @@ class SupervisorNamespaceRPCInterface:
 
     # -- talking to processes -----------------------------------------------------
 
-    def sendProcessStdin(self, name: str, chars: str) -> bool:
+    def sendProcessStdin(self, name: str, chars: str | bytes) -> bool:
         """Write to the stdin of a process.
 
         @param string name  Name of the process or `group:name`
@@ -416,6 +414,8 @@ class SupervisorNamespaceRPCInterface:
         @return boolean result  True
         """
         self._update("sendProcessStdin")
+        if not isinstance(chars, (str, bytes)):  # bytes come from plugins
+            raise RPCError(Faults.INCORRECT_PARAMETERS, chars)
         return control.send_stdin(find_process(self.supervisord, name), name, chars)
 
     def sendRemoteCommEvent(self, type: str, data: str) -> bool:  # noqa: A002 - the API's name

@@ -1,4 +1,4 @@
-"""Stopping everything, group by group (floor 6).
+"""Stopping everything, group by group, and answering the last clients (floor 6).
 
 The group with the highest priority number stops first; the next one is asked only when
 all its processes are down.
@@ -12,7 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from supervisor.loop import Timer
+    from supervisor.http.server import HTTPServer
+    from supervisor.loop import Loop, Timer
     from supervisor.process.child import Subprocess
     from supervisor.process.context import Context
     from supervisor.process.groups import ProcessGroupBase
@@ -22,6 +23,39 @@ GRACE_SECONDS = 1.0
 
 REPORT_SECONDS = 3.0
 """How often the processes that are still to die are named in the activity log."""
+
+
+DRAIN_SECONDS = 1.0
+"""Time for requests and answers that are on their way when everything has stopped."""
+
+FIRST_REQUEST_SECONDS = 0.1
+"""Time for the first byte of a client that has connected by then."""
+
+
+def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
+    """Serve the clients that have come, and let no others come.
+
+    A socket that is closed with an unread request in it resets the connection.  A client that
+    polls until the daemon is gone must see answers first and a refused connection then.  Unix
+    sockets are removed late: jobflow-remote takes a daemon with a pid file but without its
+    socket for a broken one.
+    """
+    servers = list(servers)
+    began = loop.clock.monotonic()
+    for seconds in (FIRST_REQUEST_SECONDS, DRAIN_SECONDS):
+        loop.call_later(seconds, lambda: None)  # ends a wait
+    is_public = True
+    while (elapsed := loop.clock.monotonic() - began) < DRAIN_SECONDS:
+        new = elapsed < FIRST_REQUEST_SECONDS
+        has_clients = any(server.has_clients(new=new) for server in servers)
+        if is_public and not (has_clients and new):
+            is_public = False
+            for server in servers:
+                server.withdraw()
+        elif has_clients:
+            loop.turn()
+        else:
+            break
 
 
 class Shutdown:

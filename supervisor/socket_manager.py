@@ -6,11 +6,10 @@ file of a unix socket stays, as in Supervisor 4: web servers are configured with
 
 from __future__ import annotations
 
-import contextlib
-import os
 import socket
 
-from supervisor.config.model import InetSocketConfig, UnixSocketConfig
+from supervisor import sockets
+from supervisor.config.model import InetSocketConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,23 +45,9 @@ class SocketManager:
 
 
 def _listen(config: SocketConfig) -> socket.socket:
+    backlog = socket.SOMAXCONN if config.backlog is None else config.backlog
     if isinstance(config, InetSocketConfig):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        address: tuple[str, int] | str = (config.host, config.port)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(config.path)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address = config.path
-    try:
-        listener.bind(address)
-        if isinstance(config, UnixSocketConfig):
-            os.chmod(config.path, config.mode)
-            if config.owner is not None:
-                os.chown(config.path, *config.owner)
-        listener.listen(socket.SOMAXCONN if config.backlog is None else config.backlog)
-    except OSError:
-        listener.close()
-        raise
+        return sockets.listen_tcp(config.address, backlog)
+    owner = config.owner or sockets.NO_OWNER
+    listener, _ = sockets.listen_unix(config.path, config.mode, owner, backlog)
     return listener

@@ -8,24 +8,28 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import deque
 from functools import partial
 
-from supervisor import boot, events, logsinks
+from supervisor import backlogs, boot, events, paths
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.faults import Faults, RPCError
 from supervisor.foreign import Heartbeat
 from supervisor.http.guard import guard_handler
-from supervisor.http.server import ServerError, open_http_servers
+from supervisor.http.listening import ServerError
+from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
+from supervisor.output import open_standard_streams
+from supervisor.pidfile import PidFile
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup, create_auto_logs
 from supervisor.process.listeners import EventListenerPool
 from supervisor.reload import difference
 from supervisor.servicemanager import ServiceManager
-from supervisor.shutdown import Shutdown
+from supervisor.shutdown import Shutdown, drain_servers
 from supervisor.states import SupervisorStates
 from supervisor.ticks import Ticker
 from supervisor.unix import decode_wait_status, signame
@@ -49,9 +53,14 @@ class Supervisor:
     """The running daemon; plugins know it as `supervisord`."""
 
     def __init__(
-        self, options: ServerOptions, service_manager: ServiceManager | None = None
+        self,
+        options: ServerOptions,
+        service_manager: ServiceManager | None = None,
+        signals: deque[int] | None = None,
     ) -> None:
+        """Take what all runs of the process share; `signals` holds those not yet handled."""
         self.options = options
+        self._signals = signals
         self._service_manager = service_manager or ServiceManager({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
@@ -79,9 +88,10 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if first:
             options.cleanup_fds()
+            paths.mounts.slow_points()  # the table stays open; later there may be no fd for it
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
-        self._pidfile = boot.PidFile(settings.pidfile)
+        self._pidfile = PidFile(settings.pidfile)
         try:
             self._pidfile.lock()
         except boot.BootError:
@@ -90,8 +100,11 @@ class Supervisor:
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
-        loop = Loop(on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"))
-        logsinks.send_behind(loop)
+        loop = Loop(
+            on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
+            signals=self._signals,
+        )
+        backlogs.set_background_loop(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
     def _try_sockets(self) -> None:
@@ -114,7 +127,9 @@ class Supervisor:
             boot.remove_old_auto_logs(settings, context.logger)
         try:
             for config in options.process_group_configs:
-                self.add_process_group(config)
+                # After a reload the other programs must come back: who may write to the folder
+                # of a socket could keep them down.
+                self.add_process_group(config, must_open=first)
         except OSError as error:
             raise boot.BootError(
                 f"Cannot create a log in {settings.childlogdir}: {error}"
@@ -122,7 +137,7 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
-            server.guards = [guard_handler(server_config)]
+            server.guards = [guard_handler(server_config, server.tcp_address)]
             server.handlers = self._handlers(server_config)
         self._catch_signals()
         if first and not settings.nodaemon:
@@ -137,6 +152,7 @@ class Supervisor:
     def runforever(self) -> None:
         """Turn the loop until everything has been stopped."""
         self.context.announce(events.SupervisorRunningEvent())
+        self.handle_signals()  # first: after a SIGTERM during the reload nothing is started
         ticker = Ticker(self.context.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
@@ -148,6 +164,7 @@ class Supervisor:
             if self.context.mood < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        drain_servers((server for _, server in self.options.httpservers), self.context.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
@@ -165,10 +182,19 @@ class Supervisor:
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
         steps += [context.leftovers.end, events.clear, self._pidfile.remove]
-        steps += [partial(logsinks.send_behind, None), context.loop.close]
+        steps += [partial(backlogs.set_background_loop, None), context.loop.close]
+        if context.mood != SupervisorStates.RESTARTING:  # else the next loop goes on sending
+            steps.append(self._drain_logs)
         for step in steps:
             context.attempt(step, "cleaning up")
         context.logger.close()
+
+    def _drain_logs(self) -> None:
+        """Wait for the readers of logs, while they take something."""
+        for path, dropped_bytes in backlogs.drain():
+            self.context.logger.critical(
+                f"log {path}: {dropped_bytes} bytes dropped ({backlogs.STALLED})"
+            )
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
         """Return the handlers of one HTTP server, in the order in which they are asked."""
@@ -199,28 +225,35 @@ class Supervisor:
         for interface in self.options.rpcinterface_factories:
             try:
                 made = interface.factory(self, **interface.options)
-            except Exception:  # noqa: BLE001 - a plugin's failure is reported, whatever it is
-                logger.critical(exception_text())
-                raise boot.BootError(f"Could not make {interface.name} rpc interface") from None
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+                if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
+                    logger.warn(exception_text())
+                raise boot.BootError(
+                    f"Could not make {interface.name} rpc interface: "
+                    f"{type(error).__name__}: {error}"
+                ) from None
             namespaces.append((interface.name, made))
             logger.info(f"RPC interface {interface.name!r} initialized")
         return namespaces
 
     def _has_foreign_plugins(self) -> bool:
         return any(
-            interface.factory.__module__ != "supervisor.rpcinterface"
+            getattr(interface.factory, "__module__", "") != "supervisor.rpcinterface"
             for interface in self.options.rpcinterface_factories
         )
 
     # -- groups -----------------------------------------------------------------
 
-    def add_process_group(self, config: ProcessGroupConfig) -> bool:
-        """Take a group in; False when there is one of that name."""
+    def add_process_group(self, config: ProcessGroupConfig, *, must_open: bool = True) -> bool:
+        """Take a group in; False when there is one of that name.
+
+        Raises `OSError` for a log, `ValueError` for a FastCGI socket if it `must_open`.
+        """
         if config.name in self.process_groups:
             return False
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.context.settings)
-        self.process_groups[config.name] = _make_group(config, self.context)
+        self.process_groups[config.name] = _make_group(config, self.context, must_open=must_open)
         self.context.announce(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -312,8 +345,7 @@ class Supervisor:
 
     def _reopen_logs(self) -> None:
         self.context.logger.info("supervisord logreopen")
-        for handler in self.context.logger.handlers:
-            self.context.attempt(handler.reopen, "reopening the activity log")
+        self.context.reopen_logs(self.context.logger.handlers)
         for group in self.process_groups.values():
             for process in group.processes.values():
                 self.context.attempt(process.reopenlogs, f"reopening a log of {process.name}")
@@ -340,27 +372,32 @@ class Supervisor:
         self.context.attempt(lambda: process.finish(pid, status), f"the end of {process.name}")
 
 
-def _make_group(config: ProcessGroupConfig, context: Context) -> ProcessGroupBase:
+def _make_group(
+    config: ProcessGroupConfig, context: Context, *, must_open: bool
+) -> ProcessGroupBase:
     if isinstance(config, EventListenerPoolConfig):
         return EventListenerPool(config, context)
     if isinstance(config, FastCGIGroupConfig):
         from supervisor.process.fastcgi import FastCGIProcessGroup
 
-        return FastCGIProcessGroup(config, context)
+        return FastCGIProcessGroup(config, context, must_open=must_open)
     return ProcessGroup(config, context)
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
+    open_standard_streams()
     file, first = None, True
     service_manager = ServiceManager(os.environ)
+    signals: deque[int] = deque()
     while True:
         options = ServerOptions()
         options.realize(args, file)
-        daemon = Supervisor(options, service_manager)
+        daemon = Supervisor(options, service_manager, signals)
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
+            backlogs.drain()  # of the run before a reload
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from supervisor import events
 
 TYPE_CHECKING = False
@@ -40,12 +42,16 @@ class Ticker:
             self._timer = None
 
     def tick(self) -> None:
-        """Notify the periods that have begun since the last look, then wait for the next."""
+        """Notify of the periods that have begun since the last tick, and set the timer first.
+
+        Each event is sent by itself: the loop logs what its subscribers raise.
+        """
         now = self._loop.clock.time()
+        self._timer = self._loop.call_later(SHORTEST_PERIOD - now % SHORTEST_PERIOD, self.tick)
         for event_type in events.TICK_EVENTS:
             period = event_type.period
             begun = int(now - now % period)
             if begun != self._last.setdefault(period, begun):
                 self._last[period] = begun
-                events.notify(event_type(begun, self._supervisord))
-        self._timer = self._loop.call_later(SHORTEST_PERIOD - now % SHORTEST_PERIOD, self.tick)
+                event = event_type(begun, self._supervisord)
+                self._loop.call_soon(partial(events.notify, event))

@@ -12,11 +12,15 @@ what a whole command does.  Source: RFC 9112.
 from __future__ import annotations
 
 import _socket
+import errno
+import os
+import sys
 
 from supervisor.rpcclient import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable
     from typing import Any
 
 UNIX, HTTP = "unix://", "http://"
@@ -26,6 +30,9 @@ MAX_LINE_BYTES = 1 << 16  # a head or a chunk's size line longer than this is no
 
 MAX_DIGITS = 16  # of a length
 HEX_DIGITS = b"0123456789abcdefABCDEF"
+
+MAX_ANSWER_BYTES = 256 * 1024 * 1024
+"""Of an XML-RPC call: a server that never ends its answer must not take all memory."""
 
 NO_BODY = (204, 304)  # statuses whose answer has no body, whatever its head says
 
@@ -81,6 +88,26 @@ def _connected(family: int, address: Any, timeout: float | None) -> _socket.sock
         connection.close()
         raise
     return connection
+
+
+def check_peer(
+    connection: _socket.socket, serverurl: str, trusted_uids: Callable[[], frozenset[int]]
+) -> None:
+    """Make sure that a password may be sent to the process that listens on a unix socket.
+
+    It listens as root or as our own user, or it is one that `peers.check` accepts.  Raises
+    `peers.UntrustedPeerError`, an OSError.
+    """
+    option = getattr(_socket, "SO_PEERCRED", None)  # Linux: unix(7)
+    if option is None or not serverurl.startswith(UNIX):
+        return
+    # struct ucred: pid, uid, gid
+    credentials = connection.getsockopt(_socket.SOL_SOCKET, option, 12)
+    uid = int.from_bytes(credentials[4:8], sys.byteorder)
+    if uid not in {0, os.geteuid()}:
+        from supervisor import peers
+
+        peers.check(uid, serverurl.removeprefix(UNIX), trusted_uids())
 
 
 def authorization(username: str | None, password: str | None) -> str:
@@ -267,6 +294,7 @@ class SupervisorTransport:
         self.password = password or ""
         self.timeout: float | None = None
         self.verbose = False
+        self.trusted_uids: Callable[[], frozenset[int]] = frozenset  # see `peers`
         self.connection: _socket.socket | None = None
 
     def __del__(self) -> None:
@@ -317,17 +345,25 @@ class SupervisorTransport:
                 # The server has closed it since; RemoteDisconnected is one of these.
                 self.close()
         self.connection = connect(self.serverurl, self.timeout)
+        if self.username:
+            try:
+                check_peer(self.connection, self.serverurl, self.trusted_uids)
+            except OSError:
+                self.close()
+                raise
         return self._send_and_receive(self.connection, request)
 
     def _send_and_receive(
         self, connection: _socket.socket, request: bytes
     ) -> tuple[AnswerParser, bytes]:
-        parser, parts = AnswerParser(), []
+        parser, parts, received_bytes = AnswerParser(), [], 0
         try:
             connection.settimeout(self.timeout)
             connection.sendall(request)
             while not parser.done:
                 data = connection.recv(RECV_BYTES)
+                received_bytes += len(data)
+                _check_size(received_bytes)
                 if data:
                     parts.append(parser.feed(data))
                 else:
@@ -339,3 +375,8 @@ class SupervisorTransport:
         if not parser.keeps_connection:
             self.close()
         return parser, b"".join(parts)
+
+
+def _check_size(received_bytes: int) -> None:
+    if received_bytes > MAX_ANSWER_BYTES:
+        raise OSError(errno.EMSGSIZE, f"answers with more than {MAX_ANSWER_BYTES >> 20} MB")

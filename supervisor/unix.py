@@ -1,6 +1,6 @@
 """What Unix asks of a daemon: privileges, limits, daemonizing, wait status (floor 1).
 
-Nothing here knows about supervision; `supervisord` and `process.spawn` call it.
+Nothing here knows about supervision; `boot` and `process` call it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import functools
-import grp
 import os
 import pwd
 import resource
@@ -17,9 +16,15 @@ import shlex
 import signal
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+from supervisor import paths
+from supervisor.records import record
 
 STANDARD_FDS = (0, 1, 2)
+
+FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
+"""Directories that list the fds of the process that reads them: proc(5), fd(4)."""
 
 DEFAULT_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 
@@ -101,22 +106,30 @@ def search_path(environment: Mapping[str, str]) -> list[str]:
 
 
 def find_executable(
-    program: str, environment: Mapping[str, str], directory: str | None = None
+    program: str,
+    environment: Mapping[str, str],
+    get_status: Callable[[str], os.stat_result | None] = paths.stat_anyway,
+    directory: str | None = None,
 ) -> str:
     """Return the file that `program` names; raises `NotFound`, `NotExecutable`, `NoPermission`.
 
     A name with a slash is taken as it is; another one is looked for in the `search_path` of
     its environment.  A relative path is returned as it is, and looked for in the `directory`
-    from which the child will execute it (by default the current one).
+    from which the child will execute it (by default the current one).  `get_status` is called
+    for each candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
     """
     start = directory or ""
     if "/" in program:
         filename = program
-        status = _stat(os.path.join(start, filename))
+        status = get_status(os.path.join(start, filename))
     else:
         candidates = [os.path.join(folder, program) for folder in search_path(environment)]
         filename, status = next(
-            ((name, found) for name in candidates if (found := _stat(os.path.join(start, name)))),
+            (
+                (name, found)
+                for name in candidates
+                if (found := get_status(os.path.join(start, name)))
+            ),
             (program, None),
         )
     if status is None:
@@ -130,21 +143,37 @@ def find_executable(
     return filename
 
 
-def _stat(filename: str) -> os.stat_result | None:
-    try:
-        return os.stat(filename)
-    except (OSError, ValueError):
-        return None
-
-
 # -- privileges and limits -----------------------------------------------------
 
 
-def supplementary_groups(uid: int) -> tuple[int, list[int]]:
-    """Return (gid, all group ids) of a user; raises `KeyError` for an unknown uid."""
+@record(frozen=True)
+class Identity:
+    """A user, the primary group and all group ids, that one first."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+_identities: dict[int, Identity] = {}
+
+
+def look_up_identity(uid: int) -> Identity:
+    """Ask the system for the groups of a user and remember them; raises `KeyError`.
+
+    A directory service behind it (LDAP, sssd) may take seconds for the answer: programs'
+    users are looked up when the configuration is read.
+    """
     entry = pwd.getpwuid(uid)
-    groups = [group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem]
-    return entry.pw_gid, [entry.pw_gid, *(gid for gid in groups if gid != entry.pw_gid)]
+    gid = entry.pw_gid
+    others = [group for group in os.getgrouplist(entry.pw_name, gid) if group != gid]
+    found = _identities[uid] = Identity(uid, gid, (gid, *others))
+    return found
+
+
+def identity_of(uid: int) -> Identity:
+    """Return a user as it was last looked up, or look it up; raises `KeyError`."""
+    return _identities.get(uid) or look_up_identity(uid)
 
 
 def cannot_become(uid: int) -> str | None:
@@ -155,10 +184,41 @@ def cannot_become(uid: int) -> str | None:
     if current != 0:
         return "Can't drop privilege as nonroot user"
     try:
-        pwd.getpwuid(uid)
+        identity_of(uid)
     except KeyError:
         return f"Can't find uid {uid}"
     return None
+
+
+def become(identity: Identity) -> str | None:
+    """Take on a user and its groups, for good; return the reason when that fails."""
+    try:
+        os.setgroups(identity.groups)
+    except OSError:
+        return "Could not set groups of effective user"
+    try:
+        os.setgid(identity.gid)
+    except OSError:
+        return "Could not set group id of effective user"
+    try:
+        os.setuid(identity.uid)
+    except OSError as error:
+        return errname(error.errno)
+    return None
+
+
+def is_readable_by_all(filename: str) -> bool:
+    """Whether mode bits let every user read a file and search every directory above it."""
+    path = os.path.realpath(filename)
+    wanted = stat.S_IROTH
+    while True:
+        status = paths.stat_anyway(path)
+        if status is None or not status.st_mode & wanted:
+            return False
+        parent = os.path.dirname(path)
+        if parent == path:
+            return True
+        path, wanted = parent, stat.S_IXOTH
 
 
 def drop_privileges(uid: int) -> str | None:
@@ -166,17 +226,7 @@ def drop_privileges(uid: int) -> str | None:
     reason = cannot_become(uid)
     if reason is not None or os.getuid() == uid:
         return reason
-    gid, groups = supplementary_groups(uid)
-    try:
-        os.setgroups(groups)
-    except OSError:
-        return "Could not set groups of effective user"
-    try:
-        os.setgid(gid)
-    except OSError:
-        return "Could not set group id of effective user"
-    os.setuid(uid)
-    return None
+    return become(identity_of(uid))
 
 
 COMPLAINT = (
@@ -247,14 +297,76 @@ def enlarge_pipe(fd: int, size: int) -> int:
 
 
 def close_inherited_fds(limit: int) -> None:
-    """Close every fd from 3 up to `limit` (exclusive) that this process was given."""
-    try:
-        names = os.listdir("/proc/self/fd")
-        fds = [int(name) for name in names]
-    except OSError:
+    """Close every fd above stderr; below `limit` only, where the system does not list them."""
+    for directory in FD_DIRECTORIES:
+        with contextlib.suppress(OSError):
+            fds = {int(name) for name in os.listdir(directory)}
+            break
+    else:
         os.closerange(3, limit)
         return
-    for fd in fds:
-        if fd not in STANDARD_FDS and fd < limit:
-            with contextlib.suppress(OSError):
-                os.close(fd)
+    for fd in fds.difference(STANDARD_FDS):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+# -- process groups --------------------------------------------------------------
+
+
+def is_leaderless_group(pgid: int) -> bool:
+    """Whether process group `pgid` exists while no process has that pid.
+
+    The kernel does not give the number of a group to a new process while the group has a
+    member, zombies included.  So a group whose leader has been reaped is still the same group
+    if this holds; if a process has the number, the group became empty and the number was reused.
+    """
+    try:
+        os.getpgid(pgid)
+    except ProcessLookupError:
+        pass
+    except OSError:  # a process that may not be asked is one all the same
+        return False
+    else:
+        return False
+    try:
+        os.killpg(pgid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # its members have changed their user
+        return True
+    return True
+
+
+def scan_processes() -> Iterator[tuple[int, int]]:
+    """Yield (pid, pgid) of every process; raises `OSError` where there is no /proc to list."""
+    with os.scandir("/proc") as entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                with contextlib.suppress(ProcessLookupError):
+                    pid = int(entry.name)
+                    yield pid, os.getpgid(pid)
+
+
+def open_pidfd(pid: int) -> int | None:
+    """Return a pidfd, readable once the process has exited; None where that is impossible.
+
+    See pidfd_open(2): Linux 5.3, unless a container forbids it.  Raises `ProcessLookupError`.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:  # an old kernel, seccomp, or no fd is free
+        return None
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has exited, or is gone altogether; see proc_pid_stat(5)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return True
+    return fields[0] in {b"Z", b"X"}

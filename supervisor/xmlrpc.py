@@ -10,16 +10,11 @@ import functools
 import re
 
 from supervisor import xmlvalues
-from supervisor.deferred import (
-    NOT_DONE_YET,
-    POLL_SECONDS,
-    Question,
-    deferred,
-    in_sequence,
-    wakes_of,
-)
+from supervisor.deferred import NOT_DONE_YET, Question
+from supervisor.escapes import one_line
 from supervisor.faults import Faults, RPCError, getFaultDescription
 from supervisor.loggers import LevelsByName, exception_text
+from supervisor.rpc import multicall
 from supervisor.rpc.info import capped_int
 
 TYPE_CHECKING = False
@@ -50,6 +45,8 @@ __all__ = [
 LOGGED_BYTES: Final = 1000
 """How much of a request that cannot be served goes to the log."""
 
+LOGGED_METHOD_CHARS: Final = 200
+
 
 def __getattr__(name: str) -> Any:
     """Offer the client's names to plugins; the daemon itself never loads what they pull in."""
@@ -79,13 +76,17 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
     """Return the method that `namespace.name` means, None if there is none.
 
     A method is a public attribute of the class of a namespace, looked up at every call,
-    because plugins replace methods while the daemon runs.  Nothing else can be reached.
+    because plugins replace methods while the daemon runs.  Nothing else can be reached: not
+    what the namespace holds, nor what every class has (`mro`) or every object.
     """
     namespace_name, _, name = method.partition(".")
     namespace = namespaces.get(namespace_name)
     if namespace is None or not name or name.startswith("_"):
         return None
-    if not callable(getattr(type(namespace), name, None)):
+    kind = type(namespace)
+    if name not in vars(kind) and not any(name in vars(each) for each in kind.__mro__[1:-1]):
+        return None
+    if not callable(getattr(kind, name, None)):
         return None
     found: Callable[..., Any] = getattr(namespace, name)
     return found
@@ -94,7 +95,8 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
 def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
     """Call a method by its full name and return what it returns.
 
-    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.
+    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.  The
+    fault has no text of Python's, which callers cannot use; its cause is logged.
     """
     return _result(public_method(vars(ob), method), params)
 
@@ -111,7 +113,7 @@ def _result(function: Callable[..., Any] | None, params: Sequence[Any]) -> Any:
             raise RPCError(Faults.INCORRECT_PARAMETERS) from None
         if _fits(function, params):
             raise
-        raise RPCError(Faults.INCORRECT_PARAMETERS, error) from error
+        raise RPCError(Faults.INCORRECT_PARAMETERS) from error
 
 
 def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
@@ -211,6 +213,15 @@ def gettags(comment: str) -> list[Tag]:
 # -- system.* ------------------------------------------------------------------
 
 
+def _multicall_as_xml(interface: SystemNamespaceRPCInterface, calls: list[dict[str, Any]]) -> Any:
+    return multicall.as_xml(_caller(interface), calls)
+
+
+def _caller(interface: SystemNamespaceRPCInterface) -> multicall.Call:
+    """Return the function that calls a method by its full name; see `traverse`."""
+    return functools.partial(traverse, RootRPCInterface(interface.namespaces.items()))
+
+
 class SystemNamespaceRPCInterface:
     """What XML-RPC clients expect of any server: which methods there are, and multicall."""
 
@@ -226,7 +237,7 @@ class SystemNamespaceRPCInterface:
         }
 
     def _documentation(self, name: str) -> str:
-        method = self._listMethods().get(name)
+        method = self._listMethods().get(name) if isinstance(name, str) else None
         if method is None:
             raise RPCError(Faults.SIGNATURE_UNSUPPORTED)
         return str(method.__doc__)
@@ -258,61 +269,14 @@ class SystemNamespaceRPCInterface:
             raise RPCError(Faults.SIGNATURE_UNSUPPORTED)
         return [results[0], *(tag[2] for tag in tags if tag[1] == "param")]
 
+    @quicker(_multicall_as_xml)
     def multicall(self, calls: list[dict[str, Any]]) -> Any:
         """Do several calls, one after the other, in one request.
 
         @param array calls  Structs with `methodName` (string) and `params` (array)
         @return array result  For each call its result, or a struct with a fault
         """
-        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-            raise RPCError(Faults.INCORRECT_PARAMETERS, "array of structs expected")
-        root = RootRPCInterface(self.namespaces.items())
-        question = in_sequence([_step(root, call) for call in calls])
-        answer = question()
-        return question if answer is NOT_DONE_YET else answer
-
-
-def _step(root: RootRPCInterface, call: dict[str, Any]) -> Callable[[], Any]:
-    """Return one step of a multicall: its value, or its fault as a struct."""
-
-    def begin() -> Any:
-        name = call.get("methodName")
-        if name is None:
-            raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
-        if name == "system.multicall":
-            raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
-        value = traverse(root, str(name), list(call.get("params") or ()))
-        return _caught(value) if callable(value) else value
-
-    return _safely(begin)
-
-
-def _caught(question: Question) -> Question:
-    """Return the question, with its faults as answers; what wakes it may change."""
-    ask_safely = _safely(question)
-
-    def ask() -> Any:
-        answer = ask_safely()
-        function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
-        return answer
-
-    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wakes_of(question))
-    return function
-
-
-def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function, with what it raises turned into a struct."""
-
-    def call() -> Any:
-        try:
-            return function()
-        except RPCError as error:
-            return {"faultCode": error.code, "faultString": error.text}
-        except Exception as error:  # noqa: BLE001 - one call must not spoil the others
-            text = f"FAILED: {type(error)}:{error}"
-            return {"faultCode": Faults.FAILED, "faultString": text}
-
-    return call
+        return multicall.values(_caller(self), calls)
 
 
 # -- the handler ---------------------------------------------------------------
@@ -361,15 +325,16 @@ class supervisor_xmlrpc_handler:
         # Asked before a text is made: it would cost more than the call itself.
         is_traced = logger.level <= LevelsByName.TRAC
         if is_traced:
-            logger.trace(f"XML-RPC method called: {method}()")
+            method_shown = one_line(method, LOGGED_METHOD_CHARS)
+            logger.trace(f"XML-RPC method called: {method_shown}()")
         try:
             value = self.call(method, params)
             if is_traced:
-                logger.trace(f"XML-RPC method {method}() returned successfully")
+                logger.trace(f"XML-RPC method {method_shown}() returned successfully")
             if callable(value):
                 self._answer_later(request, data, value)
             elif isinstance(value, xmlvalues.Pieces):
-                _respond(request, xmlvalues.response_in_pieces(value))
+                _respond(request, _document(value))
             else:
                 if self._asked_often(method) is not None:
                     holds = functools.partial(self._holds, method, params, value)
@@ -406,7 +371,7 @@ class supervisor_xmlrpc_handler:
 
     def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
         def answered(value: Any) -> None:
-            _respond(request, xmlrpc_marshal(value))
+            _respond(request, _document(value))
 
         def failed(error: Exception) -> None:
             if isinstance(error, RPCError):
@@ -417,8 +382,10 @@ class supervisor_xmlrpc_handler:
         request.wait_for(question, answered, failed)
 
     def _answer_fault(self, request: Request, method: str, error: RPCError) -> None:
-        outcome = f"returned fault: [{error.code}] {error.text}"
-        self._logger.trace(f"XML-RPC method {method}() {outcome}")
+        if self._logger.level <= LevelsByName.TRAC:
+            text = one_line(error.text, LOGGED_BYTES)
+            method = one_line(method, LOGGED_METHOD_CHARS)
+            self._logger.trace(f"XML-RPC method {method}() returned fault: [{error.code}] {text}")
         if error.__cause__ is not None:
             self._logger.debug(exception_text())
         _respond(request, xmlvalues.fault(error.code, error.text))
@@ -441,6 +408,12 @@ class supervisor_xmlrpc_handler:
 
 
 _AS_WRITTEN: Final = dict(vars(supervisor_xmlrpc_handler))
+
+
+def _document(value: Any) -> str | list[bytes]:
+    if isinstance(value, xmlvalues.Pieces):
+        return xmlvalues.response_in_pieces(value)
+    return xmlrpc_marshal(value)
 
 
 def _respond(request: Request, document: str | list[bytes]) -> None:

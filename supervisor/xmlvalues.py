@@ -202,10 +202,6 @@ def _known_call(document: bytes) -> tuple[str, tuple[Any, ...] | None]:
     return method, None if any(isinstance(value, (list, dict)) for value in params) else params
 
 
-def _to_boolean(text: str) -> bool:
-    return bool(int(text))
-
-
 def _to_datetime(text: str) -> dt.datetime:
     import datetime as dt
 
@@ -220,7 +216,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "i4": int,
     "i8": int,
-    "boolean": _to_boolean,
+    "boolean": "1".__eq__,  # as in Supervisor 4: any other text is false
     "double": float,
     "string": str,
     "base64": _to_text,

@@ -17,7 +17,10 @@ function __supervisorctl_options
 end
 
 function __supervisorctl_names
-    supervisorctl (__supervisorctl_options) status 2>/dev/null </dev/null | awk '$2 ~ /^[A-Z]+$/ {
+    supervisorctl (__supervisorctl_options) status 2>/dev/null </dev/null | LC_ALL=C awk '
+    # Names come from a server: without control characters and marks of direction.
+    $1 ~ /[\001-\037\177]|\302[\200-\237]|\342\200[\216\217\252-\256]|\342\201[\246-\251]/ { next }
+    $2 ~ /^[A-Z]+$/ {
         print $1 "\t" $2
         if (split($1, part, ":") > 1 && !(part[1] in seen)) { seen[part[1]]; print part[1] ":*" }
     }'

@@ -38,7 +38,6 @@ _sample_line = re.compile(r";?\s*(\S+?)\s*=\s*(?:.*?\s);\s+(.*)$")
 WITHOUT_LINE = {
     "supervisor.rpcinterface_factory": "the function that makes it: `package.module:name`",
     "priority": "lower numbers start first and stop last",
-    "redirect_stderr": "must be false: stderr would disturb what the listener says",
     "files": "files to read, with wildcards, separated by blanks",
     "file": "where the socket is made",
     "programs": "the programs of the group, with commas between them",

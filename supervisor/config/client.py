@@ -10,11 +10,13 @@ import os
 
 from supervisor.config.parser import (
     ConfigurationError,
+    Section,
     UnhosedConfigParser,
     environment_names,
     read_file,
 )
 from supervisor.config.plugins import read_factories
+from supervisor.datatypes import absolute_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -29,6 +31,8 @@ SUPERVISORCTL = {
     "password": None,
     "history_file": None,
 }
+# Options of the daemon that name the user to whom its socket belongs.
+SOCKET_OWNERS = (("supervisord", "user"), ("unix_http_server", "chown"))
 # The options that know `%(here)s`.
 PATHS = ("serverurl", "history_file")
 
@@ -38,6 +42,7 @@ class ClientConfiguration:
 
     `plugin_factories` are (name, factory, options), the factory to be called as
     factory(controller, **options).  `interactive` says whether a shell is wanted.
+    `socket_owners` are the users of the daemon and its socket, as the file writes them.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class ClientConfiguration:
         settings: Mapping[str, Any],
         arguments: Sequence[str],
         plugin_factories: Sequence[tuple[str, Callable[..., Any], dict[str, str]]],
+        socket_owners: Sequence[str] = (),
     ) -> None:
         self.configfile = file
         self.serverurl: str = settings["serverurl"]
@@ -56,6 +62,7 @@ class ClientConfiguration:
         self.interactive = not arguments or bool(settings.get("interactive"))
         self.args = list(arguments)
         self.plugin_factories = list(plugin_factories)
+        self.socket_owners = tuple(socket_owners)
 
 
 def read(
@@ -75,7 +82,19 @@ def read(
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisorctl section", file=file)
     settings = {**_read_section(parser), **command_line}
-    return ClientConfiguration(file, settings, arguments, list(read_factories(parser, "ctlplugin")))
+    factories = list(read_factories(parser, "ctlplugin"))
+    owners = [_raw(parser, *option) for option in SOCKET_OWNERS]
+    return ClientConfiguration(file, settings, arguments, factories, list(filter(None, owners)))
+
+
+def _raw(parser: UnhosedConfigParser, section: str, option: str) -> str:
+    """Return an option of the daemon, expanded if that is possible: mistakes are its own."""
+    if not parser.has_option(section, option):
+        return ""
+    try:
+        return str(parser.section(section).value(option))
+    except ConfigurationError:
+        return ""
 
 
 def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
@@ -87,11 +106,12 @@ def _read_section(parser: UnhosedConfigParser) -> dict[str, str | None]:
             settings[option] = section.value(option, str, names)
     url, history = settings["serverurl"] or "", settings["history_file"]
     if url.startswith("unix://"):
-        settings["serverurl"] = f"unix://{_absolute(url.removeprefix('unix://'))}"
+        path = _absolute(section, "serverurl", url.removeprefix("unix://"))
+        settings["serverurl"] = f"unix://{path}"
     if history is not None:
-        settings["history_file"] = _absolute(history)
+        settings["history_file"] = _absolute(section, "history_file", history) if history else None
     return settings
 
 
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))
+def _absolute(section: Section, option: str, path: str) -> str:
+    return section.convert(absolute_path, os.path.expanduser(path), option)

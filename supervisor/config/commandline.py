@@ -102,7 +102,10 @@ SEARCHING_AS_ROOT = (
 
 
 class CommandOption:
-    """One option of a command line; `convert` None makes it a flag, whose value is True."""
+    """One option of a command line: `short` is the letters that stand for its name.
+
+    `convert` None makes it a flag, whose value is True.
+    """
 
     def __init__(self, short: str, name: str, convert: Callable[[str], Any] | None = None) -> None:
         self.short = short
@@ -112,14 +115,14 @@ class CommandOption:
 
 SERVER_OPTIONS = (
     CommandOption("c", "configuration", str),
-    CommandOption("h", "help"),
+    CommandOption("h?", "help"),
     CommandOption("n", "nodaemon"),
     CommandOption("s", "silent"),
     CommandOption("v", "version"),
     CommandOption("u", "user", str),
     CommandOption("m", "umask", datatypes.octal_type),
     CommandOption("d", "directory", datatypes.existing_directory),
-    CommandOption("l", "logfile", datatypes.existing_dirpath),
+    CommandOption("l", "logfile", datatypes.activity_logfile),
     CommandOption("y", "logfile_maxbytes", datatypes.byte_size),
     CommandOption("z", "logfile_backups", datatypes.integer),
     CommandOption("e", "loglevel", datatypes.logging_level),
@@ -135,7 +138,7 @@ SERVER_OPTIONS = (
 
 CLIENT_OPTIONS = (
     CommandOption("c", "configuration", str),
-    CommandOption("h", "help"),
+    CommandOption("h?", "help"),
     CommandOption("i", "interactive"),
     CommandOption("s", "serverurl", datatypes.url),
     CommandOption("u", "username", str),
@@ -161,9 +164,11 @@ def parse_arguments(
     `-h` and `-v` print and exit with 0.  Raises ConfigurationError for a mistake.
     """
     by_flag = {f"--{option.name}": option for option in options}
-    by_flag |= {f"-{option.short}": option for option in options if option.short}
+    by_flag |= {f"-{letter}": option for option in options for letter in option.short}
     takes_value = [(option, option.convert is not None) for option in options]
-    short = "".join(option.short + ":" * value for option, value in takes_value if option.short)
+    short = "".join(
+        letter + ":" * value for option, value in takes_value for letter in option.short
+    )
     long = [option.name + "=" * value for option, value in takes_value]
     try:
         found, arguments = getopt.getopt(list(argv), short, long)

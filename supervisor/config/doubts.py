@@ -9,59 +9,159 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
+from supervisor.files import find_unprotected, is_trusted
+from supervisor.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.model import ProcessGroupConfig
     from supervisor.config.parser import UnhosedConfigParser
 
-_headers = re.compile(r"^\[([^\]]+)\]", re.MULTILINE).findall
+_header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
+_options = re.compile(r"^([^\s;#\[:=][^:=\n]*)[:=]", re.MULTILINE).findall
+_bare_conversion = re.compile(r"%[^(%]").search
+
+PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
+
+# A doubled percent sign is skipped whole; its group is empty.
+_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 """Kinds of sections that take the options of a program too."""
+
+SERVERS = ("inet_http_server", "unix_http_server")
+"""Prefixes of the sections of HTTP servers (`inet_http_server2` is one)."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options are a plugin's business."""
 
 
-def all_doubts(parser: UnhosedConfigParser, files: list[str]) -> list[str]:
+def all_doubts(parser: UnhosedConfigParser) -> list[str]:
     """Return a line for each doubt about the files that were read, the main one first."""
     sections = Counter[str]()
     doubts: list[str] = []
-    for file in files:
-        text = _text(file)
-        sections.update(_headers(text))
-        doubts += _doubts_about_file(file, text)
+    main_file = parser.sources[0][0]
+    for file, text, mode in parser.sources:
+        names = _header.findall(text)
+        if file != main_file and "include" in names:
+            doubts.append(f"[include] is ignored in an included file (file: {file!r})")
+            names = [name for name in names if name != "include"]
+        sections.update(names)
+        if mode & stat.S_IROTH and _has_password(text):
+            doubts.append(
+                f"{file} contains a password and can be read by everybody; chmod o-r would help"
+            )
+        doubts += _doubled_options(file, text)
+    if os.geteuid() == 0:
+        regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
+        doubts += _unprotected([*regular, *parser.include_directories])
     doubts += [
-        f"section [{name}] is defined {count} times, what the last one says counts"
+        f"section [{name}] is defined {count} times; the last definition wins"
         for name, count in sections.items()
         if count > 1
     ]
-    return doubts + list(_unknown_options(parser))
+    doubts += _unknown_sections(parser)
+    doubts += _unknown_options(parser)
+    doubts += _bare_percent_signs(parser)
+    doubts += _inherited_passwords(parser)
+    return doubts
 
 
-def _text(file: str) -> str:
-    try:
-        with open(file, encoding="utf-8-sig", errors="replace") as opened:
-            return opened.read()
-    except OSError:  # it was there a moment ago
-        return ""
+def _has_password(text: str) -> bool:
+    pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
+    return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _doubts_about_file(file: str, text: str) -> Iterator[str]:
-    try:
-        status = os.stat(file)
-    except OSError:
-        return
-    if not stat.S_ISREG(status.st_mode):
-        return
-    is_open = status.st_mode & stat.S_IROTH and "password" in text
-    if is_open and re.search(r"^\s*password\s*[=:]\s*(?!\{SHA\})\S", text, re.MULTILINE):
-        yield f"{file} contains a password and can be read by everybody; chmod o-r would help"
-    if os.geteuid() == 0 and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        yield f"{file} says what root runs and can be written by others; chmod go-w would help"
+def _unprotected(paths: list[str]) -> Iterator[str]:
+    """Return a line for each file or directory by which other users control what root runs."""
+    found: set[str] = set()
+    for path in paths:
+        try:
+            weak = find_unprotected(path)
+            status = os.lstat(weak or path)
+        except OSError:  # it was there a moment ago
+            continue
+        if weak is None or weak in found:
+            continue
+        found.add(weak)
+        reached = "" if weak == path else f" is reached through {weak}, which"
+        if is_trusted(status):
+            reason, fix = "is writable by others", "chmod go-w"
+        else:
+            reason, fix = "belongs to another user", "chown -h root"
+        yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
+
+
+def _doubled_options(file: str, text: str) -> Iterator[str]:
+    """Yield a line for each option that one section of a file sets more than once."""
+    for name, body in _section_bodies(text):
+        found = [option.strip().lower() for option in _options(body)]
+        for key, count in Counter(found).items():
+            if count > 1:
+                where = f"in section {name!r} (file: {file!r})"
+                yield f"option {key!r} is set {count} times {where}; the last value wins"
+
+
+def _section_bodies(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the lines of each section, as often as it is there."""
+    parts = _header.split(text)[1:]
+    yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
+    named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
+    named |= {"ctlplugin"}
+    kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
+    for section in parser.sections():
+        kind, colon, name = section.partition(":")
+        if kind in named and not colon:
+            hint = f"; did you mean [{kind}:NAME]?"
+        elif kind in kinds or section.startswith(SERVERS):
+            continue
+        else:
+            hint = _meant(kind, kinds, "[{}" + colon + name + "]")
+        yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
+
+
+def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
+    """Return a question with the known word that an unknown one resembles; '' without one."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+    return f"; did you mean {form.format(close[0])}?" if close else ""
+
+
+def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each value in which a bare % puts all names in its place (`date +%s`)."""
+    for section in parser.sections():
+        if not section.startswith(PROGRAMS):
+            continue
+        for option, value in parser.items(section):
+            bare = _bare_conversion(str(value).replace("%%", ""))
+            if bare:
+                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
+
+
+def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each environment variable that a server's password uses.
+
+    Programs inherit the daemon's environment, so each of them can read it there.
+    """
+    for section in parser.sections():
+        if not section.startswith(SERVERS):
+            continue
+        password = str(parser.get(section, "password", fallback=""))
+        if password.startswith("{SHA}"):  # a hash does not open the server
+            continue
+        for variable in dict.fromkeys(filter(None, _variables(password))):
+            yield (
+                f"the password of [{section}] comes from the environment variable {variable}, which"
+                " every program inherits (fix: write it into a file that only the daemon can read)"
+            )
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
@@ -74,7 +174,8 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
                 file = parser.file_of(section, option)
-                yield f"unknown option {option!r} in section {section!r} (file: {file!r})"
+                where = f"in section {section!r} (file: {file!r})"
+                yield f"unknown option {option!r} {where}{_meant(option, known)}"
 
 
 def _known_options(kind: str) -> set[str] | None:
@@ -94,3 +195,24 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
             for option, value in parser.items(section):
                 if option == "command" or option.endswith("_factory"):
                     yield str(value)
+
+
+def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+    """Yield a line for each log file that several processes write to.
+
+    No line is lost there, but the lines cannot be told apart, and one process's log cannot be
+    cleared without the others'.
+    """
+    writers: dict[str, dict[str, None]] = {}
+    for group in groups:
+        for process in group.process_configs:
+            for path in (process.stdout_logfile, process.stderr_logfile):
+                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                    writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
+    for path, names in writers.items():
+        if len(names) > 1:
+            first, *others = names
+            yield (
+                f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
+                " (fix: one log for each, with %(process_num)s in its name for example)"
+            )

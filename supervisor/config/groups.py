@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
 from supervisor.config.model import (
@@ -12,6 +12,7 @@ from supervisor.config.model import (
     FastCGIProcessConfig,
     ProcessConfig,
     ProcessGroupConfig,
+    UnixSocketConfig,
 )
 from supervisor.config.plugins import resolve
 from supervisor.config.servers import read_fcgi_socket
@@ -45,7 +46,25 @@ def read_groups(
     ):
         names = parser.sections_of(kind)
         groups += [read(parser, name, read_processes) for name in names if name not in grouped]
+    _refuse_shared_sockets(parser, groups)
     return sorted(groups, key=lambda group: (group.priority, group.name))
+
+
+def _refuse_shared_sockets(
+    parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]
+) -> None:
+    """Raise ConfigurationError if two groups would take a unix socket from each other."""
+    owners: dict[str, str] = {}
+    for group in groups:
+        if not isinstance(group, FastCGIGroupConfig):
+            continue
+        socket = group.socket_config
+        if isinstance(socket, UnixSocketConfig):
+            owner = owners.setdefault(socket.path, group.name)
+            if owner != group.name:
+                section = parser.section(f"fcgi-program:{group.name}")
+                problem = f"{socket.url} is the socket of [fcgi-program:{owner}] already"
+                raise section.mistake(problem, "socket")
 
 
 def _named_groups(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from collections.abc import Callable, Mapping
 
 from supervisor.datatypes import (
@@ -22,8 +23,9 @@ from supervisor.records import field, names, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
     from typing import Any
+
+    from supervisor.addresses import TcpAddress
 
 
 @record()
@@ -107,14 +109,13 @@ class EventListenerPoolConfig(ProcessGroupConfig):
 class InetSocketConfig:
     """A TCP socket that FastCGI processes share."""
 
-    host: str
-    port: int
+    address: TcpAddress
     backlog: int | None = None
 
     @property
     def url(self) -> str:
         """The address as the configuration writes it."""
-        return f"tcp://{self.host}:{self.port}"
+        return f"tcp://{self.address}"
 
 
 @record(frozen=True)
@@ -144,18 +145,31 @@ class FastCGIGroupConfig(ProcessGroupConfig):
 
 @record(frozen=True)
 class ServerConfig:
-    """One HTTP server: `[unix_http_server]` or `[inet_http_server]`."""
+    """One HTTP server: at a TCP address (`[inet_http_server]`), or on a unix socket's file."""
 
     section: str
-    family: socket.AddressFamily
-    host: str | None = None
-    port: int | None = None
+    address: TcpAddress | None = None
     file: str | None = None
     chmod: int = 0o700
     chown: tuple[int, int] = (-1, -1)
     username: str | None = None
     password: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """AF_UNIX, or AF_INET for every TCP server: so plugins (Supvisors) tell them apart."""
+        return socket.AF_UNIX if self.address is None else socket.AF_INET
+
+    @property
+    def host(self) -> str | None:
+        """The host without brackets, '' for every interface; None on a unix socket."""
+        return None if self.address is None else self.address.host
+
+    @property
+    def port(self) -> int | None:
+        """The TCP port; None on a unix socket."""
+        return None if self.address is None else self.address.port
 
     def __getitem__(self, key: str) -> Any:
         """Plugins (Supvisors) read `server_configs[i]['family']`."""
@@ -183,14 +197,18 @@ def _temporary_directory() -> str:
         return first
     import tempfile
 
-    return tempfile.gettempdir()
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:  # a read-only root: only AUTO logs need it, and they will say so
+        return first
 
 
 @record(frozen=True)
 class Settings:
     """The daemon's own settings: `[supervisord]` with the command line laid over it.
 
-    `logfile` is an absolute path or Syslog; `profile_options` are the sort keys of the
+    `logfile` is an absolute path or Syslog, and `logfile_origin` says where it is configured, to
+    be read behind an error about it.  `profile_options` are the sort keys of the
     profiler's report and whether it lists callers, None for no profiling.
     """
 
@@ -203,6 +221,7 @@ class Settings:
     umask: int = 0o22
     directory: str | None = None
     logfile: str | type[Syslog] = "supervisord.log"
+    logfile_origin: str = ""
     logfile_maxbytes: int = 50 * 1024 * 1024
     logfile_backups: int = 10
     loglevel: int = 20

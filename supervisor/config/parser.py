@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 
 from supervisor.datatypes import process_or_group_name
+from supervisor.quoting import ShieldedText, shield, unshield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -24,6 +25,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 NO_DEFAULT: Any = []
 NO_EXPANSIONS: Mapping[str, object] = {}
+
+PERCENT_HINT = "; a literal % is written %%"
 
 # A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
 HERE = r"%%|%\(here\)s"
@@ -46,9 +49,10 @@ class ConfigurationError(ValueError):
         file: str | None = None,
         option: str | None = None,
     ) -> None:
-        lines = (line.lstrip() for line in str(problem).splitlines())
+        # The first line keeps its blanks: 4.3.0 prints "Error:  is not an existing directory".
+        first, *rest = str(problem).splitlines() or [""]
         super().__init__(
-            "; ".join(line for line in lines if line)
+            "; ".join([first, *(line.lstrip() for line in rest if line.strip())])
             + (f" in section {section!r}" if section is not None else "")
             + (f" (file: {file!r})" if file is not None else "")
             + (f", option {option!r}" if option is not None else "")
@@ -67,13 +71,25 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
         return value % expansions
     except KeyError as missing:
         raise ValueError(
-            f"Format string {value!r} for {name!r} contains names ({missing}) which cannot be "
-            f"expanded. Available names: {', '.join(sorted(expansions))}"
+            f"Format string {unshield(value)!r} for {name!r} contains names ({missing}) "
+            f"which cannot be expanded. Available names: {', '.join(sorted(expansions))}"
         ) from None
     except (TypeError, ValueError, OverflowError) as problem:
         raise ValueError(
-            f"Format string {value!r} for {name!r} is badly formatted: {problem}"
+            f"Format string {unshield(value)!r} for {name!r} is badly formatted: {problem}"
+            f"{PERCENT_HINT}"
         ) from None
+
+
+class _Shielded:
+    """Expansions for a value in which quotes are syntax; see `supervisor.quoting`."""
+
+    def __init__(self, expansions: Mapping[str, object]) -> None:
+        self._expansions = expansions
+
+    def __getitem__(self, name: str) -> object:
+        expansion = self._expansions[name]
+        return ShieldedText(expansion) if isinstance(expansion, str) else expansion
 
 
 def environment_names(environment: Mapping[str, str]) -> dict[str, str]:
@@ -101,11 +117,14 @@ class Section:
         convert: Callable[[str], Any] = str,
         names: Mapping[str, object] | None = None,
         called: str | None = None,
+        *,
+        shielded: bool = False,
     ) -> Any:
         """Return an option, expanded and converted; None if it is not set.
 
         `names` replace the section's own; `called` replaces `section.option` in errors.
-        Raises ConfigurationError, whatever ValueError the conversion raised.
+        `shielded` expansions reach the conversion as `supervisor.quoting` explains.  Raises
+        ConfigurationError for every ValueError of the conversion.
         """
         text = self.options.get(option)
         if text is None:
@@ -117,7 +136,8 @@ class Section:
         try:
             if "%" in text:
                 used = self.names if names is None else names
-                text = expand(text, used, called or f"{self.name}.{option}")
+                expanded = expand(text, used, called or f"{self.name}.{option}")
+                text = text % _Shielded(used) if shielded else expanded
             return convert(text)
         except ValueError as error:
             raise self.mistake(error, option) from None
@@ -168,8 +188,14 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
+        # what was read, the main file first: path, text, and mode of the descriptor
+        self.sources: list[tuple[str, str, int]] = []
+        # the directories in which a new file would be included
+        self.include_directories: list[str] = []
         self.warnings: list[str] = []
         self.infos: list[str] = []
+        # the uids whose groups have been looked up in this reading
+        self.users: set[int] = set()
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
         """Read one file, as all of configparser's reading methods do through this one."""
@@ -236,17 +262,18 @@ class UnhosedConfigParser(configparser.RawConfigParser):
 
     def expand_here(self, here: str) -> None:
         """Replace `%(here)s` in every value read so far, defaults first."""
-        here = here.replace("%", "%%")
+        plain, shielded = here.replace("%", "%%"), shield(here)
 
-        def replaced(value: str) -> str:
-            return re.sub(HERE, lambda found: here if found[0] != "%%" else "%%", value)
+        def replaced(option: str, value: str) -> str:
+            path = shielded if option == "environment" else plain
+            return re.sub(HERE, lambda found: path if found[0] != "%%" else "%%", value)
 
         for option, value in self.defaults().items():
-            self.set(self.default_section, option, replaced(value))
+            self.set(self.default_section, option, replaced(option, value))
         for section in self.sections():
             for option, value in self.items(section):
                 if "%(here)s" in value:
-                    self.set(section, option, replaced(value))
+                    self.set(section, option, replaced(option, value))
 
 
 def open_text(filename: str) -> TextIO:
@@ -263,7 +290,9 @@ def read_file(
     """
     try:
         with opener(filename) as file:
-            parser.read_string(file.read(), filename)
+            text = file.read()
+            parser.sources.append((filename, text, _mode(file)))
+        parser.read_string(text, filename)
     except OSError as error:
         raise ConfigurationError(
             f"could not read config file {filename}: {error.strerror}"
@@ -273,3 +302,11 @@ def read_file(
         raise ConfigurationError(f"{error} in line {line}", file=filename) from None
     except configparser.Error as error:
         raise ConfigurationError(error) from None
+
+
+def _mode(file: TextIO) -> int:
+    """Return the mode of an open file; 0 for text in memory, which plugins may open."""
+    try:
+        return os.fstat(file.fileno()).st_mode
+    except (AttributeError, OSError, TypeError, ValueError):
+        return 0

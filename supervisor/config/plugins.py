@@ -13,24 +13,33 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from supervisor.config.parser import Section, UnhosedConfigParser
 
 
+# The object reference of an entry point, as 4.3.0 reads it:
+# https://packaging.python.org/en/latest/specifications/entry-points/
+REFERENCE = r"([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\]\s*)?"
+
+
 def resolve(spec: str, section: Section, option: str) -> Any:
     """Return the object that an option's `package.module:name` stands for.
 
-    Raises ConfigurationError with the reason, whatever the import raised: the module is
-    somebody's code, and a mistake in it must not end in a traceback of ours.
+    Raises ConfigurationError with the reason for any exception of the import: the module is a
+    plugin's, and a mistake in it must not end in a traceback.
     """
     import importlib
+    import re
 
-    module, _, attributes = spec.partition(":")
-    try:
-        found = importlib.import_module(module)
-        for attribute in attributes.split(".") if attributes else ():
-            found = getattr(found, attribute)
-    except Exception as error:  # noqa: BLE001 - see the docstring
-        reason = str(error) or type(error).__name__
-        problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
-        raise section.mistake(problem, option) from None
-    return found
+    reason = "not of the form package.module:name"
+    match = re.fullmatch(REFERENCE, spec)
+    if match is not None:
+        try:
+            found = importlib.import_module(match[1])
+            for attribute in filter(None, (match[2] or "").split(".")):
+                found = getattr(found, attribute)
+        except Exception as error:  # noqa: BLE001 - see the docstring
+            reason = str(error) or type(error).__name__
+        else:
+            return found
+    problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
+    raise section.mistake(problem, option)
 
 
 def read_factories(

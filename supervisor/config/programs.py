@@ -6,8 +6,10 @@ their processes this way, stand in `config.groups`.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor import unix
 from supervisor.config import schema
 from supervisor.config.model import ProcessConfig
 from supervisor.config.parser import (
@@ -28,6 +30,10 @@ NOT_IN_CONFIGS = frozenset({"numprocs", "numprocs_start", "user"})
 DEPRECATED_SYSLOG = (
     "For [{section}], {stream}_logfile=syslog but this is deprecated and will be removed.  "
     "Use {stream}_syslog=true to enable syslog instead."
+)
+UNLIMITED_AUTO_LOG = (
+    "For [{section}], AUTO logging used for {stream}_logfile without rollover, set maxbytes > 0 "
+    "to avoid filling up filesystem unintentionally"
 )
 IGNORED_LOGFILE = (
     "For [{section}], redirect_stderr=true but stderr_logfile has also been set to a "
@@ -57,6 +63,7 @@ def _read_processes(
     template = section.options.setdefault(schema.PROCESS_NAME.name, schema.PROCESS_NAME.value)
     section.convert(process_or_group_name, template, schema.PROCESS_NAME.name)
     _check(section, program)
+    _look_up_groups(parser, program["user"])
     numprocs, first = program["numprocs"], program["numprocs_start"]
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
@@ -75,6 +82,14 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.mistake("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
+def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
+    """Have the groups of a user at hand for its programs' starts, as they are now."""
+    if uid is not None and uid not in parser.users:
+        parser.users.add(uid)
+        with contextlib.suppress(KeyError):  # the user has gone just now: the start reports it
+            unix.look_up_identity(uid)
+
+
 def _read_process(
     parser: UnhosedConfigParser,
     section: Section,
@@ -82,8 +97,8 @@ def _read_process(
     program: Mapping[str, Any],
     names: dict[str, object],
 ) -> ProcessConfig:
-    own = section.value("environment", schema.ENVIRONMENT.convert, names, "environment")
-    environment = {**parser.environment, **(own or {})}
+    own = schema.ENVIRONMENT.read(section, names, "environment")
+    environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = schema.read_options(schema.PROCESS, section, names)
     if values["command"] is None:
@@ -102,10 +117,13 @@ def _read_process(
 def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
     """Turn `logfile=syslog` into `syslog=true`, and give redirected stderr no file."""
     for stream in ("stdout", "stderr"):
-        if values[f"{stream}_logfile"] is Syslog:
+        logfile = values[f"{stream}_logfile"]
+        if logfile is Syslog:
             values[f"{stream}_logfile"] = None
             values[f"{stream}_syslog"] = True
             warnings.append(DEPRECATED_SYSLOG.format(section=section.name, stream=stream))
+        elif logfile is Automatic and not values[f"{stream}_logfile_maxbytes"]:
+            warnings.append(UNLIMITED_AUTO_LOG.format(section=section.name, stream=stream))
     if values["redirect_stderr"]:
         if values["stderr_logfile"] not in (None, Automatic):
             warnings.append(IGNORED_LOGFILE.format(section=section.name))

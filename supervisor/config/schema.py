@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisor import datatypes
+from supervisor.addresses import TcpAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class Option:
     """One option: `default` is the text that stands for it when it is not set.
 
     An option whose default is None has `value` then, which may depend on other options.
+    `shielded` values are expanded as `supervisor.quoting` explains.
     """
 
     def __init__(
@@ -29,18 +31,29 @@ class Option:
         convert: Callable[[str], Any],
         default: str | None = None,
         value: Any = None,
+        *,
+        shielded: bool = False,
     ) -> None:
         self.name = name
         self.convert = convert
         self.default = default
+        self.shielded = shielded
         # Converted here, instead of once per section.
         self.value = value if default is None else convert(default)
 
-    def read(self, section: Section, names: Mapping[str, object] | None = None) -> Any:
-        """Return the option's value in a section; ConfigurationError if its text is wrong."""
+    def read(
+        self,
+        section: Section,
+        names: Mapping[str, object] | None = None,
+        called: str | None = None,
+    ) -> Any:
+        """Return the option's value in a section; ConfigurationError if its text is wrong.
+
+        `names` and `called` are those of `Section.value`.
+        """
         if self.name not in section.options:
             return self.value
-        return section.value(self.name, self.convert, names)
+        return section.value(self.name, self.convert, names, called, shielded=self.shielded)
 
 
 def read_options(
@@ -67,13 +80,15 @@ def server_url(value: str) -> str | None:
     return None if value.strip().upper() == "AUTO" else value
 
 
+ENVIRONMENT = Option("environment", datatypes.dict_of_key_value_pairs, "", shielded=True)
+
 SUPERVISORD = (
     Option("minfds", datatypes.resource_limit, "1024"),
     Option("minprocs", datatypes.resource_limit, "200"),
     Option("directory", datatypes.existing_directory),
     Option("user", str),
     Option("umask", datatypes.octal_type, "022"),
-    Option("logfile", datatypes.existing_dirpath, "supervisord.log"),
+    Option("logfile", datatypes.activity_logfile, "supervisord.log"),
     Option("logfile_maxbytes", datatypes.byte_size, "50MB"),
     Option("logfile_backups", datatypes.integer, "10"),
     Option("loglevel", datatypes.logging_level, "info"),
@@ -84,7 +99,7 @@ SUPERVISORD = (
     Option("childlogdir", datatypes.existing_directory),  # the system's temporary directory
     Option("nocleanup", datatypes.boolean, "false"),
     Option("strip_ansi", datatypes.boolean, "false"),
-    Option("environment", datatypes.dict_of_key_value_pairs, ""),
+    ENVIRONMENT,
 )
 
 HTTP_AUTHENTICATION = (
@@ -97,7 +112,7 @@ SOCKET_FILE = (
     Option("chown", named("sockchown", datatypes.colon_separated_user_group), None, (-1, -1)),
     Option("chmod", named("chmod", datatypes.octal_type), "0700"),
 )
-PORT = Option("port", datatypes.inet_address)
+PORT = Option("port", TcpAddress.parse)
 ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_names, "")  # not in Supervisor 4.3
 
 INCLUDE = (Option("files", str),)
@@ -147,8 +162,7 @@ PROCESS = (
     Option("command", str),
 )
 
-# Options of a process whose text is needed before or beside their value.
-ENVIRONMENT = Option("environment", datatypes.dict_of_key_value_pairs, "")
+# An option of a process whose text is needed beside its value.
 PROCESS_NAME = Option("process_name", str, "%(program_name)s")
 
 EVENTLISTENER = (

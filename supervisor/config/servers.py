@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterable, Mapping
 
+from supervisor.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.model import (
     InetSocketConfig,
@@ -14,7 +14,7 @@ from supervisor.config.model import (
     SocketConfig,
     UnixSocketConfig,
 )
-from supervisor.datatypes import gid_for_uid, port_number
+from supervisor.datatypes import absolute_path, gid_for_uid, port_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from supervisor.config.parser import Section, UnhosedConfigParser
 
 TCP = r"tcp://([^\s:]+):(\d+)$"
+
+MAX_BACKLOG = 65535
+"""Largest `socket_backlog`, in connections."""
 
 
 def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
@@ -39,9 +42,9 @@ def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
     """Return the URL that children are told: the first unix server's, else the last TCP one's."""
     url = None
     for server in servers:
-        if server.family == socket.AF_UNIX:
+        if server.address is None:
             return f"unix://{server.file}"
-        url = f"http://{server.host or 'localhost'}:{server.port}"
+        url = server.address.url
     return url
 
 
@@ -51,12 +54,9 @@ def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     address = schema.PORT.read(section)
     if address is None:
         raise section.mistake(f"section [{name}] has no port value", "port")
-    host, port = address
     return ServerConfig(
         name,
-        socket.AF_INET,
-        host=host,
-        port=port,
+        address,
         allowed_hosts=tuple(schema.ALLOWED_HOSTS.read(section)),
         **authentication,
     )
@@ -69,8 +69,7 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
         raise section.mistake(f"section [{name}] has no file value", "file")
     return ServerConfig(
         name,
-        socket.AF_UNIX,
-        file=os.path.abspath(os.path.expanduser(file)),
+        file=section.convert(absolute_path, os.path.expanduser(file), "file"),
         **_authentication(section),
         **schema.read_options(schema.SOCKET_FILE, section),
     )
@@ -95,7 +94,7 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
     """Return the socket of a `[fcgi-program:x]` section, whose owner is by default its user."""
     values = schema.read_options(schema.FCGI_PROGRAM, section)
     backlog = values["socket_backlog"]
-    if backlog is not None and backlog < 1:
+    if backlog is not None and not 1 <= backlog <= MAX_BACKLOG:
         raise section.mistake(f"Invalid socket_backlog value {backlog}", "socket_backlog")
     names = {**section.names, "program_name": section.suffix}
     address = schema.FCGI_SOCKET.read(section, names)
@@ -115,7 +114,7 @@ def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Unix socket path %s is not an absolute path", path))
     owner, user = values["socket_owner"], values["user"]
-    if owner is None and user is not None:
+    if owner is None and user:  # root owns it without a change
         owner = (user, gid_for_uid(user))
     return UnixSocketConfig(
         os.path.normpath(path), owner, values["socket_mode"], values["socket_backlog"]
@@ -132,4 +131,4 @@ def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSoc
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Bad socket format %s", address))
     host, port = found.groups()
-    return InetSocketConfig(host, port_number(port), backlog)
+    return InetSocketConfig(TcpAddress(host.lower(), port_number(port)), backlog)

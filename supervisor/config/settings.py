@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from supervisor.config import schema
-from supervisor.config.doubts import all_doubts
+from supervisor.config.doubts import all_doubts, shared_logs
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
@@ -25,11 +25,14 @@ from supervisor.config.parser import (
 from supervisor.config.plugins import read_factories
 from supervisor.config.programs import ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
-from supervisor.datatypes import Syslog, gid_for_uid, name_to_uid
+from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
+
+
+PATHS = ("logfile", "pidfile")
 
 
 def read(
@@ -72,14 +75,14 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up this late because 4.3.0 reports every other mistake before it.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
-    files = [file, *(name for name, _ in parser.included)]
+    values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(
-        settings=_settings(file, parser.here, {**values, **command_line}),
+        settings=_settings(file, section, values, command_line),
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *all_doubts(parser, files)),
+        warnings=(*parser.warnings, *all_doubts(parser), *shared_logs(groups)),
         infos=tuple(parser.infos),
     )
 
@@ -93,16 +96,37 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
         raise ConfigurationError(error, option="-u/--user") from None
 
 
-def _settings(file: str, here: str, values: dict[str, Any]) -> Settings:
+def _logfile_origin(section: Section, *, is_overridden: bool) -> str:
+    if is_overridden:
+        return str(ConfigurationError("", option="-l/--logfile"))
+    return str(section.mistake("", "logfile"))
+
+
+def _settings(
+    file: str, section: Section, in_file: Mapping[str, Any], command_line: Mapping[str, Any]
+) -> Settings:
+    def absolute(option: str, flag: str) -> str:
+        try:
+            return absolute_path(values[option])
+        except ValueError as error:
+            if option in given:
+                raise ConfigurationError(error, option=flag) from None
+            raise section.mistake(error, option) from None
+
+    # As in 4.3.0, a path that is empty on the command line is not given.
+    given = {
+        option: value for option, value in command_line.items() if value or option not in PATHS
+    }
+    values = {**in_file, **given}
     for option in ("configuration", "user"):  # the command line may have them; they are used
         values.pop(option, None)
+    is_syslog = values["logfile"] == "syslog"
+    values["logfile"] = Syslog if is_syslog else absolute("logfile", "-l/--logfile")
+    values["pidfile"] = absolute("pidfile", "-j/--pidfile")
     uid = values["uid"]
-    logfile = values.pop("logfile")
     return Settings(
         configfile=os.path.abspath(file),
-        here=here,
+        here=str(section.names["here"]),
         gid=None if uid is None else gid_for_uid(uid),
-        logfile=Syslog if logfile == "syslog" else os.path.abspath(logfile),
-        pidfile=os.path.abspath(values.pop("pidfile")),
         **{option: value for option, value in values.items() if value is not None},
     )

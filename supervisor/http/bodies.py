@@ -9,8 +9,6 @@ of a deferred function (see `supervisor.deferred`): `wakes_on`, `delay` and, her
 
 from __future__ import annotations
 
-import os
-
 from supervisor import logfiles
 from supervisor.deferred import NOT_DONE_YET, POLL_SECONDS, wakes_of
 from supervisor.http import wire
@@ -120,8 +118,13 @@ class FollowedFile:
     recheck = TAIL_RECHECK_SECONDS
 
     def __init__(self, path: str, start_bytes: int = TAIL_BYTES) -> None:
-        """Follow a log that need not exist yet, from its last `start_bytes` on."""
+        """Follow a log from its last `start_bytes` on.
+
+        Raises `FileNotFoundError` for what cannot be read or is no regular file.
+        """
         self._follower = logfiles.Follower(path, start_bytes=start_bytes)
+        if not self._follower.is_open:
+            raise FileNotFoundError(path)
         self.wakes_on = (logfiles.written(path),)
 
     def more(self) -> Any:
@@ -148,7 +151,7 @@ def tail_f_producer(_request: object, filename: Any, head: int) -> FollowedFile:
     Raises `FileNotFoundError` for what is not the path of a regular file.  Supvisors'
     tests replace it.
     """
-    if not isinstance(filename, str) or not os.path.isfile(filename):
+    if not isinstance(filename, str):
         raise FileNotFoundError(filename)
     return FollowedFile(filename, head)
 

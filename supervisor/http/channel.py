@@ -3,21 +3,25 @@
 Bytes go to the parser; a request goes to the first handler that matches it; its answer is
 sent until the kernel takes no more.  One request is served at a time, the next one waits
 in the parser.  A client that does not read its answer costs `HIGH_WATER` bytes beyond the
-one answer that is being sent, and is dropped when it takes nothing for a while.
+one answer that is being sent, and is dropped when it takes nothing for a while.  A client that
+has closed its side gets the answers to the requests that it has sent (see `hangup`).
 """
 
 from __future__ import annotations
 
-import enum
 import socket
 import sys
 import time
-from collections import deque
 
 from supervisor.http import wire
 from supervisor.http.bodies import Waiting
+from supervisor.http.hangup import HangupWatch
+from supervisor.http.ledger import MIN_COUNTED_BYTES
+from supervisor.http.outbox import Outbox
+from supervisor.http.phases import HAS_ENDED, PATIENCE, Phase
 from supervisor.http.request import Request
 from supervisor.loggers import LevelsByName, exception_text
+from supervisor.sockets import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,29 +38,6 @@ READ_BYTES = 16 * 1024
 HIGH_WATER = 64 * 1024
 """Unsent bytes at which no more are produced; unread bytes at which no more are read."""
 
-
-class Phase(enum.Enum):
-    """What a connection is about."""
-
-    NEW = enum.auto()
-    RECEIVING = enum.auto()
-    ANSWERING = enum.auto()
-    SENDING = enum.auto()
-    IDLE = enum.auto()
-    LINGERING = enum.auto()
-
-
-# Seconds that a phase may last.  A client that has been served may idle for ever (an
-# interactive supervisorctl does), and an answer may take its time.  SENDING begins anew
-# whenever the client has taken something.
-PATIENCE = {
-    Phase.NEW: 60.0,
-    Phase.RECEIVING: 60.0,
-    Phase.SENDING: 60.0,
-    Phase.LINGERING: 2.0,
-}
-
-
 NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_continue=False)
 """Stands in where no request could be read."""
 
@@ -64,9 +45,13 @@ NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_contin
 class HTTPChannel:
     """A connection: reads requests, sends answers, outlives no mistake of its client."""
 
-    def __init__(self, server: HTTPServer, connection: socket.socket, peer: str) -> None:
+    def __init__(
+        self, server: HTTPServer, connection: socket.socket, peer: str, origin: str | None = None
+    ) -> None:
+        """Take a connection; `peer` names the client, `origin` its host over TCP."""
         self.server = server
         self.peer = peer
+        self._origin = origin
         self._loop = server.loop
         self._socket = connection
         self._parser = wire.RequestParser(server.limits)
@@ -76,8 +61,9 @@ class HTTPChannel:
         self._whole_request: bytes | None = None
         self._waiting: Waiting | None = None
         self._stream: Stream | None = None
-        self._unsent: deque[memoryview] = deque()
-        self._unsent_bytes = 0
+        self._outbox = Outbox(connection)
+        self._hangup_watch: HangupWatch | None = None
+        self._has_half_closed = False
         self._answer_bytes = 0
         self._is_serving = False
         self._is_closed = False
@@ -107,22 +93,53 @@ class HTTPChannel:
         2. While we answer, or the client does not read what we have answered, it may leave,
            or send the next request: up to a limit.
         3. After the last answer, what still comes is thrown away (see `_linger`).
+
+        Nothing more can be read from a client that has closed its side.
         """
+        if self._has_half_closed:
+            return False
         if self._close_when_flushed:
             return self._is_lingering
         is_receiving = self._request is None or not self._has_body
-        if is_receiving and self._unsent_bytes < HIGH_WATER:
+        if is_receiving and self._outbox.unsent_bytes < HIGH_WATER:
             return True
         return self._parser.pending < HIGH_WATER
 
     def writable(self) -> bool:
         """Whether something waits to be sent."""
-        return bool(self._unsent)
+        return bool(self._outbox)
 
     @property
     def is_idle(self) -> bool:
         """Whether the client has nothing to lose: no request has begun."""
         return self._phase is Phase.IDLE or self._phase is Phase.NEW
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the client has not sent anything yet."""
+        return self._phase is Phase.NEW
+
+    @property
+    def is_in_exchange(self) -> bool:
+        """Whether a request is on its way, or an answer that is complete."""
+        return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
+
+    @property
+    def origin(self) -> str:
+        """The host of the client; on a unix socket its user, which is looked up once needed."""
+        if self._origin is None:
+            self._origin = f"uid {peer_credentials(self._socket)[1]}"
+        return self._origin
+
+    @property
+    def is_dispensable(self) -> bool:
+        """Whether the connection may be closed for another: nothing is done for the client.
+
+        It is idle, or in the middle of a request without having logged in.
+        """
+        if self._phase is Phase.RECEIVING:
+            return self._request is None or self._request.admitted_by is None
+        return self.is_idle or self._phase is Phase.LINGERING
 
     # -- reading ------------------------------------------------------------------
 
@@ -133,13 +150,16 @@ class HTTPChannel:
         except BlockingIOError:
             return
         except OSError:
-            data = b""  # the connection was reset
+            self.close()  # the connection was reset
+            return
         if not data:
-            self._client_has_left()
+            self._on_eof()
         elif not self._close_when_flushed and not self._repeat(data):
             self._whole_request = data if self.is_idle else None
             self._parser.feed(data)
             self._serve()
+            if self._phase is Phase.RECEIVING or self._parser.pending >= MIN_COUNTED_BYTES:
+                self.server.received.progressed(self, self._parser.pending)
         self._settle()
 
     def _repeat(self, data: bytes) -> bool:
@@ -154,11 +174,32 @@ class HTTPChannel:
         self._send(answer)
         return True
 
-    def _client_has_left(self) -> None:
-        """Send what is left to send, unless it is still being made."""
-        self._close_when_flushed = True
-        if self._request is not None or not self._unsent:
+    def _on_eof(self) -> None:
+        """The client sends nothing more: answer what it has sent, then close.
+
+        It may have left.  Unless that is seen, a stream that has to wait would have no end.
+        """
+        self._has_half_closed = True
+        if self._is_lingering or self._waits_for_stream():
             self.close()
+        elif self._has_body:
+            self._watch_hangup()
+
+    def _waits_for_stream(self) -> bool:
+        return self._stream is not None and self._waiting is not None
+
+    def _watch_hangup(self) -> None:
+        """Close when the client has left, not only stopped sending."""
+        try:
+            self._hangup_watch = HangupWatch(self._loop, self._socket, self.close)
+        except (AttributeError, OSError):  # no epoll here, or no fd left
+            self.close()
+
+    def evict(self) -> None:
+        """Refuse a request that is being received: all of them together are too large."""
+        self._parser.discard()
+        self._refuse(wire.BadRequest(503, "too many large requests at once"))
+        self._settle()
 
     def _serve(self) -> None:
         """Serve requests as long as they come whole, are answered at once, and are read."""
@@ -180,7 +221,7 @@ class HTTPChannel:
             self._is_serving = False
 
     def _may_serve(self) -> bool:
-        is_behind = self._unsent_bytes >= HIGH_WATER
+        is_behind = self._outbox.unsent_bytes >= HIGH_WATER
         return not (self._close_when_flushed or self._has_body or is_behind)
 
     def _head_arrived(self, head: wire.Head) -> None:
@@ -279,7 +320,7 @@ class HTTPChannel:
     def _produce(self) -> None:
         """Ask the stream for more, unless the client has enough to read."""
         stream = self._stream
-        if stream is not None and self._waiting is None and self._unsent_bytes < HIGH_WATER:
+        if stream is not None and self._waiting is None and self._outbox.unsent_bytes < HIGH_WATER:
             self._ask(
                 Waiting(
                     self._loop,
@@ -289,6 +330,8 @@ class HTTPChannel:
                     self._then(self._fail),
                 )
             )
+            if self._has_half_closed and self._waits_for_stream():
+                self.close()
 
     def _produced(self, data: bytes) -> None:
         if data:
@@ -308,7 +351,7 @@ class HTTPChannel:
         self._log_access(request)
         if not request.keep_alive:
             self._close_when_flushed = True
-            if not self._unsent:
+            if not self._outbox:
                 self._linger()
 
     def _log_access(self, request: Request) -> None:
@@ -322,37 +365,31 @@ class HTTPChannel:
 
     def _send(self, data: bytes) -> None:
         self._answer_bytes += len(data)
-        sent = 0 if self._unsent else self._write(data)
-        if sent < len(data) and not self._is_closed:
-            self._unsent.append(memoryview(data)[sent:])
-            self._unsent_bytes += len(data) - sent
+        outbox = self._outbox
+        try:
+            outbox.send(data)
+        except OSError:
+            self.close()  # the client has left
+            return
+        if outbox and outbox.held_bytes >= MIN_COUNTED_BYTES:
+            self.server.unsent.progressed(self, outbox.held_bytes)
 
     def handle_write_event(self) -> None:
         """Send until the kernel takes no more."""
-        unsent = self._unsent
-        while unsent:
-            data = unsent[0]
-            sent = self._write(data)
-            self._unsent_bytes -= sent
-            self._has_progressed |= sent > 0
-            if sent < len(data):
-                unsent[0] = data[sent:]
-                break
-            unsent.popleft()
-        if not unsent and self._close_when_flushed:
+        outbox = self._outbox
+        is_counted = outbox.held_bytes >= MIN_COUNTED_BYTES
+        try:
+            sent = outbox.flush()
+        except OSError:
+            self.close()  # the client has left
+            return
+        self._has_progressed |= sent > 0
+        if is_counted and sent:
+            self.server.unsent.progressed(self, outbox.held_bytes)
+        if not outbox and self._close_when_flushed:
             self._linger()
         self._produce()
         self._go_on()
-
-    def _write(self, data: bytes | memoryview) -> int:
-        """Return how many bytes the kernel has taken."""
-        try:
-            return self._socket.send(data)
-        except BlockingIOError:
-            return 0
-        except OSError:
-            self.close()  # the client has left
-            return len(data)
 
     # -- the end ------------------------------------------------------------------
 
@@ -362,7 +399,7 @@ class HTTPChannel:
         Closing a socket that holds unread bytes resets the connection, and the client
         would lose the answer that says what was wrong (RFC 9112, 9.6).
         """
-        if self._parser.is_idle:
+        if self._parser.is_idle or self._has_half_closed:
             self.close()
             return
         self._is_lingering = True
@@ -401,7 +438,9 @@ class HTTPChannel:
         if self._request is not None:
             self._request.drop_body()
         self._request = self._waiting = self._stream = None
-        self._unsent.clear()
+        self._outbox.clear()
+        if self._hangup_watch is not None:
+            self._hangup_watch.close()
         self._loop.forget(self)
         self._socket.close()
         self.server.connection_closed(self)
@@ -418,6 +457,9 @@ class HTTPChannel:
         if self._is_closed:
             return
         phase = self._current_phase()
+        if self._has_half_closed and phase in HAS_ENDED:
+            self.close()
+            return
         if phase is not self._phase:
             self._enter(phase)
         wants = (self.readable(), self.writable())
@@ -428,7 +470,7 @@ class HTTPChannel:
     def _current_phase(self) -> Phase:
         if self._is_lingering:
             return Phase.LINGERING
-        if self._unsent:
+        if self._outbox:
             return Phase.SENDING
         if self._has_body:
             return Phase.ANSWERING

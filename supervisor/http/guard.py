@@ -16,10 +16,13 @@ from __future__ import annotations
 
 import socket
 
+from supervisor.addresses import pack
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
+    from supervisor.addresses import TcpAddress
     from supervisor.config.model import ServerConfig
     from supervisor.http.request import Request
 
@@ -75,8 +78,10 @@ def _own_authorities(request: Request) -> set[str]:
 class guard_handler:
     """Matches what must be refused, and refuses it."""
 
-    def __init__(self, config: ServerConfig) -> None:
-        self._checks_host = not config.password and _is_loopback(config)
+    def __init__(self, config: ServerConfig, address: TcpAddress | None) -> None:
+        """Guard a server that has bound `address`, None for one on a unix socket."""
+        is_loopback = address is not None and address.is_loopback
+        self._checks_host = is_loopback and not config.password
         own = ("localhost", config.host or "", socket.gethostname())
         self._names = {name.lower() for name in (*own, *config.allowed_hosts)}
 
@@ -84,9 +89,13 @@ class guard_handler:
         """Whether there is a reason to refuse."""
         return self._reason(request) is not None
 
-    def handle_request(self, request: Request) -> None:
-        """Refuse."""
+    def admits(self, request: Request) -> bool:
+        """Refuse before a body is received: what is matched is not admitted."""
         request.error(403, self._reason(request))
+        return False
+
+    def handle_request(self, request: Request) -> None:
+        """Do nothing: the request has been refused."""
 
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
@@ -101,7 +110,8 @@ class guard_handler:
         An address cannot be rebound, and neither can our own names.
         """
         name = _host_name(host)
-        return not name or name in self._names or name.endswith(".localhost") or _is_address(name)
+        is_own_name = name in self._names or name.endswith(".localhost")
+        return not name or is_own_name or pack(name) is not None
 
 
 def _host_name(host: str) -> str:
@@ -109,18 +119,3 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0]
     return host.partition(":")[0].lower().rstrip(".")
-
-
-def _is_loopback(config: ServerConfig) -> bool:
-    host = config.host or ""
-    return host == "localhost" or host.startswith("127.") or host == "::1"
-
-
-def _is_address(name: str) -> bool:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, name)
-        except (OSError, ValueError):
-            continue
-        return True
-    return False

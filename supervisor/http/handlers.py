@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from supervisor.http.request import Request
     from supervisor.http.server import Handler
 
+LOGGED_NAME_CHARS: Final = 64
+
 UI_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 
 
@@ -53,9 +55,11 @@ class supervisor_auth_handler:
             request.admitted_by = self
             return True
         if given is not None:
-            name = given[0].decode(errors="replace")
-            peer = request.channel.peer
-            request.channel.server.logger.warn(f"{peer}: login failed for user {name!r}")
+            name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
+            channel = request.channel
+            channel.server.failed_logins.log(
+                channel.origin, f"{channel.peer}: login failed for user {name!r}"
+            )
         request["Connection"] = "close"
         request["WWW-Authenticate"] = f'Basic realm="{self.realm}"'
         request.error(401)
@@ -219,15 +223,16 @@ class default_handler:
             return
         try:
             with open(os.path.join(self.folder, path.lstrip("/")), "rb") as file:
-                modified = wire.http_date(int(os.fstat(file.fileno()).st_mtime))
+                modified = int(os.fstat(file.fileno()).st_mtime)
                 content = file.read()
         except (OSError, ValueError):
             request.error(404)
             return
-        if request.get_header("if-modified-since") == modified:
+        condition = request.get_header("if-modified-since") or ""
+        if wire.is_unmodified(condition, modified, len(content)):
             request.error(304)
             return
-        request["Last-Modified"] = modified
+        request["Last-Modified"] = wire.http_date(modified)
         request["Content-Type"] = content_type
         request["X-Content-Type-Options"] = "nosniff"
         request.push(content)

@@ -6,7 +6,8 @@ parser and sends what the functions at the end of this file return.
 The parser follows RFC 9112 to the letter where senders must obey, and uses none of the
 leniencies that it allows to receivers, because each has been a hole somewhere: lines end
 in CRLF, names touch their colon, nothing is folded, a body has exactly one length.  The
-one exception is an empty line before a request (section 2.2), which old clients send.
+exceptions are what old clients and scripts send: an empty line before a request (section
+2.2), and UTF-8 in a target.
 A body in chunks is refused with 411, as Supervisor always did.
 """
 
@@ -91,7 +92,7 @@ class Head:
 # -- requests ------------------------------------------------------------------
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_request_line = re.compile(rb"(%s) ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])" % _TOKEN).fullmatch
+_request_line = re.compile(rb"(%s) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9]\.[0-9])" % _TOKEN).fullmatch
 _field_line = re.compile(rb"(%s):[ \t]*([\t\x20-\x7e\x80-\xff]*)" % _TOKEN).fullmatch
 _bare_line_feed = re.compile(rb"(?<!\r)\n").search
 
@@ -125,6 +126,10 @@ class RequestParser:
     def pending(self) -> int:
         """How many bytes wait to be understood."""
         return len(self._buffer)
+
+    def discard(self) -> None:
+        """Free what waits: the request it belongs to has been refused."""
+        self._buffer = bytearray(b"\0")  # not idle: the client may still be sending
 
     def feed(self, data: bytes) -> None:
         """Take more bytes from the client."""
@@ -197,7 +202,10 @@ def _parse_head(raw: bytes) -> Head:
     match = _request_line(first)
     if match is None:
         raise BadRequest(400, "malformed request line")
-    command, uri, version = (part.decode("ascii") for part in match.groups())
+    try:
+        command, uri, version = (part.decode() for part in match.groups())
+    except UnicodeDecodeError:
+        raise BadRequest(400, "malformed request target") from None
     if version not in ("1.0", "1.1"):
         raise BadRequest(505, "HTTP version not supported")
     fields: dict[str, str] = {}
@@ -269,6 +277,25 @@ def http_date(seconds: int) -> str:
         f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year}"
         f" {hour:02}:{minute:02}:{second:02} GMT"
     )
+
+
+_CONDITION: Final = (
+    r"[a-z]{3}, (\d{1,2}) ([a-z]{3}) (\d{4,9}) (\d\d):(\d\d):(\d\d) gmt(?:; length=(\d{1,18}))?"
+)
+
+
+def is_unmodified(condition: str, modified: int, size: int) -> bool:
+    """Whether a file is still what a client has, by its `If-Modified-Since` (RFC 9110, 13.1.3).
+
+    `modified` is in seconds since the epoch, `size` in bytes.  The date must have the form of
+    `http_date`; a length behind it, which browsers of old send, must be the size.
+    """
+    match = re.fullmatch(_CONDITION, condition, re.ASCII | re.IGNORECASE)
+    if match is None or match[2].title() not in _MONTHS:
+        return False
+    day, month, year, *clock, length = match.groups()
+    date = (int(year), _MONTHS.index(month.title()) + 1, int(day), *map(int, clock))
+    return date >= time.gmtime(modified)[:6] and (length is None or int(length) == size)
 
 
 def answer_head(version: str, code: int, fields: dict[str, str]) -> bytes:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+from functools import partial
 
-from supervisor import events
+from supervisor import events, logsinks
 from supervisor.dispatchers import (
     PInputDispatcher,
     POutputDispatcher,
@@ -16,23 +18,21 @@ from supervisor.dispatchers import (
     make_dispatchers,
 )
 from supervisor.loggers import exception_text
-from supervisor.process.lifecycle import Lifecycle
-from supervisor.process.spawn import (
-    Pipes,
-    SpawnError,
-    launch,
-    pipe_failure,
-    plan_spawn,
-    resolve_command,
-)
+from supervisor.process.forking import LaunchReport
+from supervisor.process.launchers import launch
+from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
+from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
 from supervisor.states import EventListenerStates, ProcessStates
-from supervisor.unix import ProcessException, decode_wait_status, signame
+from supervisor.unix import ProcessException, decode_wait_status, errname, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
     from supervisor.process.context import Context
+    from supervisor.process.process_group import LeaderlessGroup
 
 
 class Subprocess(Lifecycle):
@@ -44,6 +44,8 @@ class Subprocess(Lifecycle):
         self.dispatchers: dict[int, Dispatcher] = {}
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
+        self._orphans: LeaderlessGroup | None = None
+        self._launch: LaunchReport | None = None
         self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
 
     # -- starting -----------------------------------------------------------------
@@ -58,6 +60,7 @@ class Subprocess(Lifecycle):
             self.context.logger.warn(f"process '{self.name}' already running")
             return None
         self.killing = self.system_stop = self.administrative_stop = False
+        self.start_requested = False
         self.spawnerr = self.exitstatus = None
         self._laststart = self.context.clock.time()
         self._started = self.context.clock.monotonic()
@@ -81,26 +84,59 @@ class Subprocess(Lifecycle):
         try:
             self.dispatchers = make_dispatchers(self, pipes)
             plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
-            pid = launch(plan)
+            launched = launch(plan)
         except SpawnError as error:
             if error.in_child:
                 leave_reason(self.dispatchers.values(), str(error))
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {error}")
+            symbol = errname(error.errno)
+            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {symbol}")
             return None
         finally:
             pipes.close_child_ends()
-        self.pid = pid
-        self.context.children[pid] = self
-        for dispatcher in self.dispatchers.values():
-            self.context.loop.watch(dispatcher)
-        self.context.logger.info(f"spawned: '{self.name}' with pid {pid}")
+        self.pid = launched.pid
+        self.context.children[self.pid] = self
         self.spawnerr = None
         self.listener_state = EventListenerStates.ACKNOWLEDGED
+        if launched.report is None:
+            self._spawned()
+        else:
+            loop = self.context.loop
+            self._launch = LaunchReport(launched.report, loop, self._exec_succeeded)
+            self.arm()
+        return self.pid
+
+    def _spawned(self) -> None:
+        # Not watched before: should exec fail, the logs must still be open for the reason.
+        for dispatcher in self.dispatchers.values():
+            self.context.loop.watch(dispatcher)
+        if not self.killing:  # else it has most likely died on the way to exec
+            self.context.logger.info(f"spawned: '{self.name}' with pid {self.pid}")
         self.arm()
-        return pid
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether there is a child that has not become the program yet."""
+        return self._launch is not None
+
+    def _exec_succeeded(self) -> None:
+        """The child has become the program: its life begins now."""
+        self._launch = None
+        self._laststart = self.context.clock.time()
+        self._started = self.context.clock.monotonic()
+        self._spawned()
+
+    def _launch_failure(self) -> str | None:
+        """Return why the child that has died did not become the program; None if it did."""
+        if self._launch is None:
+            return None
+        failure = self._launch.failure()
+        self._launch = None
+        if failure is None:
+            self._exec_succeeded()
+        return failure
 
     def _spawn_failed(self, reason: str) -> None:
         self._close_dispatchers()
@@ -121,8 +157,9 @@ class Subprocess(Lifecycle):
         """
         is_down = self.awaits_restart
         self.administrative_stop = True
+        self.start_requested = False
         if is_down:
-            self.disarm()
+            self.arm()
             return None
         self.laststopreport = 0.0
         return self.kill(self.config.stopsignal)
@@ -131,7 +168,7 @@ class Subprocess(Lifecycle):
         """Send a signal that is meant to end the process; return None or the failure.
 
         A process in BACKOFF has nothing to be killed and is just STOPPED.  SIGKILL
-        follows `stopwaitsecs` later.
+        follows `stopwaitsecs` later, and again until the process is gone.
         """
         logger = self.context.logger
         if self.state == ProcessStates.BACKOFF:
@@ -143,17 +180,20 @@ class Subprocess(Lifecycle):
             logger.debug(text)
             return text
         whole_group = (
-            self.config.killasgroup
+            self.config.killasgroup or self._orphans is not None
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
         scope = "process group " if whole_group else ""
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
-        self._kill_at = self.context.clock.monotonic() + self.config.stopwaitsecs
+        seconds: float = self.config.stopwaitsecs
+        if signum == signal.SIGKILL:
+            seconds = max(seconds, MIN_KILL_INTERVAL_SECONDS)
+        self._kill_at = self.context.clock.monotonic() + seconds
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
-        return self._send(-self.pid if whole_group else self.pid, signum, "killing")
+        return self._send(signum, "killing", whole_group=whole_group)
 
     def signal(self, signum: int) -> str | None:
         """Send a signal without meaning to end the process; return None or the failure."""
@@ -163,11 +203,15 @@ class Subprocess(Lifecycle):
             logger.debug(text)
             return text
         logger.debug(f"sending {self.name} (pid {self.pid}) sig {signame(signum)}")
-        return self._send(self.pid, signum, f"sending sig {signame(signum)} to")
+        return self._send(signum, f"sending sig {signame(signum)} to", whole_group=False)
 
-    def _send(self, pid: int, signum: int, doing: str) -> str | None:
+    def _send(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
+        if self._orphans is not None:
+            if whole_group:
+                self._signal_orphans(self._orphans, signum)
+            return None
         try:
-            os.kill(pid, signum)
+            os.kill(-self.pid if whole_group else self.pid, signum)
         except ProcessLookupError as error:
             self.context.logger.debug(
                 f"unable to signal {self.name} (pid {self.pid}), it probably just exited"
@@ -176,13 +220,16 @@ class Subprocess(Lifecycle):
         except OSError:
             text = f"unknown problem {doing} {self.name} ({self.pid}):{exception_text()}"
             self.context.logger.critical(text)
-            self.killing = False
+            self.killing = self.start_requested = False
             self.change_state(ProcessStates.UNKNOWN)
             return text
         return None
 
     def write(self, chars: bytes) -> None:
-        """Queue bytes for the child's stdin; raises `OSError` (EPIPE) when nobody reads."""
+        """Queue bytes for the child's stdin.
+
+        Raises `BrokenPipeError` if the child has closed it, `BlockingIOError` if it does not read.
+        """
         if self.pid and not self.killing:
             for dispatcher in reversed(self.dispatchers.values()):  # stdin comes last
                 if isinstance(dispatcher, PInputDispatcher) and not dispatcher.closed:
@@ -193,7 +240,42 @@ class Subprocess(Lifecycle):
     # -- the end ------------------------------------------------------------------
 
     def finish(self, pid: int, status: int) -> None:  # noqa: ARG002 - plugins wrap it so
-        """The process has died: `status` is what `waitpid` said of `pid`."""
+        """Handle the death of the child, which `waitpid` reported with `status`.
+
+        A stop that went to the whole process group ends when the group is empty.
+        """
+        failure = self._launch_failure()
+        if failure is not None and not self.killing:
+            leave_reason(self.dispatchers.values(), failure)
+            self.pid = 0
+            self._spawn_failed(failure)
+            return
+        if self.killing and self.config.stopasgroup:
+            watch = self.context.leftovers.groups.watch
+            self._orphans = watch(self.pid, lambda _group: self._ended(status))
+        if self._orphans is None:
+            self._ended(status)
+            return
+        for dispatcher in self.dispatchers.values():
+            if isinstance(dispatcher, PInputDispatcher):
+                dispatcher.close()
+        self.context.logger.debug(
+            f"{self.name} (pid {self.pid}) has exited, waiting for its process group"
+        )
+
+    def _signal_orphans(self, orphans: LeaderlessGroup, signum: int) -> None:
+        """Send a signal to what is left of the group; give up if that is not permitted."""
+        try:
+            orphans.signal(signum)
+        except OSError as error:
+            self.context.logger.critical(
+                f"cannot kill the process group of {self.name} (pid {self.pid}): {error.strerror}"
+            )
+            orphans.abandon()
+
+    def _ended(self, status: int) -> None:
+        """Leave the state of a process that runs; of its group, nothing is waited for."""
+        self._orphans = None
         self.context.attempt(self.drain, f"reading the last output of {self.name}")
         exit_status, text = decode_wait_status(status)
         self.laststop = self.context.clock.time()
@@ -218,7 +300,7 @@ class Subprocess(Lifecycle):
     def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
         self.killing = False
         self.exitstatus = exit_status
-        if self.config.killasgroup:
+        if self.config.killasgroup and not self.config.stopasgroup:
             patience = max(self._kill_at - self.context.clock.monotonic(), 0.0)
             self.context.leftovers.kill_group_later(self.pid, patience)
         log = self.context.logger.info if expected else self.context.logger.warn
@@ -248,6 +330,7 @@ class Subprocess(Lifecycle):
         dispatchers, self.dispatchers = self.dispatchers, {}
         for dispatcher in dispatchers.values():
             if read_on and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
+                dispatcher.pid = self.pid
                 self.context.leftovers.read_on(dispatcher)
             else:
                 self.context.attempt(dispatcher.close, f"closing a pipe of {self.name}")
@@ -255,9 +338,23 @@ class Subprocess(Lifecycle):
     # -- logs -----------------------------------------------------------------------
 
     def removelogs(self) -> None:
-        """Remove and reopen the logs: what `clear` asks for."""
-        for dispatcher in self.dispatchers.values():
-            dispatcher.removelogs()
+        """Begin new log files, also while no child is there to write to them: `clear`.
+
+        Every log is tried.  Raises the first `OSError`.
+        """
+        steps: list[Callable[[], object]]
+        steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
+        if not steps:
+            paths = (self.config.stdout_logfile, self.config.stderr_logfile)
+            steps = [partial(logsinks.clear, path) for path in paths if isinstance(path, str)]
+        errors = []
+        for step in steps:
+            try:
+                step()
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     def reopenlogs(self) -> None:
         """Close and open the logs again: what SIGUSR2 asks for."""

@@ -12,10 +12,10 @@ from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from supervisor.config.model import Settings
-    from supervisor.loggers import Logger
+    from supervisor.loggers import Handler, Logger
     from supervisor.loop import Clock, Loop
     from supervisor.process.child import Subprocess
 
@@ -59,3 +59,14 @@ class Context:
             step()
         except Exception:  # noqa: BLE001 - plugins raise what they like, kernels as well
             self.logger.critical(f"{who} failed\n{exception_text()}")
+
+    def reopen_logs(self, handlers: Iterable[Handler]) -> None:
+        """Open logs again; one that cannot be opened is logged, and its old file stays in use."""
+        for handler in handlers:
+            try:
+                handler.reopen()
+            except OSError as error:
+                name = getattr(handler, "baseFilename", "stream")
+                self.logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
+            except Exception:  # noqa: BLE001 - a plugin's handler raises what it likes
+                self.logger.critical(f"cannot reopen a log\n{exception_text()}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroupBase
-from supervisor.process.spawn import Pipes, SpawnError
+from supervisor.process.plan import Pipes, SpawnError
 from supervisor.socket_manager import SocketManager
 
 TYPE_CHECKING = False
@@ -35,9 +35,8 @@ class FastCGISubprocess(Subprocess):
         self._release_socket()
         super()._spawn_failed(reason)
 
-    def finish(self, pid: int, status: int) -> None:
-        """Let the socket go with the process."""
-        super().finish(pid, status)
+    def _ended(self, status: int) -> None:
+        super()._ended(status)
         self._release_socket()
 
     def _release_socket(self) -> None:
@@ -52,14 +51,18 @@ class FastCGIProcessGroup(ProcessGroupBase):
     config: FastCGIGroupConfig
     process_class = FastCGISubprocess
 
-    def __init__(self, config: FastCGIGroupConfig, context: Context) -> None:
-        """Try the socket once; raises `ValueError` if it cannot be opened."""
+    def __init__(
+        self, config: FastCGIGroupConfig, context: Context, *, must_open: bool = True
+    ) -> None:
+        """Try the socket once; if it cannot be opened, raise `ValueError` or only log it."""
         self.socket_manager = SocketManager(config.socket_config, context.logger)
         try:
             self.socket_manager.acquire()
         except OSError as error:
-            raise ValueError(
-                f"Could not create FastCGI socket {config.socket_config.url}: {error}"
-            ) from None
-        self.socket_manager.release()
+            text = f"Could not create FastCGI socket {config.socket_config.url}: {error}"
+            if must_open:
+                raise ValueError(text) from None
+            context.logger.critical(text)
+        else:
+            self.socket_manager.release()
         super().__init__(config, context)

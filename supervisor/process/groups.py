@@ -57,8 +57,15 @@ class ProcessGroupBase:
             self.context.attempt(process.stop_for_good, f"stopping {process.name}")
 
     def get_unstopped_processes(self) -> list[Subprocess]:
-        """Return the processes that must still stop before the group can be removed."""
-        return [p for p in self.processes.values() if p.get_state() not in STOPPED_STATES]
+        """Return the processes that must still stop before the group can be removed.
+
+        One that could not be signalled (UNKNOWN) may still run.
+        """
+        return [
+            process
+            for process in self.processes.values()
+            if process.pid or process.get_state() not in STOPPED_STATES
+        ]
 
     def has_work(self) -> bool:
         """Whether stopping now would cut short what the group is about to finish."""
@@ -67,7 +74,7 @@ class ProcessGroupBase:
     def before_remove(self) -> None:
         """Let go of what the group holds; called when it is removed."""
         for process in self.processes.values():
-            process.disarm()
+            process.retire()
 
     def removelogs(self) -> None:
         """Remove and reopen the logs of all processes."""

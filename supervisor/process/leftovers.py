@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from contextlib import suppress
+
+from supervisor.process.process_group import GroupWatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.dispatchers import Dispatcher
     from supervisor.loop import Loop, Timer
+    from supervisor.process.process_group import LeaderlessGroup
 
 LINGER_SECONDS = 1.0
 """How long output is still read that a grandchild writes after the death of its parent."""
@@ -23,14 +25,16 @@ class Leftovers:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._groups: dict[int, Timer] = {}
+        self.groups = GroupWatcher(loop)
+        self._kill_timers: dict[LeaderlessGroup, Timer] = {}
         self._pipes: dict[Dispatcher, Timer] = {}
 
     def kill_group_later(self, pgid: int, seconds: float) -> None:
-        """Kill what is left of a process group after some time; nothing if nobody is."""
-        if _has_members(pgid) and pgid not in self._groups:
-            kill = self._loop.call_later(seconds, lambda: self._kill_group(pgid))
-            self._groups[pgid] = kill
+        """Kill what is left of a process group after some time, unless all members exit before."""
+        group = self.groups.watch(pgid, self._forget_group)
+        if group is not None:
+            timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
+            self._kill_timers[group] = timer
 
     def read_on(self, dispatcher: Dispatcher) -> None:
         """Go on reading a pipe whose other end somebody still holds, for a moment."""
@@ -39,27 +43,21 @@ class Leftovers:
 
     def end(self) -> None:
         """Leave nothing: the daemon goes down."""
-        for pgid in list(self._groups):
-            self._kill_group(pgid)
+        for group in list(self._kill_timers):
+            self._kill_group(group)
         for dispatcher in list(self._pipes):
             dispatcher.drain()
             self._close(dispatcher)
 
-    def _kill_group(self, pgid: int) -> None:
-        self._groups.pop(pgid).cancel()
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(-pgid, signal.SIGKILL)
+    def _kill_group(self, group: LeaderlessGroup) -> None:
+        with suppress(PermissionError):
+            group.signal(signal.SIGKILL)
+        self.groups.unwatch(group)
+        self._forget_group(group)
+
+    def _forget_group(self, group: LeaderlessGroup) -> None:
+        self._kill_timers.pop(group).cancel()
 
     def _close(self, dispatcher: Dispatcher) -> None:
         self._pipes.pop(dispatcher).cancel()
         dispatcher.close()
-
-
-def _has_members(pgid: int) -> bool:
-    try:
-        os.kill(-pgid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # they have become somebody else's
-        return True
-    return True

@@ -15,7 +15,6 @@ from supervisor.datatypes import RestartUnconditionally
 from supervisor.deferred import Waiters
 from supervisor.states import (
     RUNNING_STATES,
-    SIGNALLABLE_STATES,
     TRANSITIONS,
     ProcessStates,
     getProcessStateDescription,
@@ -34,6 +33,9 @@ RESTART_SECONDS = 1.0
 SPAWN_LOOK_SECONDS = 0.05
 """How soon to look again whether a `spawn` in another thread has come to an end."""
 
+MIN_KILL_INTERVAL_SECONDS = 1.0
+"""Shortest time between two SIGKILLs for one process, should `stopwaitsecs` be shorter."""
+
 REPORT_SECONDS = 2.0
 """How often a process that takes its time to stop is mentioned in the activity log."""
 
@@ -44,6 +46,7 @@ class Lifecycle:
     Plugins read and assign the public attributes, so they keep the names of
     Supervisor 4: `laststart` and `laststop` are wall-clock seconds (0: never), `backoff`
     counts the failed starts in a row, `killing` says that a stop has been asked for.
+    `start_requested` asks for a start as soon as the stop that is under way has ended.
     """
 
     def __init__(self, config: ProcessConfig, context: Context) -> None:
@@ -59,6 +62,7 @@ class Lifecycle:
         self.killing = False
         self.system_stop = False
         self.administrative_stop = False
+        self.start_requested = False
         self.exitstatus: int | None = None
         self.spawnerr: str | None = None
         self.changed = Waiters()
@@ -66,6 +70,7 @@ class Lifecycle:
         self._retry_at = 0.0
         self._kill_at = 0.0
         self._timer: Timer | None = None
+        self._is_removed = False
 
     def __repr__(self) -> str:
         name, state = self.config.name, getProcessStateDescription(self.get_state())
@@ -110,7 +115,7 @@ class Lifecycle:
         state = self.state
         if state == ProcessStates.STARTING:
             # Without a pid, `spawn` is still at work: multivisor calls it from a thread.
-            if self.pid and now >= self._started + self.config.startsecs:
+            if self.pid and not self.is_launching and now >= self._started + self.config.startsecs:
                 self._stayed_up()
         elif state == ProcessStates.STOPPING:
             if now >= self._kill_at:
@@ -130,6 +135,8 @@ class Lifecycle:
         """Return when `transition` will next have something to do (monotonic seconds)."""
         state = self.state
         if state == ProcessStates.STARTING:
+            if self.is_launching:
+                return None
             due = self._started + self.config.startsecs
             if self.pid:
                 return due
@@ -144,7 +151,7 @@ class Lifecycle:
 
     def _wants_start(self) -> bool:
         """Whether the process should be started without anybody asking."""
-        if not self.context.may_start:
+        if self._is_removed or not self.context.may_start:
             return False
         if self.state == ProcessStates.EXITED:
             if self.administrative_stop:
@@ -154,28 +161,30 @@ class Lifecycle:
                 return True
             return bool(wish) and self.exitstatus not in self.config.exitcodes
         if self.state == ProcessStates.STOPPED:
-            return self.config.autostart and not self.laststart
+            return self.start_requested or (self.config.autostart and not self.laststart)
         return self.state == ProcessStates.BACKOFF
 
     def _start_at(self) -> float:
         once_a_second = self._started + RESTART_SECONDS
         if self.state == ProcessStates.BACKOFF:
             return max(self._retry_at, once_a_second)
-        return 0.0 if not self.laststart else once_a_second
+        return 0.0 if self.start_requested or not self.laststart else once_a_second
 
     def arm(self) -> None:
         """Set the timer for the next look."""
         when = self.next_look()
         if self._timer is None or self._timer.when != when:
-            self.disarm()
-            if when is not None:
-                self._timer = self.context.loop.call_at(when, self._look)
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = None if when is None else self.context.loop.call_at(when, self._look)
 
-    def disarm(self) -> None:
-        """Do nothing on its own accord: its group has been removed, say."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def retire(self) -> None:
+        """Never start again: the group has been removed."""
+        self._is_removed = True
+        self.arm()
+        if self.start_requested:
+            self.start_requested = False
+            self.changed.wake()
 
     def _look(self) -> None:
         self._timer = None
@@ -211,6 +220,8 @@ class Lifecycle:
         if new_state == ProcessStates.BACKOFF:
             self.backoff += 1
             self._retry_at = self.context.clock.monotonic() + self.backoff
+        elif new_state == ProcessStates.STOPPED:
+            self.backoff = 0  # the next start is not one more try
         self.state = new_state
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
@@ -223,6 +234,7 @@ class Lifecycle:
 
     def stop_for_good(self) -> None:
         """Stop, or give up trying to start, whatever the state."""
+        self.start_requested = False
         if self.get_state() == ProcessStates.BACKOFF:
             self.give_up()
         elif self.is_running or self.awaits_restart:
@@ -253,12 +265,12 @@ class Lifecycle:
         """Whether a start would be refused because the process is up, or coming up."""
         return self.get_state() in RUNNING_STATES
 
-    @property
-    def is_signallable(self) -> bool:
-        """Whether there is a process to which a signal could be sent."""
-        return self.get_state() in SIGNALLABLE_STATES
-
     # -- left to the subclass -------------------------------------------------------
+
+    @property
+    def is_launching(self) -> bool:
+        """Whether there is a child that has not become the program yet."""
+        raise NotImplementedError
 
     def spawn(self) -> int | None:
         """Start the process; return its pid, or None when that failed (`spawnerr` says why)."""

@@ -192,6 +192,9 @@ class EventListenerPool(ProcessGroupBase):
         process.event = event
         try:
             process.write(envelope.encode("utf-8", "surrogateescape"))
+        except BlockingIOError as error:
+            self.listener_failed(process, f"does not read its stdin, {error.strerror}")
+            return
         except OSError as error:
             process.listener_state = UNKNOWN
             process.event = None

@@ -35,8 +35,15 @@ def is_not_running(process: Subprocess) -> bool:
 
 
 def is_to_be_stopped(process: Subprocess) -> bool:
-    """Whether `stop` has something to do: the process runs, or will be started again."""
-    return is_running(process) or process.awaits_restart
+    """Whether `stop` has something to do or to wait for.
+
+    The process runs, will be started again, or is stopping.
+    """
+    return (
+        is_running(process)
+        or process.awaits_restart
+        or process.get_state() == ProcessStates.STOPPING
+    )
 
 
 def is_signallable(process: Subprocess) -> bool:
@@ -45,25 +52,38 @@ def is_signallable(process: Subprocess) -> bool:
 
 
 def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
-    """Start one process; see `startProcess`."""
+    """Start one process, after the stop that is under way, if any; see `startProcess`."""
+    _check_command(process)
+    state = process.get_state()
+    if is_running(process):
+        raise RPCError(Faults.ALREADY_STARTED, name)
+    if state == ProcessStates.UNKNOWN:
+        raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
+    if state == ProcessStates.STOPPING:
+        process.start_requested = True
+    else:
+        process.spawn()
+        if process.spawnerr:
+            raise RPCError(Faults.SPAWN_ERROR, name)
+        process.transition()
+    if not wait or process.get_state() == ProcessStates.RUNNING:
+        return True
+    return _until_started(process, name)
+
+
+def _check_command(process: Subprocess) -> None:
     try:
         process.get_execv_args()
     except NotFound as reason:
         raise RPCError(Faults.NO_FILE, reason) from None
     except ProcessException as reason:
         raise RPCError(Faults.NOT_EXECUTABLE, reason) from None
-    if is_running(process):
-        raise RPCError(Faults.ALREADY_STARTED, name)
-    if process.get_state() == ProcessStates.UNKNOWN:
-        raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
-    process.spawn()
-    if process.spawnerr:
-        raise RPCError(Faults.SPAWN_ERROR, name)
-    process.transition()
-    if not wait or process.get_state() == ProcessStates.RUNNING:
-        return True
 
+
+def _until_started(process: Subprocess, name: str) -> Question:
     def has_started() -> Any:
+        if process.start_requested and process.context.may_start:
+            return NOT_DONE_YET
         if process.spawnerr:
             raise RPCError(Faults.SPAWN_ERROR, name)
         state = process.get_state()
@@ -75,18 +95,22 @@ def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
 
 
 def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
-    """Stop one process; see `stopProcess`."""
+    """Stop one process, or wait for the stop that is under way; see `stopProcess`."""
     if not is_to_be_stopped(process):
         raise RPCError(Faults.NOT_RUNNING, name)
-    failure = process.stop()
-    if failure:
+    pid = process.pid
+    if process.get_state() == ProcessStates.STOPPING:
+        process.start_requested = False
+    elif failure := process.stop():
         raise RPCError(Faults.FAILED, failure)
     if not wait or process.get_state() in STOPPED_STATES:
         return True
 
     def has_stopped() -> Any:
         process.stop_report()
-        return True if process.get_state() in STOPPED_STATES else NOT_DONE_YET
+        if process.get_state() in STOPPED_STATES or process.pid != pid:  # started again since
+            return True
+        return NOT_DONE_YET
 
     return deferred(has_stopped, wakes_on=[process.changed])
 
@@ -174,6 +198,9 @@ def send_stdin(process: Subprocess, name: str, chars: str | bytes) -> bool:
         process.write(chars.encode() if isinstance(chars, str) else chars)
     except BrokenPipeError:
         raise RPCError(Faults.NO_FILE, name) from None
+    except BlockingIOError as error:
+        text = f"{name} does not read its stdin, {error.strerror}"
+        raise RPCError(Faults.FAILED, text) from None
     except OSError:
         raise RPCError(Faults.FAILED, "unknown error") from None
     return True

@@ -16,14 +16,40 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
 
 
-def read(path: Any, offset: int, length: int) -> str:
-    """Return a part of a file as text; raises `RPCError` NO_FILE, BAD_ARGUMENTS or FAILED."""
+SHOWN_CHARACTERS = 64
+"""Length of the part of a wrong argument that its fault shows."""
+
+
+def _to_int(value: Any) -> int:
+    """Return an offset or length as an int; raises `RPCError` INCORRECT_PARAMETERS.
+
+    Some clients send every number as a string, Supervisord-Monitor (PHP) among them.
+    """
+    try:
+        return int(value)
+    except TypeError:
+        raise RPCError(Faults.INCORRECT_PARAMETERS) from None
+    except (ValueError, OverflowError):
+        shown = repr(value)[:SHOWN_CHARACTERS]
+        raise RPCError(Faults.INCORRECT_PARAMETERS, f"not a number: {shown}") from None
+
+
+def read(path: Any, offset: Any, length: Any) -> str:
+    """Return a part of a file as text.
+
+    Raises `RPCError` NO_FILE, INCORRECT_PARAMETERS, BAD_ARGUMENTS or FAILED.
+    """
     if not isinstance(path, str) or not os.path.exists(path):
         raise RPCError(Faults.NO_FILE, path if isinstance(path, str) else None)
     try:
-        return _text(readFile(path, offset, length))
+        return _text(readFile(path, _to_int(offset), _to_int(length)))
     except ValueError as error:
-        raise RPCError(getattr(Faults, error.args[0], Faults.FAILED)) from None
+        code = getattr(Faults, error.args[0], Faults.FAILED)
+        raise RPCError(code, _reason(path, error.__cause__)) from None
+
+
+def _reason(path: str, error: BaseException | None) -> str | None:
+    return f"cannot read {path}: {error.strerror}" if isinstance(error, OSError) else None
 
 
 def process_log(process: Subprocess, channel: str) -> Any:
@@ -31,19 +57,19 @@ def process_log(process: Subprocess, channel: str) -> Any:
     return getattr(process.config, f"{channel}_logfile")
 
 
-def read_process_log(daemon: Daemon, name: str, offset: int, length: int, channel: str) -> str:
+def read_process_log(daemon: Daemon, name: str, offset: Any, length: Any, channel: str) -> str:
     """Return a part of a process's log; see `readProcessStdoutLog`."""
     return read(process_log(find_process(daemon, name), channel), offset, length)
 
 
 def tail_process_log(
-    daemon: Daemon, name: str, offset: int, length: int, channel: str
+    daemon: Daemon, name: str, offset: Any, length: Any, channel: str
 ) -> list[Any]:
     """Return [text, offset, overflow] of a process's log; see `tailProcessStdoutLog`."""
     path = process_log(find_process(daemon, name), channel)
     if not isinstance(path, str) or not os.path.exists(path):
         return ["", 0, False]
-    data, new_offset, overflow = tailFile(path, int(offset), int(length))
+    data, new_offset, overflow = tailFile(path, _to_int(offset), _to_int(length))
     return [_text(data), new_offset, overflow]
 
 
@@ -64,8 +90,8 @@ def clear_main_log(daemon: Daemon) -> bool:
     try:
         for handler in daemon.context.logger.handlers:
             if getattr(handler, "baseFilename", None) == path:
+                daemon.context.logger.info("reopening log file")  # not into the new one
                 handler.renew()
-                daemon.context.logger.info("reopening log file")
     except OSError:
         raise RPCError(Faults.FAILED, path) from None
     return True

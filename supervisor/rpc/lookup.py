@@ -15,8 +15,8 @@ Member = tuple["ProcessGroupBase", "Subprocess"]
 
 
 def find_group(daemon: Daemon, name: str) -> ProcessGroupBase:
-    """Return a group; raises `RPCError` BAD_NAME."""
-    group = daemon.process_groups.get(_text(name))
+    """Return a group; raises `RPCError` BAD_NAME, or `TypeError` for an array or a struct."""
+    group = daemon.process_groups.get(name)
     if group is None:
         raise RPCError(Faults.BAD_NAME, name)
     return group

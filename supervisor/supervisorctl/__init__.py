@@ -7,8 +7,9 @@ asks for them.
 
 from __future__ import annotations
 
-import os
 import sys
+
+from supervisor.output import open_standard_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -46,19 +47,12 @@ def main(args: Sequence[str] | None = None, options: ClientOptions | None = None
     `args` are used instead of `sys.argv[1:]`.  Raises SystemExit, always.
     """
     try:
-        _open_closed_streams()
+        open_standard_streams()
         status = _run(args, options)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         status = INTERRUPTED
     sys.exit(status)
-
-
-def _open_closed_streams() -> None:
-    """Give what was closed by whoever started us (`<&- >&-`) nothing to read and no reader."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:

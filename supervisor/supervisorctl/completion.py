@@ -54,7 +54,7 @@ def candidates(controller: Controller, text: str, line: str) -> list[str]:
         names = _namespecs(_processes(controller))
     else:
         names = set()
-    return [f"{name} " for name in sorted(names) if name.startswith(text)]
+    return [f"{name} " for name in sorted(names) if name.startswith(text) and name.isprintable()]
 
 
 def _namespecs(processes: list[dict[str, Any]]) -> set[str]:

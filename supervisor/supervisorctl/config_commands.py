@@ -5,6 +5,8 @@ Part of `default.DefaultControllerPlugin`.
 
 from __future__ import annotations
 
+import time
+
 from supervisor import rpcclient
 from supervisor.faults import Faults
 from supervisor.namespec import make_namespec
@@ -15,6 +17,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+STOP_POLL_SECONDS = 0.1
+"""Pause between two attempts to remove a group that another client is stopping."""
 
 # What is said of faults, by the name of the group that was asked for.
 ADD_FAULTS = {
@@ -122,17 +127,11 @@ class ConfigCommands(ServerCommands):
         else:
             wanted = set(names)
             self._complain_of_unknown(supervisor, names, added)
-        for name in removed:
-            if name in wanted and self._stopped_and_removed(supervisor, name):
-                self.ctl.output(f"{name}: removed process group")
-        for name in changed:
-            if name in wanted and self._stopped_and_removed(supervisor, name):
-                supervisor.addProcessGroup(name)
-                self.ctl.output(f"{name}: updated process group")
-        for name in added:
-            if name in wanted:
-                supervisor.addProcessGroup(name)
-                self.ctl.output(f"{name}: added process group")
+        steps = ((self._remove_group, removed), (self._change_group, changed))
+        for step, groups in (*steps, (self._add_group, added)):
+            for name in groups:
+                if name in wanted:
+                    self._try_step(step, supervisor, name)
 
     def _complain_of_unknown(
         self, supervisor: Any, names: Sequence[str], added: Sequence[str]
@@ -143,15 +142,52 @@ class ConfigCommands(ServerCommands):
                 self.ctl.output(f"ERROR: no such group: {name}")
                 self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
-    def _stopped_and_removed(self, supervisor: Any, name: str) -> bool:
-        """Stop a group and forget it; return whether its processes could be stopped."""
-        results = supervisor.stopProcessGroup(name)
-        self.ctl.output(f"{name}: stopped")
-        if any(result["status"] == Faults.FAILED for result in results):
-            self.ctl.output(f"{name}: has problems; not removing")
-            return False
-        supervisor.removeProcessGroup(name)
-        return True
+    def _try_step(self, step: Callable[[Any, str], None], supervisor: Any, name: str) -> None:
+        """Update one group; a fault is reported, and the other groups are updated all the same.
+
+        Another client may have removed the group meanwhile, or added it.
+        """
+        try:
+            step(supervisor, name)
+        except rpcclient.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise
+            self.ctl.output(f"{name}: ERROR ({fault.faultString})")
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def _remove_group(self, supervisor: Any, name: str) -> None:
+        if self._stop_and_remove(supervisor, name):
+            self.ctl.output(f"{name}: removed process group")
+
+    def _change_group(self, supervisor: Any, name: str) -> None:
+        if self._stop_and_remove(supervisor, name):
+            supervisor.addProcessGroup(name)
+            self.ctl.output(f"{name}: updated process group")
+
+    def _add_group(self, supervisor: Any, name: str) -> None:
+        supervisor.addProcessGroup(name)
+        self.ctl.output(f"{name}: added process group")
+
+    def _stop_and_remove(self, supervisor: Any, name: str) -> bool:
+        """Stop a group and remove it; return whether its processes could be stopped.
+
+        The daemon does not wait for processes that another client is stopping.
+        """
+        while True:
+            results = supervisor.stopProcessGroup(name)
+            if any(result["status"] == Faults.FAILED for result in results):
+                self.ctl.output(f"{name}: stopped")
+                self.ctl.output(f"{name}: has problems; not removing")
+                return False
+            try:
+                supervisor.removeProcessGroup(name)
+            except rpcclient.Fault as fault:
+                if fault.faultCode != Faults.STILL_RUNNING:
+                    raise
+                time.sleep(STOP_POLL_SECONDS)
+            else:
+                self.ctl.output(f"{name}: stopped")
+                return True
 
     def help_update(self) -> None:
         """Print the help of `update`."""

@@ -10,12 +10,11 @@ import cmd
 import sys
 
 from supervisor import rpcclient
+from supervisor.config.commandline import fail
 from supervisor.faults import Faults
 from supervisor.output import put
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
-    HINTS,
-    LOGIN_HINT,
     LSBInitExitStatuses,
     connection_error_text,
 )
@@ -47,6 +46,15 @@ NO_NAMESPACE = (
     "(see sample.conf)."
 )
 
+# Faults that any command may meet.
+FAULT_TEXTS = {
+    Faults.SHUTDOWN_STATE: "ERROR: supervisord is shutting down or restarting",
+    Faults.UNKNOWN_METHOD: (
+        "ERROR: supervisord does not know the method that this command calls; is the"
+        " [rpcinterface:...] section that provides it in the configuration file?"
+    ),
+}
+
 
 class Controller(cmd.Cmd):
     """Runs commands against the server that `options` name.
@@ -69,8 +77,11 @@ class Controller(cmd.Cmd):
         super().__init__(completekey, stdin, stdout)
         options.plugins = []
         for name, factory, settings in options.plugin_factories:
-            plugin = factory(self, **settings)
-            plugin.name = name
+            try:
+                plugin = factory(self, **settings)
+                plugin.name = name
+            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+                fail(f"Could not make {name} plugin: {type(error).__name__}: {error}")
             options.plugins.append(plugin)
             self.vocab += [each[3:] for each in dir(plugin) if _is_command(plugin, each)]
 
@@ -123,10 +134,27 @@ class Controller(cmd.Cmd):
             line = harmless(line)
         put(self.stdout, line)
 
-    def hint(self, text: str) -> None:
-        """Tell a person at a terminal what may help; scripts see nothing of it."""
-        if text and is_terminal(sys.stdout) and is_terminal(sys.stderr):
-            sys.stderr.write(f"Hint: {text}\n")
+    @property
+    def is_at_terminal(self) -> bool:
+        """Whether a person can read hints."""
+        return is_terminal(sys.stdout) and is_terminal(sys.stderr)
+
+    def hint(self, advice: Callable[[Any], str | None]) -> None:
+        """Print a hint for a person at a terminal; scripts see nothing of it.
+
+        `advice` gets the module `hints` and returns the text, or None.  It is called only at
+        a terminal, may ask the server, and must not turn a result into a failure.
+        """
+        if not self.is_at_terminal:
+            return
+        from supervisor.supervisorctl import hints
+
+        try:
+            text = advice(hints)
+        except (OSError, rpcclient.Fault, rpcclient.ProtocolError):
+            return
+        if text:
+            sys.stderr.write(f"Hint: {harmless(text)}\n")
 
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return what the user answers to a question; '' at the end of the input."""
@@ -171,18 +199,22 @@ class Controller(cmd.Cmd):
                 self.options.password = self.ask("Password:", getpass)
                 self.output("")
                 return True
-        self.hint(LOGIN_HINT)
+        self.hint(lambda hints: hints.for_login(self.options.username))
         self.exitstatus = LSBInitExitStatuses.GENERIC
         return False
 
     def _tell_of(self, error: Exception) -> None:
-        self.output(f"{self.options.serverurl} {connection_error_text(error)}")
-        self.hint(HINTS.get(type(error).__name__, ""))
+        options = self.options
+        self.output(f"{options.serverurl} {connection_error_text(error)}")
+        self.hint(lambda hints: hints.for_connection(error, options.configfile, options.serverurl))
 
     def _report(self, error: Exception) -> None:
         self.exitstatus = LSBInitExitStatuses.GENERIC
         place, passed_transport = _where_raised(error.__traceback__)
-        if passed_transport and not isinstance(error, rpcclient.Fault):
+        text = FAULT_TEXTS.get(error.faultCode) if isinstance(error, rpcclient.Fault) else None
+        if text is not None:
+            self.output(text)
+        elif passed_transport and not isinstance(error, rpcclient.Fault):
             self._tell_of(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
@@ -204,6 +236,8 @@ class Controller(cmd.Cmd):
         """Say that a command is unknown."""
         self.output(f"*** Unknown syntax: {line}")
         self.exitstatus = LSBInitExitStatuses.GENERIC
+        word = line.split(maxsplit=1)[0]
+        self.hint(lambda hints: hints.for_unknown_word(word, self.vocab))
 
     def do_help(self, arg: str) -> None:
         """Print the help of a command, or the commands of every plugin."""

@@ -49,6 +49,9 @@ class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
             HTTPHandler(Listener(), options.username, options.password) for _ in ("out", "err")
         ]
 
+        for handler in self._handlers:
+            handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
+
     def run(self) -> None:
         """Follow both logs."""
         stdout, stderr = self._handlers

@@ -18,6 +18,7 @@ from supervisor.supervisorctl.results import (
     LOG_FAULTS,
     PROCESS_LOG_FAULTS,
     LSBInitExitStatuses,
+    log_fault_text,
     result_text,
 )
 
@@ -61,14 +62,27 @@ class LogCommands(ControllerPluginBase):
         if channel not in CHANNELS:
             self._fail(f"Error: bad channel {channel!r}")
         elif modifier == FOLLOW:
-            self._follow(f"/logtail/{name}/{channel}")
+            if self._exists(name):
+                self._follow(f"/logtail/{name}/{channel}")
         else:
             self._show_end(
-                f"readProcess{channel.capitalize()}Log",
-                [name],
-                modifier,
-                {code: f"{name}: {text}" for code, text in PROCESS_LOG_FAULTS.items()},
+                f"readProcess{channel.capitalize()}Log", [name], modifier, PROCESS_LOG_FAULTS
             )
+
+    def _exists(self, name: str) -> bool:
+        """Return whether the daemon knows a process; if not, say so."""
+        supervisor = self.ctl.get_supervisor()
+        try:
+            supervisor.getProcessInfo(name)
+        except rpcclient.Fault as fault:
+            if fault.faultCode != Faults.BAD_NAME:
+                raise
+            self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
+            self.ctl.hint(
+                lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo())
+            )
+            return False
+        return True
 
     def help_tail(self) -> None:
         """Print the help of `tail`."""
@@ -91,8 +105,7 @@ class LogCommands(ControllerPluginBase):
         if modifier == FOLLOW:
             self._follow("/mainlogtail")
         else:
-            texts = {code: f"supervisord: {text}" for code, text in LOG_FAULTS.items()}
-            self._show_end("readLog", [], modifier, texts)
+            self._show_end("readLog", [], modifier, LOG_FAULTS)
 
     def help_maintail(self) -> None:
         """Print the help of `maintail`."""
@@ -113,7 +126,8 @@ class LogCommands(ControllerPluginBase):
         except rpcclient.Fault as fault:
             if fault.faultCode not in texts:
                 raise
-            self._fail(texts[fault.faultCode])
+            subject = names[0] if names else "supervisord"
+            self._fail(f"{subject}: {log_fault_text(fault, texts)}")
         else:
             self.ctl.output(text)
 
@@ -124,6 +138,7 @@ class LogCommands(ControllerPluginBase):
         options = self.ctl.options
         self.ctl.output(CTRL_C_ENDS)
         handler = HTTPHandler(self.listener or Listener(), options.username, options.password)
+        handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
         try:
             handler.get(options.serverurl, path)
         except KeyboardInterrupt:

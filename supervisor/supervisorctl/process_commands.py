@@ -5,20 +5,22 @@ Part of `default.DefaultControllerPlugin`.
 
 from __future__ import annotations
 
+import time
+
 from supervisor import rpcclient
 from supervisor.faults import Faults
 from supervisor.namespec import make_namespec, split_namespec
-from supervisor.states import STOPPED_STATES
+from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
-    SPAWN_HINT,
     START_RESULTS,
     STOP_RESULTS,
     LSBInitExitStatuses,
     LSBStatusExitStatuses,
     result_text,
 )
+from supervisor.terminal import display_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -29,7 +31,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 MIN_NAME_COLUMNS = 30
 
-FAILED_STARTS = {Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION}
+STOP_POLL_SECONDS = 0.1
+"""How often a server that cannot be waited for is asked whether a process has stopped."""
 
 
 class ProcessAction:
@@ -78,33 +81,33 @@ class ProcessCommands(ControllerPluginBase):
         if not self.ctl.upcheck():
             self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
             return
-        infos = self.ctl.get_supervisor().getAllProcessInfo()
+        every = infos = self.ctl.get_supervisor().getAllProcessInfo()
         names = arg.split()
         if names and "all" not in names:
-            infos = [info for name in names for info in self._matching(infos, name)]
+            infos = [info for name in names for info in self._matching(every, name)]
         self._show_statuses(infos)
         # Last, so that it prevails over an unknown name.
         if any(info["state"] in STOPPED_STATES for info in infos):
             self.ctl.exitstatus = LSBStatusExitStatuses.NOT_RUNNING
 
-    def _matching(self, infos: Iterable[Info], namespec: str) -> list[Info]:
+    def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
         """Return the processes that a name stands for; say so if there are none."""
         group, process = split_namespec(namespec)
-        found = [
-            info for info in infos if info["group"] == group and process in {None, info["name"]}
-        ]
+        found = [info for info in infos if _is_meant(info, namespec)]
         if not found:
             message = "no such group" if process is None else "no such process"
             name = group if process is None else namespec
             self.ctl.output(f"{name}: ERROR ({message})")
             self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
+            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
         return found
 
     def _show_statuses(self, infos: Sequence[Info]) -> None:
         names = [make_namespec(info["group"], info["name"]) for info in infos]
-        width = max([MIN_NAME_COLUMNS, *map(len, names)]) + 3
+        width = max([MIN_NAME_COLUMNS, *map(display_width, names)]) + 3
         lines = [
-            f"{name:<{width}}{info['statename']:<10}{info['description']}"
+            f"{name}{' ' * (width - display_width(name))}"
+            f"{info['statename']:<10}{info['description']}"
             for name, info in zip(names, infos, strict=True)
         ]
         if lines:
@@ -195,8 +198,15 @@ class ProcessCommands(ControllerPluginBase):
             self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
             self._usage("Error: restart requires a process name", "restart")
             return
-        self._act(STOP, arg.split())
-        self._act(START, arg.split())
+        names = arg.split()
+        infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
+        self._act(STOP, names)
+        self._act(START, names)
+        restarted = [
+            info for info in infos if "all" in names or any(_is_meant(info, each) for each in names)
+        ]
+        options = self.ctl.options
+        self.ctl.hint(lambda hints: hints.for_changed_files(options.configfile, restarted))
 
     def help_restart(self) -> None:
         """Print the help of `restart`."""
@@ -233,28 +243,61 @@ class ProcessCommands(ControllerPluginBase):
         if "all" in names:
             self._show_results(action, getattr(supervisor, action.all)(*values))
             return
+        if action is STOP and len(names) > 1:
+            self._stop_together(names)
+            return
         for namespec in names:
-            group, process = split_namespec(namespec)
-            if process is None:
-                self._act_on_group(action, group, *values)
-            else:
-                result = self._act_on_one(action, group, process, namespec, *values)
-                self._show_results(action, [result])
+            self._show_outcome(action, namespec, self._call(action, namespec, *values))
 
-    def _act_on_group(self, action: ProcessAction, group: str, *values: str) -> None:
-        method = getattr(self.ctl.get_supervisor(), action.group)
+    def _stop_together(self, names: Sequence[str]) -> None:
+        """Ask all before waiting for the first, so that slow ones stop side by side."""
+        outcomes = [(namespec, self._call(STOP, namespec, False)) for namespec in names]
+        for namespec, results in outcomes:
+            for result in results or ():
+                if result["status"] == Faults.SUCCESS:
+                    self._wait_for_stop(make_namespec(result["group"], result["name"]))
+            self._show_outcome(STOP, namespec, results)
+
+    def _wait_for_stop(self, namespec: str) -> None:
+        """Return when a process is no longer STOPPING.
+
+        A second stopProcess waits for the end of the first; Supervisor 4.3.0 answers it with
+        NOT_RUNNING at once and must be asked again and again.
+        """
+        supervisor = self.ctl.get_supervisor()
+        while supervisor.getProcessInfo(namespec)["state"] == ProcessStates.STOPPING:
+            try:
+                supervisor.stopProcess(namespec)
+            except rpcclient.Fault as fault:
+                if fault.faultCode != Faults.NOT_RUNNING:
+                    raise
+                time.sleep(STOP_POLL_SECONDS)
+
+    def _call(self, action: ProcessAction, namespec: str, *values: Any) -> list[Info] | None:
+        """Apply an action to a process or a group; return its results, None for no such group."""
+        group, process = split_namespec(namespec)
+        if process is not None:
+            return [self._act_on_one(action, group, process, namespec, *values)]
         try:
-            results = method(group, *values)
+            return list(getattr(self.ctl.get_supervisor(), action.group)(group, *values))
         except rpcclient.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
-            self.ctl.output(f"{group}: ERROR (no such group)")
-            self.ctl.exitstatus = action.no_such_group
+            return None
+
+    def _show_outcome(
+        self, action: ProcessAction, namespec: str, results: list[Info] | None
+    ) -> None:
+        if results is not None:
+            self._show_results(action, results)
             return
-        self._show_results(action, results)
+        group, _ = split_namespec(namespec)
+        self.ctl.output(f"{group}: ERROR (no such group)")
+        self.ctl.exitstatus = action.no_such_group
+        self.ctl.hint(lambda hints: hints.for_group(self.ctl.get_supervisor(), group))
 
     def _act_on_one(
-        self, action: ProcessAction, group: str, process: str, namespec: str, *values: str
+        self, action: ProcessAction, group: str, process: str, namespec: str, *values: Any
     ) -> Info:
         status, description = Faults.SUCCESS, ""
         try:
@@ -274,5 +317,10 @@ class ProcessCommands(ControllerPluginBase):
             text = self._startresult(result) if is_start else result_text(result, action.texts)
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.harmless)
-        if any(result["status"] in FAILED_STARTS for result in results):
-            self.ctl.hint(SPAWN_HINT)
+        self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))
+
+
+def _is_meant(info: Info, namespec: str) -> bool:
+    """Whether a namespec means a process, alone or with its group."""
+    group, process = split_namespec(namespec)
+    return bool(info["group"] == group and process in {None, info["name"]})

@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Mapping
     from typing import Any
 
+    from supervisor.rpcclient import Fault
+
 
 class LSBInitExitStatuses:
     """Exit statuses of actions, from the Linux Standard Base's init scripts."""
@@ -77,26 +79,6 @@ CONNECTION_ERRORS = {
 }
 
 
-# What to do about it; told to a person at a terminal only.
-HINTS = {
-    "FileNotFoundError": (
-        "is supervisord running, and with this file= in [unix_http_server]?  Start it with"
-        " `supervisord -c FILE`, or name its configuration file with -c."
-    ),
-    "ConnectionRefusedError": (
-        "supervisord does not run, or listens elsewhere.  Start it with `supervisord -c FILE`,"
-        " or name its configuration file with -c."
-    ),
-    "PermissionError": (
-        "the socket belongs to another user: try sudo, or set chown= and chmod= in"
-        " [unix_http_server]."
-    ),
-    "TimeoutError": "supervisord may be busy, or stopped: look at its log, and at `ps`.",
-}
-LOGIN_HINT = "set username= and password= in [supervisorctl], or give -u and -p."
-SPAWN_HINT = "`supervisorctl tail NAME stderr` and the activity log (maintail) may say why."
-
-
 def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     """Return the line for one process; `result` has `group`, `name`, `status`, `description`."""
     name = make_namespec(result["group"], result["name"])
@@ -105,6 +87,12 @@ def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     if text is None and status == Faults.FAILED:
         return str(result["description"])  # it names the process itself
     return f"{name}: {text or f'ERROR ({getFaultDescription(status)})'}"
+
+
+def log_fault_text(fault: Fault, texts: Mapping[int, str]) -> str:
+    """Return the text for a log that cannot be read, with the reason if the server sends one."""
+    _, name, reason = fault.faultString.partition("FAILED: ")
+    return f"ERROR ({reason})" if name else texts[fault.faultCode]
 
 
 def connection_error_text(error: BaseException) -> str:

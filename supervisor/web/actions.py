@@ -11,6 +11,7 @@ import time
 from supervisor.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
 from supervisor.faults import Faults, RPCError
 from supervisor.records import record
+from supervisor.rpc.control import is_not_running, is_to_be_stopped, make_allfunc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from supervisor.deferred import Question
+    from supervisor.rpc.lookup import Member
     from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 
     Step = Callable[[], Any]
@@ -69,6 +71,30 @@ def is_trouble(text: str) -> bool:
 def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Question:
     """Return the deferred function of an action; `name` is that of its process or group."""
     return _MAKERS[action](rpc, name)
+
+
+def make_action_on(
+    rpc: SupervisorNamespaceRPCInterface, action: str, processes: list[Member]
+) -> Question:
+    """Return the deferred function of `startall`, `stopall` or `restartall` for some processes."""
+
+    def stop() -> Question:
+        return make_allfunc(processes, is_to_be_stopped, rpc.stopProcess)
+
+    def start() -> Question:
+        return make_allfunc(processes, is_not_running, rpc.startProcess)
+
+    steps, done = {
+        "startall": ([start], "started"),
+        "stopall": ([stop], "stopped"),
+        "restartall": ([stop, start], "restarted"),
+    }[action]
+    return _on_several(steps, f"{shown_processes(len(processes))} {done}")
+
+
+def shown_processes(count: int) -> str:
+    """Return what a filtered action is about, in words."""
+    return f"{count} shown process{'' if count == 1 else 'es'}"
 
 
 def telling(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from supervisor.faults import RPCError
+from supervisor.files import open_for_reading
 from supervisor.http.bodies import FollowedFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
@@ -15,6 +16,7 @@ from supervisor.web.changes import STREAM_HEADERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from io import FileIO
     from typing import Any, Final
 
     from supervisor.web.views import ViewContext
@@ -23,6 +25,11 @@ FOLLOWED_BYTES: Final = 64 * 1024
 """How much of a log's end a follower begins with."""
 
 READ_BYTES: Final = 64 * 1024
+
+OFFSET_FIELD: Final = "X-Log-Offset"
+"""Header field: the offset in the file, in bytes, of what a response begins with."""
+
+MAX_OFFSET_DIGITS: Final = 18
 
 
 class _LogView:
@@ -38,7 +45,7 @@ class _LogView:
         headers = {"Content-Type": "text/plain;charset=utf-8", **STREAM_HEADERS}
         path = self._path()
         try:
-            if isinstance(path, str) and os.path.isfile(path):
+            if isinstance(path, str):
                 extra, body = self.body(path)
                 return {"headers": headers | extra, "body": body}
         except OSError:
@@ -61,11 +68,42 @@ class _LogView:
 
 
 class FollowView(_LogView):
-    """The end of a log, and whatever is written to it from then on."""
+    """The end of a log, from the start of a line, and all that is written later."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return a body without end."""
-        return {}, FollowedFile(path, FOLLOWED_BYTES)
+        """Return a body without end, and where in the file it begins."""
+        body = FollowedFile(path, FOLLOWED_BYTES)
+        with _opened(path) as file:
+            body.sz = line_start(file.fileno(), body.sz)
+        return {OFFSET_FIELD: str(body.sz)}, body
+
+
+class EarlierView(_LogView):
+    """The lines of a log before those that a page shows: `before` is the offset of these."""
+
+    def body(self, path: str) -> tuple[dict[str, str], bytes]:
+        """Return whole lines, and where in the file they begin."""
+        text = self.context.form.get("before", "")
+        before = int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else 0
+        earliest = max(before - FOLLOWED_BYTES, 0)
+        with _opened(path) as file:
+            start = line_start(file.fileno(), earliest)
+            if start >= before:  # one very long line
+                start = earliest
+            data = os.pread(file.fileno(), before - start, start)
+        return {OFFSET_FIELD: str(start)}, data
+
+
+def _opened(path: str) -> FileIO:
+    return open(open_for_reading(path), "rb", buffering=0)
+
+
+def line_start(fd: int, offset: int) -> int:
+    """Return where the first line begins at or after an offset; the offset, if that is far."""
+    if offset <= 0:
+        return 0
+    newline = os.pread(fd, FOLLOWED_BYTES, offset - 1).find(b"\n")
+    return offset + newline if newline >= 0 else offset
 
 
 class DownloadView(_LogView):
@@ -85,7 +123,7 @@ class WholeFile:
 
     def __init__(self, path: str) -> None:
         """Open the file; raises `OSError`."""
-        self._fd: int | None = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self._fd: int | None = open_for_reading(path)
         self._left = os.fstat(self._fd).st_size
         self._offset = 0
 

@@ -64,6 +64,7 @@ def _cut_texts(root: Any) -> StatusTexts:
     message = root.findmeld("message")
     message.content(gap("text"))
     message.attributes(**{"class": f"message {gap('kind')}"})
+    root.findmeld("all").replace(gap("all"))
     for name in ("identifier", "version", "counts", "none"):
         root.findmeld(name).content(gap(name))
     root.findmeld("body").attributes(**{"data-now": gap("now")})

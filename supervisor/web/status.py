@@ -1,22 +1,32 @@
 """The status page: all processes, what can be done to them, and what came of it (floor 5).
 
-Addresses are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  What is
-new: `ask=` in place of `action=` shows the question first, `q`, `state` and `sort` choose
-what is shown, and who accepts only JSON is told the message in JSON, without a redirect.
+Addresses are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  New are
+`ask=` in place of `action=`, which shows the question first; `q`, `state` and `sort`, which
+choose the rows that are shown and that the actions on all processes are about; and a JSON
+message instead of a redirect for a client that accepts only JSON.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cached_property
 
 from supervisor.deferred import NOT_DONE_YET
 from supervisor.http import guard
-from supervisor.namespec import make_namespec, split_namespec
+from supervisor.namespec import split_namespec
 from supervisor.rpc.lookup import members
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.version import VERSION
 from supervisor.web import rows
-from supervisor.web.actions import ACTIONS, is_trouble, make_action, telling
+from supervisor.web.actions import (
+    ACTIONS,
+    is_trouble,
+    make_action,
+    make_action_on,
+    shown_processes,
+    telling,
+)
+from supervisor.web.filtering import Filter
 from supervisor.web.templates import escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
@@ -30,6 +40,8 @@ if TYPE_CHECKING:
 STATES: Final = {"": "All states", **{kind: word.title() for kind, word in rows.KINDS.items()}}
 
 SORTS: Final = {"name": "By name", "state": "By state", "changed": "Latest change first"}
+
+FOR_ALL: Final = ("startall", "restartall", "stopall")
 
 FORBIDDEN: Final = 403
 
@@ -69,7 +81,19 @@ class StatusView(MeldView):
         if known.scope == "group" and name not in self.context.supervisord.process_groups:
             return _saying(f"No such group named {name}")
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
+        if known.scope == "all" and self._filter.is_active:
+            return make_action_on(rpc, action, self._shown(self._everyone()))
         return make_action(rpc, action, name)
+
+    @cached_property
+    def _filter(self) -> Filter:
+        return Filter.of(self.context.form)
+
+    def _everyone(self) -> list[Member]:
+        return members(list(self.context.supervisord.process_groups.values()), by_name=True)
+
+    def _shown(self, everyone: list[Member]) -> list[Member]:
+        return [member for member in everyone if self._filter.matches(member)]
 
     def _is_process(self, name: str) -> bool:
         group_name, process_name = split_namespec(name)
@@ -81,9 +105,11 @@ class StatusView(MeldView):
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
             return json.dumps({"message": message, "trouble": is_trouble(message)})
-        from urllib.parse import quote
+        from urllib.parse import quote, urlencode
 
-        self.context.response["headers"]["Location"] = f"./?message={quote(message, safe='')}"
+        kept = urlencode(self._filter.fields)
+        query = f"{kept}{'&' if kept else ''}message={quote(message, safe='')}"
+        self.context.response["headers"]["Location"] = f"./?{query}"
         return ""
 
     # -- the page -----------------------------------------------------------------
@@ -91,7 +117,7 @@ class StatusView(MeldView):
     def _page(self, *, ask: str | None, message: str | None) -> str:
         supervisord = self.context.supervisord
         texts = rows.status_texts(self.root)
-        everyone = members(list(supervisord.process_groups.values()), by_name=True)
+        everyone = self._everyone()
         form = self.context.form
         return "<!DOCTYPE html>\n" + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
@@ -103,6 +129,7 @@ class StatusView(MeldView):
             "states": _options(STATES, form.get("state", "")),
             "sorts": _options(SORTS, form.get("sort", "name")),
             "counts": counts(everyone),
+            "all": self._buttons_for_all(everyone),
             "none": "" if everyone else "No programs are configured.",
             "sections": self._sections(texts, everyone),
         }
@@ -117,12 +144,31 @@ class StatusView(MeldView):
         name = self.context.form.get("processname", "")
         what = {"process": name, "group": f"group {name}"}.get(known.scope, "")
         label = f"{known.label} {what}".strip()
-        query = urlencode({"action": action, "processname": name})
+        fields = {"action": action, "processname": name}
+        if known.scope == "all" and self._filter.is_active:
+            count = len(self._shown(self._everyone()))
+            label = f"{known.label.removesuffix(' All')} {shown_processes(count)}"
+            fields = {"action": action, **self._filter.fields}
+        query = urlencode(fields)
         return texts.ask % {
             "url": escaped(f"index.html?{query}"),
             "question": escaped(f"{label}?"),
             "yes": escaped(label),
         }
+
+    def _buttons_for_all(self, everyone: list[Member]) -> str:
+        """Return the buttons that act on everything that is shown, named so."""
+        if not self._filter.is_active:
+            return "".join(_button_for_all(action, ACTIONS[action].label) for action in FOR_ALL)
+        from urllib.parse import urlencode
+
+        shown, fields = len(self._shown(everyone)), urlencode(self._filter.fields)
+        return "".join(
+            _button_for_all(
+                action, f"{ACTIONS[action].label.removesuffix(' All')} {shown} shown", fields
+            )
+            for action in FOR_ALL
+        )
 
     def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
         """Return the table's bodies: single programs, then each group under its heading."""
@@ -143,17 +189,17 @@ class StatusView(MeldView):
         return _body("", singles) + "".join(bodies)
 
     def _row(self, texts: rows.StatusTexts, member: Member) -> str:
-        return rows.row(texts, member, is_hidden=self._is_hidden(member))
+        return rows.row(texts, member, is_hidden=not self._filter.matches(member))
 
-    def _is_hidden(self, member: Member) -> bool:
-        """Whether the person has chosen others."""
-        state, q = self.context.form.get("state"), self.context.form.get("q")
-        if state in rows.KINDS and rows.kind_of(member) != state:
-            return True
-        if not q:
-            return False
-        name = make_namespec(member[0].config.name, member[1].config.name)
-        return q.strip().lower() not in name.lower()
+
+def _button_for_all(action: str, label: str, fields: str = "") -> str:
+    """Return a button; `data-label` is what its label begins with under a filter."""
+    verb = "ask" if ACTIONS[action].asks_first else "action"
+    address = escaped(f"index.html?{verb}={action}{'&' if fields else ''}{fields}")
+    return (
+        f'<button type="submit" data-label="{ACTIONS[action].label}" formaction="{address}">'
+        f"{label}</button>"
+    )
 
 
 def _saying(text: str) -> Callable[[], Any]:

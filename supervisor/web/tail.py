@@ -9,6 +9,7 @@ from __future__ import annotations
 from supervisor.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.streams import AnsiStripper
 from supervisor.web.actions import fault_text
 from supervisor.web.templates import escaped, gap, text_with_gaps
 from supervisor.web.views import PAGE_HEADERS, MeldView
@@ -54,8 +55,19 @@ class TailView(MeldView):
             return read(name, -limit, 0), True
         except RPCError as error:
             if error.code == Faults.NO_FILE:
-                return f"No file for {name or 'the activity log'}", False
+                return self._absence(name, stream), False
             return f"ERROR: {fault_text(error)}", False
+
+    def _absence(self, name: str | None, stream: str) -> str:
+        """Return why a process has no log."""
+        if name is None:
+            return "No file for the activity log"
+        if (
+            stream == "stderr"
+            and find_process(self.context.supervisord, name).config.redirect_stderr
+        ):
+            return f"The stderr of {name} goes into its stdout log (redirect_stderr=true)"
+        return f"No file for {name}"
 
     def _heading(self, name: str, *, is_main: bool) -> str:
         if is_main:
@@ -106,9 +118,15 @@ class TailView(MeldView):
             "stdout": f"tail.html?{urlencode(which)}",
             "stderr": f"tail.html?{urlencode(which | {'stream': 'stderr'})}",
         }
-        texts = {"title": title, "heading": self._heading(name, is_main=is_main), "tail": tail}
+        texts = {"title": title, "heading": self._heading(name, is_main=is_main)}
+        texts["tail"] = without_sequences(tail)
         values = {key: escaped(value) for key, value in (addresses | texts).items()}
         return "<!DOCTYPE html>\n" + text_with_gaps(root) % values
+
+
+def without_sequences(text: str) -> str:
+    """Return text without control sequences: colours need the script."""
+    return AnsiStripper().feed(text.encode()).decode("utf-8", "replace") if "\x1b" in text else text
 
 
 def _limit(text: str) -> int:

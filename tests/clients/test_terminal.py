@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -14,6 +15,7 @@ import pytest
 from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.waiting import wait_until
 
 PROMPT = "supervisor> "
 CTRL_C = "\x03"
@@ -208,8 +210,39 @@ def test_what_to_do_when_a_program_does_not_start(directory: Path) -> None:
     config = "[program:x]\ncommand=/bin/false\nstartretries=0\nautostart=false\n"
     with Daemon(directory, config) as daemon:
         seen = at_a_terminal(directory, "supervisorctl", "-c", str(daemon.config_path), "start x")
-        assert seen.startswith("x: ERROR (spawn error)\nHint: `supervisorctl tail")
+        assert seen.startswith("x: ERROR (spawn error)\nHint: Exited too quickly")
+        assert "`supervisorctl tail x stderr`" in seen
         assert daemon.ctl("start", "x").stderr == ""
+
+
+def test_what_was_meant_by_a_mistyped_word(directory: Path) -> None:
+    config = f"[program:web]\ncommand={child('sleeper')}\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        for typed, expected in {
+            "statsu": "*** Unknown syntax: statsu\nHint: did you mean `status`?\n",
+            "status wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n",
+            "stop wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n",
+            "restart wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n" * 2,
+            "start wbe:*": "wbe: ERROR (no such group)\nHint: did you mean `web:*`?\n",
+            "tail -f wbe": "wbe: ERROR (no such process name)\nHint: did you mean `web`?\n",
+        }.items():
+            arguments = ("-c", str(daemon.config_path), f"'{typed}'")
+            assert at_a_terminal(directory, "supervisorctl", *arguments) == expected
+
+
+def test_a_restart_does_not_read_a_changed_file(directory: Path) -> None:
+    config = f"[program:web]\ncommand={child('sleeper')}\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        start = daemon.info("web")["start"]
+        wait_until(lambda: time.time() > start + 1)  # `start` is in whole seconds
+        daemon.config_path.touch()
+        arguments = ("-c", str(daemon.config_path), "restart", "web")
+        seen = at_a_terminal(directory, "supervisorctl", *arguments)
+        file = daemon.config_path
+        assert seen == (
+            "web: stopped\nweb: started\n"
+            f"Hint: {file} has changed since; `supervisorctl update` applies changes.\n"
+        )
 
 
 def test_what_to_do_without_any_configuration(directory: Path) -> None:

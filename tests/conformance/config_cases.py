@@ -7,6 +7,7 @@ only what differs from a minimal configuration, one case a line or a paragraph.
 from __future__ import annotations
 
 import os
+import shlex
 from typing import Any
 
 from tests.conformance import config_lines, config_texts
@@ -32,7 +33,7 @@ INCLUDED_FILES = {
 
 
 def _case(text: str | None, argv: str, command: str = DAEMON) -> dict[str, Any]:
-    return {"text": text, "argv": argv.split(), "command": command}
+    return {"text": text, "argv": shlex.split(argv), "command": command}
 
 
 def _lines(table: str, before: str, prefix: str, command: str = DAEMON) -> dict[str, Any]:
@@ -131,6 +132,11 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         "within [ctlplugin:x]: No module named 'nope' in section 'ctlplugin:x' (file: ",
         RESOLVED,
     ),
+    "a listener's handler without a name comes with the reason": (
+        _mended(SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5\nresult_handler=os:\n"),
+        "os: cannot be resolved within [eventlistener:e]: not of the form package.module:name in",
+        RESOLVED,
+    ),
     "an unknown second member is reported with its group, not with the first member": (
         _mended(SUPERVISORD + "[group:g]\nprograms=a,b\n[program:a]\ncommand=a\n"),
         "Error: [group:g] names unknown program or fcgi-program b in section 'group:g' ",
@@ -195,6 +201,16 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         _mended(SUPERVISORD + "[inet_http_server]\nport=1\nusername=\npassword=\n"),
         "Error: Section [inet_http_server] has an empty username in section 'inet_http_server' ",
         "Empty names and passwords",
+    ),
+    "the host of an IPv6 address has no brackets": (
+        _mended(SUPERVISORD + "[inet_http_server]\nport=[::1]:9001\n"),
+        '"host": "::1"',
+        "IPv6 in port",
+    ),
+    "the URL of an IPv6 address has brackets": (
+        _mended(SUPERVISORD + "[inet_http_server]\nport=::1:9001\n"),
+        '"serverurl": "http://[::1]:9001"',
+        "IPv6 in port",
     ),
     "a null byte is refused": (
         _mended(SUPERVISORD + "logfile=a\0b\n"),

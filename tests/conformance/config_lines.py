@@ -76,6 +76,14 @@ stdout_logfile_maxbytes=1 kb
 stdout_logfile_maxbytes=2GB
 stdout_logfile_maxbytes=2TB
 stdout_logfile_maxbytes=-1
+stdout_logfile_maxbytes=0
+stdout_logfile_maxbytes=0|stderr_logfile_maxbytes=0
+stdout_logfile_maxbytes=0|numprocs=2|process_name=%(process_num)d
+stdout_logfile_maxbytes=0|stdout_logfile=NONE
+stdout_logfile_maxbytes=0|stdout_logfile=syslog
+stderr_logfile_maxbytes=0|stdout_logfile=syslog
+stderr_logfile_maxbytes=0|redirect_stderr=true
+stderr_logfile_maxbytes=0|stderr_logfile=x.log|redirect_stderr=true
 stdout_logfile_maxbytes=MB
 stdout_logfile_maxbytes=
 stdout_logfile_backups=x
@@ -92,6 +100,7 @@ autostart=0
 autostart=No
 autostart=%(nope)s
 autorestart=maybe
+autorestart=Sometimes
 autorestart=TRUE
 autorestart=1
 autorestart=Unexpected
@@ -262,6 +271,7 @@ minfds=5|minfds=6
 ARGUMENTS = """
 -u nobodyxx
 -u nobody
+-u ''
 -u 99999
 -m 9
 -m 077
@@ -271,6 +281,7 @@ ARGUMENTS = """
 -l /missing/x
 -l foo.log
 -l %(here)s/x.log
+-l ''
 -l ~/x.log
 -y 10XB
 -y 1KB
@@ -284,6 +295,7 @@ ARGUMENTS = """
 -e 10
 -j x.pid
 -j /missing/x.pid
+-j ''
 -i foo
 -i %(nope)s
 -i --nodaemon
@@ -304,6 +316,7 @@ ARGUMENTS = """
 --profile_options foo
 --profile_options=calls,cumulative
 --profile_options=callers
+--profile_options=CALLERS,Calls
 --profile_options=
 --log foo
 --logfile_m 5
@@ -358,8 +371,6 @@ port=99999
 port=localhost:99999
 port=0
 port=-1
-port=[::1]:9001
-port=::1:9001
 port=localhost
 port=localhost:
 port=%(ENV_NOPE)s
@@ -387,8 +398,14 @@ events=TICK_5|priority=5
 events=TICK_5|startsecs=x
 events=TICK_5|command=%(nope)s
 events=TICK_5|stdout_capture_maxbytes=5|stderr_events_enabled=true
+events=TICK_5|stdout_logfile_maxbytes=0|stderr_logfile_maxbytes=0
 events=TICK_5|result_handler=os:getpid
 events=TICK_5|result_handler=%(nope)s
+events=TICK_5|result_handler=os : getpid
+events=TICK_5|result_handler=os : path..join
+events=TICK_5|result_handler=os:getpid.
+events=TICK_5|result_handler=os:getpid[extra]
+events=TICK_5|result_handler=os [extra]
 buffer_size=0|events=FOO|redirect_stderr=true
 events=FOO|redirect_stderr=true
 stdout_logfile=NONE
@@ -405,7 +422,10 @@ socket=tcp://localhost:99999
 socket=tcp://[::1]:9000
 socket=tcp://*:9000
 socket=tcp://localhost:9000|socket_backlog=5
+socket=tcp://LocalHost:9000
 socket=tcp://localhost:9000|socket_backlog=0
+socket=tcp://localhost:9000|socket_backlog=65535
+socket=tcp://localhost:9000|socket_backlog=65536
 socket=tcp://localhost:9000|socket_backlog=x
 socket=tcp://localhost:9000|socket_owner=nobody
 socket=tcp://localhost:9000|socket_mode=0700
@@ -421,6 +441,8 @@ socket=unix:///tmp/%(process_num)d.sock
 socket=unix://tmp/f.sock
 socket=unix://
 socket=unix:///tmp/f.sock|user=nobody
+socket=unix:///tmp/f.sock|user=root
+socket=unix:///tmp/f.sock|socket_backlog=65536
 socket=unix:///tmp/f.sock|user=nobodyxx|socket_owner=nobodyxx
 socket=unix:///tmp/f.sock|socket_owner=nobody:nogroup|socket_mode=0777|socket_backlog=9
 socket=unix:///tmp/f.sock|socket_owner=nobody
@@ -450,6 +472,7 @@ password=50%
 password=%(nope)s|history_file=%(nope)s
 history_file=%(nope)s
 history_file=NONE
+history_file=
 history_file=/missing/h
 foo=%(nope)s
 """

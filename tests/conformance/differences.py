@@ -10,16 +10,21 @@ from __future__ import annotations
 CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
 PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
+COMMANDS = "tests/unit/test_supervisorctl.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_guard.py"
 HTTP = "tests/unit/test_http_wire.py"
 CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
+SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
+    "Variables in environment": (
+        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+    ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for a mistake in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
@@ -30,20 +35,57 @@ SHOWN_BY = {
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
     ),
     "Byte order marks": CONFIGURATION,
+    "A literal percent sign": f"{PARSER}::test_what_cannot_be_filled_in",
+    "FastCGI programs with one socket": (
+        "tests/unit/test_config_groups.py::test_two_fastcgi_programs_with_one_unix_socket"
+    ),
+    "Without a temporary directory": (
+        "tests/journeys/test_read_only_root.py::test_a_read_only_root_without_a_temporary_directory"
+    ),
     "Doubts about a configuration": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
+    "IPv6 in port": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
+    "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
+    "Groups of a program's user": (
+        "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
+    ),
     "A pid file that is held": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
+    "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
+    "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
+    "Clearing what is no file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Escape sequences": (
+        "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
+    ),
+    "Output beside captured parts": (
+        "tests/unit/test_streams.py::test_output_is_not_held_back_unless_it_may_begin_a_token"
+    ),
     "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
     "Stopping what is about to be started again": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
+    "Stopping a whole process group": (
+        "tests/journeys/test_process_groups.py::test_a_restart_waits_for_the_server"
+    ),
+    "Requests while a process is stopping": (
+        "tests/conformance/test_rpc_states.py::test_requests_while_a_process_is_stopping"
+    ),
+    "Failed starts before a stop": (
+        "tests/unit/test_process.py::test_a_stop_forgets_the_starts_that_failed"
+    ),
+    "Removing a program that cannot be signalled": (
+        "tests/journeys/test_process_groups.py"
+        "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
     "The last words of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
@@ -57,6 +99,17 @@ SHOWN_BY = {
     "Special characters in the identifier": (
         "tests/unit/test_boot.py::test_only_those_of_our_identifier"
     ),
+    "Clearing the log of a stopped program": (
+        "tests/conformance/test_program_logs.py::test_clear_of_a_program_that_is_stopped"
+    ),
+    "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
+    "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
+    "Obstacles to a rotation": (
+        "tests/unit/test_rotation.py::test_obstacles_that_others_have_put_there"
+    ),
+    "Logs that cannot be reopened": (
+        "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
+    ),
     "Logs whose readers lag behind": (
         "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
     ),
@@ -65,6 +118,9 @@ SHOWN_BY = {
     "A broken file on reload": (
         "tests/journeys/test_signals.py::test_sighup_with_a_broken_file_changes_nothing"
     ),
+    "A working directory that no longer exists": (
+        "tests/journeys/test_deleted_directory.py::test_commands_of_the_client_are_faults"
+    ),
     "One clear line without a server": (
         "tests/conformance/test_command_line.py::test_without_a_server_there_is_one_clear_line"
     ),
@@ -72,13 +128,26 @@ SHOWN_BY = {
     "One clear line from a server that misbehaves": (
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
+    "Faults that any command may meet": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
+    "Several names at once": (
+        f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
+    ),
+    "Following the log of an unknown process": (
+        "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
+    ),
+    "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Characters that the locale lacks": (
         "tests/unit/test_http_client.py::test_the_plain_listener_escapes_what_the_locale_lacks"
     ),
+    "Hints on a terminal": ("tests/clients/test_terminal.py::test_what_to_do_when_nobody_listens"),
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
     ),
+    "Passwords for unix sockets": (
+        "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
+    ),
+    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
     "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
@@ -91,6 +160,12 @@ SHOWN_BY = {
         "tests/conformance/test_config_info.py"
         "::test_config_info_is_the_same_before_and_after_rereading"
     ),
+    "Integers of 64 bits": (
+        "tests/unit/test_xmlvalues.py::test_large_integers_do_not_break_an_answer"
+    ),
+    "Characters that XML cannot carry": (
+        "tests/unit/test_xmlvalues.py::test_what_xml_cannot_carry_is_replaced"
+    ),
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
     ),
@@ -98,6 +173,8 @@ SHOWN_BY = {
     "The log at trace and below": (
         "tests/conformance/test_trace_log.py::test_what_is_said_of_the_http_server"
     ),
+    "Other encodings": RAW_HTTP,
+    "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
     "Connections that stay": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
@@ -106,6 +183,16 @@ SHOWN_BY = {
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
+    "The last answers": (
+        "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
+    ),
+    "Clients that stop sending": (
+        "tests/unit/test_http_channel.py"
+        "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
+    ),
+    "Many calls in one request": (
+        "tests/faults/test_http_floods.py::test_a_multicall_of_a_hundred_thousand_calls"
+    ),
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
@@ -118,9 +205,13 @@ SHOWN_BY = {
     "What stands in the way of a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Groups that another client changes": (
+        "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
+    ),
     "Following a log that is truncated": (
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
+    "The pages": RAW_HTTP,
     "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
     "Messages instead of errors on the page": (
         "tests/conformance/test_web.py::test_unknown_actions_differ"
@@ -158,8 +249,21 @@ SHOWN_BY = {
         "tests/unit/test_listeners.py"
         "::test_a_listener_that_rejects_everything_gets_one_event_a_second"
     ),
+    "Rejected events": (
+        "tests/unit/test_listeners.py::test_a_rejected_event_goes_back_to_its_own_pool_only"
+    ),
+    "The sample configuration": (
+        "tests/conformance/test_command_line.py::test_the_sample_has_what_recipes_edit"
+    ),
+    "Help texts": ("tests/conformance/test_command_line.py::test_a_question_mark_prints_the_usage"),
     "Communication events from childutils": (
         "tests/unit/test_childutils.py::test_communication_events_are_marked"
+    ),
+    "Inherited descriptors": (
+        "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
+    ),
+    "What pidproxy reads in a pid file": (
+        "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
     "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }

@@ -49,8 +49,11 @@ VARYING = (
 
 # What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
 DOUBT = re.compile(
-    r"contains a password and can be read|can be written by others"
-    r"|is defined \d+ times, what the last|unknown option '.*' in section"
+    r"contains a password and can be read|controls what runs as root but"
+    r"|is (defined|set) \d+ times|unknown option '.*' in section|unknown section \["
+    r"|is ignored in an included file|a literal % is written"
+    r"|, which every program inherits"
+    r"|is shared by \d+ processes"
 )
 
 # Fields of process structs: only whether they are zero is told.
@@ -189,17 +192,25 @@ def running_pair(
     *,
     files: Mapping[str, str] | None = None,
     arguments: tuple[str, ...] = ("-n",),
+    within: tuple[str, ...] = (),
 ) -> Iterator[Pair]:
     """Start both on a configuration and wait until the named processes are in these states.
 
-    `files` are written beside the configuration first; `arguments` are those of the command line.
+    `files` are written beside the configuration first; `arguments` are those of the command line,
+    `within` is put before the command.
     """
     with ExitStack() as stack:
         daemons = []
         for implementation in (reference(), ours()):
             directory = stack.enter_context(temporary_directory())
             write_files(directory, files or {})
-            daemon = Daemon(directory, config, implementation=implementation, arguments=arguments)
+            daemon = Daemon(
+                directory,
+                config,
+                implementation=implementation,
+                arguments=arguments,
+                within=within,
+            )
             daemons.append(daemon)
             # The reference takes a second for each group; ours has to end properly.
             stack.callback(daemon.kill if implementation == reference() else daemon.stop)

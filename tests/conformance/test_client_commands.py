@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conformance.clients import ADDRESSES, Clients, running_clients
+from tests.conformance.differences import declared
+from tests.conformance.harness import STEADY
 from tests.support.daemon import Daemon
 
 # One line each, and none changes anything that another one sees.
@@ -131,7 +133,6 @@ tail a b c d
 tail pair:*
 tail pair:left
 tail -f
-tail -f nope
 tail -f nolog
 tail -f runs nope
 tail runs -f
@@ -179,6 +180,15 @@ def test_a_command(clients: Clients, command: str) -> None:
     clients.same(lambda daemon: daemon.ctl(*shlex.split(command)))
 
 
+def test_following_an_unknown_process(clients: Clients) -> None:
+    """The reference begins to follow, and succeeds."""
+    declared("Following the log of an unknown process")
+    theirs, ours = clients.answers(lambda daemon: daemon.ctl("tail", "-f", "nope"))
+    assert "status code 404" in "".join(theirs[:2])
+    assert theirs[2] == 0
+    assert STEADY or ours == ["nope: ERROR (no such process name)\n", "", 1]
+
+
 def test_help(clients: Clients) -> None:
     """All topics, in one session of the shell."""
     topics = clients.theirs.ctl("help").stdout.split("=\n")[1].split()
@@ -192,7 +202,7 @@ def test_without_a_server(clients: Clients, url: str, command: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/some/path"])
-@pytest.mark.parametrize("command", ["status runs", "tail runs", "tail -f nope", "version"])
+@pytest.mark.parametrize("command", ["status runs", "tail runs", "tail -f nolog", "version"])
 def test_over_tcp_with_a_password(clients: Clients, path: str, command: str) -> None:
     def ask(daemon: Daemon) -> object:
         url = f"http://{ADDRESSES[daemon]}{path}"

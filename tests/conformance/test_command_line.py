@@ -40,6 +40,9 @@ SUPERVISORD = (
     "-d /nonexistent",
     "-q /nonexistent",
     "-n -n -v",
+    "-? -Z",
+    "-? extra",
+    "-v -?",
 )
 
 SUPERVISORCTL = (
@@ -89,6 +92,7 @@ FILES = {
 NO_SERVER = "unix:///nonexistent/s.sock no such file"
 
 SECTION = re.compile(r"^;?\[([\w-]+)")
+COMMENTED = re.compile(r"^;(\w[\w.]*)\s*=\s*\S")
 ACTIVE = re.compile(r"^(\w[\w.]*)\s*=\s*(\S.*?)(?:\s+;.*)?$")
 
 
@@ -100,6 +104,20 @@ def test_supervisord(arguments: str) -> None:
 @pytest.mark.parametrize("arguments", SUPERVISORCTL)
 def test_supervisorctl(arguments: str) -> None:
     assert_same(*run_both("supervisorctl", *arguments.split(), files=FILES))
+
+
+@pytest.mark.parametrize(
+    "command", ["supervisord -?", "supervisord -n?", "supervisorctl -?", "supervisorctl -? status"]
+)
+def test_a_question_mark_prints_the_usage(command: str) -> None:
+    """Its words are our own."""
+    declared("Help texts")
+    theirs, ours = (
+        (result["status"], result["stderr"], "Usage: " in "\n".join(result["stdout"]))
+        for result in run_both(*command.split())
+    )
+    assert theirs == (0, [], True)
+    assert_same(theirs, ours)
 
 
 @pytest.mark.parametrize("command", FILE_ERRORS)
@@ -151,6 +169,27 @@ def test_the_sample_shows_every_kind_of_section_and_the_same_active_lines() -> N
     theirs, ours = (result["stdout"] for result in run_both("echo_supervisord_conf"))
     assert kinds_of_sections(theirs) <= kinds_of_sections(ours)
     assert_same(active_lines(theirs), active_lines(ours))
+
+
+def test_the_sample_has_what_recipes_edit() -> None:
+    """Every option with its comment sign, and two lines that recipes replace with sed."""
+    declared("The sample configuration")
+    theirs, ours = (result["stdout"] for result in run_both("echo_supervisord_conf"))
+    assert commented_options(theirs) <= commented_options(ours)
+    for begin in (";serverurl=http://127.0.0.1:9001", ";files = relative/directory/*.ini"):
+        for sample in (theirs, ours):
+            assert len([line for line in sample if line.startswith(begin)]) == 1
+
+
+def commented_options(sample: list[str]) -> set[tuple[str, str]]:
+    """Return (section, option) of each line that is commented out."""
+    section, found = "", set()
+    for line in sample:
+        if match := SECTION.match(line):
+            section = match[1]
+        elif match := COMMENTED.match(line):
+            found.add((section, match[1]))
+    return found
 
 
 def kinds_of_sections(sample: list[str]) -> set[str]:

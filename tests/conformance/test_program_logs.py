@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.conformance.harness import Pair, call
+from tests.conformance.harness import Pair, call, running_pair
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
@@ -57,6 +57,10 @@ command={child("echo")}
 stdout_logfile=%(here)s/emptied.out
 stdout_logfile_maxbytes=1KB
 stdout_logfile_backups=0
+[program:cleared]
+command={child("echo")}
+stdout_logfile=%(here)s/cleared.out
+stderr_logfile=NONE
 [program:endless]
 command={child("echo")}
 stdout_logfile=%(here)s/endless.out
@@ -147,6 +151,28 @@ def test_clear_leaves_the_backups(pair: Pair) -> None:
     pair.same(files)
 
 
+def test_clear_of_a_program_that_is_stopped(pair: Pair) -> None:
+    def cleared(daemon: Daemon) -> list[object]:
+        wait_until(lambda: "READY" in contents(daemon, "cleared").get("cleared.out", ""))
+        call(daemon, "supervisor.stopProcess", "cleared")
+        return [
+            call(daemon, "supervisor.clearProcessLogs", "cleared"),
+            contents(daemon, "cleared"),
+        ]
+
+    pair.differ(
+        cleared,
+        entry="Clearing the log of a stopped program",
+        theirs=[True, {"cleared.out": "READY\n"}],
+        ours=[True, {"cleared.out": ""}],
+    )
+
+
+def test_clear_leaves_an_empty_activity_log(pair: Pair) -> None:
+    """What is logged of it goes to the file that is removed."""
+    pair.same(lambda daemon: [call(daemon, "supervisor.clearLog"), daemon.log_text()])
+
+
 def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
     def renamed(daemon: Daemon) -> list[list[str]]:
         old = daemon.directory / "old-activity"
@@ -159,6 +185,24 @@ def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:
         return [[line for line in text.splitlines() if "reopen" in line] for text in texts]
 
     pair.same(renamed)
+
+
+COLOURS = """strip_ansi=true
+[program:coloured]
+command=/bin/sh -c "printf '\\033[31mred\\033[0m\\nREADY\\n'; exec sleep 1000"
+stdout_logfile=%(here)s/coloured.out
+[eventlistener:listener]
+command=/bin/sh -c "printf 'READY\\n\\033[31mred\\033[0m\\n'; exec sleep 1000"
+events=TICK_3600
+stdout_logfile=%(here)s/listener.out
+"""
+
+
+def test_colours_are_stripped_from_all_logs() -> None:
+    """Also from that of a listener, which is read as it is."""
+    with running_pair(COLOURS) as pair:
+        for name in ("coloured", "listener"):
+            pair.same(lambda daemon, name=name: settled(daemon, name))  # type: ignore[misc]
 
 
 ON_A_SOCKET = f"""

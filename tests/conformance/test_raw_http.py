@@ -36,6 +36,7 @@ CALL = (
 )
 STATE = CALL % (b"getState", b"")
 UNKNOWN = CALL % (b"nope", b"")
+NOT_ASCII = CALL % (b"getProcessInfo", b"<param><value>\xe9</value></param>")
 TAIL = CALL % (
     b"readProcessStdoutLog",
     (
@@ -43,6 +44,9 @@ TAIL = CALL % (
         b"<param><value><int>0</int></value></param><param><value><int>0</int></value></param>"
     ),
 )
+
+# The fault of sendProcessStdin shows the value.
+BOOLEAN = b"<param><value>cat</value></param><param><value><boolean>%s</boolean></value></param>"
 
 
 def request(path: str, *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
@@ -55,6 +59,11 @@ def post(body: bytes, *fields: str, path: str = "/RPC2", version: str = "1.1") -
     """Return a request with a body."""
     length = f"Content-Length: {len(body)}"
     return request(path, length, *fields, method="POST", version=version) + body
+
+
+def style_since(date: str) -> bytes:
+    """Return a request for a style sheet, unless the client has the one of a date."""
+    return request("/stylesheets/supervisor.css", f"If-Modified-Since: {date}")
 
 
 PROBE = request("/ok.html")
@@ -70,6 +79,11 @@ SAME = {
     "an escaped path": request("/%6fk.html"),
     "a query": request("/ok.html?a=b&c"),
     "a fragment": request("/ok.html#there"),
+    "a path that is not ASCII": request("/é.html"),
+    "a query that is not ASCII": request("/?message=grüße"),
+    "a fragment that is not ASCII": request("/ok.html#é"),
+    "a log whose name is not ASCII": request("/logtail/é"),
+    "a call with a query that is not ASCII": post(STATE, path="/RPC2?é"),
     "an absolute address": request("http://localhost/ok.html"),
     "an upgrade": request("/ok.html", "Connection: Upgrade", "Upgrade: websocket"),
     "credentials nobody asked for": request("/ok.html", "Authorization: Basic dTpw"),
@@ -91,6 +105,11 @@ SAME = {
     "a call and a page in one go": post(STATE) + request("/ok.html"),
     "a call of an unknown method": post(UNKNOWN),
     "a call that reads a log": post(TAIL),
+    "a boolean that is no number": post(CALL % (b"sendProcessStdin", BOOLEAN % b"true")),
+    "a boolean that is neither 0 nor 1": post(CALL % (b"sendProcessStdin", BOOLEAN % b"2")),
+    "a boolean with blanks": post(CALL % (b"sendProcessStdin", BOOLEAN % b" 1 ")),
+    "an empty boolean": post(CALL % (b"sendProcessStdin", BOOLEAN % b"")),
+    "a true boolean": post(CALL % (b"sendProcessStdin", BOOLEAN % b"1")),
     "a call by GET": request("/RPC2"),
     "a call by HEAD": request("/RPC2", method="HEAD"),
     "a call by PUT": request("/RPC2", "Content-Length: 0", method="PUT"),
@@ -112,9 +131,13 @@ SAME = {
     "a style sheet": request("/stylesheets/supervisor.css"),
     "a style sheet by HEAD": request("/stylesheets/supervisor.css", method="HEAD"),
     "a style sheet by POST": post(b"", path="/stylesheets/supervisor.css"),
-    "a style sheet that is old": request(
-        "/stylesheets/supervisor.css", "If-Modified-Since: Sat, 01 Jan 2000 00:00:00 GMT"
-    ),
+    "a style sheet that is old": style_since("Sat, 01 Jan 2000 00:00:00 GMT"),
+    "a style sheet of a later date": style_since("Sat, 01 Jan 2033 00:00:00 GMT"),
+    "a style sheet of a date in small letters": style_since("sat, 1 jan 2033 00:00:00 gmt"),
+    "a style sheet of another length": style_since("Sat, 01 Jan 2033 00:00:00 GMT; length=5"),
+    "a style sheet of no date": style_since("tomorrow"),
+    "a style sheet of no month": style_since("Sat, 01 Foo 2033 00:00:00 GMT"),
+    "a style sheet of a date in another form": style_since("Sat Jan  1 00:00:00 2033"),
     "an image": request("/images/icon.png"),
     "nothing": request("/nope"),
     "nothing, to be closed": request("/nope", "Connection: close"),
@@ -195,6 +218,48 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
     "only empty lines": (
         "Malformed requests",
         b"\r\n\r\n",
+        ("", "closed"),
+        (REFUSED, "closed"),
+    ),
+    "a call that is declared to be latin-1": (
+        "Other encodings",
+        post(NOT_ASCII.replace(b"?>", b" encoding='iso-8859-1'?>")),
+        ("", "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a field in latin-1": (
+        "Other encodings",
+        b"GET /ok.html HTTP/1.1\r\nHost: localhost\r\nX-Name: \xe9\r\n\r\n",
+        ("", "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a call that is not UTF-8 and does not say so": (
+        "Malformed requests",
+        post(NOT_ASCII),
+        ("", "closed"),
+        (REFUSED, "open"),
+    ),
+    "a page by POST, of length 0": (
+        "Requests without a body",
+        post(b"", path="/ok.html"),
+        ("", "silent"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a page by POST, without a length": (
+        "Requests without a body",
+        request("/ok.html", method="POST"),
+        ("HTTP/1.1 411 Length Required", "open"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "an image of a state": (
+        "The pages",
+        request("/images/state1.gif"),
+        ("HTTP/1.1 200 OK", "open"),
+        ("HTTP/1.1 404 Not Found", "open"),
+    ),
+    "a path that is not UTF-8": (
+        "Malformed requests",
+        b"GET /\xe9 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         ("", "closed"),
         (REFUSED, "closed"),
     ),
@@ -298,6 +363,7 @@ class Conversation:
         while line := self._line():
             name, _, value = line.partition(":")
             fields[name.lower()] = value.strip()
+        has_body = has_body and " 304 " not in status
         body = b""
         if fields.get("transfer-encoding") == "chunked" and has_body:
             body = self._file.read(int(self._line(), 16))

@@ -30,6 +30,14 @@ autostart=false
 stopwaitsecs=3000000000
 """
 
+REQUESTS = 6
+CONFIG += "".join(
+    f"[program:leaving{number}]\n"
+    f"command={child('lock_holder', f'%(here)s/leaving{number}.lock', 1.5)}\n"
+    f"startsecs=0\nstopwaitsecs=60\nstdout_logfile=%(here)s/leaving{number}.log\n"
+    for number in range(REQUESTS)
+)
+
 # Long enough for some calls: after the third attempt it waits for three seconds.
 ATTEMPTS = 3
 
@@ -99,6 +107,39 @@ def test_a_process_that_backs_off_is_started_but_gets_no_signals(pair: Pair) -> 
         ]
 
     pair.same(ask)
+
+
+@pytest.mark.parametrize("number", range(REQUESTS))
+def test_requests_while_a_process_is_stopping(pair: Pair, number: int) -> None:
+    name = f"leaving{number}"
+
+    def result(status: int, description: str) -> list[dict[str, Any]]:
+        return [{"name": name, "group": name, "status": status, "description": description}]
+
+    down, done = ["fault", 70, f"NOT_RUNNING: {name}"], result(80, "OK")
+    abnormal = f"ABNORMAL_TERMINATION: {name}"
+    method, wait, theirs, ours, state = [
+        ("stopProcess", True, down, True, "STOPPED"),
+        ("stopProcess", False, down, True, "STOPPED"),
+        ("stopProcessGroup", True, [], done, "STOPPED"),
+        ("startProcess", True, ["fault", 40, abnormal], True, "RUNNING"),
+        ("startProcess", False, True, True, "RUNNING"),
+        ("startProcessGroup", True, result(40, abnormal), done, "RUNNING"),
+    ][number]
+
+    def ask(daemon: Daemon) -> list[Any]:
+        daemon.wait_for_text(f"{name}.log", "READY")
+        call(daemon, "supervisor.stopProcess", name, False)
+        answer = call(daemon, f"supervisor.{method}", name, wait)
+        daemon.wait_for_text(f"{name}.log", "DONE")
+        return [answer, daemon.wait_for_state(name, "STOPPED", "RUNNING")["statename"]]
+
+    pair.differ(
+        ask,
+        entry="Requests while a process is stopping",
+        theirs=[theirs, "STOPPED"],
+        ours=[ours, state],
+    )
 
 
 def test_a_multicall_goes_on_after_a_fault(pair: Pair) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from operator import itemgetter
 from typing import Any
+from xmlrpc.client import Binary
 
 import pytest
 
-from tests.conformance.differences import declared
-from tests.conformance.harness import STEADY, Pair, call
+from tests.conformance.harness import Pair, call
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
 from tests.support.daemon import Daemon
@@ -46,6 +46,11 @@ autostart=false
 [program:unexecutable]
 command=/etc/passwd
 autostart=false
+[program:logs-to-a-folder]
+command=/bin/cat
+startretries=0
+autostart=false
+stdout_logfile=%(here)s
 [program:talks]
 command={child("two_streams", "to stdout", "to stderr")}
 startsecs=0
@@ -160,7 +165,17 @@ READING: tuple[tuple[Any, ...], ...] = (
     ("sendProcessStdin", "nope", "x"),
     ("sendProcessStdin", "idle", "x"),
     ("sendRemoteCommEvent", "type", "data"),
+    ("sendProcessStdin", "runs", 5),
+    ("sendProcessStdin", "idle", 1.5),
+    ("sendProcessStdin", "nope", True),
+    ("sendProcessStdin", "many:*", ["a"]),
+    ("sendProcessStdin", "runs", {"a": 1}),
     ("readLog", -5, 5),
+    ("readLog", "1", "2"),
+    ("readLog", 1.0, 3.9),
+    ("readLog", "0", "-5"),
+    ("readLog", [], 0),
+    ("readLog", 0, {}),
     ("readLog", 0, -5),
     ("readMainLog", 0, -1),
     ("readProcessStdoutLog", "talks", 0, 0),
@@ -171,11 +186,24 @@ READING: tuple[tuple[Any, ...], ...] = (
     ("readProcessStdoutLog", "talks", -500, 0),
     ("readProcessStdoutLog", "talks", -5, 5),
     ("readProcessStdoutLog", "talks", 0, -5),
+    ("readProcessStdoutLog", "talks", "3", "4"),
+    ("readProcessStdoutLog", "talks", " 3 ", "+4"),
+    ("readProcessStdoutLog", "talks", 3.9, 4.9),
+    ("readProcessStdoutLog", "talks", "-5", "0"),
+    ("readProcessStdoutLog", "talks", "-5", "5"),
+    ("readProcessStdoutLog", "talks", True, 4),
+    ("readProcessStdoutLog", "talks", Binary(b"3"), 4),
+    ("readProcessStdoutLog", "talks", [], 0),
+    ("readProcessStdoutLog", "talks", 0, {}),
+    ("readProcessStdoutLog", "nope", "x", 0),
+    ("readProcessStdoutLog", "nolog", "x", 0),
     ("readProcessStdoutLog", "nope", 0, 0),
     ("readProcessStdoutLog", "nolog", 0, 0),
     ("readProcessStdoutLog", "many:*", 0, 0),
     ("readProcessLog", "talks", 0, 0),
+    ("readProcessLog", "talks", "3", "4"),
     ("readProcessStderrLog", "talks", 0, 0),
+    ("readProcessStderrLog", "talks", "3", 4.9),
     ("readProcessStderrLog", "nolog", 0, 0),
     ("readProcessStderrLog", "pair:right", 0, 0),
     ("tailProcessStdoutLog", "talks", 0, 0),
@@ -185,6 +213,10 @@ READING: tuple[tuple[Any, ...], ...] = (
     ("tailProcessStdoutLog", "talks", 500, 5),
     ("tailProcessStdoutLog", "talks", -5, 5),
     ("tailProcessStdoutLog", "talks", 5, -5),
+    ("tailProcessStdoutLog", "talks", "3", "4"),
+    ("tailProcessStdoutLog", "talks", 3.9, 4.9),
+    ("tailProcessStdoutLog", "talks", [], 0),
+    ("tailProcessStdoutLog", "nolog", "x", 0),
     ("tailProcessStdoutLog", "nope", 0, 5),
     ("tailProcessStdoutLog", "nolog", 0, 5),
     ("tailProcessLog", "talks", 0, 5),
@@ -197,6 +229,25 @@ READING: tuple[tuple[Any, ...], ...] = (
     ("addProcessGroup", "nope"),
     ("removeProcessGroup", "runs"),
     ("removeProcessGroup", "nope"),
+    *(
+        (method, name, *rest)
+        for name in (["x"], {})
+        for method, *rest in (
+            ("addProcessGroup",),
+            ("removeProcessGroup",),
+            ("startProcessGroup",),
+            ("stopProcessGroup",),
+            ("signalProcessGroup", "HUP"),
+        )
+    ),
+    ("removeProcessGroup", 5),
+    ("startProcessGroup", 1.5),
+    ("mro",),
+    ("supervisord",),
+    ("update_text",),
+    ("_update",),
+    ("__init__",),
+    ("getState.__call__",),
     ("shutdown", 1),
     ("restart", 1),
 )
@@ -235,6 +286,11 @@ SEQUENCES: tuple[tuple[tuple[Any, ...], ...], ...] = (
         ("stopProcess", "breaks"),
     ),
     (
+        ("startProcess", "logs-to-a-folder"),
+        (STATE, "logs-to-a-folder", "FATAL"),
+        ("getProcessInfo", "logs-to-a-folder"),
+    ),
+    (
         ("stopProcessGroup", "many"),
         ("stopProcessGroup", "many"),
         ("startProcessGroup", "many"),
@@ -265,7 +321,7 @@ SEQUENCES: tuple[tuple[tuple[Any, ...], ...], ...] = (
 def named(calls: tuple[Any, ...]) -> str:
     """Return a test's id for a call, or for the first of several."""
     first = calls[0] if isinstance(calls[0], tuple) else calls
-    return ",".join(map(str, first))
+    return ",".join(str(each.data if isinstance(each, Binary) else each) for each in first)
 
 
 @pytest.mark.parametrize("question", READING, ids=named)
@@ -323,9 +379,24 @@ def test_input_reaches_the_process(pair: Pair) -> None:
         ("methodSignature", "nope"),
         ("methodHelp", "nope"),
         ("methodHelp",),
+        ("methodHelp", ["x"]),
+        ("methodHelp", {}),
+        ("methodHelp", 5),
+        ("methodSignature", ["x"]),
+        ("methodSignature", {}),
+        ("mro",),
+        ("namespaces",),
+        ("_listMethods",),
         ("nope",),
         ("multicall",),
         ("multicall", []),
+        ("multicall", 5),
+        ("multicall", {}),
+        ("multicall", [{"methodName": "supervisor.getState", "params": 5}]),
+        ("multicall", [{"methodName": "supervisor.getState", "params": 0}]),
+        ("multicall", [{"methodName": "supervisor.getState", "params": ""}]),
+        ("multicall", [{"methodName": "supervisor.getProcessInfo", "params": {"nope": 1}}]),
+        ("multicall", [{"methodName": "supervisor.mro", "params": []}]),
         ("multicall", [{"methodName": "supervisor.getState", "params": []}]),
         ("multicall", [{"methodName": "supervisor.getProcessInfo", "params": ["nope"]}]),
         ("multicall", [{"methodName": "supervisor.getProcessInfo"}]),
@@ -355,9 +426,37 @@ def test_every_method_has_the_same_signature(pair: Pair, method: str) -> None:
     pair.same(signatures)
 
 
-@pytest.mark.parametrize("arguments", [(5,), ([],), (True,)])
-def test_arguments_of_the_wrong_type_are_a_fault(pair: Pair, arguments: tuple[Any, ...]) -> None:
-    declared("Arguments of the wrong type")
-    answers = pair.answers(lambda daemon: call(daemon, "supervisor.getProcessInfo", *arguments))
-    assert answers[0][:2] == ["http", 500]
-    assert answers[1][0] == "fault" or STEADY
+# What 4.3 answers with HTTP 500, and the fault that takes its place.
+WRONG_TYPES: tuple[tuple[tuple[Any, ...], int, str], ...] = (
+    (("supervisor.getProcessInfo", 5), 10, "BAD_NAME: 5"),
+    (("supervisor.getProcessInfo", []), 10, "BAD_NAME: []"),
+    (("supervisor.startProcess", True), 10, "BAD_NAME: True"),
+    (("supervisor.signalProcess", "runs", []), 2, "INCORRECT_PARAMETERS"),
+    (
+        ("supervisor.readProcessStdoutLog", "talks", "x", 0),
+        2,
+        "INCORRECT_PARAMETERS: not a number: 'x'",
+    ),
+    (
+        ("supervisor.tailProcessStderrLog", "talks", 0, "1.5"),
+        2,
+        "INCORRECT_PARAMETERS: not a number: '1.5'",
+    ),
+    (("supervisor.readLog", float("inf"), 0), 2, "INCORRECT_PARAMETERS: not a number: inf"),
+    (("supervisor.readLog", "", 0), 2, "INCORRECT_PARAMETERS: not a number: ''"),
+    (("supervisor.readLog", 1e30, 0), 30, "FAILED"),
+    (("system.multicall", "x"), 2, "INCORRECT_PARAMETERS"),
+    (("system.multicall", [5]), 2, "INCORRECT_PARAMETERS"),
+)
+
+
+@pytest.mark.parametrize(("question", "code", "text"), WRONG_TYPES, ids=str)
+def test_arguments_of_the_wrong_type_are_a_fault(
+    pair: Pair, question: tuple[Any, ...], code: int, text: str
+) -> None:
+    pair.differ(
+        lambda daemon: call(daemon, *question),
+        entry="Arguments of the wrong type",
+        theirs=["http", 500, "Internal Server Error"],
+        ours=["fault", code, text],
+    )

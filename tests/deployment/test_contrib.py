@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pexpect
@@ -36,9 +36,13 @@ startsecs=0
 """
 
 
-def run(*command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *command: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, env=env, cwd=cwd
+    )
 
 
 # -- completion ------------------------------------------------------------------------
@@ -93,6 +97,76 @@ def test_bash_completes_nothing_without_a_daemon(directory: Path) -> None:
     assert (result.stderr, result.stdout) == ("", "\n")
 
 
+HOSTILE = (
+    *("$(>f)", "`>f`", "${x:->f}", ";>f;", "|>f", "&>f", "*", "[a-z]*", "~", "a'b", 'c"d', "e\\f"),
+    *("$((g[$(>f)]))", "#h", "--help", "h{i,j}", "!!", "日本", "plain", "$(>f):two", "team:one"),
+)
+"""Names that a server of another's making may tell of."""
+
+DROPPED = ("esc\x1b[31m", "bell\x07", "del\x7f", "c1\x9b31m", "bidi\u202eexe")
+"""Names with control characters, which would reach the terminal."""
+
+
+@pytest.fixture
+def hostile(directory: Path) -> dict[str, str]:
+    """Return an environment in whose PATH is a supervisorctl that tells of such names."""
+    lines = "".join(f"{name:<32} RUNNING   pid 1\n" for name in (*HOSTILE, *DROPPED))
+    (directory / "status").write_text(f"{lines}the end: no name\n", encoding="utf-8")
+    script = directory / "supervisorctl"
+    script.write_text(f"#!/bin/sh\nexec cat '{directory}/status'\n", encoding="utf-8")
+    script.chmod(0o755)
+    environment = clean_environment(directory)
+    return {**environment, "PATH": f"{directory}:{environment['PATH']}", "HOME": str(directory)}
+
+
+def expected_names() -> set[str]:
+    """Return the names that may be shown, and those of their groups."""
+    return {*HOSTILE, *(f"{name.split(':')[0]}:*" for name in HOSTILE if ":" in name)}
+
+
+EVALUATE = """
+for word in "${COMPREPLY[@]}"; do
+    eval "printf '%s\\n' $word"
+done
+"""
+"""Print what the words become on a command line."""
+
+
+def test_bash_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
+    """Neither at TAB nor when the line is run."""
+    script = COMPLETE.format(
+        script=CONTRIB / "completions" / "supervisorctl.bash",
+        words="supervisorctl status ''",
+        count=3,
+    )
+    script = script.rpartition("printf")[0] + EVALUATE
+    result = run("bash", "-c", script, env=hostile, cwd=directory)
+    assert result.stderr == ""
+    assert set(result.stdout.splitlines()) == expected_names()
+    assert not (directory / "f").exists()
+
+
+def test_bash_quotes_names_of_files(directory: Path, hostile: dict[str, str]) -> None:
+    (directory / "$(>f)").touch()
+    script = COMPLETE.format(
+        script=CONTRIB / "completions" / "supervisorctl.bash",
+        words=f"supervisorctl -c '{directory}/$'",
+        count=3,
+    )
+    result = run("bash", "-c", script, env=hostile)
+    assert (result.stderr, result.stdout) == ("", f"{directory}/\\$\\(\\>f\\)\n")
+
+
+def test_fish_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
+    script = f"source {CONTRIB}/completions/supervisorctl.fish; complete -C 'supervisorctl stop '"
+    result = run(tool("fish"), "--no-config", "-c", script, env=hostile, cwd=directory)
+    assert result.stderr == ""
+    found = {line.partition("\t")[0] for line in result.stdout.splitlines()}
+    assert found >= {"plain", "team:one", "team:*", "$(>f)", "`>f`"}
+    assert not {name for name in found if not name.isprintable()}
+    assert not (directory / "f").exists()
+
+
 def in_path(daemon: Daemon) -> dict[str, str]:
     """Return the daemon's environment, with its supervisorctl in the PATH, at home with it."""
     directory = Path(daemon.client_script()).parent
@@ -125,11 +199,15 @@ PROMPT='at''-the-prompt'
 """Each match is said, instead of shown among escape sequences."""
 
 
-def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
+def zsh_finds(
+    environment: dict[str, str], directory: Path, lines: Iterable[tuple[str, set[str]]]
+) -> None:
+    """Check what a zsh in a directory finds at TAB for each line."""
     zsh = pexpect.spawn(
         tool("zsh"),
         ["-f", "-i"],
-        env=in_path(daemon),
+        env=environment,
+        cwd=str(directory),
         timeout=50,
         encoding="utf-8",
         dimensions=(24, 500),
@@ -137,16 +215,30 @@ def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
     try:
         zsh.send(ZSH.format(folder=CONTRIB / "completions"))
         zsh.expect_exact("at-the-prompt")
-        for line, expected in (
-            ("rel", {"reload"}),
-            ("status w", {"web"}),
-            ("stop t", {r"team:\*", "team:one", "team:two"}),
-        ):
-            zsh.send(f"\x15supervisorctl -c {daemon.config_path} {line}\t")
+        for line, expected in lines:
+            zsh.send(f"\x15supervisorctl {line}\t")
             zsh.expect("<found ([^>]+)>")
             assert set(str(zsh.match[1]).split()) == expected
     finally:
         zsh.close(force=True)
+
+
+def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
+    option = f"-c {daemon.config_path}"
+    lines = (
+        (f"{option} rel", {"reload"}),
+        (f"{option} status w", {"web"}),
+        (f"{option} stop t", {r"team:\*", "team:one", "team:two"}),
+    )
+    zsh_finds(in_path(daemon), daemon.directory, lines)
+
+
+def test_zsh_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
+    environment = {**hostile, "TERM": "dumb"}
+    zsh_finds(
+        environment, directory, (("stop pl", {"plain"}), ("stop te", {r"team:\*", "team:one"}))
+    )
+    assert not (directory / "f").exists()
 
 
 @pytest.mark.parametrize(
@@ -166,6 +258,20 @@ def test_completions_know_every_action(name: str) -> None:
 
 
 # -- init --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["-1", "0", "", "error: no pid"])
+def test_the_init_script_signals_one_process_only(directory: Path, answer: str) -> None:
+    """In a namespace of its own, because -1 would mean every process of the machine."""
+    client = directory / "supervisorctl"
+    client.write_text(f"#!/bin/sh\necho '{answer}'\n", encoding="utf-8")
+    client.chmod(0o755)
+    (directory / "defaults").write_text(f"CLIENT={client}\n", encoding="utf-8")
+    environment = clean_environment(directory, {"SUPERVISOR_DEFAULTS": f"{directory}/defaults"})
+    alone = ("unshare", "--pid", "--fork", "--kill-child")
+    result = run(*alone, "sh", str(CONTRIB / "init.sh"), "stop", env=environment)
+    assert result.stderr == f"supervisord has no pid: {answer}\n"
+    assert result.returncode == 1
 
 
 def test_the_init_script(directory: Path) -> None:

@@ -99,6 +99,24 @@ def test_the_wheel_has_what_runs_and_nothing_else(packages: Path) -> None:
 
 
 @pytest.mark.timeout(180)
+def test_debian_12_can_build_it_without_a_network(packages: Path, tmp_path: Path) -> None:
+    """Its setuptools knows neither licence expressions nor `license-files`."""
+    builder = python_environment("build-debian-12", "setuptools==66.1.1", "wheel==0.38.4")
+    options = ("--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path))
+    pip(builder, "wheel", *options, str(packages.parent / "source"))
+    with (
+        zipfile.ZipFile(our_wheel(tmp_path)) as wheel,
+        zipfile.ZipFile(our_wheel(packages)) as expected,
+    ):
+        files = [
+            {name for name in archive.namelist() if ".dist-info/" not in name}
+            for archive in (wheel, expected)
+        ]
+        assert files[0] == files[1]
+        assert any(name.endswith("/LICENSE") for name in wheel.namelist())
+
+
+@pytest.mark.timeout(180)
 def test_the_sdist_has_everything(packages: Path) -> None:
     (sdist,) = packages.glob("supervisor-*.tar.gz")
     with tarfile.open(sdist) as archive:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import xmlrpc.client
 from pathlib import Path
 
 import pytest
 
+from supervisor.faults import Faults
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation
@@ -237,3 +239,20 @@ startsecs=0
             daemon.rpc.supervisor.stopProcessGroup(group)
         assert [row.pid for row in proctable.children(daemon.pid)] == [stays]
         assert "Traceback" not in daemon.log_text()
+
+
+def test_a_program_that_never_reads_its_stdin(directory: Path) -> None:
+    """What waits for it is bounded, and a call that is refused leaves nothing behind."""
+    config = f"[program:deaf]\ncommand={child('sleeper')}\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("deaf", "RUNNING")
+
+        def send() -> None:
+            for _ in range(8):
+                daemon.rpc.supervisor.sendProcessStdin("deaf", "x" * 1_000_000)
+
+        with pytest.raises(xmlrpc.client.Fault) as caught:
+            send()
+        assert caught.value.faultCode == Faults.FAILED
+        assert "deaf does not read its stdin" in caught.value.faultString
+        assert daemon.info("deaf")["statename"] == "RUNNING"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.namespaces import private_dev
+from tests.support.strangers import give_away, needs_root
 from tests.support.waiting import wait_until
 from tests.web.conftest import free_port
 
@@ -74,6 +76,53 @@ stdout_logfile={link}
         daemon.wait_for_state("x", "FATAL")
         assert "symbolic link of another user" in daemon.log_text()
     assert precious.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_log_that_cannot_be_read_is_a_plain_answer(directory: Path) -> None:
+    """A fifo without a writer would make the reader wait, /dev/zero would never end."""
+    os.mkfifo(directory / "fifo")
+    (directory / "zero").symlink_to("/dev/zero")
+    program = "[program:{0}]\ncommand=x\nautostart=false\nstdout_logfile={1}\n"
+    logs = {"fifo": directory / "fifo", "zero": directory / "zero"}
+    with Daemon(directory, "".join(program.format(*each) for each in logs.items())) as daemon:
+        for name, reason in (("fifo", "it is a fifo"), ("zero", "it is a device")):
+            said = daemon.ctl("tail", name)
+            why = f"cannot read {logs[name]}: {reason}"
+            assert (said.stdout, said.returncode) == (f"{name}: ERROR ({why})\n", 1)
+            assert "404" in daemon.ctl("tail", "-f", name).stderr
+            assert daemon.rpc.supervisor.tailProcessStdoutLog(name, 0, 10) == ["", 0, False]
+
+
+@needs_root
+def test_the_null_device_is_an_empty_log(directory: Path) -> None:
+    config = "[program:x]\ncommand=x\nautostart=false\nstdout_logfile=/dev/null\n"
+    with Daemon(directory, config, within=private_dev()) as daemon:
+        assert daemon.rpc.supervisor.readProcessStdoutLog("x", 0, 10) == ""
+        said = daemon.ctl("tail", "x")
+        assert (said.stdout, said.returncode) == ("\n", 0)
+
+
+@needs_root
+def test_root_does_not_show_the_target_of_another_users_link(directory: Path) -> None:
+    secret, link = directory / "secret", directory / "x.log"
+    secret.write_text("secret", encoding="utf-8")
+    link.symlink_to(secret)
+    give_away(link)
+    config = f"[program:x]\ncommand=x\nautostart=false\nstdout_logfile={link}\n"
+    with Daemon(directory, config) as daemon:
+        shown = daemon.ctl("tail", "x").stdout
+        assert shown == f"x: ERROR (cannot read {link}: it is a symbolic link of another user)\n"
+        assert "404" in daemon.ctl("tail", "-f", "x").stderr
+        assert daemon.rpc.supervisor.tailProcessStdoutLog("x", 0, 10) == ["", 0, False]
+
+
+def test_a_fifo_among_the_included_files_is_not_waited_for(directory: Path) -> None:
+    (directory / "conf.d").mkdir(mode=0o755)
+    with Daemon(directory, "[include]\nfiles=conf.d/*\n") as daemon:
+        os.mkfifo(directory / "conf.d/fifo")
+        said = daemon.ctl("reread").stdout
+        assert f"could not read config file {directory}/conf.d/fifo: it is a fifo" in said
+        assert daemon.rpc.supervisor.getState()["statename"] == "RUNNING"
 
 
 def test_a_child_inherits_no_fd(directory: Path) -> None:

@@ -108,3 +108,35 @@ def test_many_clients_at_once(directory: Path) -> None:
                 except ConnectionError:
                     continue
         assert answers >= 200
+
+
+SLOW = f"""
+[program:slow]
+command={child("sleeper")}
+autostart=false
+startsecs=1
+"""
+
+START = (
+    b"<methodCall><methodName>supervisor.startProcess</methodName><params>"
+    b"<param><value>slow</value></param></params></methodCall>"
+)
+
+
+def test_a_client_that_stops_sending_gets_an_answer_that_takes_a_second(directory: Path) -> None:
+    """As `nc -N` does; of one that leaves meanwhile nothing is kept."""
+    call = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(START), START)
+    with Daemon(directory, CONFIG + SLOW) as daemon:
+        assert daemon.rpc.supervisor.startProcess("slow")
+        before = fds(daemon)
+        assert daemon.rpc.supervisor.stopProcess("slow")
+        with connect(daemon, call) as client:
+            client.shutdown(socket.SHUT_WR)
+            answer = client.makefile("rb").read()
+        assert b"<boolean>1</boolean>" in answer
+        assert daemon.rpc.supervisor.stopProcess("slow")
+        with connect(daemon, call) as client:
+            client.shutdown(socket.SHUT_WR)
+            daemon.wait_for_state("slow", "STARTING", "RUNNING")
+        wait_until(lambda: fds(daemon) == before)
+        daemon.wait_for_state("slow", "RUNNING")

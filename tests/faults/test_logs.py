@@ -103,6 +103,8 @@ def test_a_disk_that_is_full_for_a_while(directory: Path) -> None:
     end = end.partition("\n")[2]
     whole = "".join(f"{number}\n" for number in range(int(lines[-1].split()[1])))
     assert whole.startswith(begin)
+    assert begin.endswith("\n"), "the last line before the note is whole"
+    assert f"\n{end}".startswith(tuple(f"\n{number}\n" for number in range(len(whole))))
     assert whole.endswith(end.rpartition("END")[0])
     assert len(begin) + int(missing) + len(end.rpartition("END")[0]) == len(whole)
 

@@ -93,3 +93,23 @@ def test_the_client_loads_nothing_of_the_server(directory: Path) -> None:
     ).stdout
     for module in ("supervisor.process", "supervisor.http'", "supervisor.loop", "ssl", "email"):
         assert f"'{module}" not in loaded
+
+
+def test_update_while_another_client_stops_a_group(directory: Path) -> None:
+    """It waits until the group is down, and then sees to the other groups."""
+    slow = f"[program:slow]\ncommand={child('stubborn')}\nstopwaitsecs=1\nstartsecs=0\n"
+    other = f"[program:other]\ncommand={child('sleeper')}\nstartsecs=0\n"
+    with Daemon(directory, slow + other) as daemon:
+        stdout = daemon.wait_for_state("slow", "RUNNING")["stdout_logfile"]
+        daemon.wait_for_text(Path(stdout).name, "READY")
+        daemon.write_config(f"{slow}priority=5\n")
+        daemon.rpc.supervisor.stopProcess("slow", False)
+        result = daemon.ctl("update")
+        assert result.stdout.splitlines() == [
+            "other: stopped",
+            "other: removed process group",
+            "slow: stopped",
+            "slow: updated process group",
+        ]
+        assert (result.stderr, result.returncode) == ("", 0)
+        daemon.wait_for_state("slow", "RUNNING")

@@ -50,6 +50,34 @@ def test_sighup_reads_everything_anew_and_keeps_the_pid(directory: Path) -> None
         daemon.wait_for_state("other", "RUNNING")
 
 
+ENDS_WHILE_RELOADING = """
+import os, signal
+runs = []
+def make(supervisord):
+    runs.append(supervisord)
+    if len(runs) == 2:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+"""
+
+
+def test_a_signal_during_a_reload_is_kept(directory: Path) -> None:
+    """The run that comes up then ends at once, and starts no program to stop it again."""
+    (directory / "plugin.py").write_text(ENDS_WHILE_RELOADING, encoding="ascii")
+    config = f"[rpcinterface:x]\nsupervisor.rpcinterface_factory=plugin:make\n{CONFIG}"
+    with Daemon(directory, config, environment={"PYTHONPATH": str(directory)}) as daemon:
+        daemon.wait_for_state("web", "RUNNING")
+        daemon.close_rpc()
+        daemon.signal(signal.SIGHUP)
+        assert daemon.wait_for_exit() == 0
+        log = daemon.log_text()
+        assert log.count("received SIGHUP indicating restart request") == 2
+        assert log.count("received SIGTERM indicating exit request") == 1
+        assert log.count("spawned: 'web'") == 1
+        assert not daemon.pid_path.exists()
+        assert not daemon.socket_path.exists()
+
+
 def test_sighup_with_a_broken_file_changes_nothing(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
         pid = daemon.wait_for_state("web", "RUNNING")["pid"]

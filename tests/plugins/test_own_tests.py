@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.plugins import plugin_script
+from tests.support.plugins import plugin_environment, plugin_script
 from tests.support.reference import reference_environment
 
 PLUGIN = Path(__file__).parents[1] / "support" / "reference_dummies.py"
@@ -18,6 +18,7 @@ PLUGIN = Path(__file__).parents[1] / "support" / "reference_dummies.py"
 # message about a circle differently from what supervisord-dependent-startup's expect.
 # `test_suite` is no test but calls what Python 3.13 no longer has.
 SUITES = {
+    "devservices": (90, ()),
     "superlance": (135, ()),
     "supervisor_cache": (46, ("test_suite",)),
     "supervisor_twiddler": (
@@ -32,6 +33,16 @@ SUITES = {
         ),
     ),
     "supervisord_dependent_startup": (59, ("test_start_service_with_circular_dependency",)),
+}
+
+# Tests that do not lie in their package: those of devservices that need no docker.
+FILES = {
+    "devservices": (
+        "tests/commands/test_foreground.py",
+        "tests/commands/test_serve.py",
+        "tests/configs/test_service_config.py",
+        "tests/utils/test_supervisor.py",
+    ),
 }
 
 
@@ -54,13 +65,20 @@ def dummies(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("package", SUITES)
 def test_its_own_tests(package: str, dummies: Path) -> None:
     count, left_out = SUITES[package]
-    command = [plugin_script("python"), "-m", "pytest", "--pyargs", f"{package}.tests"]
+    (packages,) = plugin_environment().glob("lib/python*/site-packages")
+    files = [str(packages / file) for file in FILES.get(package, ())]
+    command = [plugin_script("python"), "-m", "pytest"]
+    command += files or ["--pyargs", f"{package}.tests"]
     command += ["-p", "reference_dummies", "-p", "no:cacheprovider", "-q"]
     command += ["--rootdir", str(dummies), "-k", " and ".join(f"not {name}" for name in left_out)]
     result = subprocess.run(
         command,
         cwd=dummies.parent,
-        env={"PATH": "/usr/bin:/bin", "REFERENCE_DUMMIES": str(dummies)},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(dummies.parent),
+            "REFERENCE_DUMMIES": str(dummies),
+        },
         capture_output=True,
         text=True,
         timeout=50,

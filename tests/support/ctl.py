@@ -56,6 +56,10 @@ class FakeOptions:
         self.answers = ANSWERS | {f"supervisor.{name}": value for name, value in answers.items()}
         self.calls: list[tuple[Any, ...]] = []
 
+    def trusted_uids(self) -> frozenset[int]:
+        """Return the users to whom a password may go."""
+        return frozenset()
+
     def getServerProxy(self) -> FakeProxy:  # noqa: N802
         """Return a proxy of the canned daemon."""
         return FakeProxy(self.answers, self.calls, "")

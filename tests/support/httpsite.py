@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from supervisor import loggers
+from supervisor.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
 from supervisor.http.server import HTTPServer
 from supervisor.loop import Loop
@@ -25,12 +26,12 @@ TURNS = 2000
 
 def unix_config(path: Path, **options: Any) -> ServerConfig:
     """Return the configuration of a server on a unix socket."""
-    return ServerConfig("unix_http_server", socket.AF_UNIX, file=str(path), **options)
+    return ServerConfig("unix_http_server", file=str(path), **options)
 
 
 def inet_config(port: int = 0, host: str = "127.0.0.1", **options: Any) -> ServerConfig:
     """Return the configuration of a server on TCP; port 0 leaves the choice to the kernel."""
-    return ServerConfig("inet_http_server", socket.AF_INET, host=host, port=port, **options)
+    return ServerConfig("inet_http_server", TcpAddress(host, port), **options)
 
 
 class Site:
@@ -79,10 +80,9 @@ class Site:
         self.clock.advance(seconds)
         self.turn()
 
-    def connect(self) -> Client:
-        """Connect to the server that was opened last."""
-        server = self.servers[-1]
-        client = Client(self, server)
+    def connect(self, host: str | None = None) -> Client:
+        """Connect to the server that was opened last, at another host if it is given."""
+        client = Client(self, self.servers[-1], host)
         self.clients.append(client)
         return client
 
@@ -111,13 +111,17 @@ class Site:
 class Client:
     """A client with nothing between it and its bytes."""
 
-    def __init__(self, site: Site, server: HTTPServer) -> None:
+    def __init__(self, site: Site, server: HTTPServer, host: str | None = None) -> None:
         self.site = site
         self.received = b""
         self.has_ended = False
         self.was_reset = False
-        self.socket = socket.socket(server.config.family)
-        self.socket.connect(server.address)
+        tcp = server.tcp_address
+        if tcp is None:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(server.address)
+        else:
+            self.socket = socket.create_connection((host or tcp.host, tcp.port))
         self.socket.setblocking(False)
 
     def send(self, data: bytes) -> None:

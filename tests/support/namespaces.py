@@ -8,6 +8,9 @@ nothing is left behind and the machine's own /dev is never touched.
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 MAKE_DEV = """\
 set -e
 mount -t tmpfs -o mode=755 dev /mnt
@@ -35,3 +38,17 @@ def private_mounts(setup: str) -> tuple[str, ...]:
 def private_dev() -> tuple[str, ...]:
     """Return a prefix that gives the command a /dev of its own, which it may destroy."""
     return private_mounts(MAKE_DEV)
+
+
+def dead_mount(where: Path) -> str:
+    """Return a `setup` that mounts a file system which never answers: FUSE without a server.
+
+    Whatever touches it waits until a signal ends it.  A process in the background holds the
+    server's end; it is killed with the command, and everything that waits goes on then.
+    """
+    options = "fd=9,rootmode=40000,user_id=0,group_id=0"
+    return f"""\
+exec 9<>/dev/fuse
+mount -n -i -t fuse.dead -o {options} dead {shlex.quote(str(where))} || exit
+setpriv --pdeathsig KILL sleep infinity &
+exec 9<&-"""

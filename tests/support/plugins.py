@@ -20,6 +20,7 @@ from tests.support.tools import fetch_node_packages
 ROOT = Path(__file__).parents[2]
 
 REQUIREMENTS = (
+    "devservices==1.5.4",
     "multivisor[rpc]==7.1.0",
     "superlance==2.0.0",
     "supervisor-wildcards==0.1.3",
@@ -29,6 +30,7 @@ REQUIREMENTS = (
     "supervisord-dependent-startup==1.4.0",
     # What their own tests need.  supervisord-dependent-startup's pass arguments that newer
     # testfixtures do not take; supervisor_cache asks for pkg_resources.
+    "freezegun==1.5.5",
     "jinja2==3.1.6",
     "mock==5.2.0",
     "parameterized==0.9.0",

@@ -38,6 +38,18 @@ SETTINGS = [
     "uid",
     "gid",
 ]
+SERVER = [
+    "section",
+    "family",
+    "host",
+    "port",
+    "file",
+    "chmod",
+    "chown",
+    "username",
+    "password",
+    "allowed_hosts",
+]
 CLIENT = ["serverurl", "username", "password", "prompt", "history_file", "interactive", "args"]
 # Facts that one of the two keeps elsewhere.
 LEFT_OUT = {"options", "url", "name"}
@@ -66,6 +78,8 @@ def _object(value: Any, fields: dict[str, Any]) -> dict[str, Any]:
     kind = SOCKETS.get(type(value).__name__, type(value).__name__)
     kept = LEFT_OUT - {"name"} if "environment" in fields or "priority" in fields else LEFT_OUT
     plained = {key: plain(item) for key, item in fields.items() if key not in kept}
+    if "address" in plained:  # ours has host and port in an object of their own
+        plained |= {key: item for key, item in plained.pop("address").items() if key != "kind"}
     if "pool_events" in plained:
         plained["pool_events"].sort()
     return {"kind": kind, **plained}
@@ -81,7 +95,7 @@ def our_daemon(argv: list[str]) -> dict[str, Any]:
         commandline.fail(str(error))
     values = {name: plain(getattr(read.settings, name)) for name in SETTINGS}
     values["servers"] = [
-        {key: item for key, item in vars(server).items() if item not in (None, "", ())}
+        {key: item for key in SERVER if (item := server[key]) not in (None, "", ())}
         for server in read.servers
     ]
     for server in values["servers"]:

@@ -17,6 +17,7 @@ from typing import Any
 import supervisor
 from supervisor.options import ServerOptions
 from supervisor.process import child, listeners
+from supervisor.process.plan import Launched
 from supervisor.unix import NotFound
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
@@ -50,6 +51,6 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 
 for dummy in (DummyOptions, DummyProcess):
     dummy.context = property(lambda _: context())
-child.launch = lambda _plan: next(pids)
+child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
 listeners.deque = Buffer

@@ -15,7 +15,7 @@ from supervisor.process import child
 from supervisor.process.child import Subprocess
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
-from supervisor.process.spawn import SpawnPlan
+from supervisor.process.plan import Launched, SpawnPlan
 from supervisor.states import SupervisorStates
 from supervisor.web import supervisor_ui_handler
 from tests.support.httpsite import Site, body, field, get, inet_config, post, status
@@ -53,10 +53,10 @@ class WebSite(Site):
             child.os, "kill", lambda pid, signum: self.signals.append((pid, signum))
         )
 
-    def _launch(self, plan: SpawnPlan) -> int:
-        """Stand in for `spawn.launch`: pids 1001, 1002, ..."""
+    def _launch(self, plan: SpawnPlan) -> Launched:
+        """Stand in for `launchers.launch`: pids 1001, 1002, ..."""
         self.plans.append(plan)
-        return 1000 + len(self.plans)
+        return Launched(1000 + len(self.plans))
 
     def add(self, name: str, group: str | None = None, **options: Any) -> Subprocess:
         """Add a process, to a group of its own if nothing else is said."""
@@ -80,7 +80,7 @@ class WebSite(Site):
         server = self.serve(
             supervisor_ui_handler(self.supervisord), default_handler(), config=config
         )
-        server.guards = [guard_handler(config)]
+        server.guards = [guard_handler(config, server.tcp_address)]
 
     def get(self, path: str, *lines: str, host: str = "localhost", command: str = "GET") -> Answer:
         """Ask for a page."""

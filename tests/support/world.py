@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from supervisor import loggers
+from supervisor import loggers, unix
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
 from supervisor.loop import Loop
 from supervisor.process import child
 from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
+from supervisor.process.plan import Launched
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
     import pytest
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import SpawnError, SpawnPlan
+    from supervisor.process.plan import SpawnError, SpawnPlan
 
 
 LEVELS = {
@@ -54,21 +55,26 @@ class Recorder(loggers.Handler):
 
 @dataclass
 class World:
-    """A daemon's surroundings with nothing real in them."""
+    """A daemon's surroundings with nothing real in them.
+
+    `orphans` are the members of process groups whose leader has died, by the leader's pid; there
+    are no pidfds.
+    """
 
     clock: FakeClock
     context: Context
     recorder: Recorder
     plans: list[SpawnPlan] = field(default_factory=list)
     signals: list[tuple[int, int]] = field(default_factory=list)
+    orphans: dict[int, list[int]] = field(default_factory=dict)
     failure: SpawnError | None = None
 
-    def launch(self, plan: SpawnPlan) -> int:
-        """Stand in for `spawn.launch`: pids 1001, 1002, ..."""
+    def launch(self, plan: SpawnPlan) -> Launched:
+        """Stand in for `launchers.launch`: pids 1001, 1002, ..."""
         if self.failure is not None:
             raise self.failure
         self.plans.append(plan)
-        return 1000 + len(self.plans)
+        return Launched(1000 + len(self.plans))
 
     def process(self, **options: Any) -> Subprocess:
         """Make a process alone in its group."""
@@ -102,5 +108,13 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> World:
     logger.handlers.append(recorder)
     world = World(clock, Context(loop, logger, Settings(configfile=None, here=None)), recorder)
     monkeypatch.setattr(child, "launch", world.launch)
+    monkeypatch.setattr(unix, "is_leaderless_group", lambda pgid: bool(world.orphans.get(pgid)))
+    monkeypatch.setattr(unix, "open_pidfd", lambda _pid: None)
+    monkeypatch.setattr(unix, "is_zombie", lambda _pid: False)
+    monkeypatch.setattr(
+        unix,
+        "scan_processes",
+        lambda: ((pid, pgid) for pgid, pids in world.orphans.items() for pid in pids),
+    )
     monkeypatch.setattr(child.os, "kill", lambda pid, signum: world.signals.append((pid, signum)))
     return world

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import supervisor
-from supervisor import boot, loggers
+from supervisor import boot, loggers, unix
 from supervisor.config.model import Settings
+from tests.support.strangers import give_away, needs_root
 from tests.test_floors import floor_of, module_name
 
 if TYPE_CHECKING:
@@ -49,6 +50,58 @@ def test_everything_is_imported_before_another_user_takes_over() -> None:
     assert late <= set(boot.LATE_IMPORTS)
 
 
+PRELOADED = """
+import os, sys
+from supervisor import boot, unix
+from supervisor.config.model import Settings
+unix.is_readable_by_all = lambda name: {readable}
+unix.drop_privileges = lambda uid: None
+boot.drop_privileges(Settings(configfile=None, here=None, uid={uid}))
+print("xmlrpc.client" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("uid", "readable", "preloads"),
+    [
+        pytest.param("os.getuid()", False, False, id="the user does not change"),
+        pytest.param("os.getuid() + 1", True, False, id="the new user can read the modules"),
+        pytest.param("os.getuid() + 1", False, True, id="the new user cannot read them"),
+    ],
+)
+def test_modules_are_preloaded_only_where_the_new_user_could_not_read_them(
+    uid: str, *, readable: bool, preloads: bool
+) -> None:
+    """Preloading doubles the daemon's memory and the time to its first answer."""
+    program = PRELOADED.format(uid=uid, readable=readable)
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == str(preloads)
+
+
+@pytest.mark.parametrize(
+    ("directory_mode", "file_mode", "is_readable"),
+    [(0o755, 0o644, True), (0o711, 0o604, True), (0o750, 0o644, False), (0o755, 0o640, False)],
+)
+def test_a_file_is_readable_by_all_if_its_directories_can_be_searched(
+    directory: Path, directory_mode: int, file_mode: int, *, is_readable: bool
+) -> None:
+    directory.chmod(0o755)
+    (directory / "package").mkdir()
+    module = directory / "package" / "module.py"
+    module.touch()
+    module.chmod(file_mode)
+    (directory / "link.py").symlink_to(module)
+    (directory / "package").chmod(directory_mode)
+    found = [unix.is_readable_by_all(str(path)) for path in (module, directory / "link.py")]
+    assert found == [is_readable, is_readable]
+
+
+def test_a_missing_file_is_not_readable() -> None:
+    assert not unix.is_readable_by_all("/no/such/module.py")
+
+
 def test_the_daemon_imports_nothing_heavy() -> None:
     """Whoever has many containers waits for the imports of each, and pays for their memory."""
     program = "import supervisor.supervisord, sys; print(*sys.modules)"
@@ -58,6 +111,24 @@ def test_the_daemon_imports_nothing_heavy() -> None:
     heavy = "dataclasses inspect ssl email http.client xmlrpc.client meld3 asyncio logging"
     avoidable = "typing traceback"  # half a MiB and more, each
     assert not {*heavy.split(), *avoidable.split()} & set(finished.stdout.split())
+
+
+def test_an_activity_log_that_cannot_be_opened(directory: Path) -> None:
+    """The one line names the place where it is configured."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(directory / "log"))
+    settings = Settings(
+        configfile=None,
+        here=None,
+        nodaemon=False,
+        logfile=str(directory / "log"),
+        logfile_origin=" in section 'supervisord'",
+    )
+    with pytest.raises(boot.BootError) as raised:
+        boot.open_activity_log(settings)
+    assert str(raised.value) == (
+        f"Cannot open logfile {directory}/log: No such device or address in section 'supervisord'"
+    )
 
 
 class TestAutoLogs:
@@ -86,71 +157,17 @@ class TestAutoLogs:
             (tmp_path / name).touch()
         assert self.remove(tmp_path) == sorted(kept)
 
+    @needs_root
+    def test_only_those_of_our_user(self, tmp_path: Path) -> None:
+        """In /tmp, by default, there are those of every user's daemon."""
+        theirs = tmp_path / "p-stdout---me.x-abc.log"
+        theirs.touch()
+        give_away(theirs)
+        assert self.remove(tmp_path) == [theirs.name]
+
     def test_what_cannot_be_deleted_is_left(self, tmp_path: Path) -> None:
         (tmp_path / "p-stdout---me.x-abc.log").mkdir()
         assert self.remove(tmp_path) == ["p-stdout---me.x-abc.log"]
-
-
-class TestPidFile:
-    """Written with our pid, removed only by whoever wrote it, and held meanwhile."""
-
-    def test_it_holds_the_pid(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.lock()
-        assert not path.exists()
-        file.write(loggers.getLogger())
-        assert path.read_text(encoding="ascii") == f"{os.getpid()}\n"
-        file.remove()
-        assert not path.exists()
-
-    def test_one_that_could_not_be_written_is_not_removed(self, tmp_path: Path) -> None:
-        file = boot.PidFile(str(tmp_path))
-        file.lock()
-        file.write(loggers.getLogger())
-        file.remove()
-        assert tmp_path.exists()
-
-    def test_one_of_an_earlier_run_is_taken_over(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        path.write_text("a long number of an earlier run\n")
-        file = boot.PidFile(str(path))
-        file.lock()
-        file.write(loggers.getLogger())
-        assert path.read_text() == f"{os.getpid()}\n"
-        file.remove()
-
-    def test_one_that_is_held_refuses(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        first, second = boot.PidFile(str(path)), boot.PidFile(str(path))
-        first.write(loggers.getLogger())
-        with pytest.raises(boot.BootError, match=f"pid {os.getpid()}.*{path}"):
-            second.lock()
-        second.remove()
-        assert path.exists()
-        first.remove()
-        second.lock()
-
-    def test_one_that_was_removed_and_made_anew_is_not_ours(self, tmp_path: Path) -> None:
-        path = tmp_path / "pid"
-        file = boot.PidFile(str(path))
-        file.write(loggers.getLogger())
-        path.unlink()
-        path.write_text("somebody else's\n")
-        file.remove()
-        assert path.read_text() == "somebody else's\n"
-
-    def test_a_link_is_not_followed(self, tmp_path: Path) -> None:
-        (tmp_path / "precious").write_text("precious")
-        (tmp_path / "pid").symlink_to(tmp_path / "precious")
-        file = boot.PidFile(str(tmp_path / "pid"))
-        file.lock()
-        logger = loggers.getLogger()
-        loggers.handle_boundIO(logger, "%(message)s")
-        file.write(logger)
-        assert b"could not write pidfile" in logger.getvalue()
-        file.remove()
-        assert (tmp_path / "precious").read_text() == "precious"
 
 
 class TestTroubleWithLogs:

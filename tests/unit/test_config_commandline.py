@@ -96,14 +96,18 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
         (read_server_configuration, commandline.SERVER_OPTIONS),
         (read_client_configuration, commandline.CLIENT_OPTIONS),
     ):
-        with pytest.raises(SystemExit) as end:
-            read(["-h"])
-        usage = capsys.readouterr().out
-        assert not end.value.code
+        usages = []
+        for flag in ("-h", "--help", "-?"):
+            with pytest.raises(SystemExit) as end:
+                read([flag])
+            usages.append(capsys.readouterr().out)
+            assert not end.value.code
+        usage = usages[0]
+        assert usages == [usage] * 3
         assert "Usage: bin/this [options]" in usage
         for option in options:
             name = option.name.replace("history_file", "history-file")
-            assert (f"-{option.short}/--{name}" if option.short else f"--{name}") in usage
+            assert (f"-{option.short[0]}/--{name}" if option.short else f"--{name}") in usage
 
 
 def test_search_paths(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +162,15 @@ def test_defaults_of_the_client(tmp_path: Path) -> None:
         "interactive": True,
         "args": [],
         "plugin_factories": [],
+        "socket_owners": (),
     }
+
+
+def test_users_to_whom_the_socket_of_the_daemon_may_belong(tmp_path: Path) -> None:
+    """As the file writes them; what cannot be expanded is the daemon's to report."""
+    text = "[supervisorctl]\n[supervisord]\nuser={}\n[unix_http_server]\nchown=web:www\n"
+    assert client(tmp_path, text.format("joe")).socket_owners == ("joe", "web:www")
+    assert client(tmp_path, text.format("%(nope)s")).socket_owners == ("web:www",)
 
 
 def test_settings_of_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
     [
         ("minfds=x\n", "invalid literal for int() with base 10: 'x'", "minfds"),
         ("loglevel=foo\n", "bad logging level name 'foo'", "loglevel"),
+        ("logfile=/\n", "/ is a directory", "logfile"),
         ("logfile=a\0b\n", r"null byte in 'a\x00b'", "logfile"),
         ("umask=9\n", "9 can not be converted to an octal type", "umask"),
         ("user=nobodyxx\n", "Invalid user name nobodyxx", "user"),
@@ -109,6 +110,15 @@ def test_mistakes_in_settings(
         monkeypatch.delenv(name)
     monkeypatch.setenv("ONE", "1")
     assert refusal(tmp_path, text) == located(message, "supervisord", option)
+
+
+def test_where_the_activity_log_is_configured(tmp_path: Path) -> None:
+    """An error that is found when the log is opened names the place, too."""
+    place = located("", "supervisord", "logfile").replace("DIR", str(tmp_path))
+    assert read(tmp_path, "logfile=x\n").settings.logfile_origin == place
+    assert read(tmp_path, "").settings.logfile_origin == place
+    overridden = read(tmp_path, "logfile=x\n", "-l", "y").settings.logfile_origin
+    assert overridden == ", option '-l/--logfile'"
 
 
 def test_an_unknown_user_on_the_command_line(tmp_path: Path) -> None:
@@ -332,7 +342,10 @@ def test_where_stderr_goes(
         ("environment=A", "Unexpected end of key/value pairs in value 'A'", "environment"),
         (
             "command=50%",
-            ("Format string '50%' for 'program:x.command' is badly formatted: incomplete format"),
+            (
+                "Format string '50%' for 'program:x.command' is badly formatted: "
+                "incomplete format; a literal % is written %%"
+            ),
             "command",
         ),
     ],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import configparser
 import os
+import pwd
 import re
 import socket
 from pathlib import Path
 
 import pytest
 
-from supervisor import events
+from supervisor import events, unix
+from supervisor.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import ConfigurationError, read_server_configuration
@@ -27,6 +29,7 @@ from supervisor.config.parser import UnhosedConfigParser
 from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import (
     RestartWhenExitUnexpected,
+    gid_for_uid,
 )
 from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
 
@@ -56,6 +59,15 @@ def test_event_listeners(tmp_path: Path) -> None:
     (config,) = pool.process_configs
     assert type(config) is EventListenerConfig
     assert config.priority == 999
+
+
+def test_two_fastcgi_programs_with_one_unix_socket(tmp_path: Path) -> None:
+    text = "".join(
+        f"[fcgi-program:{name}]\ncommand=/bin/cat\nsocket=unix:///tmp/x.sock\n" for name in "ab"
+    )
+    assert refusal(tmp_path, text) == located(
+        "unix:///tmp/x.sock is the socket of [fcgi-program:a] already", "fcgi-program:b", "socket"
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,10 +104,11 @@ def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, o
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ("socket=tcp://localhost:9000\n", InetSocketConfig("localhost", 9000)),
-        ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig("a", 1, 5)),
+        ("socket=tcp://localhost:9000\n", InetSocketConfig(TcpAddress("localhost", 9000))),
+        ("socket=tcp://a:1\nsocket_backlog=5\n", InetSocketConfig(TcpAddress("a", 1), 5)),
         ("socket=unix:///%(program_name)s\n", UnixSocketConfig("/f")),
-        ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f", (0, 0))),
+        ("socket=unix:///f\nuser=0\n", UnixSocketConfig("/f")),  # it is root's anyway
+        ("socket=unix:///f\nuser=1\n", UnixSocketConfig("/f", (1, gid_for_uid(1)))),
         (
             "socket=unix:///f\nuser=0\nsocket_owner=0:0\nsocket_mode=0777\n",
             UnixSocketConfig("/f", (0, 0), 0o777),
@@ -203,11 +216,28 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert configuration.serverurl == f"unix://{tmp_path}/a.sock"
 
 
+def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
+    """By the keys of Supervisor 4; the family says which kind of server it is."""
+    text = (
+        "[inet_http_server:a]\nport=127.0.0.1:1\n[inet_http_server:b]\nport=[::1]:2\n"
+        "[unix_http_server]\nfile=/a.sock\n"
+    )
+    keys = ("family", "host", "port", "file")
+    found = [tuple(server[key] for key in keys) for server in read(tmp_path, text).servers]
+    assert found == [
+        (socket.AF_INET, "127.0.0.1", 1, None),
+        (socket.AF_INET, "::1", 2, None),
+        (socket.AF_UNIX, None, None, "/a.sock"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "url"),
     [
         ("", None),
         ("[inet_http_server]\nport=*:9001\n", "http://localhost:9001"),
+        ("[inet_http_server]\nport=[::1]:9001\n", "http://[::1]:9001"),
+        ("[inet_http_server]\nport=[::]:9001\n", "http://localhost:9001"),
         ("[inet_http_server]\nport=a:1\n[inet_http_server:x]\nport=b:2\n", "http://b:2"),
     ],
 )
@@ -359,16 +389,14 @@ def shown_in_the_sample(section: str) -> dict[str, str]:
 def test_every_option_is_in_the_sample(section: str) -> None:
     """With its default where it has one, so that the sample cannot lie."""
     shown = shown_in_the_sample(section)
-    # It may only be false, so that a line for it would mislead.
-    options = [
-        option for option in schema.SECTIONS[section] if option is not schema.REDIRECT_STDERR
-    ]
-    for option in options:
-        assert option.name in shown
-        if option.default:
-            assert option.convert(shown[option.name]) == option.value
-    others = {"command"} if section in ("eventlistener:x", "fcgi-program:x") else set()
-    assert shown.keys() == {option.name for option in options} | others
+    options = {option.name: option for option in schema.SECTIONS[section]}
+    assert options.keys() <= shown.keys()
+    if section in ("eventlistener:x", "fcgi-program:x"):  # their own come first
+        options = {option.name: option for option in schema.SECTIONS["program:x"]} | options
+    assert shown.keys() <= options.keys()
+    for name, text in shown.items():
+        if options[name].default:
+            assert options[name].convert(text) == options[name].value
 
 
 def test_every_option_of_the_client_is_in_the_sample() -> None:
@@ -386,3 +414,17 @@ def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
         if option.default is not None and not option.name.startswith("numprocs"):
             assert getattr(config, option.name) == option.value
     assert config.autorestart is RestartWhenExitUnexpected
+
+
+def test_a_users_groups_are_looked_up_once_for_each_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that no start has to ask the directory service, and a reread finds what has changed."""
+    asked: list[int] = []
+    monkeypatch.setattr(unix, "look_up_identity", asked.append)
+    text = "".join(f"[program:{name}]\ncommand=x\nuser=nobody\n" for name in "abc")
+    text += "[program:root]\ncommand=x\nuser=0\n[program:none]\ncommand=x\n"
+    read(tmp_path, text)
+    assert sorted(asked) == [0, pwd.getpwnam("nobody").pw_uid]
+    read(tmp_path, text)
+    assert len(asked) == 4

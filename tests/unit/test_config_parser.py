@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import os
+import re
 import socket
 from pathlib import Path
 
@@ -12,7 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.config.includes import read_includes
-from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, expand
+from supervisor.config.parser import (
+    PERCENT_HINT,
+    ConfigurationError,
+    UnhosedConfigParser,
+    expand,
+)
 
 
 def parsed(text: str) -> UnhosedConfigParser:
@@ -50,13 +57,19 @@ def test_names_are_filled_in() -> None:
                 "Available names: ENV_B, a"
             ),
         ),
-        ("50%", "Format string '50%' for 'n' is badly formatted: incomplete format"),
-        ("%(a", "Format string '%(a' for 'n' is badly formatted: incomplete format key"),
+        (
+            "50%",
+            f"Format string '50%' for 'n' is badly formatted: incomplete format{PERCENT_HINT}",
+        ),
+        (
+            "%(a",
+            f"Format string '%(a' for 'n' is badly formatted: incomplete format key{PERCENT_HINT}",
+        ),
         (
             "%(a)d",
             (
                 "Format string '%(a)d' for 'n' is badly formatted: "
-                "%d format: a real number is required, not str"
+                f"%d format: a real number is required, not str{PERCENT_HINT}"
             ),
         ),
     ],
@@ -266,6 +279,28 @@ def test_the_directory_may_look_like_a_pattern(tmp_path: Path) -> None:
     parser = written(directory, main="[include]\nfiles=a*.conf\n", a="[a]\n")
     read_includes(parser)
     assert parser.has_section("a")
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("fifo", "a fifo"), ("zero", "a device")])
+def test_an_included_file_that_is_none(tmp_path: Path, kind: str, reason: str) -> None:
+    """A fifo without a writer is not waited for, and an endless device is not read."""
+    parser = written(tmp_path, main="[include]\nfiles=conf.d/*\n")
+    (tmp_path / "conf.d").mkdir()
+    if kind == "fifo":
+        os.mkfifo(tmp_path / "conf.d/fifo")
+    else:
+        (tmp_path / "conf.d/zero").symlink_to("/dev/zero")
+    text = f"could not read config file {tmp_path}/conf.d/{kind}: it is {reason}"
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(text)}$"):
+        read_includes(parser)
+
+
+def test_an_included_file_may_be_masked(tmp_path: Path) -> None:
+    """A link to /dev/null is an empty file."""
+    parser = written(tmp_path, main="[include]\nfiles=*.masked\n")
+    (tmp_path / "a.masked").symlink_to(os.devnull)
+    read_includes(parser)
+    assert parser.sections() == ["include"]
 
 
 def test_an_include_needs_files(tmp_path: Path) -> None:

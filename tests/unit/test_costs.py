@@ -13,7 +13,7 @@ import pytest
 from supervisor.dispatchers import POutputDispatcher
 from supervisor.loop import Loop
 from supervisor.process.child import Subprocess
-from supervisor.process.spawn import SpawnPlan
+from supervisor.process.plan import Launched, SpawnPlan
 from supervisor.states import ProcessStates
 from tests.support.world import World, make_world
 
@@ -55,7 +55,7 @@ def test_a_turn_with_one_ready_fd_touches_no_other_process(
 ) -> None:
     writers: list[int] = []
 
-    def launch(plan: SpawnPlan) -> int:
+    def launch(plan: SpawnPlan) -> Launched:
         writers.append(os.dup(plan.stdout))
         return World.launch(world, plan)
 

@@ -72,6 +72,8 @@ ACCEPTED: list[tuple[Callable[..., Any], Any, Any]] = [
     (datatypes.existing_directory, "/", "/"),
     (datatypes.existing_dirpath, "/x", "/x"),
     (datatypes.existing_dirpath, "x", "x"),
+    (datatypes.activity_logfile, "/x", "/x"),
+    (datatypes.activity_logfile, "syslog", "syslog"),
     (datatypes.logfile_name, "auto", Automatic),
     (datatypes.logfile_name, "NONE", None),
     (datatypes.logfile_name, "off", None),
@@ -122,6 +124,7 @@ REFUSED: list[tuple[Callable[..., Any], Any, str]] = [
     (datatypes.colon_separated_user_group, "a:b:c", "Invalid user:group definition a:b:c"),
     (datatypes.colon_separated_user_group, "root:xx", "Invalid user:group definition root:xx"),
     (datatypes.existing_directory, "/missing", "/missing is not an existing directory"),
+    (datatypes.activity_logfile, "/", "/ is a directory"),
     (
         datatypes.logfile_name,
         "/missing/x",

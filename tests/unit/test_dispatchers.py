@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from supervisor import events, logfiles, loggers
 from supervisor.config.model import Settings
+from supervisor.dispatchers import MAX_STDIN_BYTES
 from supervisor.loop import Loop
 from supervisor.process import child
+from supervisor.process.plan import Launched
 from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from supervisor.process.child import Subprocess
-    from supervisor.process.spawn import SpawnPlan
+    from supervisor.process.plan import SpawnPlan
 
 
 class Child:
@@ -32,10 +34,10 @@ class Child:
         self.world = world
         self.fds: dict[str, int] = {}
 
-        def launch(plan: SpawnPlan) -> int:
+        def launch(plan: SpawnPlan) -> Launched:
             for name in ("stdin", "stdout", "stderr"):
                 self.fds[name] = os.dup(getattr(plan, name))
-            return 4711
+            return Launched(4711)
 
         monkeypatch.setattr(child, "launch", launch)
         self.process: Subprocess = world.process(**options)
@@ -130,6 +132,34 @@ def test_a_child_whose_heirs_go_on_writing_is_finished_all_the_same(
     assert log.read_bytes() == b"last words"
 
 
+@pytest.mark.parametrize("next_pid", [0, 5000])
+def test_the_events_of_a_grandchilds_last_words_name_the_process_that_had_the_pipe(
+    start: Any, world: World, next_pid: int
+) -> None:
+    """Not the one that has been started since, and not none."""
+    heard: list[str] = []
+
+    def hear(event: Any) -> None:
+        heard.append(event.payload())
+
+    events.subscribe(events.ProcessLogEvent, hear)
+    events.subscribe(events.ProcessCommunicationEvent, hear)
+    made = start(stdout_events_enabled=True, stdout_capture_maxbytes=100)
+    heir = os.dup(made.fds["stdout"])
+    made.die()
+    made.process.pid = next_pid
+    os.write(heir, b"last words" + BEGIN_TOKEN + b"message" + END_TOKEN)
+    os.close(heir)
+    world.context.loop.turn(1)
+    world.context.loop.turn(0)
+    origin = "processname:p groupname:p pid:4711"
+    assert heard == [
+        f"{origin} channel:stdout\nlast words",
+        f"{origin} channel:stdout\nmessage",
+        f"{origin}\nmessage",
+    ]
+
+
 def test_rotation_loses_and_doubles_nothing(start: Any, tmp_path: Path) -> None:
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log), stdout_logfile_maxbytes=100, stdout_logfile_backups=50)
@@ -208,7 +238,7 @@ def test_a_log_that_cannot_be_opened_fails_the_start_and_leaks_nothing(
         stdout_logfile=str(tmp_path / "out.log"), stderr_logfile=str(tmp_path / "no" / "err.log")
     )
     assert process.spawn() is None
-    assert "err.log" in (process.spawnerr or "")
+    assert process.spawnerr == f"unknown error making dispatchers for '{process.name}': ENOENT"
     assert os.listdir("/proc/self/fd") == before
 
 
@@ -229,6 +259,35 @@ class TestStdin:
             received += os.read(made.fds["stdin"], 65536)
             world.context.loop.turn(0)
         assert received == data
+
+    def test_what_waits_has_a_limit(self, world: World, start: Any) -> None:
+        """A call that would pass it queues nothing; one that finds nothing waiting always does."""
+        made = start()
+        first, second = b"1" * (MAX_STDIN_BYTES + LARGE_PIPE_BYTES), b"2" * 100
+        made.process.write(first)
+        for _ in range(3):
+            with pytest.raises(BlockingIOError):
+                made.process.write(b"x")
+        received = b""
+        while len(received) < len(first):
+            received += os.read(made.fds["stdin"], 65536)
+            world.context.loop.turn(0)
+        made.process.write(second)
+        assert received + os.read(made.fds["stdin"], 65536) == first + second
+
+    def test_small_writes_add_up_to_the_limit_and_no_further(self, start: Any) -> None:
+        made = start()
+        taken = 0
+
+        def write_on() -> None:
+            nonlocal taken
+            while taken < 10 * MAX_STDIN_BYTES:
+                made.process.write(b"x" * 65_536)
+                taken += 65_536
+
+        with pytest.raises(BlockingIOError, match="bytes are waiting to be read"):
+            write_on()
+        assert MAX_STDIN_BYTES - 65_536 <= taken <= MAX_STDIN_BYTES + LARGE_PIPE_BYTES
 
     def test_a_reader_that_has_gone_is_a_broken_pipe(self, start: Any) -> None:
         made = start()
@@ -282,6 +341,44 @@ def test_nothing_is_reopened_for_a_child_that_says_no_more(
     before = len(os.listdir("/proc/self/fd"))
     getattr(made.process, method)()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (PermissionError(13, "Permission denied"), "cannot reopen log {}: Permission denied"),
+        (ValueError("a plugin's"), "cannot reopen a log\nTraceback"),
+    ],
+)
+def test_a_log_that_cannot_be_reopened_keeps_no_other_from_it(
+    start: Any, world: World, tmp_path: Path, error: Exception, line: str
+) -> None:
+    out, err = tmp_path / "out.log", tmp_path / "err.log"
+    made = start(stdout_logfile=str(out), stderr_logfile=str(err))
+
+    def refuse() -> None:
+        raise error
+
+    stdout = next(d for d in made.process.dispatchers.values() if d.channel == "stdout")
+    stdout.childlog.handlers[0].reopen = refuse
+    for path in (out, err):
+        path.rename(f"{path}.moved")
+    made.process.reopenlogs()
+    assert not out.exists()
+    assert err.exists()
+    (said,) = world.lines("critical")
+    assert said.startswith(line.format(out))
+
+
+def test_clear_tries_every_log(start: Any, tmp_path: Path) -> None:
+    out, err = tmp_path / "gone" / "out.log", tmp_path / "err.log"
+    out.parent.mkdir()
+    made = start(stdout_logfile=str(out), stderr_logfile=str(err))
+    made.write(b"text", "stderr")
+    out.parent.rename(tmp_path / "moved")
+    with pytest.raises(FileNotFoundError):
+        made.process.removelogs()
+    assert err.read_bytes() == b""
 
 
 def test_an_error_closes_that_channel_only(

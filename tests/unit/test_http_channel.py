@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,64 @@ def test_a_client_may_stop_sending_and_still_read(site: Site) -> None:
     client.socket.shutdown(socket.SHUT_WR)
     assert len(body(client.answer())) == 1_000_000
     client.wait_for_end()
+
+
+def half_closed(site: Site, handler: Any, requests: bytes, config: Any = None) -> Client:
+    """Return a client that has sent requests and closed its side of the connection."""
+    site.serve(handler, config=config)
+    client = site.connect()
+    client.send(requests)
+    client.socket.shutdown(socket.SHUT_WR)
+    return client
+
+
+@pytest.mark.parametrize("over", ["unix", "tcp"])
+def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
+    site: Site, slow: Slow, over: str
+) -> None:
+    config = inet_config() if over == "tcp" else None
+    client = half_closed(site, slow.handler, get() + get("/next"), config)
+    site.turn_until(lambda: slow.asked)
+    site.turn(20)
+    assert connections(site)
+    slow.answer = b"now"
+    slow.changed.wake()
+    client.wait_for_end()
+    assert client.received.count(b"now") == 2, "the request behind it is served too"
+    site.turn_until(lambda: not connections(site))
+
+
+@pytest.mark.parametrize("over", ["unix", "tcp"])
+def test_a_client_that_stops_sending_and_then_leaves_is_not_waited_for(
+    site: Site, slow: Slow, over: str
+) -> None:
+    client = half_closed(site, slow.handler, get(), inet_config() if over == "tcp" else None)
+    site.turn_until(lambda: slow.asked)
+    site.turn(20)
+    if over == "tcp":  # as the system of a client answers a keep-alive probe, once it has gone
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    site.turn_until(lambda: not connections(site))
+    assert not slow.changed
+    assert slow.asked == 1
+
+
+@pytest.mark.parametrize("requests", [b"", b"G", post(b"body")[:-1], get() + b"G"])
+def test_what_a_client_has_not_sent_whole_is_not_waited_for(site: Site, requests: bytes) -> None:
+    client = half_closed(site, Echo(), requests)
+    client.wait_for_end()
+    assert client.received.count(b"HTTP/1.1 200") == (requests.startswith(b"GET"))
+    site.turn_until(lambda: not connections(site))
+
+
+def test_a_stream_that_has_to_wait_ends_when_the_client_stops_sending(site: Site) -> None:
+    """A log is followed until the client leaves, and that looks the same."""
+    bits = Bits(b"one", b"two", NOT_DONE_YET)
+    client = half_closed(site, stream(bits), get())
+    client.wait_for_end()
+    assert b"two" in client.received
+    assert bits.is_closed
+    site.turn_until(lambda: not connections(site))
 
 
 @pytest.mark.parametrize("size", [1, LARGE_BYTES, LARGE_BYTES + 1, 1_000_000])
@@ -499,7 +558,7 @@ def test_no_more_is_made_than_the_client_reads(site: Site) -> None:
     made = endless.made
     site.turn(20)
     assert endless.made == made
-    assert connection._unsent_bytes < channels.HIGH_WATER + 60_000
+    assert connection._outbox.unsent_bytes < channels.HIGH_WATER + 60_000
 
 
 def test_no_more_is_read_than_can_be_served(site: Site, slow: Slow) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from supervisor import sockets
+from supervisor.addresses import TcpAddress
 from tests.support.httpsite import inet_config, unix_config
 from tests.support.website import WebSite
 
@@ -121,6 +124,36 @@ def test_a_loopback_server_answers_to_no_other(site: WebSite, path: str, host: s
     assert "Host" in answer.text
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
+def test_every_form_of_the_loopback_address_is_guarded(site: WebSite, host: str) -> None:
+    site.open(inet_config(host=host))
+    assert site.get("/", host="evil.example").status == 403
+    assert site.get("/", host="localhost").status == 200
+
+
+def test_a_name_that_means_the_loopback_address_is_guarded(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the name of a machine does where /etc/hosts says 127.0.1.1: the bound address counts."""
+    bound = []
+
+    def listen(address: TcpAddress, backlog: int, _real: Any = sockets.listen_tcp) -> socket.socket:
+        bound.append(address.host)
+        return _real(TcpAddress("127.0.1.1", address.port), backlog)
+
+    monkeypatch.setattr(sockets, "listen_tcp", listen)
+    site.open(inet_config(host="box.example"))
+    assert bound == ["box.example"]
+    assert site.get("/", host="evil.example").status == 403
+    assert site.get("/", host="box.example").status == 200
+
+
+@pytest.mark.parametrize("host", ["", "::"])
+def test_a_server_on_every_interface_answers_to_any_name(site: WebSite, host: str) -> None:
+    site.open(inet_config(host=host))
+    assert site.get("/", host="sup.example").status == 200
+
+
 def test_a_loopback_server_answers_to_names_that_are_allowed(site: WebSite) -> None:
     """As a proxy in front passes them on."""
     site.open(inet_config(allowed_hosts=("Sup.example", "other.example")))
@@ -136,6 +169,4 @@ def test_with_a_password_any_name_will_do(site: WebSite) -> None:
 
 def test_other_servers_answer_to_any_name(site: WebSite) -> None:
     site.open(unix_config(site.directory / "s"))
-    assert site.get("/", host="sup.example").status == 200
-    site.open(inet_config(host=""))
     assert site.get("/", host="sup.example").status == 200

@@ -207,6 +207,17 @@ def test_which_paths_name_no_log(site: Site, path: str) -> None:
     assert status(site.ask(get(path))) == 404
 
 
+def test_what_is_no_regular_file_is_404(site: Site, directory: Path) -> None:
+    """A fifo without a writer is not waited for; /dev/null is an empty file."""
+    os.mkfifo(directory / "fifo")
+    site.serve(mainlogtail_handler(site.supervisord))
+    for path in (directory / "fifo", directory, Path("/dev/zero")):
+        site.supervisord.options.logfile = str(path)
+        assert status(site.ask(get("/mainlogtail"))) == 404
+    site.supervisord.options.logfile = os.devnull
+    assert follow(site, "/mainlogtail").received.startswith(b"HTTP/1.1 200")
+
+
 @pytest.mark.usefixtures("logs")
 def test_a_log_can_only_be_got(site: Site) -> None:
     assert status(site.ask(get("/logtail/cat", command="PUT"))) == 400
@@ -302,6 +313,30 @@ def test_a_file(site: Site) -> None:
     assert answer.endswith(b"\r\n\r\nPNG")
     assert field(answer, b"Content-Type") == b"image/png"
     assert field(answer, b"Last-Modified") == b"Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("Sun, 06 Nov 1994 08:49:38 GMT", 304),
+        ("Sun, 06 Nov 1994 08:49:36 GMT", 200),
+        ("Mon, 01 Jan 2035 00:00:00 GMT", 304),
+        ("mon, 1 jan 2035 00:00:00 gmt", 304),
+        ("Fri, 31 Dec 1993 23:59:59 GMT", 200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=3", 304),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=4", 200),
+        ("Sun, 06 Nov 1994 08:49:37 GMT; length=", 200),
+        (f"Sun, 06 Nov 1994 08:49:37 GMT; length={'3' * 5000}", 200),
+        ("Sun, 06 Nov 1994 08:49:37", 200),
+        ("Sun, 06 Foo 1994 08:49:37 GMT", 200),
+        ("Sun Nov  6 08:49:37 2033", 200),
+        ("Sunday, 06-Nov-33 08:49:37 GMT", 200),
+        ("", 200),
+    ],
+)
+def test_a_file_that_may_have_changed(site: Site, condition: str, code: int) -> None:
+    assert status(site.ask(get("/images/icon.png", f"If-Modified-Since: {condition}"))) == code
 
 
 @pytest.mark.usefixtures("folder")

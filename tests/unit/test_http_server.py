@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from supervisor.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
 from supervisor.http import server as servers
-from supervisor.http.server import ADDRESS_IN_USE, HTTPServer, ServerError, open_http_servers
+from supervisor.http.listening import ADDRESS_IN_USE, ServerError
+from supervisor.http.server import HTTPServer, open_http_servers
 from supervisor.loggers import LevelsByName
 from tests.support.httpsite import Echo, Site, get, inet_config, status, unix_config
 
@@ -63,7 +65,7 @@ def test_nobody_sees_the_socket_before_its_mode_is_right(
 
     monkeypatch.setattr(os, "chmod", chmod)
     site.serve(config=unix_config(site.directory / "s", chmod=0o777))
-    assert modes == [0o600]
+    assert modes == [0]
 
 
 def test_a_stale_socket_is_replaced(site: Site, capfd: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +82,29 @@ def test_a_socket_that_somebody_listens_on_is_left_alone(site: Site) -> None:
         HTTPServer(unix_config(site.directory / "s"), site.loop, site.logger)
     assert status(site.ask(get())) == 200
     assert os.listdir(site.directory) == ["s"]
+
+
+def test_of_two_daemons_that_find_a_stale_socket_the_first_keeps_the_name(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second has found it stale before the first has replaced it."""
+    path = site.directory / "s"
+    stale_socket(path)
+    first = socket.socket(socket.AF_UNIX)
+
+    def rename(source: str, target: str, _real: Any = os.rename) -> None:
+        path.unlink()
+        first.bind(str(path))
+        first.listen()
+        _real(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with first:
+        with pytest.raises(ServerError, match=ADDRESS_IN_USE):
+            site.serve()
+        assert os.listdir(site.directory) == ["s"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link"])
@@ -151,11 +176,29 @@ def test_an_owner_that_cannot_be_given(site: Site, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("host", "address"),
-    [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("*", "0.0.0.0"), ("", "0.0.0.0")],
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("localhost", "127.0.0.1"),
+        ("", "0.0.0.0"),
+        ("::1", "::1"),
+        ("::", "::"),
+    ],
 )
 def test_which_interfaces_a_host_means(site: Site, host: str, address: str) -> None:
     server = site.serve(config=inet_config(host=host))
     assert server.address[0] == address
+
+
+def test_every_interface_of_ipv6_is_also_every_one_of_ipv4(site: Site) -> None:
+    server = site.serve(Echo(), config=inet_config(host="::"))
+    for host in ("127.0.0.1", "::1"):
+        client = site.connect(host)
+        client.send(get())
+        assert status(client.answer()) == 200
+        [connection] = server._connections
+        assert connection.peer == str(TcpAddress(host, client.socket.getsockname()[1]))
+        client.close()
+        site.turn_until(lambda: not server._connections)
 
 
 def test_the_log_names_the_client(site: Site) -> None:

@@ -97,6 +97,12 @@ def test_a_repeated_field_is_joined() -> None:
     assert head.fields["a"] == "1, 2"
 
 
+def test_a_target_may_be_unescaped() -> None:
+    head = events("GET /é?grün HTTP/1.1\r\nHost: x\r\n\r\n".encode())[0]
+    assert isinstance(head, Head)
+    assert head.uri == "/é?grün"
+
+
 @pytest.mark.parametrize(
     "request_line",
     [
@@ -106,6 +112,7 @@ def test_a_repeated_field_is_joined() -> None:
         b"GET / HTTP/1.1 foo",
         b"GET / http/1.1",
         b"GET /\xff HTTP/1.1",
+        "GÉT / HTTP/1.1".encode(),
         b"GET /a b HTTP/1.1",
         b"G(T / HTTP/1.1",
         b" GET / HTTP/1.1",

@@ -233,6 +233,24 @@ def test_overflow_drops_the_oldest_and_says_so(world: World) -> None:
     assert kept == ["b", "c"]
 
 
+def test_a_listener_that_does_not_read_gets_no_more_events(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent)
+    process = pool.listeners[0]
+
+    def refuse(_chars: bytes) -> None:
+        raise BlockingIOError(11, "4194304 bytes are waiting to be read")
+
+    process.write = refuse  # type: ignore[method-assign]
+    pool.say("READY\n")
+    events.notify(remote())
+    assert process.listener_state == UNKNOWN
+    assert process.event is None
+    assert len(pool.pool.event_buffer) == 1
+    assert world.lines("warn")[0] == (
+        "l0: does not read its stdin, 4194304 bytes are waiting to be read"
+    )
+
+
 def test_nonsense_ends_the_deliveries_but_not_the_process(world: World) -> None:
     pool = Pool(world, events.RemoteCommunicationEvent)
     events.notify(remote())

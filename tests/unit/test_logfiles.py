@@ -46,6 +46,13 @@ class TestReadFile:
     def test_parts(self, digits: str, offset: int, length: int, expected: bytes) -> None:
         assert readFile(digits, offset, length) == expected
 
+    def test_a_length_costs_no_more_than_the_file(self, digits: str) -> None:
+        assert readFile(digits, 8, 10**30) == b"89"
+
+    def test_an_offset_beyond_all_files(self, digits: str) -> None:
+        with pytest.raises(ValueError, match=r"^FAILED$"):
+            readFile(digits, 10**30, 0)
+
     @pytest.mark.parametrize(("offset", "length"), [(-5, 5), (0, -5), (-5, -5)])
     def test_arguments_that_make_no_sense(self, digits: str, offset: int, length: int) -> None:
         with pytest.raises(ValueError, match=r"^BAD_ARGUMENTS$"):
@@ -53,8 +60,19 @@ class TestReadFile:
 
     def test_what_cannot_be_read(self, tmp_path: Path) -> None:
         for path in (tmp_path, tmp_path / "none"):
-            with pytest.raises(ValueError, match=r"^FAILED$"):
+            with pytest.raises(ValueError, match=r"^FAILED$") as raised:
                 readFile(str(path), 0, 0)
+            assert isinstance(raised.value.__cause__, OSError)
+
+    def test_a_fifo_without_a_writer_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "fifo")
+        with pytest.raises(ValueError, match=r"^FAILED$"):
+            readFile(str(tmp_path / "fifo"), -10, 0)
+        assert tailFile(str(tmp_path / "fifo"), 0, 10) == ["", 0, False]
+
+    def test_the_null_device_is_empty(self) -> None:
+        assert readFile(os.devnull, -10, 0) == b""
+        assert tailFile(os.devnull, 0, 10) == ["", 0, False]
 
 
 class TestTailFile:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from supervisor import loggers, logsinks
+from supervisor import backlogs, loggers
 from supervisor.loggers import LevelsByName, LogRecord, RotatingFileHandler
 
 
@@ -201,6 +201,15 @@ class TestFiles:
         handler.close()
         assert path.read_bytes() == b"b"
 
+    def test_clearing_leaves_a_fifo(self, tmp_path: Path) -> None:
+        """As it leaves a device, which root would delete for the whole machine."""
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        handler = loggers.FileHandler(str(path))
+        for clear in (handler.renew, handler.remove):
+            clear()
+            assert path.is_fifo()
+
     def test_a_failed_reopen_leaves_the_old_file(self, tmp_path: Path) -> None:
         path = tmp_path / "directory" / "log"
         path.parent.mkdir()
@@ -331,7 +340,7 @@ class TestRotation:
     def test_a_rotation_that_fails_is_reported_and_writing_goes_on(
         self, tmp_path: Path, trouble: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(source: str, target: str) -> None:
+        def refuse(source: str, target: str, **_directories: int) -> None:
             raise PermissionError(1, "Not today", source, None, target)
 
         path = tmp_path / "log"
@@ -385,7 +394,7 @@ class TestRotation:
 
 def test_patience_is_short() -> None:
     """A reader that has stalled may hold up the daemon once, and not for long."""
-    assert logsinks.PATIENCE_SECONDS <= 1
+    assert backlogs.PATIENCE_SECONDS <= 1
 
 
 NO_INTEGER = "invalid literal for int() with base 10: 'a bug'"

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor import loggers, logsinks
+from supervisor import backlogs, loggers, logsinks
 from supervisor.logsinks import Sink, open_sink
 from supervisor.loop import Loop
 
@@ -33,9 +33,9 @@ def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def loop() -> Iterator[Loop]:
     """A loop that sends what readers are not ready for."""
     turning = Loop()
-    logsinks.send_behind(turning)
+    backlogs.set_background_loop(turning)
     yield turning
-    logsinks.send_behind(None)
+    backlogs.set_background_loop(None)
     turning.close()
 
 
@@ -95,8 +95,8 @@ class TestDisk:
         logger.info(b"pqr")
         monkeypatch.undo()
         logger.close()
-        note = b"supervisor: 8 bytes are missing here, they could not be written\n"
-        assert path.read_bytes() == b"abcd" + note + b"mnopqr"
+        note = b"supervisor: 8 bytes dropped (write failed)\n"
+        assert path.read_bytes() == b"abcd\n" + note + b"mnopqr"
 
     def test_the_next_trouble_is_reported_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: list[str]
@@ -148,7 +148,7 @@ disks = st.tuples(
 def test_the_quick_form_of_writing_does_what_the_careful_one_does(
     writes: list[tuple[tuple[int, int, int], bytes]],
 ) -> None:
-    assert written_by(Sink.write, writes) == written_by(Sink._write_carefully, writes)
+    assert written_by(Sink.write, writes) == written_by(Sink._write_behind, writes)
 
 
 def written_by(
@@ -156,7 +156,7 @@ def written_by(
 ) -> list[object]:
     """Return what a form leaves behind, in the file and in mind, and what it raises."""
     seen: list[object] = []
-    with tempfile.TemporaryDirectory() as directory, mock.patch.object(logsinks, "_loop"):
+    with tempfile.TemporaryDirectory() as directory, mock.patch.object(backlogs, "_loop"):
         path = Path(directory) / "log"
         sink = open_sink(str(path))
         for disk, data in writes:
@@ -165,7 +165,7 @@ def written_by(
                     form(sink, data)
                 except OSError as error:
                     seen.append(error.errno)
-            seen.append((path.read_bytes(), sink.size, sink._lost, bytes(sink._backlog)))
+            seen.append((path.read_bytes(), sink.size, bool(sink._backlog)))
         sink.close()
     return seen
 
@@ -206,16 +206,16 @@ class TestReaders:
         self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reader, writer = pipe
-        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(backlogs, "PATIENCE_SECONDS", 0.01)
         sink = Sink(writer, "pipe")
         filled = self.fill(writer)
         with pytest.raises(BlockingIOError, match="stalled"):
-            sink.write(b"lost")
-        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 1e6)  # nobody waits a second time
-        sink.write(b"too")
+            sink.write(b"lost\n")
+        monkeypatch.setattr(backlogs, "PATIENCE_SECONDS", 1e6)  # nobody waits a second time
+        sink.write(b"too\n")
         assert os.read(reader, filled) == b"x" * filled
         sink.write(b"back\n")
-        note = b"supervisor: 7 bytes are missing here, they could not be written\n"
+        note = b"supervisor: 9 bytes dropped (write failed)\n"
         assert os.read(reader, 1000) == note + b"back\n"
 
     def test_where_a_loop_turns_nobody_waits(self, pipe: tuple[int, int], loop: Loop) -> None:
@@ -233,11 +233,13 @@ class TestReaders:
         assert os.read(reader, 1000) == b"one\ntwo\nthree\n"
         sink.close()
 
+    @pytest.mark.parametrize("how", ["a write", "the end"])
     def test_a_backlog_is_bounded(
-        self, pipe: tuple[int, int], loop: Loop, monkeypatch: pytest.MonkeyPatch
+        self, pipe: tuple[int, int], loop: Loop, monkeypatch: pytest.MonkeyPatch, how: str
     ) -> None:
+        """The note comes before what is written next, or last."""
         reader, writer = pipe
-        monkeypatch.setattr(logsinks, "BACKLOG_BYTES", 10)
+        monkeypatch.setattr(logsinks, "MAX_WAITING_BYTES", 10)
         sink = Sink(os.dup(writer), "pipe")
         filled = self.fill(writer)
         sink.write(b"12345678\n")
@@ -246,19 +248,89 @@ class TestReaders:
         sink.write(b"dropped too\n")
         os.read(reader, filled)
         loop.turn(0)
-        note = b"supervisor: 20 bytes are missing here, they could not be written\n"
-        assert os.read(reader, 1000) == b"12345678\n" + note
+        if how == "a write":
+            sink.write(b"more\n")
+        sink.close()
+        note = b"supervisor: 20 bytes dropped (write failed)\n"
+        more = b"more\n" if how == "a write" else b""
+        assert os.read(reader, 1000) == b"12345678\n" + note + more
+
+    @pytest.mark.parametrize("how", ["close", "change_to"])
+    def test_what_waits_is_sent_after_the_close(
+        self, pipe: tuple[int, int], loop: Loop, how: str, tmp_path: Path
+    ) -> None:
+        reader, writer = pipe
+        fd = os.dup(writer)
+        sink = Sink(fd, "pipe")
+        filled = self.fill(writer)
+        sink.write(b"last\n")
+        if how == "close":
+            sink.close()
+        else:
+            sink.change_to(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT))
+            sink.write(b"elsewhere\n")
+        loop.turn(0)
+        assert os.get_inheritable(fd) is False  # still open
+        os.read(reader, filled)
+        loop.turn(0)
+        assert os.read(reader, 1000) == b"last\n"
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
         sink.close()
 
-    @pytest.mark.usefixtures("loop")
-    def test_what_waits_is_sent_at_the_close(self, pipe: tuple[int, int]) -> None:
+    def test_another_loop_goes_on_sending(self, pipe: tuple[int, int], loop: Loop) -> None:
+        """As after a reload."""
         reader, writer = pipe
         sink = Sink(os.dup(writer), "pipe")
         filled = self.fill(writer)
-        sink.write(b"last\n")
-        os.read(reader, filled)
+        sink.write(b"one\n")
         sink.close()
-        assert os.read(reader, 1000) == b"last\n"
+        backlogs.set_background_loop(None)
+        following = Loop()
+        backlogs.set_background_loop(following)
+        os.read(reader, filled)
+        loop.turn(0)
+        following.turn(0)
+        assert os.read(reader, 1000) == b"one\n"
+        backlogs.set_background_loop(None)
+        following.close()
+
+    @pytest.mark.usefixtures("loop")
+    def test_who_opens_a_log_again_writes_after_what_waits(self, tmp_path: Path) -> None:
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        before = open_sink(str(path))
+        filled = self.fill(before.fd)
+        before.write(b"one\n")
+        before.close()
+        after = open_sink(str(path))
+        after.write(b"two\n")
+        backlogs.set_background_loop(None)
+        os.read(reader, filled)
+        assert backlogs.drain() == []
+        assert os.read(reader, 1000) == b"one\ntwo\n"
+        after.write(b"three\n")
+        assert os.read(reader, 1000) == b"three\n"
+        after.close()
+        os.close(reader)
+
+    @pytest.mark.usefixtures("loop")
+    def test_what_is_given_up_at_the_end(
+        self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(backlogs, "STALL_SECONDS", 0.01)
+        _, writer = pipe
+        fd = os.dup(writer)
+        sink = Sink(fd, "pipe")
+        self.fill(writer)
+        sink.write(b"twelve bytes")
+        sink.close()
+        backlogs.set_background_loop(None)
+        assert backlogs.drain() == [("pipe", 12)]
+        assert backlogs.drain() == []
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
 
     def test_a_reader_that_goes_while_something_waits(self, loop: Loop) -> None:
         """The write after that tells."""
@@ -276,7 +348,7 @@ class TestReaders:
     def test_a_slow_reader_gets_everything(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 30)  # for a loaded machine
+        monkeypatch.setattr(backlogs, "PATIENCE_SECONDS", 30)  # for a loaded machine
         path = tmp_path / "fifo"
         os.mkfifo(path)
         sink = open_sink(str(path))
@@ -312,7 +384,7 @@ class TestReaders:
         self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reader, writer = pipe
-        monkeypatch.setattr(logsinks, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(backlogs, "PATIENCE_SECONDS", 0.01)
         sink = Sink(writer, "/dev/stdout", shared=True)
         filled = self.fill(writer)
         os.set_blocking(writer, True)
@@ -320,7 +392,78 @@ class TestReaders:
             sink.write(b"x" * 10_000)
         os.read(reader, filled)
         sink.write(b"y" * 10_000)
-        assert os.read(reader, 20_000).endswith(b"written\n" + b"y" * 10_000)
+        note = b"supervisor: 10000 bytes dropped (write failed)\n"
+        assert os.read(reader, 20_000) == note + b"y" * 10_000
+
+
+class TestSharing:
+    """All that write to a path write to one file, also after one of them has opened another."""
+
+    def open_both(self, path: Path) -> tuple[Sink, Sink]:
+        return open_sink(str(path)), open_sink(str(path))
+
+    def write_to_both(self, one: Sink, other: Sink, path: Path) -> None:
+        """Check that both write to what the path leads to, and that the size is the file's."""
+        before = path.read_bytes()
+        one.write(b"one\n")
+        other.write(b"other\n")
+        assert path.read_bytes() == before + b"one\nother\n"
+        assert one.size == other.size == path.stat().st_size
+
+    def test_one_fd_and_one_size(self, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        one, other = self.open_both(path)
+        assert one.fileno() == other.fileno()
+        self.write_to_both(one, other, path)
+        one.close()
+        other.write(b"more\n")
+        other.close()
+        assert path.read_bytes() == b"one\nother\nmore\n"
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            other.write(b"closed\n")
+
+    @pytest.mark.parametrize("how", ["begin_file", "open_again", "change_to", "open_sink"])
+    def test_another_file(self, tmp_path: Path, how: str) -> None:
+        path = tmp_path / "log"
+        one, other = self.open_both(path)
+        one.write(b"old\n")
+        if how != "begin_file":
+            path.rename(tmp_path / "moved")
+        if how == "open_sink":  # a third writer comes after a logrotate without a signal
+            open_sink(str(path)).close()
+        elif how == "change_to":
+            one.change_to(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+        else:
+            getattr(one, how)()
+        self.write_to_both(one, other, path)
+        one.close()
+        other.close()
+
+    def test_a_log_that_is_not_open_is_cleared(self, tmp_path: Path) -> None:
+        path = tmp_path / "log"
+        path.write_bytes(b"old\n")
+        logsinks.clear(str(path))
+        assert path.read_bytes() == b""
+        path.unlink()
+        logsinks.clear(str(path))
+        assert not path.exists()
+
+    @pytest.mark.parametrize("kind", ["fifo", "link to a device", "/dev/null", "directory"])
+    def test_what_is_no_file_is_never_cleared(self, tmp_path: Path, kind: str) -> None:
+        path = tmp_path / "log"
+        if kind == "fifo":
+            os.mkfifo(path)
+        elif kind == "directory":
+            path.mkdir()
+        elif kind == "link to a device":
+            path.symlink_to("/dev/null")
+        else:
+            path = Path(kind)
+        before = path.lstat()
+        with mock.patch.object(os, "unlink") as unlink:
+            logsinks.clear(str(path))
+        unlink.assert_not_called()
+        assert os.path.samestat(path.lstat(), before)
 
 
 # Broken code must fail here and not reach the machine's /dev.
@@ -370,8 +513,8 @@ class TestStandardOutput:
 
     def test_a_socket_that_nobody_reads(self) -> None:
         script = (
-            "from supervisor import loggers, logsinks\n"
-            "logsinks.PATIENCE_SECONDS = 0.01\n"
+            "from supervisor import backlogs, loggers\n"
+            "backlogs.PATIENCE_SECONDS = 0.01\n"
             "logger = loggers.getLogger()\n"
             "loggers.handle_stdout(logger, '%(message)s')\n"
             "logger.info(b'x' * 10_000_000)\n"

@@ -169,6 +169,36 @@ def test_the_end_of_a_long_wait_is_waited_for_on_its_own(still: Still) -> None:
     assert times == [pytest.approx(began + 1)]
 
 
+def test_a_timer_that_is_armed_again_while_timers_run_waits_for_the_next_turn(
+    still: Still,
+) -> None:
+    """A deadline in the past, armed again and again, must not keep the loop from its channels."""
+    loop, clock, _ = still
+    fired: list[str] = []
+
+    def again() -> None:
+        fired.append("again")
+        if len(fired) < 100:
+            loop.call_at(clock.monotonic() - 6, again)
+
+    loop.call_later(0, again)
+    loop.call_later(0, lambda: fired.append("other"))
+    loop.turn()
+    assert fired == ["again", "other"]
+    loop.turn()
+    assert fired == ["again", "other", "again"]
+
+
+def test_a_timer_that_is_cancelled_by_one_that_is_due_with_it_does_not_fire(still: Still) -> None:
+    loop, clock, _ = still
+    fired: list[int] = []
+    later = loop.call_later(2, lambda: fired.append(2))
+    loop.call_later(1, later.cancel)
+    clock.advance(3)
+    loop.turn()
+    assert fired == []
+
+
 def test_cancelled_timers_do_not_pile_up_and_the_others_keep_their_order(still: Still) -> None:
     loop, clock, _ = still
     fired: list[int] = []

@@ -91,6 +91,22 @@ def test_options_that_nobody_has_read_serve_tests_of_plugins() -> None:
     assert config.name == "x"
 
 
+def test_a_file_that_is_assigned_is_read_without_a_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As devservices does it, in a process that has arguments of its own."""
+    monkeypatch.setattr("sys.argv", ["devservices", "--no-option-of-supervisord", "-c", "/none"])
+    options = ServerOptions()
+    for name in ("first", "second"):
+        file = tmp_path / f"{name}.conf"
+        file.write_text(f"[supervisord]\n[program:{name}]\ncommand=a {name}\n", encoding="utf-8")
+        options.configfile = str(file)
+        assert options.configfile == str(file)
+        options.process_config()
+        assert {name: c.command for name, c in configs(options).items()} == {name: f"a {name}"}
+        assert options.configfile == str(file)
+
+
 def test_closing_the_servers_twice_is_harmless(options: ServerOptions) -> None:
     """Supvisors closes them when the daemon begins to stop, and leaves a tuple."""
     closed: list[str] = []

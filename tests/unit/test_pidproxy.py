@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.pidproxy import PidProxy
 from tests.support.children import DIRECTORY
 from tests.support.waiting import wait_until
 
@@ -39,11 +40,11 @@ class Pair:
         wait_until(lambda: "READY" in self.log.read_text())
         self.pidfile.write_text(f"{self.real.pid}\n")
 
-    def start_proxy(self) -> Child:
+    def start_proxy(self, user: int | None = None) -> Child:
         """Start pidproxy; it has installed its handlers when its command says READY."""
         command = [*PIDPROXY, str(self.pidfile), *SLEEPER]
         self.proxy = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True
+            command, stdout=subprocess.PIPE, text=True, start_new_session=True, user=user
         )
         assert self.proxy.stdout is not None
         assert self.proxy.stdout.readline() == "READY\n"
@@ -98,6 +99,60 @@ def test_a_pidfile_that_cannot_be_read(pair: Pair, content: str | None) -> None:
         proxy.send_signal(signum)
         assert proxy.stdout.readline() == f"Can't read child pidfile {pair.pidfile}!\n"
     assert proxy.poll() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("4711", 4711),
+        (" 4711\n", 4711),
+        ("2147483647", 2147483647),
+        *((pid, None) for pid in ("-1", "0", "1", "-4711", "+4711", "{own}", "{parent}")),
+        *((pid, None) for pid in ("2147483648", "9" * 30, "9" * 5000, "4711.0", "4711 1", "4_7")),
+        *((pid, None) for pid in ("\u0664\u0667", "\0", "4711\n4712")),
+    ],
+    ids=str,
+)
+def test_only_another_process_gets_signals(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    content: str,
+    expected: int | None,
+) -> None:
+    """A signal to -1 would reach every process, one to pidproxy itself come back for ever.
+
+    No signal is sent here, because a mistake would end the machine's processes.
+    """
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda *call: sent.append(call))
+    pidfile = tmp_path / "pid"
+    pidfile.write_text(content.format(own=os.getpid(), parent=os.getppid()), encoding="utf-8")
+    PidProxy(["pidproxy", str(pidfile), "true"]).passtochild(signal.SIGHUP, None)
+    assert sent == ([] if expected is None else [(expected, signal.SIGHUP)])
+    complaint = f"Can't read child pidfile {pidfile}!\n"
+    assert capfd.readouterr().out == ("" if expected else complaint)
+
+
+def test_a_fifo_in_place_of_a_pidfile(pair: Pair) -> None:
+    """It has no writer, and pidproxy does not wait for one."""
+    os.mkfifo(pair.pidfile)
+    proxy = pair.start_proxy()
+    proxy.send_signal(signal.SIGHUP)
+    assert proxy.stdout is not None
+    assert proxy.stdout.readline() == f"Can't read child pidfile {pair.pidfile}!\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_a_process_that_may_not_be_signalled(pair: Pair) -> None:
+    pair.start_real()
+    pair.pidfile.chmod(0o644)
+    pair.pidfile.parent.chmod(0o755)
+    proxy = pair.start_proxy(user=65534)
+    proxy.send_signal(signal.SIGTERM)
+    assert proxy.stdout is not None
+    assert proxy.stdout.readline().startswith("Can't signal process ")
+    assert proxy.wait(WAIT_SECONDS) == 0
 
 
 def test_a_pid_that_is_gone(pair: Pair) -> None:

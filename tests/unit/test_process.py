@@ -10,7 +10,7 @@ import pytest
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.process.child import Subprocess
-from supervisor.process.spawn import SpawnError
+from supervisor.process.plan import SpawnError
 from supervisor.states import TRANSITIONS, ProcessStates, SupervisorStates
 from tests.support.world import World
 
@@ -241,6 +241,32 @@ class TestExit:
         assert [text.split(":")[0] for text in world.lines("info")][-2:] == ["success", "exited"]
 
 
+def test_a_process_that_may_still_run_keeps_its_group(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could not be signalled, and will be restarted when it ends."""
+    process = running(world, autorestart=RestartUnconditionally)
+    assert process.group is not None
+
+    def refuse(_pid: int, _signum: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.kill", refuse)
+    process.signal(signal.SIGHUP)
+    assert process.state == ProcessStates.UNKNOWN
+    assert process.group.get_unstopped_processes() == [process]
+
+
+def test_a_removed_process_never_starts_again(world: World) -> None:
+    process = running(world, autorestart=RestartUnconditionally)
+    assert process.group is not None
+    process.group.before_remove()
+    die(world, process)
+    world.pass_time(10)
+    assert process.state == ProcessStates.EXITED
+    assert process._timer is None
+
+
 def test_a_process_of_a_removed_group_is_not_restarted(world: World) -> None:
     process = world.process(startsecs=0, autorestart=RestartUnconditionally)
     process.transition()
@@ -337,11 +363,142 @@ class TestStopping:
         assert process.stop() is None
         assert process.state == ProcessStates.STOPPING
 
+    @pytest.mark.parametrize("stopwaitsecs", [1, 0, -1, -6])
+    def test_sigkill_is_repeated_at_most_once_a_second(
+        self, world: World, stopwaitsecs: int
+    ) -> None:
+        process = running(world, stopwaitsecs=stopwaitsecs)
+        process.stop()
+        world.pass_time(max(stopwaitsecs, 0))
+        kills = [(process.pid, TERM), (process.pid, KILL)]
+        assert world.signals == kills
+        for _ in range(3):
+            world.pass_time(0.5)
+            world.pass_time(0.25)
+            assert world.signals == kills
+            world.pass_time(0.25)
+            kills.append((process.pid, KILL))
+            assert world.signals == kills
+
+    def test_a_stop_forgets_the_starts_that_failed(self, world: World) -> None:
+        """In BACKOFF as well as in the next try."""
+        for wait in (0, 1):
+            process = started(world)
+            die(world, process, EXIT_1)
+            world.pass_time(wait)
+            assert process.backoff == 1
+            process.stop()
+            if wait:
+                die(world, process)
+            assert (process.state, process.backoff) == (ProcessStates.STOPPED, 0)
+
     def test_nothing_to_kill(self, world: World) -> None:
         process = world.process(autostart=False)
         text = "attempted to kill p with sig SIGTERM but it wasn't running"
         assert process.stop() == text
         assert world.lines("debug")[-1] == text
+
+
+class TestStoppingAGroup:
+    """A stop that goes to the whole process group."""
+
+    def stopping(self, world: World, *members: int, **options: Any) -> Subprocess:
+        """Return a process in STOPPING whose leader has died and left some members."""
+        options = {"stopasgroup": True, "killasgroup": True, "stopwaitsecs": 5} | options
+        process = running(world, **options)
+        process.stop()
+        world.orphans[process.pid] = list(members)
+        world.signals.clear()
+        world.clock.advance(1)
+        die(world, process, int(TERM))
+        return process
+
+    def test_it_is_stopped_when_the_last_member_is_gone(self, world: World) -> None:
+        process = self.stopping(world, 7, 8)
+        pid = process.pid
+        for members in ([7, 8], [8], [9]):
+            world.orphans[pid] = members
+            world.pass_time(0.5)
+            assert (process.state, process.pid) == (ProcessStates.STOPPING, pid)
+            assert process.spawn() is None
+        world.orphans.clear()
+        world.pass_time(0.1)
+        assert (process.state, process.pid) == (ProcessStates.STOPPED, 0)
+        assert process.exitstatus == -1
+        assert world.lines("warn")[-1] == "stopped: p (terminated by SIGTERM)"
+        assert world.signals == []
+
+    def test_an_empty_group_is_not_waited_for(self, world: World) -> None:
+        assert self.stopping(world).state == ProcessStates.STOPPED
+
+    def test_members_are_killed_when_the_time_of_the_stop_is_over(self, world: World) -> None:
+        process = self.stopping(world, 7)
+        pid = process.pid
+        world.pass_time(3.9)
+        assert world.signals == []
+        world.pass_time(0.1)
+        assert world.signals == [(-pid, KILL)]
+        assert world.lines("warn") == [f"killing 'p' ({pid}) with SIGKILL"]
+        world.pass_time(0.1)
+        assert process.state == ProcessStates.STOPPING
+        world.orphans.clear()
+        world.pass_time(0.1)
+        assert process.state == ProcessStates.STOPPED
+
+    def test_a_signal_for_the_leader_is_not_sent_to_the_members(self, world: World) -> None:
+        process = self.stopping(world, 7)
+        assert process.signal(signal.SIGHUP) is None
+        assert world.signals == []
+
+    def test_members_that_may_not_be_killed_are_left_alone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = self.stopping(world, 7)
+        pid = process.pid
+
+        def refuse(_pid: int, _signum: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr("os.kill", refuse)
+        world.pass_time(4)
+        assert process.state == ProcessStates.STOPPED
+        assert world.lines("critical") == [
+            f"cannot kill the process group of p (pid {pid}): Operation not permitted"
+        ]
+
+    def test_a_process_that_was_not_stopped_is_not_waited_for(self, world: World) -> None:
+        process = running(world, stopasgroup=True, killasgroup=True, autorestart=False)
+        world.orphans[process.pid] = [7]
+        die(world, process)
+        assert process.state == ProcessStates.EXITED
+
+    def test_with_killasgroup_alone_it_is_stopped_and_the_others_are_killed_later(
+        self, world: World
+    ) -> None:
+        process = running(world, killasgroup=True, stopwaitsecs=5)
+        pid = process.pid
+        process.stop()
+        world.orphans[pid] = [7]
+        die(world, process)
+        assert process.state == ProcessStates.STOPPED
+        world.pass_time(4.9)
+        assert world.signals == [(pid, TERM)]
+        world.pass_time(0.1)
+        assert world.signals == [(pid, TERM), (-pid, KILL)]
+
+    def test_a_group_that_became_empty_is_not_killed_later(self, world: World) -> None:
+        """Its number may have been given to another one."""
+        process = running(world, killasgroup=True, stopwaitsecs=5)
+        pid = process.pid
+        process.stop()
+        world.orphans[pid] = [7]
+        die(world, process)
+        world.pass_time(1)
+        world.orphans.clear()
+        world.pass_time(0.1)
+        world.orphans[pid] = [8]
+        world.pass_time(10)
+        assert world.signals == [(pid, TERM)]
 
 
 class TestAnnouncements:

@@ -158,6 +158,118 @@ class TestStart:
         assert asked == list(range(1000))
 
 
+class TestStopping:
+    """Requests to start or stop a process that is stopping already."""
+
+    @pytest.fixture
+    def stopping(self, site: Site) -> Subprocess:
+        process = site.process("p")
+        site.rpc.startProcess("p", False)
+        assert site.rpc.stopProcess("p", False) is True
+        assert process.state == ProcessStates.STOPPING
+        return process
+
+    def test_a_second_stop_waits_for_the_first(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        answer = site.rpc.stopProcess("p")
+        assert answer() is NOT_DONE_YET
+        assert site.rpc.stopProcess("p", False) is True
+        assert len(world.signals) == 1
+        stopping.finish(stopping.pid, 0)
+        assert answer() is True
+
+    def test_the_stop_of_all_waits_as_well(self, site: Site, stopping: Subprocess) -> None:
+        answers = [site.rpc.stopProcessGroup("p"), site.rpc.stopAllProcesses()]
+        assert [answer() for answer in answers] == [NOT_DONE_YET] * 2
+        stopping.finish(stopping.pid, 0)
+        assert [answer() for answer in answers] == [[ok("p", "p")]] * 2
+
+    def test_a_start_follows_the_stop(self, world: World, site: Site, stopping: Subprocess) -> None:
+        answer = site.rpc.startProcess("p")
+        assert answer() is NOT_DONE_YET
+        stopping.finish(stopping.pid, 0)
+        assert answer() is NOT_DONE_YET
+        world.pass_time(0)
+        assert stopping.state == ProcessStates.STARTING
+        assert answer() is NOT_DONE_YET
+        world.pass_time(1)
+        assert answer() is True
+
+    def test_without_waiting_it_is_started_all_the_same(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        assert site.rpc.startProcess("p", False) is True
+        stopping.finish(stopping.pid, 0)
+        world.pass_time(0)
+        assert stopping.state == ProcessStates.STARTING
+        stopping.finish(stopping.pid, 1 << 8)
+        assert stopping.state == ProcessStates.BACKOFF
+
+    def test_a_stop_is_answered_although_the_process_was_started_again(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        stopped, started = site.rpc.stopProcess("p"), site.rpc.startProcess("p")
+        stopping.finish(stopping.pid, 0)
+        world.pass_time(0)
+        assert stopping.state == ProcessStates.STARTING
+        assert stopped() is True
+        world.pass_time(1)
+        assert started() is True
+
+    def test_the_last_request_counts(self, world: World, site: Site, stopping: Subprocess) -> None:
+        started = site.rpc.startProcess("p")
+        stopped = site.rpc.stopProcess("p")
+        stopping.finish(stopping.pid, 0)
+        world.pass_time(10)
+        assert stopping.state == ProcessStates.STOPPED
+        assert stopped() is True
+        assert fault(started) == (Faults.ABNORMAL_TERMINATION, "ABNORMAL_TERMINATION: p")
+
+    def test_a_start_that_fails_after_the_stop(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        answer = site.rpc.startProcess("p")
+        stopping.config.command = "/nowhere/program"
+        stopping.finish(stopping.pid, 0)
+        world.pass_time(0)
+        assert fault(answer) == (Faults.SPAWN_ERROR, "SPAWN_ERROR: p")
+
+    def test_a_stop_that_fails_is_not_followed_by_the_start(
+        self, world: World, site: Site, stopping: Subprocess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """SIGKILL is refused when `stopwaitsecs` are over."""
+        answer = site.rpc.startProcess("p")
+
+        def refuse(_pid: int, _signum: int) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr("os.kill", refuse)
+        world.pass_time(stopping.config.stopwaitsecs)
+        assert stopping.state == ProcessStates.UNKNOWN
+        assert fault(answer)[0] == Faults.ABNORMAL_TERMINATION
+
+    def test_nothing_is_started_once_the_daemon_goes_down(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        answer = site.rpc.startProcess("p")
+        world.context.mood = SupervisorStates.SHUTDOWN
+        stopping.finish(stopping.pid, 0)
+        world.pass_time(10)
+        assert stopping.state == ProcessStates.STOPPED
+        assert fault(answer)[0] == Faults.ABNORMAL_TERMINATION
+
+    def test_a_group_that_is_removed_first_is_not_started(
+        self, world: World, site: Site, stopping: Subprocess
+    ) -> None:
+        answer = site.rpc.startProcess("p")
+        stopping.finish(stopping.pid, 0)
+        site.groups["p"].before_remove()
+        world.pass_time(10)
+        assert stopping.state == ProcessStates.STOPPED
+        assert fault(answer)[0] == Faults.ABNORMAL_TERMINATION
+
+
 class TestStop:
     """`stopProcess` and its group and all forms."""
 

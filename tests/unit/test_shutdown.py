@@ -9,12 +9,16 @@ import pytest
 
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
 from supervisor.process.groups import ProcessGroup
-from supervisor.shutdown import Shutdown
+from supervisor.shutdown import DRAIN_SECONDS, FIRST_REQUEST_SECONDS, Shutdown, drain_servers
 from supervisor.states import ProcessStates, SupervisorStates
+from tests.support.httpsite import Echo, Site, body, field, get
 from tests.support.world import World
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from supervisor.http.request import Request
 
 
 def group(world: World, name: str, priority: int, *processes: str) -> ProcessGroup:
@@ -73,6 +77,25 @@ def test_those_who_are_awaited_are_named_every_three_seconds(world: World) -> No
     assert world.lines("info").count("waiting for b, a, c to die") == 3
 
 
+def test_the_process_group_of_a_program_has_its_time(world: World) -> None:
+    """With `stopasgroup`, also that part of it which outlives its leader."""
+    only = group(world, "g", 999, "a")
+    process = only.processes["a"]
+    process.config.stopasgroup = process.config.killasgroup = True
+    shutdown = begin(world, only)
+    pid = process.pid
+    world.orphans[pid] = [7]
+    process.finish(pid, 0)
+    world.pass_time(3)
+    assert not shutdown.advance()
+    assert world.signals == [(-pid, signal.SIGTERM)]
+    world.orphans.clear()
+    world.pass_time(0.1)
+    assert shutdown.advance()
+    world.context.leftovers.end()
+    assert world.signals == [(-pid, signal.SIGTERM)]
+
+
 class Busy(ProcessGroup):
     """A group that has something to finish first, as event listeners do."""
 
@@ -129,3 +152,105 @@ def test_hundreds_of_processes_cost_a_look_each(
         shutdown.advance()
         monkeypatch.setattr(process_type, "get_state", plain)
     assert looks < 3 * len(many.processes)
+
+
+# -- the last clients -----------------------------------------------------------------
+
+LARGE = b"x" * 4_000_000
+TICK_SECONDS = 0.01
+
+
+@pytest.fixture
+def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A site whose clock advances with each turn of the loop, in which clients read as well."""
+    made = Site(directory)
+    turn = made.loop.turn
+
+    def timed_turn(longest: float | None = None) -> None:
+        turn(0 if longest is None else longest)
+        made.clock.advance(TICK_SECONDS)
+        for client in made.clients:
+            client.receive()
+
+    monkeypatch.setattr(made.loop, "turn", timed_turn)
+    yield made
+    made.close()
+
+
+def drain(site: Site) -> float:
+    """Drain and close the servers; return the seconds that it took."""
+    before = site.clock.monotonic()
+    drain_servers(site.servers, site.loop)
+    took = site.clock.monotonic() - before
+    for server in site.servers:
+        server.close()
+    for client in site.clients:
+        client.receive()
+    return took
+
+
+def test_clients_that_wait_to_be_accepted_are_answered(site: Site) -> None:
+    path = site.directory / "s"
+    site.serve(Echo())
+    for number in range(50):
+        client = site.connect()
+        client.socket.send(get(f"/{number}"))
+    assert drain(site) < FIRST_REQUEST_SECONDS
+    assert [body(client.received) for client in site.clients] == [
+        f"GET /{number} ".encode() for number in range(50)
+    ]
+    assert not any(client.was_reset for client in site.clients)
+    assert not path.exists()
+
+
+def test_a_request_in_two_parts_and_a_large_answer_are_completed(site: Site) -> None:
+    def answer(request: Request) -> None:
+        request.push(LARGE)
+        request.done()
+
+    site.serve(Echo(answer))
+    client = site.connect()
+    whole = get()
+    client.socket.send(whole[:9])
+    site.loop.turn()
+    site.loop.call_later(0.3, lambda: client.send(whole[9:]))
+    assert 0.3 <= drain(site) < DRAIN_SECONDS
+    assert field(client.received[:1000], b"Content-Length") == str(len(LARGE)).encode()
+    assert len(body(client.received)) == len(LARGE)
+    assert not client.was_reset
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [
+        pytest.param(b"", FIRST_REQUEST_SECONDS, id="a client that says nothing"),
+        pytest.param(get()[:9], DRAIN_SECONDS, id="a request that is never completed"),
+    ],
+)
+def test_a_silent_client_keeps_the_daemon_for_a_moment_only(
+    site: Site, sent: bytes, seconds: float
+) -> None:
+    site.serve(Echo())
+    site.connect().send(sent)
+    assert drain(site) == pytest.approx(seconds, abs=2 * TICK_SECONDS)
+
+
+def test_idle_clients_and_followed_logs_do_not_delay_the_end(site: Site) -> None:
+    class Endless:
+        def more(self) -> bytes:
+            return b"a line\n"
+
+    def answer(request: Request) -> None:
+        if request.uri == "/endless":
+            request.push(Endless())
+        request.done()
+
+    site.serve(Echo(answer))
+    idle, follower = site.connect(), site.connect()
+    idle.send(get())
+    idle.wait_for(lambda: b"200" in idle.received)
+    follower.send(get("/endless"))
+    follower.wait_for(lambda: b"a line" in follower.received)
+    assert drain(site) == 0
+    assert idle.has_ended
+    assert not idle.was_reset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import loggers
+from supervisor.addresses import TcpAddress
 from supervisor.config.model import InetSocketConfig, UnixSocketConfig
 from supervisor.socket_manager import SocketManager
 
@@ -54,11 +56,39 @@ def test_owner_and_mode_are_those_of_the_configuration(directory: Path) -> None:
     sockets.release()
 
 
+def test_an_owner_that_cannot_be_given_is_reported_with_the_path(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", "/proc/self/fd/9")
+
+    monkeypatch.setattr(os, "chown", refuse)
+    path = directory / "s"
+    sockets, _ = manager(UnixSocketConfig(str(path), owner=(1, 1)))
+    with pytest.raises(PermissionError, match=f"Operation not permitted: '{path}'"):
+        sockets.acquire()
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_only_a_socket_is_ever_replaced(directory: Path, kind: str) -> None:
+    path = directory / "s"
+    if kind == "file":
+        path.write_text("precious")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("nowhere")
+    sockets, _ = manager(UnixSocketConfig(str(path)))
+    with pytest.raises(FileExistsError, match="is not a socket"):
+        sockets.acquire()
+    assert os.listdir(directory) == ["s"]
+
+
 def test_a_socket_of_tcp_listens_at_its_address() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    sockets, logger = manager(InetSocketConfig("127.0.0.1", port, backlog=3))
+    sockets, logger = manager(InetSocketConfig(TcpAddress("127.0.0.1", port), backlog=3))
     assert sockets.acquire().getsockname() == ("127.0.0.1", port)
     socket.create_connection(("127.0.0.1", port)).close()
     sockets.release()

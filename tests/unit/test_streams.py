@@ -76,7 +76,12 @@ class TestAnsiStripper:
 
     @pytest.mark.parametrize(
         ("data", "left"),
-        [(b"\x1b[1~text", b"text"), (b"\x1b[31\ntext m", b"\ntext m"), (b"\x1b[3gm", b"m")],
+        [
+            (b"\x1b[1~text", b"text"),
+            (b"\x1b[5Xtext", b"text"),
+            (b"\x1b[31\ntext m", b"\ntext m"),
+            (b"\x1b[3gm", b"m"),
+        ],
     )
     def test_text_after_unknown_or_broken_sequences_stays(self, data: bytes, left: bytes) -> None:
         """Supervisor 4.3 takes the text up to the next letter that it knows."""

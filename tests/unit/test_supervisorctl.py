@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from xmlrpc.client import Fault
 
 import pytest
 
-from supervisor.faults import Faults
+from supervisor.faults import Faults, getFaultDescription
+from supervisor.supervisorctl import config_commands
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     SIGNAL_RESULTS,
@@ -113,6 +115,89 @@ def test_restart_stops_everything_before_it_starts_anything() -> None:
     )
 
 
+def test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for() -> None:
+    states = iter((40, 0, 0))  # a is STOPPING when it is looked at first
+
+    def info(_name: str) -> dict[str, Any]:
+        return process("x", "", next(states))
+
+    ctl = Ctl(stopProcess=True, stopProcessGroup=results(80, 70), getProcessInfo=info)
+    assert ctl.run("stop a g:*") == ("a: stopped\ng:p80: stopped\ng:p70: ERROR (not running)\n", 0)
+    assert ctl.asked() == [
+        ("stopProcess", "a", False),
+        ("stopProcessGroup", "g", False),
+        ("getProcessInfo", "a"),
+        ("stopProcess", "a"),
+        ("getProcessInfo", "a"),
+        ("getProcessInfo", "g:p80"),
+    ]
+
+
+def test_a_server_that_does_not_wait_twice_is_asked_until_the_process_has_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Supervisor 4.3.0 answers a second stopProcess with NOT_RUNNING."""
+    pauses: list[float] = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    states = iter((40, 40, 0, 0))
+
+    def stop(_name: str, wait: bool = True) -> bool:  # noqa: FBT001, FBT002 - as the method
+        if wait:
+            raise Fault(Faults.NOT_RUNNING, "NOT_RUNNING: a")
+        return True
+
+    ctl = Ctl(stopProcess=stop, getProcessInfo=lambda _name: process("x", "", next(states)))
+    assert ctl.run("stop a b") == ("a: stopped\nb: stopped\n", 0)
+    assert len(pauses) == 2
+
+
+def test_an_unknown_name_among_several_keeps_its_place_and_status() -> None:
+    ctl = Ctl(
+        stopProcess=lambda name, _wait: _unknown(name) if name == "b" else True,
+        stopProcessGroup=Fault(Faults.BAD_NAME, "BAD_NAME: g"),
+        getProcessInfo=process("x", "", 0),
+    )
+    assert ctl.run("stop a b g:* c") == (
+        "a: stopped\nb: ERROR (no such process)\ng: ERROR (no such group)\nc: stopped\n",
+        1,
+    )
+
+
+def _unknown(name: str) -> bool:
+    raise Fault(Faults.BAD_NAME, f"BAD_NAME: {name}")
+
+
+@pytest.mark.parametrize(
+    ("fault", "line"),
+    [
+        (Fault(6, "SHUTDOWN_STATE"), "ERROR: supervisord is shutting down or restarting\n"),
+        (
+            Fault(1, "UNKNOWN_METHOD"),
+            (
+                "ERROR: supervisord does not know the method that this command calls; is the"
+                " [rpcinterface:...] section that provides it in the configuration file?\n"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("command", ["status", "reload", "pid", "stop a"])
+def test_what_any_command_may_meet_is_one_line(command: str, fault: Fault, line: str) -> None:
+    answers = ("getAllProcessInfo", "restart", "getPID", "stopProcess")
+    ctl = Ctl(**dict.fromkeys(answers, fault))
+    text, status = ctl.run(command)
+    if command == "stop a":  # faults of an action are results of the process
+        assert (text.count("\n"), status) == (1, 1)
+    elif command == "reload" and fault.faultCode == 6:
+        assert (text, status) == ("ERROR: already shutting down\n", 1)
+    else:
+        assert (text, status) == (line, 1)
+
+
+def test_following_an_unknown_process_fails() -> None:
+    ctl = Ctl(getProcessInfo=Fault(Faults.BAD_NAME, "BAD_NAME: wbe"))
+    assert ctl.run("tail -f wbe") == ("wbe: ERROR (no such process name)\n", 1)
+
+
 # -- status and pid ------------------------------------------------------------------------
 
 LONG = "x" * 40
@@ -123,6 +208,14 @@ def test_status_lines_up_its_columns() -> None:
     assert ctl.run("status")[0].splitlines() == [
         "a                                RUNNING   told by the daemon",
         "g:b                              STARTING  ",
+    ]
+
+
+def test_wide_characters_take_two_columns() -> None:
+    ctl = Ctl(getAllProcessInfo=[process("监控"), process("e\u0301t")])
+    assert ctl.run("status")[0].splitlines() == [
+        f"监控{' ' * 29}RUNNING   told by the daemon",
+        f"e\u0301t{' ' * 31}RUNNING   told by the daemon",
     ]
 
 
@@ -231,6 +324,59 @@ def test_update_does_not_remove_what_it_could_not_stop() -> None:
     )
 
 
+def test_update_waits_for_what_another_client_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`stopProcessGroup` passes over what is stopping already; "stopped" is printed after that."""
+    monkeypatch.setattr(config_commands, "STOP_POLL_SECONDS", 0)
+    still_running = [Fault(Faults.STILL_RUNNING, "STILL_RUNNING: c")] * 2
+
+    def remove(_name: str) -> bool:
+        if still_running:
+            assert ctl.controller.stdout.getvalue() == ""
+            raise still_running.pop()
+        return True
+
+    ctl = Ctl(
+        reloadConfig=[[[], ["c"], []]],
+        stopProcessGroup=[],
+        removeProcessGroup=remove,
+        addProcessGroup=True,
+    )
+    assert ctl.run("update") == ("c: stopped\nc: updated process group\n", 0)
+    assert [name for name, *_ in ctl.asked()] == [
+        "reloadConfig",
+        *(["stopProcessGroup", "removeProcessGroup"] * 3),
+        "addProcessGroup",
+    ]
+
+
+def test_update_goes_on_after_a_group_that_fails() -> None:
+    """Another client may have removed a group, or added it."""
+
+    def fail_for(name: str, code: int, result: Any) -> Callable[[str], Any]:
+        def answer(asked: str) -> Any:
+            if asked == name:
+                raise Fault(code, f"{getFaultDescription(code)}: {name}")
+            return result
+
+        return answer
+
+    ctl = Ctl(
+        reloadConfig=[[["n1", "n2"], ["c1", "c2"], ["g1", "g2"]]],
+        stopProcessGroup=fail_for("g1", Faults.BAD_NAME, []),
+        removeProcessGroup=fail_for("c1", Faults.BAD_NAME, True),
+        addProcessGroup=fail_for("n1", Faults.ALREADY_ADDED, True),
+    )
+    lines = (
+        "g1: ERROR (BAD_NAME: g1)\n"
+        "g2: stopped\ng2: removed process group\n"
+        "c1: ERROR (BAD_NAME: c1)\n"
+        "c2: stopped\nc2: updated process group\n"
+        "n1: ERROR (ALREADY_ADDED: n1)\n"
+        "n2: added process group\n"
+    )
+    assert ctl.run("update") == (lines, 1)
+
+
 @pytest.mark.parametrize("line", ["reread", "update"])
 def test_a_broken_file_is_told_in_one_line(line: str) -> None:
     ctl = Ctl(reloadConfig=Fault(Faults.CANT_REREAD, "CANT_REREAD: what is wrong"))
@@ -271,6 +417,14 @@ def test_faults(line: str, code: int, text: str, status: int) -> None:
     )
     ctl = Ctl(**dict.fromkeys(names.split(), Fault(code, "NAME: detail")))
     assert ctl.run(line) == (f"{text}\n", status)
+
+
+def test_why_a_log_cannot_be_read() -> None:
+    """4.3 sends no reason: its text is in the table above."""
+    fault = Fault(Faults.FAILED, "FAILED: cannot read /x: it is a fifo")
+    ctl = Ctl(readProcessStdoutLog=fault, readLog=fault)
+    assert ctl.run("tail x") == ("x: ERROR (cannot read /x: it is a fifo)\n", 1)
+    assert ctl.run("maintail") == ("supervisord: ERROR (cannot read /x: it is a fifo)\n", 1)
 
 
 def test_avail() -> None:

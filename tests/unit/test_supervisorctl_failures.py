@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import rpcclient
+from supervisor import rpcclient, transport
 from supervisor.client_options import ClientOptions
 from tests.support.ctl import Ctl, FakeOptions, process
 from tests.support.fakeserver import rpc_answer, serving
@@ -48,6 +48,35 @@ def test_a_server_that_talks_nonsense(answer: bytes | None, complaint: str, line
     assert complaint in text
     assert text.count("\n") == 1
     assert status == 1
+
+
+ENDLESS = {
+    "body": XML + b"\r\n" + b"x" * 1_000_000,
+    "chunks": XML + b"Transfer-Encoding: chunked\r\n\r\n" + b"5\r\nhello\r\n" * 100_000,
+    "trailer": XML + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 200_000,
+    "length": XML + b"Content-Length: 999999999999\r\n\r\n" + b"x" * 1_000_000,
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_server_whose_answer_has_no_end(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 300_000)
+    with serving(lambda _: ENDLESS[kind]) as server:
+        found = through_the_wire(server.url).run("status")
+    assert found == (f"{server.url} answers with more than 0 MB\n", 1)
+
+
+def test_an_answer_that_would_multiply_itself() -> None:
+    """By entities, which no XML-RPC server sends."""
+    content = (
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
+        b"<methodResponse><params><param><value>&b;</value></param></params></methodResponse>"
+    )
+    answer = XML + b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
+    with serving(lambda _: answer) as server:
+        text, _ = through_the_wire(server.url).run("status")
+    assert "gives an answer that makes no sense (ResponseError" in text
+    assert text.count("\n") == 1
 
 
 def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +143,8 @@ def endless_log(request: bytes) -> bytes:
     """Answer as a daemon with a log of which there is more than a pipe holds."""
     if b"getVersion" in request:
         return rpc_answer("3.0")
+    if b"getProcessInfo" in request:
+        return rpc_answer({"name": "x", "group": "x"})
     chunk = b"line\n" * 13107 + b"\n"
     size = f"{len(chunk):x}".encode()
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -22,6 +22,12 @@ from supervisor.terminal import RESET, HarmlessStream, harmless, is_terminal
         ("back\x08\x08\x7f", "back\\x08\\x08\\x7f"),
         ("cut \x1b[3", "cut \\x1b[3"),
         ("\x1bP+q\x1b\\\\", "\\x1bP+q\\x1b\\\\"),
+        ("\x80\x85\x9f\x7f", "\\x80\\x85\\x9f\\x7f"),
+        ("evil\u202egnp.exe", "evil\\u202egnp.exe"),
+        ("\u061c\u200e\u200f", "\\u061c\\u200e\\u200f"),
+        ("\u202a\u202b\u202c\u202d\u202e", "\\u202a\\u202b\\u202c\\u202d\\u202e"),
+        ("\u2066\u2067\u2068\u2069", "\\u2066\\u2067\\u2068\\u2069"),
+        ("עברית العربية \u200d\u2013 \xa0", "עברית العربية \u200d\u2013 \xa0"),
     ],
 )
 def test_only_colours_come_through(text: str, shown: str) -> None:

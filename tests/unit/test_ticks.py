@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,5 +56,38 @@ def test_without_a_subscriber_nothing_is_due(world: World) -> None:
     world.pass_time(5)
     assert heard == [1_700_000_005]
     events.clear()
+    assert world.context.loop._patience(None) is None
+    ticker.stop()
+
+
+def test_a_subscriber_that_raises_ends_no_ticks(world: World) -> None:
+    """Neither the next ones, nor those of the other periods at the same moment."""
+
+    def fail(event: object) -> None:
+        raise RuntimeError(event)
+
+    events.subscribe(events.Tick5Event, fail)
+    heard = listen(events.TickEvent)
+    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    for _ in range(45):
+        with contextlib.suppress(RuntimeError):  # what the daemon's loop logs
+            world.pass_time(1)
+    fives = [1_700_000_000 + seconds for seconds in range(5, 50, 5)]
+    assert sorted(heard) == sorted([*fives, 1_700_000_040])
+    ticker.stop()
+
+
+def test_a_subscriber_may_leave_at_a_tick(world: World) -> None:
+    """After the last one has, nothing is due."""
+    heard = []
+
+    def hear_once(event: Any) -> None:
+        heard.append(event.when)
+        events.unsubscribe(events.Tick5Event, hear_once)
+
+    events.subscribe(events.Tick5Event, hear_once)
+    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    world.pass_time(5)
+    assert heard == [1_700_000_005]
     assert world.context.loop._patience(None) is None
     ticker.stop()

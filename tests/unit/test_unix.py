@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import resource
@@ -77,10 +78,10 @@ class TestCommands:
         monkeypatch.chdir(tmp_path / "here")
         directory = str(tmp_path / "there")
         for program, path in [("bin/only_there", ""), ("only_there", "bin")]:
-            found = unix.find_executable(program, {"PATH": path}, directory)
+            found = unix.find_executable(program, {"PATH": path}, directory=directory)
             assert found == "bin/only_there"
         with pytest.raises(unix.NotFound):
-            unix.find_executable("bin/only_here", {}, directory)
+            unix.find_executable("bin/only_here", {}, directory=directory)
 
     def test_refusals(self, tmp_path: Path) -> None:
         plain = tmp_path / "plain"
@@ -140,19 +141,42 @@ class TestUsers:
 
     def test_the_primary_group_comes_first(self) -> None:
         entry = pwd.getpwuid(0)
-        gid, groups = unix.supplementary_groups(0)
-        assert gid == entry.pw_gid == groups[0]
-        assert len(groups) == len(set(groups))
+        root = unix.look_up_identity(0)
+        assert root.gid == entry.pw_gid == root.groups[0]
+        assert len(root.groups) == len(set(root.groups))
+
+    def test_the_groups_are_those_that_list_the_user(self) -> None:
+        """And the primary one, once, although it lists the user too."""
+        for entry in pwd.getpwall():
+            listed = {group.gr_gid for group in grp.getgrall() if entry.pw_name in group.gr_mem}
+            found = unix.look_up_identity(entry.pw_uid)
+            same_user = pwd.getpwuid(entry.pw_uid).pw_name == entry.pw_name
+            assert not same_user or set(found.groups) == listed | {entry.pw_gid}
+
+    def test_a_user_is_looked_up_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A directory service takes its time for each look-up."""
+        monkeypatch.setattr(unix, "_identities", {})
+        first = unix.identity_of(65534)
+        monkeypatch.setattr(pwd, "getpwuid", pytest.fail)
+        assert unix.identity_of(65534) is first
+        monkeypatch.setattr(os, "getuid", lambda: 0)
+        assert unix.cannot_become(65534) is None
 
 
-def test_inherited_fds_are_closed_up_to_the_limit() -> None:
-    """In a child of its own, because it would close pytest's files too."""
+@pytest.mark.parametrize("lists_fds", [True, False])
+def test_inherited_fds_are_closed(*, lists_fds: bool) -> None:
+    """All of them, or those below the limit where the system does not list them.
+
+    In a child of its own, because it would close pytest's files too.
+    """
     pid = os.fork()
     if pid == 0:
         fd = os.open(os.devnull, os.O_RDONLY)
         high = os.dup2(fd, fd + 100)
+        if not lists_fds:
+            unix.FD_DIRECTORIES = ("/nonexistent",)
         unix.close_inherited_fds(fd + 50)
-        os._exit(0 if not _is_open(fd) and _is_open(high) else 1)
+        os._exit(0 if not _is_open(fd) and _is_open(high) is not lists_fds else 1)
     assert os.waitpid(pid, 0)[1] == 0
 
 

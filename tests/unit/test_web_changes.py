@@ -111,7 +111,7 @@ def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:
         process.state = ProcessStates.STOPPED
         process.change_state(ProcessStates.STARTING)
         site.loop.turn(0)
-    assert channel._unsent_bytes < 200_000
+    assert channel._outbox.unsent_bytes < 200_000
     process.change_state(ProcessStates.RUNNING)
     client.wait_for(lambda: b"RUNNING" in client.received)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -142,6 +143,55 @@ def test_following_begins_with_the_end_and_goes_on(site: WebSite) -> None:
     client.wait_for(lambda: b"third\n" in client.received)
 
 
+def test_following_begins_with_a_whole_line_and_says_where(site: WebSite) -> None:
+    lines = [f"line {number:05}\n" for number in range(10_000)]
+    (site.directory / "out").write_text("".join(lines))
+    client = site.connect()
+    client.send(get("/follow?processname=cat").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: b"line 09999\n" in client.received)
+    head, _, body = client.received.partition(b"\r\n\r\n")
+    offset = int(head.partition(b"X-Log-Offset: ")[2].split(b"\r\n")[0])
+    assert offset % len(lines[0]) == 0
+    assert body.partition(b"\r\n")[2].startswith(lines[offset // len(lines[0])].encode())
+
+
+def test_earlier_parts_of_a_log_join_without_a_gap(site: WebSite) -> None:
+    content = "".join(f"line {number:05}\n" for number in range(20_000))
+    (site.directory / "out").write_text(content)
+    before, parts = len(content), []
+    while before:
+        answer = site.get(f"/earlier?processname=cat&before={before}")
+        assert answer.text.startswith("line ")
+        parts.insert(0, answer.text)
+        before = int(answer.header("X-Log-Offset") or "")
+    assert "".join(parts) == content
+    assert len(parts) == 4
+
+
+@pytest.mark.parametrize("before", ["0", "", "x", "-5", "9" * 30, "%C2%B2"])
+def test_nothing_is_earlier_than_the_start_or_beyond_the_end(site: WebSite, before: str) -> None:
+    answer = site.get(f"/earlier?processname=cat&before={before}")
+    assert (answer.status, answer.text) == (200, "")
+
+
+def test_one_very_long_line_comes_in_parts(site: WebSite) -> None:
+    (site.directory / "out").write_text("x" * 150_000)
+    answer = site.get("/earlier?processname=cat&before=150000")
+    assert len(answer.text) == 65536
+    assert answer.header("X-Log-Offset") == str(150_000 - 65536)
+
+
+def test_without_scripts_colours_are_left_out(site: WebSite) -> None:
+    (site.directory / "out").write_text("\x1b[31mred\x1b[0m\n")
+    assert log_of(site.get("/tail.html?processname=cat").text) == "red\n"
+
+
+def test_stderr_that_goes_to_stdout_says_so(site: WebSite) -> None:
+    site.add("merged", redirect_stderr=True)
+    page = site.get("/tail.html?processname=merged&stream=stderr").text
+    assert "The stderr of merged goes into its stdout log (redirect_stderr=true)" in page
+
+
 def test_a_download_has_the_whole_file(site: WebSite) -> None:
     """As long as it was when it began: a log that grows quickly has no end."""
     content = b"0123456789" * 30000
@@ -156,7 +206,7 @@ def test_a_download_has_the_whole_file(site: WebSite) -> None:
     assert body == content
 
 
-@pytest.mark.parametrize("page", ["follow", "download"])
+@pytest.mark.parametrize("page", ["follow", "download", "earlier"])
 @pytest.mark.parametrize("query", ["", "processname=nope", "processname=silent", "log=main"])
 def test_no_log_no_stream(site: WebSite, page: str, query: str) -> None:
     answer = site.get(f"/{page}?{query}")
@@ -164,7 +214,20 @@ def test_no_log_no_stream(site: WebSite, page: str, query: str) -> None:
     assert answer.text == "There is no such log.\n"
 
 
-def test_what_is_no_regular_file_is_not_served(site: WebSite) -> None:
-    site.add("tty", stdout_logfile="/dev/null")
-    assert site.get("/download?processname=tty").status == 404
-    assert site.get("/follow?processname=tty").status == 404
+@pytest.mark.parametrize("kind", ["device", "fifo", "directory"])
+def test_what_is_no_regular_file_is_not_served(site: WebSite, directory: Path, kind: str) -> None:
+    os.mkfifo(directory / "fifo")
+    (directory / "device").symlink_to("/dev/zero")
+    (directory / "directory").mkdir()
+    site.add("odd", stdout_logfile=str(directory / kind))
+    for view in ("download", "follow", "earlier"):
+        assert site.get(f"/{view}?processname=odd&before=10").status == 404
+    page = site.get("/tail.html?processname=odd").text
+    assert log_of(page).endswith(f"cannot read {directory / kind}: it is a {kind}")
+
+
+def test_the_null_device_is_an_empty_log(site: WebSite) -> None:
+    site.add("quiet", stdout_logfile=os.devnull)
+    answer = site.get("/download?processname=quiet")
+    assert (answer.status, answer.text) == (200, "")
+    assert log_of(site.get("/tail.html?processname=quiet").text) == ""

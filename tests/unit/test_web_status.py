@@ -141,6 +141,38 @@ def test_rows_are_chosen_by_name_and_state(site: WebSite) -> None:
     assert len(rows(page)) == 3
 
 
+def test_buttons_for_all_say_what_is_shown_under_a_filter(site: WebSite) -> None:
+    site.add("dog").state = ProcessStates.RUNNING
+    site.add("cattle")
+
+    def labels(query: str) -> list[str]:
+        form = site.get(f"/?{query}").text.partition('id="all"')[2].partition("</form>")[0]
+        return buttons(form)[1:]  # the first is Refresh
+
+    assert labels("") == ["Start All", "Restart All", "Stop All"]
+    assert labels("q=CAT") == ["Start 2 shown", "Restart 2 shown", "Stop 2 shown"]
+    page = site.get("/?q=cat&state=off&ask=stopall").text
+    assert 'formaction="index.html?ask=stopall&amp;q=cat&amp;state=off"' in page
+    assert "Stop 2 shown processes?" in page
+    assert 'action="index.html?action=stopall&amp;q=cat&amp;state=off"' in page
+
+
+def test_actions_on_all_act_on_what_is_shown(site: WebSite) -> None:
+    site.add("cattle")
+    site.add("dog")
+    message = site.message("action=startall&q=CAT&state=off")
+    assert re.fullmatch(r"2 shown processes started at [\w :]+", message)
+    assert sorted(plan.name for plan in site.plans) == ["cat", "cattle"]
+    assert re.match("1 shown process started", site.message("action=startall&q=dog"))
+    assert re.match("0 shown processes stopped", site.message("action=stopall&q=nothing"))
+    assert len(site.plans) == 3
+
+
+def test_a_redirect_keeps_the_filter(site: WebSite) -> None:
+    answer = site.get("/?action=startall&q=c%26t&state=off")
+    assert (answer.header("Location") or "").startswith("./?q=c%26t&state=off&message=0%20shown")
+
+
 def test_rows_are_sorted(site: WebSite) -> None:
     site.add("zebra").state = ProcessStates.FATAL
     late = site.add("ant", "zoo")

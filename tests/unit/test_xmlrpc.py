@@ -14,10 +14,13 @@ from supervisor import loggers
 from supervisor import xmlrpc as module
 from supervisor.deferred import NOT_DONE_YET, Waiters, deferred
 from supervisor.faults import Faults, RPCError
+from supervisor.rpc import multicall
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import (
     RootRPCInterface,
     SystemNamespaceRPCInterface,
     gettags,
+    public_method,
     supervisor_xmlrpc_handler,
     traverse,
     xmlrpc_marshal,
@@ -137,6 +140,8 @@ def test_a_method_is_called_with_its_parameters(root: RootRPCInterface) -> None:
         "test.not_a_method",
         "test.own",
         "test.answers",
+        "test.mro",
+        "test.__call__",
         "test.hello.__call__",
         "test.changed.wake",
         "test.__class__.hello",
@@ -148,6 +153,23 @@ def test_a_method_is_called_with_its_parameters(root: RootRPCInterface) -> None:
 )
 def test_nothing_else_can_be_reached(root: RootRPCInterface, method: str) -> None:
     assert code_of(lambda: traverse(root, method, ())) == Faults.UNKNOWN_METHOD
+
+
+def test_no_attribute_but_the_listed_methods_can_be_reached() -> None:
+    """Of the real namespaces: their objects, their types, and the types of those."""
+    daemon: Any = object()
+    supervisor = SupervisorNamespaceRPCInterface(daemon)
+    system = SystemNamespaceRPCInterface([("supervisor", supervisor)])
+    root = RootRPCInterface(system.namespaces.items())
+    names = {
+        f"{prefix}.{name}"
+        for prefix, namespace in system.namespaces.items()
+        for each in (namespace, type(namespace), type)
+        for name in {*dir(each), *vars(type(each))}
+    }
+    assert {"supervisor.mro", "system.__call__", "supervisor.supervisord"} <= names
+    reached = {name for name in names if public_method(vars(root), name) is not None}
+    assert reached == {*system.listMethods()}
 
 
 def test_a_method_may_be_replaced_while_the_daemon_runs(
@@ -222,6 +244,8 @@ def test_what_a_method_does(system: SystemNamespaceRPCInterface) -> None:
     assert system.methodHelp("test.refuse") == "None"
     assert code_of(lambda: system.methodHelp("test.nope")) == Faults.SIGNATURE_UNSUPPORTED
     assert code_of(lambda: system.methodHelp("test._private")) == Faults.SIGNATURE_UNSUPPORTED
+    no_name: Any = ["test.hello"]
+    assert code_of(lambda: system.methodHelp(no_name)) == Faults.SIGNATURE_UNSUPPORTED
 
 
 def test_what_a_method_takes_and_returns(system: SystemNamespaceRPCInterface) -> None:
@@ -311,6 +335,12 @@ def test_multicall_follows_a_question_that_has_to_be_polled_after_all(
     ask.wakes_on = (namespace.changed,)  # type: ignore[attr-defined]
     monkeypatch.setattr(Namespace, "later", lambda _self: ask)
     assert system.multicall(calls("test.later")).wakes_on == ()
+
+
+def test_multicall_takes_a_limited_number_of_calls(system: SystemNamespaceRPCInterface) -> None:
+    most = calls(*["test.inherited"] * multicall.MAX_CALLS)
+    assert len(system.multicall(most)) == multicall.MAX_CALLS
+    assert code_of(lambda: system.multicall([*most, {}])) == Faults.BAD_ARGUMENTS
 
 
 # -- the handler ----------------------------------------------------------------------
@@ -410,11 +440,73 @@ def test_a_bug_is_500_and_logged(site: Site, method: str) -> None:
 
 
 def test_what_the_caller_got_wrong_can_be_found_in_the_log(site: Site) -> None:
-    with pytest.raises(xmlrpc.client.Fault, match="no attribute 'upper'"):
+    with pytest.raises(xmlrpc.client.Fault) as caught:
         ask(site, "test.hello", 5)
+    assert caught.value.faultString == "INCORRECT_PARAMETERS"  # without any text of Python's
     [(level, text)] = site.log()
     assert level == "debug"
     assert "name.upper()" in text
+
+
+def test_a_multicall_over_http_gathers_values_and_faults(
+    site: Site, system: SystemNamespaceRPCInterface
+) -> None:
+    """As XML, byte for byte what the values would be."""
+    asked = calls("test.hello", "test.refuse", "nope", "test.fail", hello=["x"])
+    document = xmlrpc.client.dumps((asked,), "system.multicall").encode()
+    assert body(site.ask(post(document))).decode() == xmlrpc_marshal(system.multicall(asked))
+
+
+def test_a_multicall_over_http_waits(site: Site, namespace: Namespace) -> None:
+    client = site.connect()
+    asked = calls("test.later", "test.hello", "test.later", hello=["x"])
+    client.send(post(xmlrpc.client.dumps((asked,), "system.multicall").encode()))
+    for answer in (5, RPCError(Faults.BAD_NAME, "y")):
+        site.turn_until(lambda: namespace.changed)
+        namespace.give(answer)
+        site.turn()
+    assert value_of(client.answer()) == [
+        5,
+        "hello X",
+        {"faultCode": 10, "faultString": "BAD_NAME: y"},
+    ]
+
+
+def test_the_results_of_a_multicall_are_bounded(
+    site: Site, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes behind the bound is not called, and said to be not."""
+    monkeypatch.setattr(multicall, "MAX_RESULT_BYTES", 1000)
+    called: list[str] = []
+
+    def hello(_self: Namespace, name: str) -> str:
+        called.append(name)
+        return "x" * 600
+
+    monkeypatch.setattr(Namespace, "hello", hello)
+    asked = [{"methodName": "test.hello", "params": [name]} for name in "abcd"]
+    answer = ask(site, "system.multicall", asked)
+    assert answer[:2] == ["x" * 600] * 2
+    assert called == ["a", "b"]
+    assert [(fault["faultCode"], "not called" in fault["faultString"]) for fault in answer[2:]] == [
+        (Faults.FAILED, True)
+    ] * 2
+    assert namespace.answers == []
+
+
+def test_a_result_of_a_multicall_that_has_no_type_in_xml_is_a_failure(site: Site) -> None:
+    document = xmlrpc.client.dumps((calls("test.nothing"),), "system.multicall").encode()
+    assert status(site.ask(post(document))) == 500
+
+
+def test_a_method_that_is_traced_stays_on_its_line(site: Site) -> None:
+    site.logger.level = loggers.LevelsByName.TRAC
+    name = "x\n2026-01-01 00:00:00,000 CRIT owned\r" + "y" * 1000
+    with pytest.raises(xmlrpc.client.Fault):
+        ask(site, name)
+    traced = [text for _, text in site.log() if text.startswith("XML-RPC")]
+    assert len(traced) == 2
+    assert all(text.isprintable() and len(text) < 300 for text in traced)
 
 
 def test_calls_are_logged_at_trace(site: Site) -> None:

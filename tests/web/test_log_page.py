@@ -65,6 +65,50 @@ def test_what_a_program_writes_is_text(page: Browser, site: Site) -> None:
     assert page.evaluate("document.title") != "hacked"
 
 
+def test_a_search_without_a_match_says_so(page: Browser, site: Site) -> None:
+    say(site, "an apple")
+    open_log(page, site)
+    page.type("#q", "pear")
+    page.wait_for_text("#found", "No line contains this")
+
+
+def test_colours_of_programs_are_shown_and_other_sequences_are_not(
+    page: Browser, site: Site
+) -> None:
+    line = (
+        "\x1b[1;31mred\x1b[0m plain \x1b[38;5;46mgreen\x1b[39m"
+        " \x1b[48;2;1;2;3mground\x1b[0m\x1b]0;title\x07\x1b[2K."
+    )
+    Path(site.daemon.directory, log_name(site)).write_bytes(f"{line}\n".encode())
+    open_log(page, site)
+    page.wait_for_text("#log", "red plain green ground.")
+    assert page.find("#log span.bold.c1").text == "red"
+    styles = page.evaluate(
+        "[...document.querySelectorAll('#log span[style]')].map(e => e.style.cssText)"
+    )
+    assert styles == ["color: rgb(0, 255, 0);", "background-color: rgb(1, 2, 3);"]
+    page.type("#q", "plain green")
+    page.wait_for_text("#found", "1 line")
+    assert page.find("#log span.bold.c1").text == "red"
+
+
+def test_scrolling_up_loads_earlier_lines(page: Browser, site: Site) -> None:
+    text = "".join(f"line {number:05}\n" for number in range(20_000))
+    Path(site.daemon.directory, log_name(site)).write_text(text, encoding="utf-8")
+    open_log(page, site)
+    page.wait_for_text("#log", "line 19999")
+    first = page.evaluate("document.querySelector('#log').textContent.split('\\n')[0]")
+    assert first.startswith("line 1")  # a whole line
+    whole = "document.querySelector('#log').textContent"
+
+    def scrolled_to_the_start() -> bool:
+        page.evaluate("document.querySelector('#log').scrollTop = 0")
+        return bool(page.evaluate(f"{whole}.startsWith('line 00000')"))
+
+    page.wait(scrolled_to_the_start)
+    assert page.evaluate(whole) == text
+
+
 def test_a_log_that_has_vanished(page: Browser, site: Site) -> None:
     """The page says so and stays a page."""
     Path(site.daemon.directory, log_name(site)).unlink()

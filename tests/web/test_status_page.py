@@ -83,6 +83,38 @@ def test_a_group_that_is_added_and_removed_appears_and_goes(page: Browser, site:
     page.wait_for_text(state("team:first"), "RUNNING")
 
 
+def test_under_a_filter_the_buttons_for_all_act_on_what_is_shown(page: Browser, site: Site) -> None:
+    page.open(site.url)
+    page.wait_until_live()
+    page.type("#q", "team")
+    page.wait_for_text("#all", "Stop 2 shown")
+    page.click("#all button[formaction*='stopall']")
+    page.wait_for_text("#confirm-question", "Stop 2 shown?")
+    page.click("#confirm-yes")
+    page.wait_for_text("#message", "2 shown processes stopped at")
+    for name, expected in {
+        "team:first": "STOPPED",
+        "team:second": "STOPPED",
+        "stays": "RUNNING",
+    }.items():
+        assert site.daemon.info(name)["statename"] == expected
+    page.type("#q", "no such process")
+    page.wait_for_text("#none", "No process matches the filter.")
+    assert not page.find("#all button[formaction*='stopall']").is_enabled()
+
+
+def test_without_the_daemon_the_page_looks_dead(page: Browser, site: Site) -> None:
+    page.open(site.url)
+    page.wait_until_live()
+    site.daemon.stop()
+    page.wait_for_text("#live", "No answer since")
+    assert page.evaluate("document.querySelector('#processes').inert") is True
+    assert page.evaluate("getComputedStyle(document.querySelector('#processes')).opacity") == "0.5"
+    site.daemon.start()
+    page.wait_until_live()
+    assert page.evaluate("document.querySelector('#processes').inert") is False
+
+
 def test_the_keyboard_is_enough(page: Browser, site: Site) -> None:
     """`/` leads to the filter; the focus stays on the button of a row that is replaced."""
     page.open(site.url)

@@ -101,8 +101,24 @@ function filterRows() {
   const told = URGENCY.filter((kind) => numbers[kind]).map((kind) => `${numbers[kind]} ${KINDS[kind]}`);
   const noun = total === 1 ? "process" : "processes";
   setText(byId("counts"), `${total} ${noun}${told.length ? ": " : ""}${told.join(", ")}`);
+  nameButtonsForAll(shown, Boolean(q || state));
   setText(byId("none"), total === 0 ? "No programs are configured." : shown ? "" : "No process matches the filter.");
   document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
+}
+
+// The buttons for all processes act on what is shown, and say so.
+function nameButtonsForAll(shown, isFiltered) {
+  for (const button of byId("all").querySelectorAll("[data-label]")) {
+    const address = new URL(button.formAction);
+    for (const name of ["q", "state"]) {
+      address.searchParams.delete(name);
+      if (filters[name].value.trim()) address.searchParams.set(name, filters[name].value.trim());
+    }
+    button.setAttribute("formaction", address.href);
+    const { label } = button.dataset;
+    setText(button, isFiltered ? label.replace("All", `${shown} shown`) : label);
+    button.disabled = shown === 0;
+  }
 }
 
 function setText(element, text) {
@@ -148,7 +164,7 @@ function uptime(seconds) {
 }
 
 function tick() {
-  if (document.hidden) return;
+  if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
     const seconds = Math.max(0, Math.floor(now - about.dataset.start));
@@ -185,10 +201,15 @@ function deafen() {
   source = null;
 }
 
+// Without the daemon the rows are the past, and no button does anything.
 function showLive(isLive) {
+  const wasLost = live.classList.contains("lost");
   live.hidden = false;
   live.classList.toggle("lost", !isLive);
-  setText(live, isLive ? "Live" : "Reconnecting");
+  document.body.classList.toggle("lost", !isLive);
+  for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
+  if (isLive) setText(live, "Live");
+  else if (!wasLost) setText(live, `No answer since ${new Date().toLocaleTimeString()}`);
 }
 
 // -- acting -----------------------------------------------------------------------------------

@@ -1,10 +1,12 @@
 // The log page, alive: what is written arrives as it is written, can be held back, and can
 // be searched by showing only the lines that contain a text.
+// Earlier parts of a long log are loaded when the reader scrolls up to them.
 "use strict";
 
 const MOST_CHARACTERS = 2 * 1024 * 1024; // kept in the page; older lines go
 const RETRY_SECONDS = 3;
-const NEAR_THE_END = 40; // pixels: who is there wants to see what comes
+const NEAR_THE_END = 40; // pixels: a reader there wants to see what comes
+const NEAR_THE_START = 200; // pixels
 
 const byId = (id) => document.getElementById(id);
 const log = byId("log");
@@ -16,6 +18,8 @@ let held = ""; // arrived while paused
 let heldIsWhole = false; // the stream has begun anew meanwhile
 let isPaused = false;
 let aborter = null;
+let offset = 0; // of the text in the file, in bytes; 0 when nothing is before it
+let isLoading = false;
 
 function isAtTheEnd() {
   return log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_THE_END;
@@ -25,22 +29,96 @@ function toTheEnd() {
   log.scrollTop = log.scrollHeight;
 }
 
+// -- colours -----------------------------------------------------------------------------
+
+const SEQUENCE = /\x1b(?:\[([0-9;:]*)m|\[[ -?]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[^[\]])/g;
+const ATTRIBUTES = { 1: "bold", 2: "faint", 3: "italic", 4: "underline", 7: "inverse" };
+let style = {}; // at the end of what is shown
+let unfinished = ""; // the start of a sequence there
+
+function paletteColour(index) {
+  if (index >= 232) return `rgb(${Array(3).fill((index - 232) * 10 + 8).join()})`;
+  const part = (number) => (number % 6 ? (number % 6) * 40 + 55 : 0);
+  const cube = index - 16;
+  return `rgb(${part(Math.floor(cube / 36))},${part(Math.floor(cube / 6))},${part(cube)})`;
+}
+
+// 38 and 48 take the numbers behind them: 5;INDEX or 2;RED;GREEN;BLUE.
+function extendedColour(codes) {
+  if (codes.shift() === 5) {
+    const index = codes.shift() & 255;
+    return index < 16 ? index % 8 : paletteColour(index);
+  }
+  return `rgb(${codes.splice(0, 3).map((part) => part & 255).join()})`;
+}
+
+function applySequence(parameters) {
+  const codes = parameters.split(/[;:]/).map(Number);
+  while (codes.length) {
+    const code = codes.shift();
+    if (code === 0) style = {};
+    else if (code in ATTRIBUTES) style[ATTRIBUTES[code]] = true;
+    else if (code === 22) style.bold = style.faint = false;
+    else if (code > 22 && code < 28) style[ATTRIBUTES[code - 20]] = false;
+    else if (code === 38) style.c = extendedColour(codes);
+    else if (code === 48) style.b = extendedColour(codes);
+    else if (code === 39) delete style.c;
+    else if (code === 49) delete style.b;
+    else if ((code >= 30 && code < 38) || (code >= 90 && code < 98)) style.c = code % 10;
+    else if ((code >= 40 && code < 48) || (code >= 100 && code < 108)) style.b = code % 10;
+  }
+}
+
+function styled(piece) {
+  const span = document.createElement("span");
+  span.textContent = piece;
+  for (const name of Object.values(ATTRIBUTES)) span.classList.toggle(name, Boolean(style[name]));
+  for (const [key, property] of [["c", "color"], ["b", "backgroundColor"]]) {
+    if (typeof style[key] === "number") span.classList.add(key + style[key]);
+    else if (style[key]) span.style[property] = style[key];
+  }
+  return span.className || span.style.length ? span : document.createTextNode(piece);
+}
+
+// Text with its colours; of the other control sequences nothing is shown.
+function rendered(raw) {
+  const fragment = document.createDocumentFragment();
+  let end = 0;
+  for (const found of raw.matchAll(SEQUENCE)) {
+    if (found.index > end) fragment.append(styled(raw.slice(end, found.index)));
+    if (found[1] !== undefined) applySequence(found[1]);
+    end = found.index + found[0].length;
+  }
+  if (end < raw.length) fragment.append(styled(raw.slice(end)));
+  return fragment;
+}
+
+// A sequence that is not complete waits for its end.
+function splitUnfinished(raw) {
+  const unfinished = /\x1b(?:\[[ -?]{0,64}|\][^\x07\x1b]{0,256})?$/.exec(raw);
+  return unfinished ? [raw.slice(0, unfinished.index), unfinished[0]] : [raw, ""];
+}
+
 // -- showing ----------------------------------------------------------------------------
 
 function matching(lines) {
   const wanted = search.value.toLowerCase();
-  return lines.filter((line) => line.toLowerCase().includes(wanted));
+  return lines.filter((line) => line.replace(SEQUENCE, "").toLowerCase().includes(wanted));
 }
 
 function show() {
   const follows = isAtTheEnd();
+  style = {};
   if (!search.value) {
-    log.textContent = text;
+    const [whole, rest] = splitUnfinished(text);
+    log.replaceChildren(rendered(whole));
+    unfinished = rest;
     byId("found").textContent = "";
   } else {
     const lines = matching(text.split("\n").filter(Boolean));
-    log.textContent = lines.join("\n");
-    byId("found").textContent = lines.length === 1 ? "1 line" : `${lines.length} lines`;
+    log.replaceChildren(rendered(lines.join("\n")));
+    byId("found").textContent = lines.length === 0 ? "No line contains this"
+      : lines.length === 1 ? "1 line" : `${lines.length} lines`;
   }
   if (follows) toTheEnd();
 }
@@ -48,13 +126,18 @@ function show() {
 function append(more) {
   text += more;
   const isTooLong = text.length > MOST_CHARACTERS;
-  if (isTooLong) text = text.slice(text.indexOf("\n", text.length - MOST_CHARACTERS / 2) + 1);
+  if (isTooLong) {
+    text = text.slice(text.indexOf("\n", text.length - MOST_CHARACTERS / 2) + 1);
+    offset = 0; // where that is in the file is not known
+  }
   if (isTooLong || search.value) {
     show();
     return;
   }
   const follows = isAtTheEnd();
-  log.append(more);
+  const [whole, rest] = splitUnfinished(unfinished + more);
+  unfinished = rest;
+  log.append(rendered(whole));
   if (follows) toTheEnd();
 }
 
@@ -68,10 +151,32 @@ function arrived(more) {
 }
 
 function begin(whole) {
-  text = "";
-  log.textContent = "";
-  append(whole);
+  text = whole;
+  show();
   toTheEnd();
+}
+
+// -- what is before ------------------------------------------------------------------------
+
+async function loadEarlier() {
+  if (isLoading || !offset || search.value || log.scrollTop > NEAR_THE_START) return;
+  if (text.length > MOST_CHARACTERS / 2) return; // the rest is in the download
+  isLoading = true;
+  const before = offset;
+  try {
+    const response = await fetch(`${log.dataset.follow.replace("follow", "earlier")}&before=${before}`);
+    const earlier = response.ok ? await response.text() : "";
+    if (offset === before) {
+      offset = earlier ? Number(response.headers.get("X-Log-Offset")) : 0;
+      text = earlier + text;
+      const height = log.scrollHeight - log.scrollTop;
+      show();
+      log.scrollTop = log.scrollHeight - height;
+    }
+  } catch {
+    // the next scrolling tries again
+  }
+  isLoading = false;
 }
 
 // -- following ----------------------------------------------------------------------------
@@ -83,6 +188,7 @@ async function follow() {
     const response = await fetch(log.dataset.follow, { signal: aborter.signal });
     if (!response.ok) throw new Error(response.statusText);
     showLive(true);
+    offset = Number(response.headers.get("X-Log-Offset"));
     await read(response.body.pipeThrough(new TextDecoderStream()).getReader());
   } catch {
     // the connection is gone, or we have hidden ourselves: below we try again
@@ -140,6 +246,7 @@ if (log.dataset.follow) {
   byId("find").addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", show);
   pause.addEventListener("click", togglePause);
+  log.addEventListener("scroll", loadEarlier);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) follow();
     else if (aborter) aborter.abort();

@@ -1,9 +1,6 @@
-"""From a config to a running child: the plan, and its launcher (floor 4).
+"""From a config to a plan: everything that is decided before a child exists (floor 4).
 
-A `SpawnPlan` holds everything that is decided before the child exists, so that it can be
-tested without forking.  `launch` carries it out through `subprocess.Popen`, which uses
-vfork where the kernel allows and reports what fails between fork and exec.  (`posix_spawn`
-takes half of the CPU, but leaves signals ignored in the child that 4.3.0 does not.)
+`launchers.launch` carries a `SpawnPlan` out; the plan can be tested without forking.
 """
 
 from __future__ import annotations
@@ -13,13 +10,11 @@ import errno
 import os
 from collections.abc import Collection, Iterable, Mapping
 
-from supervisor import unix
+from supervisor import paths, unix
 from supervisor.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from supervisor.config.model import ProcessConfig
     from supervisor.process.context import Context
 
@@ -74,21 +69,22 @@ class Pipes:
                 if fd is not None:
                     os.set_blocking(fd, False)
         except OSError:
-            _close(made)
+            close_fds(made)
             raise
         return cls(stdin_write, stdout_read, stderr_read, stdin_read, stdout_write, stderr_write)
 
     def close_child_ends(self) -> None:
         """Close what only the child needs."""
-        _close({self.child_stdin, self.child_stdout, self.child_stderr})
+        close_fds({self.child_stdin, self.child_stdout, self.child_stderr})
 
     def close_parent_ends(self, but: Collection[int] = ()) -> None:
         """Close the daemon's ends, without those that dispatchers own."""
         ends = {self.stdin, self.stdout, self.stderr}.difference(but)
-        _close(fd for fd in ends if fd is not None)
+        close_fds(fd for fd in ends if fd is not None)
 
 
-def _close(fds: Iterable[int]) -> None:
+def close_fds(fds: Iterable[int]) -> None:
+    """Close fds, whatever state they are in."""
     for fd in fds:
         with contextlib.suppress(OSError):
             os.close(fd)
@@ -110,18 +106,69 @@ class SpawnPlan:
     stderr: int
 
 
+@record(frozen=True)
+class Launched:
+    """A child that was started; the process is `pid`.
+
+    `report` is the fd on which it reports the way to exec, None if exec has succeeded.
+    """
+
+    pid: int
+    report: int | None = None
+
+
+# -- what can fail, in the words of Supervisor 4 --------------------------------
+
+
 def pipe_failure(name: str, error: OSError) -> str:
     """Return why a process has no pipes."""
     if error.errno == errno.EMFILE:
         return f"too many open files to spawn '{name}'"
-    symbol = errno.errorcode.get(error.errno or 0, str(error))
-    return f"unknown error making pipes for '{name}': {symbol}"
+    return f"unknown error making pipes for '{name}': {unix.errname(error.errno)}"
+
+
+def no_user(uid: int, reason: str) -> SpawnError:
+    """Return the error of a user that cannot be changed to."""
+    return SpawnError(f"couldn't setuid to {uid}: {reason}", in_child=True)
+
+
+def no_directory(plan: SpawnPlan, error: OSError) -> SpawnError:
+    """Return the error of a directory that cannot be entered."""
+    symbol = unix.errname(error.errno)
+    return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)
+
+
+def no_exec(plan: SpawnPlan, reason: object) -> SpawnError:
+    """Return the error of an executable that cannot be executed."""
+    return SpawnError(f"couldn't exec {plan.executable}: {reason}", in_child=True)
+
+
+def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
+    """Return the error of a child that could not be made."""
+    if error.errno == errno.EAGAIN:
+        return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
+    if error.errno == errno.EMFILE:  # of the pipe on which the exec is reported
+        return SpawnError(pipe_failure(plan.name, error))
+    return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
+
+
+# -- from a config to a plan -----------------------------------------------------
 
 
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
-    """Return (executable, argv) of a config; raises `ProcessException` with the reason."""
+    """Return (executable, argv) of a config; raises `ProcessException` with the reason.
+
+    If a file system that may not answer would have to be asked, the executable is the first
+    word as it is written: the child looks for it.
+    """
     argv = unix.split_command(config.command)
-    return unix.find_executable(argv[0], config.environment, config.directory), argv
+    try:
+        executable = unix.find_executable(
+            argv[0], config.environment, paths.stat_at_once, config.directory
+        )
+    except paths.MayWait:
+        executable = argv[0]
+    return executable, argv
 
 
 def child_environment(config: ProcessConfig, group_name: str, context: Context) -> dict[str, str]:
@@ -144,7 +191,7 @@ def plan_spawn(
     context: Context,
     pipes: Pipes,
 ) -> SpawnPlan:
-    """Put together what `launch` needs."""
+    """Put together what `launchers.launch` needs."""
     executable, argv = command
     return SpawnPlan(
         name=config.name,
@@ -158,57 +205,3 @@ def plan_spawn(
         stdout=pipes.child_stdout,
         stderr=pipes.child_stderr,
     )
-
-
-def launch(plan: SpawnPlan) -> int:
-    """Start the child and return its pid; raises `SpawnError`."""
-    import subprocess
-
-    try:
-        child: subprocess.Popen[bytes] = subprocess.Popen(
-            plan.argv,
-            executable=plan.executable,
-            stdin=plan.stdin,
-            stdout=plan.stdout,
-            stderr=plan.stderr,
-            env=plan.environment,
-            cwd=plan.directory,
-            umask=-1 if plan.umask is None else plan.umask,
-            close_fds=False,  # every fd of the daemon is close-on-exec
-            restore_signals=False,  # children keep SIGPIPE ignored, as in Supervisor 4
-            process_group=0,
-            **_identity(plan.uid),
-        )
-    except OSError as error:
-        raise _explain(plan, error) from None
-    except (ValueError, subprocess.SubprocessError) as error:
-        raise SpawnError(f"couldn't exec {plan.executable}: {error}", in_child=True) from None
-    child.returncode = 0  # reaping is the daemon's: Popen must never wait for this pid
-    return child.pid
-
-
-def _identity(uid: int | None) -> dict[str, Any]:
-    """Return the arguments that make `Popen` change the user, if that is needed."""
-    if uid is None:
-        return {}
-    reason = unix.cannot_become(uid)
-    if reason is not None:
-        raise SpawnError(f"couldn't setuid to {uid}: {reason}", in_child=True)
-    if os.getuid() == uid:
-        return {}
-    gid, groups = unix.supplementary_groups(uid)
-    return {"user": uid, "group": gid, "extra_groups": groups}
-
-
-def _explain(plan: SpawnPlan, error: OSError) -> SpawnError:
-    """Say what failed; `Popen` names the directory or the executable, or nothing for fork."""
-    symbol = unix.errname(error.errno)
-    if error.filename is None:
-        if error.errno == errno.EAGAIN:
-            return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
-        if error.errno == errno.EMFILE:  # of the pipe on which `Popen` hears of the exec
-            return SpawnError(pipe_failure(plan.name, error))
-        return SpawnError(f"unknown error during fork for '{plan.name}': {symbol}")
-    if error.filename == plan.directory:
-        return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)
-    return SpawnError(f"couldn't exec {plan.executable}: {symbol}", in_child=True)

@@ -1,0 +1,149 @@
+"""The listening socket of an HTTP server (floor 5).
+
+`server` opens one per configured server.  What fails is a `ServerError` whose text Supervisor 4
+prints as well.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+
+from supervisor import sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from supervisor.config.model import ServerConfig
+
+BACKLOG = 1024
+
+ADDRESS_IN_USE = (
+    "Another program is already listening on a port that one of our HTTP servers is"
+    " configured to use.  Shut this program down first before starting supervisord."
+)
+
+
+class ServerError(Exception):
+    """A server cannot be opened; the text is for the user."""
+
+
+def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] | None]:
+    """Return a listening socket and, for a unix socket, the identity of its file.
+
+    Raises `ServerError`.
+    """
+    try:
+        if config.address is None:
+            return _open_unix(config)
+        return sockets.listen_tcp(config.address, BACKLOG), None
+    except OSError as error:
+        raise ServerError(_error_text(error)) from None
+
+
+def _error_text(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return ADDRESS_IN_USE
+    code: Any = error.args[0]
+    name = errno.errorcode.get(code)
+    return "Cannot open an HTTP server: socket.error reported " + (
+        f"errno.{name} ({code})" if name else f"{code}"
+    )
+
+
+def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
+    """Listen under a temporary name, then take the configured one.
+
+    So of two daemons that start at once only one gets the name, and the one that gets it
+    listens already.
+    """
+    path = config.file or ""
+    temporary = f"{path}.{os.getpid()}"
+    for _ in range(sockets.MAX_ATTEMPTS):
+        try:
+            listener, identity = sockets.listen_unix(temporary, config.chmod, config.chown, BACKLOG)
+        except PermissionError as error:
+            raise _not_permitted(config, error) from None
+        try:
+            try:
+                _take_name(temporary, path)
+            finally:
+                sockets.remove_socket(temporary)
+        except BaseException:
+            listener.close()
+            raise
+        if sockets.identity(path) == identity:
+            return listener, identity
+        listener.close()  # another user has moved the temporary name
+    raise sockets.LostRaceError(path)
+
+
+def _not_permitted(config: ServerConfig, error: PermissionError) -> Exception:
+    """Return what a failed `chown` means to the user; other errors as they are."""
+    if error.errno != errno.EPERM or config.chown == sockets.NO_OWNER:
+        return error
+    return ServerError(
+        f"Not permitted to chown {config.file} to uid/gid {config.chown}; adjust "
+        '"sockchown" value in config file or on command line to values that the '
+        f"current user ({_user_name()}) can successfully chown"
+    )
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _take_name(temporary: str, path: str) -> None:
+    """Give the socket its name, over a stale socket if need be; raises `ServerError`."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except FileExistsError:
+        _remove_stale(path)
+        try:
+            os.link(temporary, path, follow_symlinks=False)
+        except FileExistsError:  # another daemon that starts has been quicker
+            raise ServerError(ADDRESS_IN_USE) from None
+
+
+def _remove_stale(path: str) -> None:
+    """Unlink a socket that nobody listens on; only ever a socket."""
+    if not sockets.is_socket(path):
+        raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
+    with sockets.pinned(path):
+        found = sockets.identity(path)
+        _check_unused(path)
+        _unlink_if_same(path, found)
+    sys.stderr.write(f"Unlinking stale socket {path}\n")
+
+
+def _check_unused(path: str) -> None:
+    """Raise `ServerError` if a process listens on a socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            return
+        except OSError:
+            raise ServerError(ADDRESS_IN_USE) from None  # it is there, only too busy
+    raise ServerError(ADDRESS_IN_USE)
+
+
+def _unlink_if_same(path: str, found: tuple[int, int] | None) -> None:
+    """Unlink what was found to be stale, unless another daemon has replaced it since."""
+    aside = f"{path}.{os.getpid()}.stale"
+    os.rename(path, aside)
+    try:
+        if sockets.identity(aside) != found:
+            os.link(aside, path, follow_symlinks=False)
+            raise ServerError(ADDRESS_IN_USE)
+    finally:
+        os.unlink(aside)

@@ -1,0 +1,212 @@
+"""The launcher that does not wait: fork, and a report from the child (floor 4).
+
+The child takes the steps to exec in the order of Supervisor 4 and writes what has failed into a
+pipe.  The pipe is close-on-exec, so that its end says that exec has succeeded; `LaunchReport` reads
+it in the loop.  `launchers.launch` decides when this is needed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+from contextlib import suppress
+
+from supervisor import unix
+from supervisor.process.plan import (
+    Launched,
+    SpawnError,
+    no_directory,
+    no_exec,
+    no_fork,
+    no_user,
+    pipe_failure,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from supervisor.loop import Loop
+    from supervisor.process.plan import SpawnPlan
+    from supervisor.unix import Identity
+
+REPORT_FD = 3
+"""Where a forked child has its end of the report; below are its standard fds."""
+
+REPORT_BYTES = 65536
+"""As much as a pipe holds."""
+
+FAILED_STATUS = 127
+"""Exit status of a child that did not get to exec, as in Supervisor 4."""
+
+LEASE_HELD = "EAGAIN (a lease is held on the file)"
+
+
+def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
+    """Start the child, which goes its way to exec by itself and reports.
+
+    Signals are blocked around the fork: one that came to the child before it has its own
+    handlers would be noticed by the daemon, and lost to the child.
+    """
+    try:
+        reader, writer = os.pipe()
+    except OSError as error:
+        raise SpawnError(pipe_failure(plan.name, error)) from None
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        pid = _fork_quietly()
+        if pid == 0:
+            _go_to_exec(plan, identity, writer, mask)
+    except OSError as error:
+        os.close(reader)
+        raise no_fork(plan, error) from None
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        os.close(writer)
+    with suppress(OSError):  # a `stop` may follow before the child has done it
+        os.setpgid(pid, pid)
+    os.set_blocking(reader, False)
+    return Launched(pid, reader)
+
+
+def _fork_quietly() -> int:
+    """Fork without Python's warning about threads: this child takes no lock before exec."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+def _go_to_exec(
+    plan: SpawnPlan, identity: Identity | None, report: int, mask: set[int | signal.Signals]
+) -> NoReturn:
+    """In the child: become the program, or report why not and end."""
+    try:
+        try:
+            _leave_daemon(plan, report, mask)
+            report = REPORT_FD
+            _become_program(plan, identity)
+        except unix.ProcessException as error:
+            os.write(report, os.fsencode(str(error)))
+        except (OSError, ValueError) as error:
+            os.write(report, os.fsencode(str(no_exec(plan, error))))
+    finally:
+        os._exit(FAILED_STATUS)
+
+
+def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals]) -> None:
+    """Keep nothing of the daemon: no fd, no handler of a signal, no process group."""
+    wanted = (plan.stdin, plan.stdout, plan.stderr, report)
+    above = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(wanted)) for fd in wanted]
+    for target, fd in enumerate(above):
+        os.dup2(fd, target, inheritable=target != REPORT_FD)
+    # A child that waits would keep connections open and the pid file locked.
+    os.closerange(len(wanted), os.sysconf("SC_OPEN_MAX"))
+    os.setpgid(0, 0)
+    signal.set_wakeup_fd(-1)
+    for signum in signal.valid_signals():
+        if signal.getsignal(signum) not in (signal.SIG_DFL, signal.SIG_IGN):
+            with suppress(OSError, ValueError):
+                signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
+    """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
+    executable = unix.find_executable(plan.executable, plan.environment)
+    if identity is not None:
+        reason = unix.become(identity)
+        if reason is not None:
+            raise no_user(identity.uid, reason)
+    if plan.directory is not None:
+        try:
+            os.chdir(plan.directory)
+        except OSError as error:
+            raise no_directory(plan, error) from None
+    if plan.umask is not None:
+        os.umask(plan.umask)
+    _keep_leases_off(plan, executable)
+    try:
+        os.execve(executable, plan.argv, plan.environment)
+    except OSError as error:
+        raise no_exec(plan, unix.errname(error.errno)) from None
+
+
+def _keep_leases_off(plan: SpawnPlan, executable: str) -> None:
+    """Hold the executable open until exec, which cannot wait for a lease then."""
+    try:
+        os.open(executable, os.O_RDONLY | os.O_NONBLOCK)
+    except BlockingIOError:
+        raise no_exec(plan, LEASE_HELD) from None
+    except OSError:
+        pass  # it may be executed and not be read, or exec reports the same
+
+
+class LaunchReport:
+    """The report of a forked child, as a channel of the loop.
+
+    It ends when exec has succeeded, and `exec_succeeded` is called, or with the child's death:
+    then `failure` is what the child has said.
+    """
+
+    def __init__(self, fd: int, loop: Loop, exec_succeeded: Callable[[], object]) -> None:
+        self.closed = False
+        self._fd = fd
+        self._loop = loop
+        self._exec_succeeded = exec_succeeded
+        self._text = b""
+        loop.watch(self)
+
+    def fileno(self) -> int:
+        """Return the daemon's end of the pipe."""
+        return self._fd
+
+    def readable(self) -> bool:
+        """Whether the report has not ended."""
+        return not self.closed
+
+    def writable(self) -> bool:
+        """Reports are only read."""
+        return False
+
+    def handle_read_event(self) -> None:
+        """Read a part of the report, or its end."""
+        self._read()
+        if self.closed and not self._text:
+            self._exec_succeeded()
+
+    def handle_write_event(self) -> None:
+        """Reports are only read."""
+
+    def handle_error(self) -> None:
+        """Close the pipe and let the loop log the exception."""
+        self.close()
+        raise  # noqa: PLE0704 - called while the exception is being handled
+
+    def failure(self) -> str | None:
+        """Return why the child, which is dead, did not get to exec; None if it may have."""
+        while not self.closed and self._read():
+            pass
+        self.close()
+        return os.fsdecode(self._text) if self._text else None
+
+    def _read(self) -> bool:
+        """Read once; return whether something was there."""
+        try:
+            part = os.read(self._fd, REPORT_BYTES)
+        except BlockingIOError:
+            return False
+        self._text += part
+        if not part:
+            self.close()
+        return bool(part)
+
+    def close(self) -> None:
+        """Leave the loop and close the fd."""
+        if not self.closed:
+            self.closed = True
+            self._loop.forget(self)
+            os.close(self._fd)

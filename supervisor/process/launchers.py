@@ -1,0 +1,160 @@
+"""The start of a child: which launcher, and the fast one (floor 4).
+
+`launch` starts nearly every child through `subprocess.Popen`, which uses vfork where it can: it is
+fast, and what fails between fork and exec is raised at once.  But the daemon waits until exec.
+Where that may take long, because of others, `forking` takes its place.  (`posix_spawn` takes half
+of the CPU, but leaves signals ignored in the child that 4.3.0 does not.)  See "Starting a child"
+in docs/development.md.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from supervisor import paths, unix
+from supervisor.process.forking import fork
+from supervisor.process.plan import (
+    Launched,
+    close_fds,
+    no_directory,
+    no_exec,
+    no_fork,
+    no_user,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from supervisor.process.plan import SpawnPlan
+    from supervisor.unix import Identity
+
+SCRIPT_HEAD_BYTES = 256
+"""How much of a script the kernel reads for its `#!` line (execve(2))."""
+
+MAX_INTERPRETERS = 5
+"""How many interpreters may be scripts themselves (execve(2))."""
+
+
+def launch(plan: SpawnPlan) -> Launched:
+    """Start the child; raises `SpawnError` for what is known to have failed by then."""
+    identity = _identity(plan.uid)
+    files: list[int] = []
+    try:
+        if _has_to_fork(plan, identity, files):
+            return fork(plan, identity)
+        return _vfork(plan, identity)
+    finally:
+        close_fds(files)
+
+
+def _identity(uid: int | None) -> Identity | None:
+    """Return the user to change to, None if that is not needed."""
+    if uid is None:
+        return None
+    reason = unix.cannot_become(uid)
+    if reason is not None:
+        raise no_user(uid, reason)
+    return None if os.getuid() == uid else unix.identity_of(uid)
+
+
+# -- which launcher ------------------------------------------------------------
+
+
+def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -> bool:
+    """Whether the daemon must not stand still until exec, or the order of the steps matters.
+
+    1. The directory, the executable or its interpreter is on a file system that may not answer.
+    2. The user changes and may be unable to enter the directory, or root may: the user has to
+       change first.
+    3. A user other than root and the daemon's could have put the executable, or its interpreter,
+       there, and may hold up whatever executes it with a lease.
+
+    Appends fds to `files`: while a file is open for reading, no write lease is given on it.
+    """
+    slow_points = paths.mounts.slow_points()
+    if plan.directory is not None and (slow_points or identity is not None):
+        directory = paths.Route(plan.directory, slow_points)
+        if directory.may_wait or (identity is not None and not directory.is_open_to_all):
+            return True
+    if "/" not in plan.executable:
+        return True  # 1: `resolve_command` has left the search to the child
+    path: str | None = plan.executable
+    if plan.directory is not None:
+        path = os.path.join(plan.directory, plan.executable)
+    for _ in range(MAX_INTERPRETERS):
+        if path is None:
+            break
+        route = paths.Route(path, slow_points)
+        if route.may_wait or not route.is_protected:
+            return True
+        try:
+            path = _open_executable(route, files)
+        except BlockingIOError:  # root's own lease (Samba takes them): the child reports it
+            return True
+    return False
+
+
+def _open_executable(route: paths.Route, files: list[int]) -> str | None:
+    """Open what is to be executed, append the fd; return its interpreter if it is a script.
+
+    Raises `BlockingIOError` if there is a lease on it.
+    """
+    if route.status is None or not stat.S_ISREG(route.status.st_mode):
+        return None  # exec fails at once
+    try:
+        fd = os.open(route.path, os.O_RDONLY | os.O_NONBLOCK)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return None  # to be executed it need not be readable
+    files.append(fd)
+    return _interpreter(os.read(fd, SCRIPT_HEAD_BYTES))
+
+
+def _interpreter(head: bytes) -> str | None:
+    """Return the interpreter that the head of a file names, None if it is no script."""
+    if not head.startswith(b"#!"):
+        return None
+    words = head[2:].split(b"\n", 1)[0].split(None, 1)
+    return os.fsdecode(words[0]) if words else None
+
+
+# -- vfork ---------------------------------------------------------------------
+
+
+def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
+    """Start the child and wait for exec, in the kernel."""
+    import subprocess
+
+    user: dict[str, Any] = {}
+    if identity is not None:
+        user = {"user": identity.uid, "group": identity.gid, "extra_groups": identity.groups}
+    try:
+        child: subprocess.Popen[bytes] = subprocess.Popen(
+            plan.argv,
+            executable=plan.executable,
+            stdin=plan.stdin,
+            stdout=plan.stdout,
+            stderr=plan.stderr,
+            env=plan.environment,
+            cwd=plan.directory,
+            umask=-1 if plan.umask is None else plan.umask,
+            close_fds=False,  # every fd of the daemon is close-on-exec
+            restore_signals=False,  # children keep SIGPIPE ignored, as in Supervisor 4
+            process_group=0,
+            **user,
+        )
+    except OSError as error:
+        if error.filename not in (None, plan.directory):
+            raise no_exec(plan, unix.errname(error.errno)) from None
+        if identity is not None:  # Popen takes a refused setuid for a chdir, or for a fork
+            return fork(plan, identity)
+        if error.filename is not None:
+            raise no_directory(plan, error) from None
+        raise no_fork(plan, error) from None
+    except (ValueError, subprocess.SubprocessError) as error:
+        raise no_exec(plan, error) from None
+    child.returncode = 0  # reaping is the daemon's: Popen must never wait for this pid
+    return Launched(child.pid)

@@ -1,0 +1,252 @@
+"""Process groups that have lost their leader (floor 4).
+
+A program is the leader of a process group; when it dies, its children may go on.  A stop
+that goes to the whole group has to wait for them, and nothing in Unix reports the end of
+a group: they are not the daemon's children.  So `/proc` is scanned for members and a
+pidfd of each wakes the loop when it exits; when none is left, the next scan looks for
+those that were forked meanwhile.  Where there is no pidfd, a timer looks again.
+
+The number of the group may be reused once the group is empty.  Therefore each look, and
+each signal, begins with `unix.is_leaderless_group`, which proves that it is still the same.
+
+`child.Subprocess` and `leftovers` use this by way of `GroupWatcher`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import select
+
+from supervisor import unix
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from supervisor.loop import Loop, Timer
+
+SETTLE_SECONDS = 0.01
+"""Delay of a scan after a death: init reaps meanwhile, and one scan serves many deaths."""
+
+POLL_SECONDS = 0.1
+"""Interval between scans while there is a member of which no pidfd can be had."""
+
+PIDS_PER_STEP = 1000
+"""Processes looked at in one turn of the loop (3 ms); a machine may have 100,000."""
+
+MAX_PIDFDS = 16
+"""Members of one group that are watched at a time; the next scan finds the others."""
+
+EMPTY_SCANS = 2
+"""Scans in a row that must find no member: one may miss a member that forks and exits."""
+
+
+class LeaderlessGroup:
+    """What is left of one process group; made by `GroupWatcher.watch`.
+
+    `pgid` is its number; `on_empty` is called once, with the group, when no member is left.
+    """
+
+    def __init__(
+        self,
+        pgid: int,
+        on_empty: Callable[[LeaderlessGroup], object],
+        watcher: GroupWatcher,
+    ) -> None:
+        self.pgid = pgid
+        self.on_empty = on_empty
+        self.is_polled = False
+        self.empty_scans = 0
+        self._watcher = watcher
+        self._members: dict[int, MemberChannel] = {}
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a pidfd will say when to look again."""
+        return bool(self._members)
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to all members; none are left if the group is no longer the same.
+
+        Raises `PermissionError` when there are members, but none may be signalled.
+        """
+        if unix.is_leaderless_group(self.pgid):
+            with contextlib.suppress(ProcessLookupError):  # the last one has just been reaped
+                os.kill(-self.pgid, signum)
+        for pid, member in list(self._members.items()):
+            if not _is_member(pid, self.pgid):  # it may have left for a group of its own
+                self.member_left(member)
+
+    def abandon(self) -> None:
+        """Report the group as empty although it is not."""
+        self._watcher.report_empty(self)
+
+    def update(self, pids: list[int] | None) -> None:
+        """Take over the result of a scan; None if members cannot be listed here."""
+        self.is_polled = pids is None
+        for pid in itertools.islice(pids or (), MAX_PIDFDS):
+            try:
+                fd = unix.open_pidfd(pid)
+            except ProcessLookupError:
+                continue
+            if fd is None:
+                self.is_polled |= not unix.is_zombie(pid)
+            elif _has_exited(fd) or not _is_member(pid, self.pgid):
+                os.close(fd)
+            else:
+                self._members[pid] = MemberChannel(fd, pid, self, self._watcher)
+        is_empty = not self._members and not self.is_polled
+        self.empty_scans = self.empty_scans + 1 if is_empty else 0
+
+    def member_left(self, member: MemberChannel) -> None:
+        """Stop watching a member that has exited or left the group."""
+        member.close()
+        self._members.pop(member.pid, None)
+        if not self._members:
+            self._watcher.scan_later(SETTLE_SECONDS)
+
+    def close(self) -> None:
+        """Stop watching."""
+        members, self._members = self._members, {}
+        for member in members.values():
+            member.close()
+
+
+class MemberChannel:
+    """A pidfd as a channel of the loop."""
+
+    def __init__(self, fd: int, pid: int, group: LeaderlessGroup, watcher: GroupWatcher) -> None:
+        self.pid = pid
+        self._fd = fd
+        self._group = group
+        self._loop = watcher.loop
+        self._loop.watch(self)
+
+    def fileno(self) -> int:
+        """Return the pidfd."""
+        return self._fd
+
+    def readable(self) -> bool:
+        """Whether to wait for the exit: always."""
+        return True
+
+    def writable(self) -> bool:
+        """Whether to wait for anything else: never."""
+        return False
+
+    def handle_read_event(self) -> None:
+        """Handle the exit of the member."""
+        self._group.member_left(self)
+
+    def handle_write_event(self) -> None:
+        """Do nothing: a pidfd is never writable."""
+
+    def handle_error(self) -> None:
+        """Look for members again after an exception."""
+        self._group.member_left(self)
+
+    def close(self) -> None:
+        """Close the pidfd; the member is left alone."""
+        self._loop.forget(self)
+        os.close(self._fd)
+
+
+class GroupWatcher:
+    """All process groups that have lost their leader; one scan serves them all."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self._groups: dict[LeaderlessGroup, None] = {}
+        self._timer: Timer | None = None
+        self._is_scanning = False
+
+    def watch(
+        self, pgid: int, on_empty: Callable[[LeaderlessGroup], object]
+    ) -> LeaderlessGroup | None:
+        """Watch a group whose leader has been reaped; None if it is empty already."""
+        if not unix.is_leaderless_group(pgid):
+            return None
+        group = LeaderlessGroup(pgid, on_empty, self)
+        self._groups[group] = None
+        self.scan_later(SETTLE_SECONDS)
+        return group
+
+    def unwatch(self, group: LeaderlessGroup) -> None:
+        """Stop watching a group; `on_empty` will not be called."""
+        group.close()
+        self._groups.pop(group, None)
+
+    def scan_later(self, seconds: float) -> None:
+        """Look for members after some time, or earlier if that is arranged already."""
+        when = self.loop.clock.monotonic() + seconds
+        if self._timer is None or when < self._timer.when:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_at(when, self._begin_scan)
+
+    def _begin_scan(self) -> None:
+        self._timer = None
+        if self._is_scanning:  # its end arranges the next one
+            return
+        for group in self._unwatched():
+            if not unix.is_leaderless_group(group.pgid):
+                self.report_empty(group)
+        if groups := self._unwatched():
+            self._is_scanning = True
+            self._scan(groups, unix.scan_processes(), {group.pgid: [] for group in groups})
+
+    def _unwatched(self) -> list[LeaderlessGroup]:
+        """Return the groups of which only a scan can say whether they are empty."""
+        return [group for group in self._groups if not group.is_watched]
+
+    def _scan(
+        self,
+        groups: list[LeaderlessGroup],
+        processes: Iterator[tuple[int, int]],
+        members: dict[int, list[int]],
+    ) -> None:
+        """Look at some processes now and at the others in the next turns."""
+        seen = 0
+        try:
+            for pid, pgid in itertools.islice(processes, PIDS_PER_STEP):
+                seen += 1
+                if pgid in members:
+                    members[pgid].append(pid)
+        except OSError:
+            members.clear()
+            seen = 0
+        if seen == PIDS_PER_STEP:
+            self.loop.call_soon(lambda: self._scan(groups, processes, members))
+        else:
+            self._end_scan(groups, members)
+
+    def _end_scan(self, groups: list[LeaderlessGroup], members: dict[int, list[int]]) -> None:
+        self._is_scanning = False
+        for group in groups:
+            if group in self._groups:
+                group.update(members.get(group.pgid))
+                if group.empty_scans >= EMPTY_SCANS:
+                    self.report_empty(group)
+        for group in self._unwatched():
+            self.scan_later(POLL_SECONDS if group.is_polled else SETTLE_SECONDS)
+
+    def report_empty(self, group: LeaderlessGroup) -> None:
+        """Stop watching a group and call its `on_empty` soon."""
+        if group in self._groups:
+            self.unwatch(group)
+            self.loop.call_soon(lambda: group.on_empty(group))
+
+
+def _is_member(pid: int, pgid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pgid
+    except ProcessLookupError:
+        return False
+
+
+def _has_exited(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,139 @@
+"""`system.multicall`: several calls in one request, one after the other (floor 5).
+
+`xmlrpc` calls it.  For clients the results are kept as XML: compact, and of a size that is known
+before all of them are there.  A program inside the daemon gets values.
+"""
+
+from __future__ import annotations
+
+from supervisor import xmlvalues
+from supervisor.deferred import (
+    NOT_DONE_YET,
+    POLL_SECONDS,
+    Question,
+    deferred,
+    in_sequence,
+    wakes_of,
+)
+from supervisor.faults import Faults, RPCError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final, TypeAlias
+
+    Call: TypeAlias = "Callable[[str, list[Any]], Any]"
+
+MAX_CALLS: Final = 10_000
+"""Of one `system.multicall`."""
+
+MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+"""Results of one `system.multicall`, as XML; then the remaining calls are not made."""
+
+
+def values(call: Call, calls: Any) -> Any:
+    """Return the results, or a deferred function; raises `RPCError`.
+
+    `call` is called with the name of a method and its parameters.
+    """
+    question = in_sequence(_steps(call, calls, None))
+    results = question()
+    return question if results is NOT_DONE_YET else results
+
+
+def as_xml(call: Call, calls: Any) -> Any:
+    """Return the results as `xmlvalues.Pieces`, or a deferred function; raises `RPCError`."""
+    question = in_sequence(_steps(call, calls, Results()))
+
+    def poll() -> Any:
+        results = question()
+        return results if results is NOT_DONE_YET else xmlvalues.Pieces(map(_element, results))
+
+    results = poll()
+    return _polling(question, poll) if results is NOT_DONE_YET else results
+
+
+def _element(result: Any) -> bytes:
+    return result if isinstance(result, bytes) else xmlvalues.to_xml(result).encode()
+
+
+class Results:
+    """The results of one multicall, kept as XML in UTF-8."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+
+    def check(self) -> None:
+        """Raise `RPCError` if no more results are kept."""
+        if self._bytes > MAX_RESULT_BYTES:
+            raise RPCError(
+                Faults.FAILED,
+                f"not called, the results of system.multicall exceed {MAX_RESULT_BYTES} bytes",
+            )
+
+    def keep(self, value: Any) -> Any:
+        """Return a result as XML; one that has no type in XML-RPC is returned as it is."""
+        try:
+            element = xmlvalues.to_xml(value).encode()
+        except TypeError:
+            return value
+        self._bytes += len(element)
+        return element
+
+
+def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[], Any]]:
+    """Return the calls as steps, whose results `results` keeps; raises `RPCError`."""
+    if not isinstance(calls, list) or not all(isinstance(wanted, dict) for wanted in calls):
+        raise RPCError(Faults.INCORRECT_PARAMETERS)
+    if len(calls) > MAX_CALLS:
+        raise RPCError(Faults.BAD_ARGUMENTS, f"more than {MAX_CALLS} calls in system.multicall")
+    return [_step(call, wanted, results) for wanted in calls]
+
+
+def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callable[[], Any]:
+    """Return one step of a multicall: its value, or its fault as a struct."""
+
+    def keep(value: Any) -> Any:
+        return value if results is None or value is NOT_DONE_YET else results.keep(value)
+
+    def begin() -> Any:
+        name = wanted.get("methodName")
+        if name is None:
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
+        if name == "system.multicall":
+            raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
+        if results is not None:
+            results.check()
+        value = call(str(name), wanted.get("params", ()))
+        if not callable(value):
+            return keep(value)
+        return _polling(value, _safely(lambda: keep(value())))
+
+    return _safely(begin)
+
+
+def _polling(question: Question, poll: Callable[[], Any]) -> Question:
+    """Return `poll`, which polls a deferred function, with what wakes that: it may change."""
+
+    def ask() -> Any:
+        answer = poll()
+        function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
+        return answer
+
+    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wakes_of(question))
+    return function
+
+
+def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the function, with what it raises turned into a struct."""
+
+    def call() -> Any:
+        try:
+            return function()
+        except RPCError as error:
+            return {"faultCode": error.code, "faultString": error.text}
+        except Exception as error:  # noqa: BLE001 - one call must not spoil the others
+            text = f"FAILED: {type(error)}:{error}"
+            return {"faultCode": Faults.FAILED, "faultString": text}
+
+    return call

@@ -1,0 +1,186 @@
+"""Listening sockets, opened so that other users cannot turn that against us (floor 1).
+
+`socket_manager` opens those of FastCGI programs, `http.listening` those of the HTTP servers.
+
+A unix socket may stand in a folder in which another user renames what they like, at any
+moment.  `chmod` and `chown` by name would give that user a file of root's choosing: the name may
+have become a link meanwhile.  So the socket is created without any permission (umask 0777), its
+file is opened by O_PATH|O_NOFOLLOW, and mode and owner are given to that file alone, through
+/proc/self/fd (proc(5)), once it proves to be ours: a socket with mode 0 and one name.  Everything
+else of that kind in the folder is the remainder of an attempt of ours that failed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.addresses import TcpAddress
+
+    Identity = tuple[int, int]
+
+MAX_ATTEMPTS = 16
+"""How often to try again when another user has moved what we had just created."""
+
+NO_OWNER = (-1, -1)
+
+UCRED = "3i"
+
+
+class LostRaceError(OSError):
+    """Another user has replaced the socket while it was being opened."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(errno.EBUSY, "replaced by another process while it was opened", path)
+
+
+def listen_tcp(address: TcpAddress, backlog: int) -> socket.socket:
+    """Return a socket that listens on an address; raises `OSError`."""
+    listener = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if address.host == "::":  # both families, also where the system's default is one
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((address.host, address.port))
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def listen_unix(
+    path: str, mode: int, owner: tuple[int, int], backlog: int
+) -> tuple[socket.socket, Identity]:
+    """Return a socket that listens on a new file, and the identity of the file.
+
+    A socket of that name is replaced.  Clients can connect as soon as owner and mode are right,
+    not before.  Raises `OSError`: FileExistsError for anything of that name but a socket,
+    `LostRaceError` when another user has been quicker each time.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        remove_socket(path)
+        try:
+            return _listen_once(path, mode, owner, backlog)
+        except LostRaceError:
+            continue
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise LostRaceError(path)
+
+
+def _listen_once(
+    path: str, mode: int, owner: tuple[int, int], backlog: int
+) -> tuple[socket.socket, Identity]:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        umask = os.umask(0o777)
+        try:
+            listener.bind(path)
+        finally:
+            os.umask(umask)
+        listener.listen(backlog)
+        return listener, _give(path, mode, owner)
+    except BaseException:
+        listener.close()
+        raise
+
+
+def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
+    """Give a new socket its owner and mode; return its identity."""
+    with pinned(path) as fd:
+        if fd is None:  # pragma: no cover - no O_PATH here
+            os.chown(path, *owner, follow_symlinks=False)
+            os.chmod(path, mode)
+            return _identity_of(os.lstat(path))
+        status = os.fstat(fd)
+        is_new = stat.S_ISSOCK(status.st_mode) and not stat.S_IMODE(status.st_mode)
+        if not is_new or status.st_nlink != 1:
+            raise LostRaceError(path)
+        file = f"/proc/self/fd/{fd}"
+        if not os.path.exists(file):  # without /proc there is only the name
+            file = path
+        try:
+            if owner != NO_OWNER:
+                os.chown(file, *owner)
+            os.chmod(file, mode)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+        return _identity_of(status)
+
+
+@contextmanager
+def pinned(path: str) -> Iterator[int | None]:
+    """Hold a file that cannot be read, a socket, so that no other one gets its inode number.
+
+    Yield a descriptor that refers to the file itself (O_PATH, open(2)), None on systems without
+    it.  Raises `LostRaceError` if the file is gone.
+    """
+    if not hasattr(os, "O_PATH"):  # pragma: no cover - Linux and FreeBSD have it
+        yield None
+        return
+    try:
+        fd = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise LostRaceError(path) from None
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
+    """Return pid, uid and gid of the client of a unix socket when it connected (unix(7)).
+
+    They are zeros on systems that do not tell.
+    """
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:  # pragma: no cover - Linux has it
+        return 0, 0, 0
+    ucred = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(UCRED))
+    pid, uid, gid = struct.unpack(UCRED, ucred)
+    return pid, uid, gid
+
+
+def remove_socket(path: str) -> None:
+    """Unlink a socket, only ever a socket; nothing there is fine.  Raises `OSError`."""
+    status = _lstat(path)
+    if status is None:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise FileExistsError(errno.EEXIST, "exists and is not a socket", path)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def identity(path: str) -> Identity | None:
+    """Return what tells the file of this name from all others, None without one."""
+    status = _lstat(path)
+    return None if status is None else _identity_of(status)
+
+
+def is_socket(path: str) -> bool:
+    """Whether a socket has this name, and not a link to one."""
+    status = _lstat(path)
+    return status is not None and stat.S_ISSOCK(status.st_mode)
+
+
+def _lstat(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except OSError:
+        return None
+
+
+def _identity_of(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino
