@@ -149,6 +149,14 @@ def list_of_strings(value: str | None) -> list[str]:
     return [part.strip() for part in value.split(",")] if value else []
 
 
+def list_of_names(value: str | None) -> list[str]:
+    """Return the names between commas, stripped; commas that separate nothing are ignored.
+
+    Templates that write a comma after each name leave one at the end.
+    """
+    return [name for name in list_of_strings(value) if name]
+
+
 def list_of_ints(value: str | None) -> list[int]:
     """Return the whole numbers between commas; nothing gives an empty list."""
     try:

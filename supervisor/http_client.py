@@ -14,6 +14,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote
 
+from supervisor.output import write_encodable
 from supervisor.terminal import HarmlessStream, harmless, is_terminal
 from supervisor.transport import (
     RECV_BYTES,
@@ -49,7 +50,9 @@ class Listener:
     def feed(self, url: str, data: bytes) -> None:  # noqa: ARG002 - other listeners use it
         """Bytes of the body have come."""
         text = self._decoder.decode(data)
-        sys.stdout.write(self._harmless.feed(text) if is_terminal(sys.stdout) else text)
+        if is_terminal(sys.stdout):
+            text = self._harmless.feed(text)
+        write_encodable(sys.stdout, text)
         sys.stdout.flush()
 
     def done(self, url: str) -> None:

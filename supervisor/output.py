@@ -38,13 +38,13 @@ def open_standard_streams() -> None:
 def put(stream: IO[str] | None, text: str) -> None:
     """Write text at once; what nobody can read any more vanishes, and so does what follows.
 
-    None is a stream that was closed before the program began.  Raises `UnicodeEncodeError`,
-    and `SystemExit` with the reason when it cannot be written for another reason.
+    None is a stream that was closed before the program began.  Raises `SystemExit` with the
+    reason when the text cannot be written.
     """
     if stream is None:
         return
     try:
-        stream.write(text)
+        write_encodable(stream, text)
         stream.flush()
     except BrokenPipeError:
         # `supervisorctl restart all | head -1` is to restart them all.
@@ -52,6 +52,15 @@ def put(stream: IO[str] | None, text: str) -> None:
     except OSError as error:  # a full disk: nothing that we print would be read
         silence(stream)
         sys.exit(f"Error: cannot write to stdout: {error.strerror}")
+
+
+def write_encodable(stream: IO[str], text: str) -> None:
+    """Write text, with escapes for characters that the stream's encoding lacks."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding: str = getattr(stream, "encoding", None) or "ascii"
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def silence(stream: IO[str]) -> None:

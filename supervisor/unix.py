@@ -109,21 +109,28 @@ def find_executable(
     program: str,
     environment: Mapping[str, str],
     get_status: Callable[[str], os.stat_result | None] = paths.stat_anyway,
+    directory: str | None = None,
 ) -> str:
     """Return the file that `program` names; raises `NotFound`, `NotExecutable`, `NoPermission`.
 
-    A name with a slash is taken as it is, relative to the current directory; another one is
-    looked for in the `search_path` of its environment.  `get_status` is called for each
-    candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
+    A name with a slash is taken as it is; another one is looked for in the `search_path` of
+    its environment.  A relative path is returned as it is, and looked for in the `directory`
+    from which the child will execute it (by default the current one).  `get_status` is called
+    for each candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
     """
+    start = directory or ""
     if "/" in program:
         filename = program
-        status = get_status(filename)
+        status = get_status(os.path.join(start, filename))
     else:
-        directories = search_path(environment)
-        candidates = [os.path.join(directory, program) for directory in directories]
+        candidates = [os.path.join(folder, program) for folder in search_path(environment)]
         filename, status = next(
-            ((name, found) for name in candidates if (found := get_status(name))), (program, None)
+            (
+                (name, found)
+                for name in candidates
+                if (found := get_status(os.path.join(start, name)))
+            ),
+            (program, None),
         )
     if status is None:
         raise NotFound(f"can't find command {filename!r}")
@@ -131,7 +138,7 @@ def find_executable(
         raise NotExecutable(f"command at {filename!r} is a directory")
     if not stat.S_IMODE(status.st_mode) & 0o111:
         raise NotExecutable(f"command at {filename!r} is not executable")
-    if not os.access(filename, os.X_OK):
+    if not os.access(os.path.join(start, filename), os.X_OK):
         raise NoPermission(f"no permission to run command {filename!r}")
     return filename
 

@@ -9,7 +9,7 @@ import stat
 from supervisor.config.parser import (
     ConfigurationError,
     UnhosedConfigParser,
-    host_node_name,
+    host_expansion,
     read_file,
 )
 from supervisor.files import READ_FLAGS, require_regular
@@ -29,12 +29,12 @@ def read_includes(parser: UnhosedConfigParser) -> None:
         return
     import glob
 
-    section = parser.section("include", host_node_name=host_node_name())
+    section = parser.section("include", **host_expansion())
     patterns = section.value("files")
     if patterns is None:
         raise section.mistake(".ini file has [include] section, but no files setting", "files")
     parser.expand_here(parser.here)
-    for pattern in patterns.split():
+    for pattern in map(os.path.expanduser, patterns.split()):
         filenames = sorted(glob.glob(os.path.join(glob.escape(parser.here), pattern)))
         if not filenames:
             path = os.path.join(parser.here, pattern)

@@ -31,6 +31,8 @@ PERCENT_HINT = "; a literal % is written %%"
 # A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
 HERE = r"%%|%\(here\)s"
 
+HOST_NODE_NAME = "host_node_name"
+
 
 class ConfigurationError(ValueError):
     """A mistake on the command line or in a file; its text is one line for the user.
@@ -60,8 +62,11 @@ class ConfigurationError(ValueError):
 def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
     """Return `value` with its `%(name)s` fields filled in; `name` is the option's, for errors.
 
-    Raises ValueError if a name is unknown or a field is malformed.
+    Every value may use `host_node_name`, whether or not it is among the expansions.  Raises
+    ValueError if a name is unknown or a field is malformed.
     """
+    if HOST_NODE_NAME in value:
+        expansions = {**expansions, **host_expansion()}
     try:
         return value % expansions
     except KeyError as missing:
@@ -92,9 +97,9 @@ def environment_names(environment: Mapping[str, str]) -> dict[str, str]:
     return {f"ENV_{name}": value for name, value in environment.items()}
 
 
-def host_node_name() -> str:
-    """Return what `%(host_node_name)s` stands for."""
-    return os.uname().nodename
+def host_expansion() -> dict[str, str]:
+    """Return the host's name (uname(2)) under the name by which values use it."""
+    return {HOST_NODE_NAME: os.uname().nodename}
 
 
 class Section:

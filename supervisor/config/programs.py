@@ -16,7 +16,7 @@ from supervisor.config.parser import (
     Section,
     UnhosedConfigParser,
     environment_names,
-    host_node_name,
+    host_expansion,
 )
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
 
@@ -51,7 +51,7 @@ def processes_from_section(
 
     Raises ConfigurationError.
     """
-    section = parser.section(name, group_name=group_name, host_node_name=host_node_name())
+    section = parser.section(name, group_name=group_name, **host_expansion())
     return sorted(_read_processes(parser, section, klass), key=lambda config: config.name)
 
 

@@ -113,12 +113,12 @@ SOCKET_FILE = (
     Option("chmod", named("chmod", datatypes.octal_type), "0700"),
 )
 PORT = Option("port", TcpAddress.parse)
-ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_strings, "")  # not in Supervisor 4.3
+ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_names, "")  # not in Supervisor 4.3
 
 INCLUDE = (Option("files", str),)
 
 GROUP = (
-    Option("programs", datatypes.list_of_strings, ""),
+    Option("programs", datatypes.list_of_names, ""),
     Option("priority", datatypes.integer, "999"),
 )
 
@@ -170,7 +170,7 @@ EVENTLISTENER = (
     Option("buffer_size", datatypes.integer, "10"),
     Option("result_handler", str, "supervisor.dispatchers:default_handler"),
 )
-EVENTS = Option("events", datatypes.list_of_strings, "")
+EVENTS = Option("events", datatypes.list_of_names, "")
 REDIRECT_STDERR = Option("redirect_stderr", datatypes.boolean, "false")  # must be false
 
 FCGI_PROGRAM = (

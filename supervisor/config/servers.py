@@ -109,13 +109,16 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
 
 
 def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
+    path = os.path.expanduser(path)
     if not path.startswith("/"):
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Unix socket path %s is not an absolute path", path))
     owner, user = values["socket_owner"], values["user"]
     if owner is None and user:  # root owns it without a change
         owner = (user, gid_for_uid(user))
-    return UnixSocketConfig(path, owner, values["socket_mode"], values["socket_backlog"])
+    return UnixSocketConfig(
+        os.path.normpath(path), owner, values["socket_mode"], values["socket_backlog"]
+    )
 
 
 def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSocketConfig:

@@ -17,7 +17,10 @@ from supervisor.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
+    from supervisor.loop import Loop, Timer
     from supervisor.process.child import Subprocess
     from supervisor.process.context import Context
 
@@ -32,6 +35,52 @@ ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
 
 _serials = itertools.count()
 
+REJECTIONS_BEFORE_BACKOFF = 10
+"""Rejections in a row after which a pool takes a listener for one that rejects everything."""
+
+BACKOFF_SECONDS = 1
+"""Pause before the next event then, in seconds."""
+
+
+class RejectionBackoff:
+    """The pace of a pool whose listeners reject one event after the other.
+
+    A rejected event goes to the next listener that is ready, at once.  A listener that rejects
+    everything, because its results have a wrong length for example, would get the same event
+    tens of thousands of times a second, each with a warning in the log.
+    """
+
+    def __init__(self, loop: Loop, resume: Callable[[], object]) -> None:
+        self._loop = loop
+        self._resume = resume
+        self._rejections = 0
+        self._timer: Timer | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether no event may be sent for now."""
+        return self._timer is not None
+
+    def accepted(self) -> None:
+        """Reset the count: a listener has accepted an event."""
+        self._rejections = 0
+
+    def rejected(self) -> None:
+        """Count a rejection, and pause after too many in a row."""
+        self._rejections += 1
+        if self._rejections >= REJECTIONS_BEFORE_BACKOFF and self._timer is None:
+            self._timer = self._loop.call_later(BACKOFF_SECONDS, self._end_pause)
+
+    def cancel(self) -> None:
+        """Forget the pause; nothing is resumed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_pause(self) -> None:
+        self._timer = None
+        self._resume()
+
 
 class EventListenerPool(ProcessGroupBase):
     """An `[eventlistener:x]` section: its processes share one queue of events."""
@@ -42,6 +91,7 @@ class EventListenerPool(ProcessGroupBase):
         super().__init__(config, context)
         self.event_buffer: deque[events.Event] = deque()
         self._poolserials = itertools.count()
+        self._backoff = RejectionBackoff(context.loop, self.dispatch)
         for event_type in config.pool_events:
             events.subscribe(event_type, self.accept)
         events.subscribe(events.EventRejectedEvent, self.take_back)
@@ -52,6 +102,7 @@ class EventListenerPool(ProcessGroupBase):
         for event_type in self.config.pool_events:
             events.unsubscribe(event_type, self.accept)
         events.unsubscribe(events.EventRejectedEvent, self.take_back)
+        self._backoff.cancel()
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
         """Make a listener, which may say READY before it counts as running."""
@@ -120,7 +171,7 @@ class EventListenerPool(ProcessGroupBase):
     def dispatch(self) -> None:
         """Give the oldest events to the listeners that are ready."""
         waiting = self.event_buffer
-        if waiting:
+        if waiting and not self._backoff.paused:
             for process in self.processes.values():
                 while (
                     process.listener_state == READY and waiting and process.get_state() == RUNNING
@@ -178,7 +229,10 @@ class EventListenerPool(ProcessGroupBase):
         accepted = event is None or self._accepts(process, event, result)
         self._enter(process, ACKNOWLEDGED)
         if event is not None and not accepted:
+            self._backoff.rejected()
             events.notify(events.EventRejectedEvent(process, event))
+        else:
+            self._backoff.accepted()
 
     def _accepts(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
         logger = self.context.logger

@@ -147,7 +147,7 @@ def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
     """Return the error of a child that could not be made."""
     if error.errno == errno.EAGAIN:
         return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
-    if error.errno == errno.EMFILE:  # of the pipe on which the launcher learns of exec
+    if error.errno == errno.EMFILE:  # of the pipe on which the exec is reported
         return SpawnError(pipe_failure(plan.name, error))
     return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
 
@@ -163,9 +163,12 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     """
     argv = unix.split_command(config.command)
     try:
-        return unix.find_executable(argv[0], config.environment, paths.stat_at_once), argv
+        executable = unix.find_executable(
+            argv[0], config.environment, paths.stat_at_once, config.directory
+        )
     except paths.MayWait:
-        return argv[0], argv
+        executable = argv[0]
+    return executable, argv
 
 
 def child_environment(config: ProcessConfig, group_name: str, context: Context) -> dict[str, str]:

@@ -132,11 +132,7 @@ class Controller(cmd.Cmd):
         line = f"{message}\n"
         if is_terminal(self.stdout):
             line = harmless(line)
-        try:
-            put(self.stdout, line)
-        except UnicodeEncodeError:
-            encoding: str = getattr(self.stdout, "encoding", "ascii")
-            put(self.stdout, line.encode(encoding, "backslashreplace").decode(encoding))
+        put(self.stdout, line)
 
     @property
     def is_at_terminal(self) -> bool:

@@ -104,6 +104,8 @@ def connection_error_text(error: BaseException) -> str:
         return error.strerror[0].lower() + error.strerror[1:]
     if type(error).__name__ == "ProtocolError":
         return f"answers with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
-    if isinstance(error, ValueError):
+    if isinstance(
+        error, ValueError | OSError
+    ):  # an OSError without a number is the socket module's
         return f"cannot be used: {error}"
     return f"gives an answer that makes no sense ({type(error).__name__}: {error})"

@@ -6,6 +6,7 @@ only what differs from a minimal configuration, one case a line or a paragraph.
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import Any
 
@@ -104,6 +105,10 @@ def _mended(text: str, command: str = DAEMON) -> dict[str, Any]:
 RESOLVED = "Names that cannot be resolved"
 QUOTING = "Quoting in environment"
 ONE_LINE = "One line for a mistake in a file"
+HOST_NAME = "The host's name in every section"
+COMMAS = "Commas that separate nothing"
+HOMES = "Home directories in two more paths"
+NODE = os.uname().nodename
 
 # name -> the case, what must appear in the JSON of our answer and not in the reference's, and
 # the entry in docs/differences.md
@@ -211,6 +216,48 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         _mended(SUPERVISORD + "logfile=a\0b\n"),
         "Error: null byte in ",
         "Values that end the daemon",
+    ),
+    "the host's name may be used in the daemon's section": (
+        _mended(SUPERVISORD + "logfile=%(host_node_name)s.log\n"),
+        f'"logfile": "HERE/{NODE}.log"',
+        HOST_NAME,
+    ),
+    "the host's name may be used in the path of a unix socket": (
+        _mended(SUPERVISORD + "[unix_http_server]\nfile=%(host_node_name)s.sock\n"),
+        f'"HERE/{NODE}.sock"',
+        HOST_NAME,
+    ),
+    "the host's name may be used in the address of a FastCGI program": (
+        _mended(
+            SUPERVISORD + "[fcgi-program:f]\ncommand=a\nsocket=tcp://%(host_node_name)s:9000\n"
+        ),
+        f'"{NODE}"',
+        HOST_NAME,
+    ),
+    "the host's name may be used in the client's prompt": (
+        _mended("[supervisorctl]\nprompt=me@%(host_node_name)s\n", CLIENT),
+        f'"prompt": "me@{NODE}"',
+        HOST_NAME,
+    ),
+    "a comma after the last program of a group is accepted": (
+        _mended(SUPERVISORD + "[group:g]\nprograms=,a,\n[program:a]\ncommand=a\n"),
+        '"name": "g"',
+        COMMAS,
+    ),
+    "a comma after the last event of a listener is accepted": (
+        _mended(SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5,,\n"),
+        "tick5event",
+        COMMAS,
+    ),
+    "a home directory in the pattern of an include": (
+        _mended(SUPERVISORD + "[include]\nfiles=~/a.inc\n"),
+        '"name": "a"',
+        HOMES,
+    ),
+    "a home directory in the path of a FastCGI socket": (
+        _mended(SUPERVISORD + "[fcgi-program:f]\ncommand=a\nsocket=unix://~/f.sock\n"),
+        '"HERE/f.sock"',
+        HOMES,
     ),
     "a byte order mark is no part of the first line": (
         _mended("\ufeff" + SUPERVISORD + "minfds=5\n"),

@@ -212,7 +212,6 @@ logfile=SYSLOG
 logfile=relative.log
 logfile=
 logfile=%(nope)s
-logfile=%(host_node_name)s.log
 logfile=~/x.log
 logfile=/dev/stdout
 logfile_maxbytes=x
@@ -359,7 +358,6 @@ file=$HOME/x.sock
 file=/missing/x.sock
 file=
 file=%(nope)s/x.sock
-file=%(host_node_name)s.sock
 """
 INET_LINES = """
 port=
@@ -423,7 +421,6 @@ socket=tcp://localhost:x
 socket=tcp://localhost:99999
 socket=tcp://[::1]:9000
 socket=tcp://*:9000
-socket=tcp://%(host_node_name)s:9000
 socket=tcp://localhost:9000|socket_backlog=5
 socket=tcp://LocalHost:9000
 socket=tcp://localhost:9000|socket_backlog=0
@@ -436,6 +433,10 @@ socket=tcp://localhost:9000|user=nobody
 socket=tcp://localhost:9000|priority=x
 socket=tcp://localhost:9000|startsecs=x
 socket=unix:///tmp/%(program_name)s.sock
+socket=unix:///tmp/./nope//../f.sock
+socket=unix:////tmp//f.sock
+socket=unix:///tmp/f.sock/
+socket=unix:///../f.sock
 socket=unix:///tmp/%(process_num)d.sock
 socket=unix://tmp/f.sock
 socket=unix://

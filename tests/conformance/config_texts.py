@@ -332,7 +332,7 @@ supervisor.rpcinterface_factory=%(here)s
 ### unknown name in a plugin's option
 [rpcinterface:x]
 supervisor.rpcinterface_factory=os:getpid
-foo=%(host_node_name)s
+foo=%(nope)s
 ### here in a plugin's option once there are includes
 [include]
 files=nope
@@ -415,9 +415,6 @@ command=main
 ### include that names nothing
 [include]
 files=%(ENV_HOME)s/nope %(host_node_name)s.x %(nope)s
-### include with a home directory
-[include]
-files=~/foo.inc
 """
 
 CLIENT_FILES = """

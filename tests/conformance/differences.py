@@ -47,6 +47,9 @@ SHOWN_BY = {
     ),
     "IPv6 in port": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
+    "The host's name in every section": CONFIGURATION,
+    "Commas that separate nothing": CONFIGURATION,
+    "Home directories in two more paths": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
     "Groups of a program's user": (
@@ -90,6 +93,12 @@ SHOWN_BY = {
     "Standard output that is a socket": (
         "tests/conformance/test_program_logs.py::test_stdout_that_is_a_socket"
     ),
+    "Logs that cannot be rotated": (
+        "tests/journeys/test_output_to_log.py::test_output_goes_where_nothing_can_be_rotated"
+    ),
+    "Special characters in the identifier": (
+        "tests/unit/test_boot.py::test_only_those_of_our_identifier"
+    ),
     "Clearing the log of a stopped program": (
         "tests/conformance/test_program_logs.py::test_clear_of_a_program_that_is_stopped"
     ),
@@ -128,6 +137,9 @@ SHOWN_BY = {
     ),
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
+    "Characters that the locale lacks": (
+        "tests/unit/test_http_client.py::test_the_plain_listener_escapes_what_the_locale_lacks"
+    ),
     "Hints on a terminal": ("tests/clients/test_terminal.py::test_what_to_do_when_nobody_listens"),
     "Control characters on a terminal": (
         "tests/clients/test_terminal.py::test_what_a_program_writes_does_not_command_the_terminal"
@@ -214,6 +226,13 @@ SHOWN_BY = {
     "Restarts without delay": (
         "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
     ),
+    "Commands relative to the directory": (
+        "tests/journeys/test_config_to_process.py"
+        "::test_a_relative_command_is_found_in_the_directory_of_the_program"
+    ),
+    "A clock that is set": (
+        "tests/unit/test_process.py::test_a_clock_set_back_or_forward_changes_nothing"
+    ),
     "Failures between fork and exec": (
         "tests/conformance/test_activity_log.py::test_a_failure_between_fork_and_exec"
     ),
@@ -225,6 +244,10 @@ SHOWN_BY = {
     ),
     "The last events before the end": (
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
+    ),
+    "Listeners that reject everything": (
+        "tests/unit/test_listeners.py"
+        "::test_a_listener_that_rejects_everything_gets_one_event_a_second"
     ),
     "Rejected events": (
         "tests/unit/test_listeners.py::test_a_rejected_event_goes_back_to_its_own_pool_only"

@@ -31,6 +31,17 @@ def test_a_program_goes_from_the_file_to_running(directory: Path) -> None:
     assert places[0] >= 0, log
 
 
+def test_a_relative_command_is_found_in_the_directory_of_the_program(directory: Path) -> None:
+    script = directory / "opt" / "bin" / "hello"
+    script.parent.mkdir(parents=True)
+    script.write_text(f"#!/bin/sh\nexec {SLEEPER}\n", encoding="ascii")
+    script.chmod(0o755)
+    config = "[program:hello]\ncommand=bin/hello\ndirectory=%(here)s/opt\nstartsecs=0"
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("hello", "RUNNING")
+        daemon.wait_for_child("hello", Path("sleeper"))
+
+
 def test_files_of_a_conf_d_directory_are_included(directory: Path) -> None:
     """As Debian's /etc/supervisor: one main file, one file for each program."""
     for name in ("web", "queue"):

@@ -114,15 +114,17 @@ def test_output_goes_to_the_activity_log_at_debug_level(directory: Path) -> None
         assert re.search(r"DEBG 'talks' stderr output:\ne-r-r\n", daemon.log_text())
 
 
+@pytest.mark.parametrize("limit", ["stdout_logfile_maxbytes=0", ""])
 @pytest.mark.parametrize("target", ["/dev/stdout", "/dev/fd/1"])
-def test_output_goes_where_nothing_can_be_rotated(directory: Path, target: str) -> None:
-    """The usual way in a container: the daemon's own stdout."""
+def test_output_goes_where_nothing_can_be_rotated(directory: Path, target: str, limit: str) -> None:
+    """The usual way in a container: the daemon's own stdout, often without the limit of 0."""
     config = f"""
         [program:talks]
         command={child("two_streams", "for the container", "")}
         stdout_logfile={target}
-        stdout_logfile_maxbytes=0
+        {limit}
         redirect_stderr=true
     """
     with Daemon(directory, config) as daemon:
         wait_until(lambda: "for the container\n" in daemon.output_text())
+        assert "closing channel" not in daemon.output_text()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from pathlib import Path
 
@@ -145,6 +146,16 @@ def test_the_plain_listener_prints(capsys: pytest.CaptureFixture[str]) -> None:
     listener.error("url", "trouble")
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("é\ufffd|", "url trouble\n")
+
+
+def test_the_plain_listener_escapes_what_the_locale_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following a log goes on in a locale without its characters, as a plain `tail` does."""
+    printed = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, encoding="latin-1"))
+    listener = Listener()
+    listener.feed("url", "é €|".encode())
+    listener.feed("url", b"more")
+    assert printed.getvalue() == b"\xe9 \\u20ac|more"
 
 
 def test_a_connection_that_is_refused_leaves_nothing_open(directory: Path) -> None:

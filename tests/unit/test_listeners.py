@@ -9,7 +9,11 @@ import pytest
 from supervisor import events
 from supervisor.config.model import EventListenerConfig, EventListenerPoolConfig
 from supervisor.dispatchers import RejectEvent, default_handler
-from supervisor.process.listeners import EventListenerPool
+from supervisor.process.listeners import (
+    BACKOFF_SECONDS,
+    REJECTIONS_BEFORE_BACKOFF,
+    EventListenerPool,
+)
 from supervisor.states import EventListenerStates
 from tests.support.world import World
 
@@ -160,6 +164,53 @@ def test_a_rejected_event_goes_back_to_its_own_pool_only(world: World) -> None:
     second.say("RESULT 2\nOK")
     assert len(first.pool.event_buffer) == 1
     assert len(second.pool.event_buffer) == 0
+
+
+def reject(pool: Pool, listener: int = 0) -> None:
+    """Let a listener ask for an event and reject it."""
+    pool.say("READY\n", listener)
+    pool.say("RESULT 4\nFAIL", listener)
+
+
+def test_a_listener_that_rejects_everything_gets_one_event_a_second(world: World) -> None:
+    """Result lines with a wrong length are a common mistake; the loop must not spin over them."""
+    pool = Pool(world, events.RemoteCommunicationEvent)
+    events.notify(remote())
+    for _ in range(REJECTIONS_BEFORE_BACKOFF):
+        reject(pool)
+    pool.say("READY\n")
+    assert len(pool.sent["l0"]) == REJECTIONS_BEFORE_BACKOFF
+    for seconds in (1, 2):
+        world.pass_time(BACKOFF_SECONDS)
+        pool.say("RESULT 4\nFAIL")
+        pool.say("READY\n")
+        assert len(pool.sent["l0"]) == REJECTIONS_BEFORE_BACKOFF + seconds
+    assert pool.listeners[0].listener_state == READY
+
+
+def test_an_accepted_event_ends_the_back_off(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent, size=2)
+    events.notify(remote("a"))
+    for _ in range(REJECTIONS_BEFORE_BACKOFF - 1):
+        reject(pool)
+    pool.say("READY\n")
+    pool.say("RESULT 2\nOK")
+    events.notify(remote("b"))
+    for _ in range(REJECTIONS_BEFORE_BACKOFF - 1):
+        reject(pool)
+    pool.say("READY\n")
+    assert pool.listeners[0].listener_state == BUSY
+
+
+def test_a_pool_that_backs_off_can_be_removed(world: World) -> None:
+    pool = Pool(world, events.RemoteCommunicationEvent)
+    events.notify(remote())
+    for _ in range(REJECTIONS_BEFORE_BACKOFF):
+        reject(pool)
+    pool.say("READY\n")
+    pool.pool.before_remove()
+    world.pass_time(BACKOFF_SECONDS)
+    assert len(pool.sent["l0"]) == REJECTIONS_BEFORE_BACKOFF
 
 
 def test_an_event_that_was_being_handled_outlives_its_listener(world: World) -> None:

@@ -34,6 +34,13 @@ def run(command: str, stdout: int, unbuffered: str = "") -> subprocess.Completed
     )
 
 
+def test_what_the_encoding_lacks_is_escaped() -> None:
+    printed = io.BytesIO()
+    stream = io.TextIOWrapper(printed, encoding="ascii")
+    put(stream, "größe\n")
+    assert printed.getvalue() == b"gr\\xf6\\xdfe\n"
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(("command", "status"), COMMANDS)
 def test_a_reader_that_has_left_is_no_error(command: str, status: int, unbuffered: str) -> None:

@@ -67,6 +67,22 @@ class TestCommands:
         assert unix.search_path({"PATH": "/a:/b"}) == ["/a", "/b"]
         assert unix.search_path({}) == os.environ["PATH"].split(":")
 
+    def test_relative_paths_are_those_of_the_programs_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The child executes them after it has entered that directory."""
+        for name in ("here/bin/only_here", "there/bin/only_there"):
+            path = tmp_path / name
+            path.parent.mkdir(parents=True)
+            path.touch(mode=0o755)
+        monkeypatch.chdir(tmp_path / "here")
+        directory = str(tmp_path / "there")
+        for program, path in [("bin/only_there", ""), ("only_there", "bin")]:
+            found = unix.find_executable(program, {"PATH": path}, directory=directory)
+            assert found == "bin/only_there"
+        with pytest.raises(unix.NotFound):
+            unix.find_executable("bin/only_here", {}, directory=directory)
+
     def test_refusals(self, tmp_path: Path) -> None:
         plain = tmp_path / "plain"
         plain.touch(mode=0o644)
