@@ -21,9 +21,16 @@ from supervisor.loggers import exception_text
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
-from supervisor.process.plan import Pipes, SpawnError, pipe_failure, plan_spawn, resolve_command
+from supervisor.process.plan import (
+    Pipes,
+    SpawnError,
+    dispatcher_failure,
+    pipe_failure,
+    plan_spawn,
+    resolve_command,
+)
 from supervisor.states import EventListenerStates, ProcessStates
-from supervisor.unix import ProcessException, decode_wait_status, errname, signame
+from supervisor.unix import ProcessException, decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,8 +98,7 @@ class Subprocess(Lifecycle):
             self._spawn_failed(str(error))
             return None
         except OSError as error:
-            symbol = errname(error.errno)
-            self._spawn_failed(f"unknown error making dispatchers for '{self.name}': {symbol}")
+            self._spawn_failed(dispatcher_failure(self.name, error))
             return None
         finally:
             pipes.close_child_ends()

@@ -155,6 +155,16 @@ def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
 # -- from a config to a plan -----------------------------------------------------
 
 
+def dispatcher_failure(name: str, error: OSError) -> str:
+    """Return why a process has no dispatchers: a log cannot be opened.
+
+    Supervisor 4 logs the symbol alone; a refusal of our own needs its reason as well.
+    """
+    text = f"unknown error making dispatchers for '{name}': {unix.errname(error.errno)}"
+    is_own = error.errno is not None and error.strerror != os.strerror(error.errno)
+    return f"{text} ({error.strerror})" if is_own and error.strerror else text
+
+
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     """Return (executable, argv) of a config; raises `ProcessException` with the reason.
 

@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from xmlrpc.client import Fault
 
@@ -119,8 +119,11 @@ startretries=0
 
 
 def user_without_processes() -> str:
-    """Return somebody whose processes are all ours to count."""
-    busy = {Path(f"/proc/{pid}").stat().st_uid for pid in os.listdir("/proc") if pid.isdigit()}
+    """Return a user of whom no process runs."""
+    busy = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(FileNotFoundError):  # it has ended meanwhile
+            busy.add(Path(f"/proc/{pid}").stat().st_uid)
     return next(user.pw_name for user in pwd.getpwall() if user.pw_uid not in busy)
 
 

@@ -50,7 +50,9 @@ def test_a_process_that_flaps_starts_once_in_a_second(directory: Path) -> None:
         wait_until(lambda: len(spawn_times(daemon.log_text(), "flaps")) >= 3)
         times = spawn_times(daemon.log_text(), "flaps")
     for before, after in pairwise(times):
-        assert 0.99 <= after - before < 1.9  # the log's stamps are rounded down
+        # The log's stamps follow the fork, which may take a while on a busy machine; the rule
+        # itself is tested with a clock of its own.
+        assert 0.9 <= after - before < 1.9
 
 
 def test_a_process_that_never_stays_up_is_given_up(directory: Path) -> None:
