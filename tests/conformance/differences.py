@@ -49,6 +49,9 @@ SHOWN_BY = {
     "Values that end the daemon": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
+    "Standard streams opened by name": (
+        "tests/conformance/test_users.py::test_a_standard_stream_opened_by_name"
+    ),
     "Groups of a program's user": (
         "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
     ),
