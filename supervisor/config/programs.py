@@ -105,6 +105,7 @@ def _read_process(
         raise section.mistake(
             f"program section {section.name} does not specify a command", "command"
         )
+    values["command_hint"] = _command_hint(section, values["command"])
     name = section.value("process_name", str, names, "process_name")
     values.update(
         (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
@@ -112,6 +113,17 @@ def _read_process(
     values["exitcodes"] = list(program["exitcodes"])
     _settle_logs(parser.warnings, section, values)
     return klass(name=name, uid=program["user"], environment=environment, **values)
+
+
+def _command_hint(section: Section, command: str) -> str:
+    """Return the reason if a command has an unbalanced quote, which its start reports."""
+    if command.count("'") % 2 == 0 and command.count('"') % 2 == 0:
+        return ""
+    try:
+        unix.split_command(command)
+    except unix.BadCommand:
+        return section.comment_hint("command")
+    return ""
 
 
 def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:

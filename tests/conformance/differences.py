@@ -36,6 +36,9 @@ SHOWN_BY = {
     ),
     "Byte order marks": CONFIGURATION,
     "A literal percent sign": f"{PARSER}::test_what_cannot_be_filled_in",
+    "Comments inside quotes": (
+        "tests/unit/test_config_comments.py::test_an_unbalanced_quote_in_a_command"
+    ),
     "FastCGI programs with one socket": (
         "tests/unit/test_config_groups.py::test_two_fastcgi_programs_with_one_unix_socket"
     ),
