@@ -32,7 +32,8 @@ def comment_hint(text: str, section: str, option: str) -> str:
 
     It is '' unless a comment with a quote in it follows the value.  `text` is that of the file.
     """
-    value = re.compile(rf"^{re.escape(option)}\s*[:=](.*(?:\n[ \t].*)*)", re.MULTILINE | re.I)
+    pattern = rf"^{re.escape(option)}\s*[:=](.*(?:\n[ \t].*)*)"
+    value = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for name, body in section_bodies(text):
         if name in {section, "DEFAULT"}:
             for line in "\n".join(value.findall(body)).split("\n"):
