@@ -21,7 +21,6 @@ from supervisor.http.outbox import Outbox
 from supervisor.http.phases import HAS_ENDED, PATIENCE, Phase
 from supervisor.http.request import Request
 from supervisor.loggers import LevelsByName, exception_text
-from supervisor.sockets import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from supervisor.deferred import Question
     from supervisor.http.bodies import Stream
+    from supervisor.http.peer import Peer
     from supervisor.http.server import HTTPServer
     from supervisor.loop import Timer
 
@@ -45,13 +45,10 @@ NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_contin
 class HTTPChannel:
     """A connection: reads requests, sends answers, outlives no mistake of its client."""
 
-    def __init__(
-        self, server: HTTPServer, connection: socket.socket, peer: str, origin: str | None = None
-    ) -> None:
-        """Take a connection; `peer` names the client, `origin` its host over TCP."""
+    def __init__(self, server: HTTPServer, connection: socket.socket, client: Peer) -> None:
         self.server = server
-        self.peer = peer
-        self._origin = origin
+        self.client = client
+        self.peer = client.name
         self._loop = server.loop
         self._socket = connection
         self._parser = wire.RequestParser(server.limits)
@@ -123,13 +120,6 @@ class HTTPChannel:
     def is_in_exchange(self) -> bool:
         """Whether a request is on its way, or an answer that is complete."""
         return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
-
-    @property
-    def origin(self) -> str:
-        """The host of the client; on a unix socket its user, which is looked up once needed."""
-        if self._origin is None:
-            self._origin = f"uid {peer_credentials(self._socket)[1]}"
-        return self._origin
 
     @property
     def is_dispensable(self) -> bool:

@@ -51,14 +51,15 @@ class supervisor_auth_handler:
     def admits(self, request: Request) -> bool:
         """Whether the request carries a good name and password; answers 401 if not."""
         given = _credentials(request.get_header("authorization") or "")
-        if given is not None and any([self._are_good(*pair) for pair in _in_utf8(*given)]):
+        if given is not None and any(self._are_good(*pair) for pair in _in_utf8(*given)):
             request.admitted_by = self
             return True
         if given is not None:
             name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
             channel = request.channel
             channel.server.failed_logins.log(
-                channel.origin, f"{channel.peer}: login failed for user {name!r}"
+                channel.client.origin,
+                f"{channel.client.description}: login failed for user {name!r}",
             )
         request["Connection"] = "close"
         request["WWW-Authenticate"] = f'Basic realm="{self.realm}"'

@@ -111,6 +111,13 @@ def test_a_failed_login_is_logged_without_its_password(site: Site) -> None:
     assert "guess" not in text
 
 
+def test_a_failed_login_over_a_unix_socket_names_the_process(site: Site) -> None:
+    site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
+    site.ask(get("/", basic("joe", "guess")))
+    us = f"pid {os.getpid()} uid {os.getuid()}"
+    assert site.log() == [("warn", f"{us}: login failed for user 'joe'")]
+
+
 def test_asking_without_a_login_is_not_worth_a_line(site: Site) -> None:
     """Browsers always do at first."""
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))

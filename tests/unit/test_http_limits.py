@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from supervisor.escapes import one_line
-from supervisor.http import channel as channels
+from supervisor.http import peer as peers
 from supervisor.http import server as servers
 from supervisor.http.connections import Connections
 from supervisor.http.guard import guard_handler
@@ -136,7 +137,7 @@ class Held:
     """A connection as `Connections` sees it."""
 
     def __init__(self, origin: str, *, busy: bool = False) -> None:
-        self.origin = origin
+        self.client = SimpleNamespace(origin=origin)
         self.is_dispensable = not busy
 
 
@@ -217,10 +218,10 @@ def test_clients_on_a_unix_socket_are_told_apart_by_their_user(
     monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)
     server = site.serve(Echo())
     uids = iter([0, 1000, 1000, 1000])
-    monkeypatch.setattr(channels, "peer_credentials", lambda _connection: (1, next(uids), 1))
+    monkeypatch.setattr(peers, "peer_credentials", lambda _connection: (1, next(uids), 1))
     clients = half_a_request(site, 4)
     clients[1].wait_for_end()
-    left = [each.origin for each in server._connections]
+    left = [each.client.origin for each in server._connections]
     assert left == ["uid 0", "uid 1000", "uid 1000"]
 
 
