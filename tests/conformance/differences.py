@@ -49,6 +49,7 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
+    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_is_told",
     "Values that end the daemon": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
