@@ -6,7 +6,6 @@ their processes this way, stand in `config.groups`.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor import unix
@@ -86,8 +85,7 @@ def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
     """Have the groups of a user at hand for its programs' starts, as they are now."""
     if uid is not None and uid not in parser.users:
         parser.users.add(uid)
-        with contextlib.suppress(KeyError):  # the user has gone just now: the start reports it
-            unix.look_up_identity(uid)
+        unix.look_up_identity(uid)
 
 
 def _read_process(

@@ -50,6 +50,7 @@ SHOWN_BY = {
     ),
     "IPv6 in port": CONFIGURATION,
     "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_is_told",
+    "Users and groups without an entry": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
