@@ -15,6 +15,7 @@ import time
 
 from supervisor.http import wire
 from supervisor.http.bodies import Waiting
+from supervisor.http.framing import BadRequest
 from supervisor.http.hangup import HangupWatch
 from supervisor.http.ledger import MIN_COUNTED_BYTES
 from supervisor.http.outbox import Outbox
@@ -188,7 +189,7 @@ class HTTPChannel:
     def evict(self) -> None:
         """Refuse a request that is being received: all of them together are too large."""
         self._parser.discard()
-        self._refuse(wire.BadRequest(503, "too many large requests at once"))
+        self._refuse(BadRequest(503, "too many large requests at once"))
         self._settle()
 
     def _serve(self) -> None:
@@ -205,7 +206,7 @@ class HTTPChannel:
                     self._body_arrived(event)
                 else:
                     self._head_arrived(event)
-        except wire.BadRequest as error:
+        except BadRequest as error:
             self._refuse(error)
         finally:
             self._is_serving = False
@@ -224,7 +225,7 @@ class HTTPChannel:
         except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
             self._fail(error)
             return
-        if is_admitted and head.expects_continue and self._parser.pending < head.content_length:
+        if is_admitted and head.expects_continue and self._parser.awaits_body:
             self._send(wire.CONTINUE)
 
     def _body_arrived(self, body: bytes) -> None:
@@ -242,7 +243,7 @@ class HTTPChannel:
             self._fail(error)
         self._produce()
 
-    def _refuse(self, error: wire.BadRequest) -> None:
+    def _refuse(self, error: BadRequest) -> None:
         """A bad request takes the same road to the client as a good one."""
         self.server.logger.debug(f"{self.peer}: bad request: {error.reason}")
         if self._request is None:
@@ -480,7 +481,7 @@ class HTTPChannel:
 
     def _patience_is_over(self) -> None:
         if self._phase is Phase.RECEIVING:
-            self._refuse(wire.BadRequest(408, "too slow"))
+            self._refuse(BadRequest(408, "too slow"))
             self._settle()
         elif self._phase is Phase.SENDING and self._has_progressed:
             self._enter(Phase.SENDING)

@@ -17,6 +17,7 @@ from supervisor.addresses import TcpAddress
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
 from supervisor.http.connections import Connections
+from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
 from supervisor.http.peer import Peer
@@ -64,13 +65,13 @@ class HTTPServer:
         config: ServerConfig,
         loop: Loop,
         logger: Logger,
-        limits: wire.Limits | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Open the socket and listen; raises `ServerError`."""
         self.config = config
         self.loop = loop
         self.logger = logger
-        self.limits = limits or wire.Limits()
+        self.limits = limits or Limits()
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
         self.repeats = Repeats()
