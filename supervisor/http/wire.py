@@ -261,7 +261,7 @@ def _add_field(fields: dict[str, str], line: bytes) -> None:
 
 def _origin_form(uri: str, fields: dict[str, str]) -> str:
     """Return a target without scheme, host and further slashes; put the host into `fields`."""
-    match = _absolute_form(uri)
+    match = None if uri.startswith("/") else _absolute_form(uri)
     if match is not None:
         host, uri = match.groups()
         if not host or "@" in host:  # RFC 9110, 4.2.4

@@ -192,6 +192,8 @@ SHOWN_BY = {
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
+    "Bodies in chunks": RAW_HTTP,
+    "Absolute addresses and doubled slashes": RAW_HTTP,
     "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
         "tests/unit/test_http_channel.py::test_an_answer_carries_what_clients_look_for"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.http.request import Request
-    from supervisor.http.wire import Limits
+    from supervisor.http.framing import Limits
 
 TURNS = 2000
 

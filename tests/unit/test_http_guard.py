@@ -125,6 +125,21 @@ def test_a_loopback_server_answers_to_no_other(site: WebSite, path: str, host: s
     assert "Host" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("target", "host", "code"),
+    [
+        ("http://evil.example/", "localhost", 403),
+        ("http://localhost:9001/", "evil.example", 200),
+    ],
+)
+def test_the_host_of_an_absolute_target_counts(
+    site: WebSite, target: str, host: str, code: int
+) -> None:
+    """RFC 9112, 3.2.2: it takes the place of the Host field."""
+    site.open()
+    assert site.get(target, host=host).status == code
+
+
 def test_a_refused_name_leads_to_the_option(site: WebSite) -> None:
     """On the page and in the log, in a few lines a second."""
     site.open()

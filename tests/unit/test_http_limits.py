@@ -13,11 +13,11 @@ from supervisor.escapes import one_line
 from supervisor.http import peer as peers
 from supervisor.http import server as servers
 from supervisor.http.connections import Connections
+from supervisor.http.framing import Limits
 from supervisor.http.guard import guard_handler
 from supervisor.http.handlers import supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS
-from supervisor.http.wire import Limits
 from tests.support.httpsite import Client, Echo, Site, get, inet_config, post, status
 
 KB = 1024
@@ -73,6 +73,23 @@ def test_bodies_that_are_being_received_are_bounded_together(
         client.wait_for_end()
     stalled[2].send(b"x")
     assert status(stalled[2].answer()) == 200
+    assert server.received.total_bytes == 0
+
+
+def test_bodies_in_chunks_count_with_what_has_been_put_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "MAX_RECEIVED_BYTES", 2 * LARGE)
+    server = site.serve(Echo())
+    stalled, other = site.connect(), site.connect()
+    head = get("/", "Transfer-Encoding: chunked", command="POST")
+    piece = b"%x\r\n%b\r\n" % (KB, b"x" * KB)
+    stalled.send(head + piece * 201)
+    site.turn_until(lambda: server.received.total_bytes == 201 * KB)
+    other.send(head + piece * 201)
+    assert status(stalled.answer()) == 503
+    other.send(b"0\r\n\r\n")
+    assert status(other.answer()) == 200
     assert server.received.total_bytes == 0
 
 
