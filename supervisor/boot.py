@@ -45,6 +45,7 @@ LATE_IMPORTS = (
     "socket",
     "subprocess",
     "supervisor.client_options",
+    "supervisor.holders",
     "supervisor.http.handlers",
     "supervisor.process.fastcgi",
     "supervisor.transport",

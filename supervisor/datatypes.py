@@ -248,8 +248,16 @@ def auto_restart(value: str) -> AutoRestart:
 # -- users and groups
 
 
+MAX_ID = 2**32 - 2
+"""Largest uid and gid; the next number means "leave as it is" (chown(2), setresuid(2))."""
+
+
 def name_to_uid(value: str | int) -> int:
-    """Return the uid of a user given by name or number; the user must exist."""
+    """Return the uid of a user given by name or number.
+
+    A name must exist.  A number need not, as in containers: its group has the same number then
+    (see `gid_for_uid`), which must not be that of an existing group.
+    """
     try:
         uid = int(value)
     except ValueError:
@@ -257,14 +265,29 @@ def name_to_uid(value: str | int) -> int:
             return pwd.getpwnam(str(value)).pw_uid
         except KeyError:
             raise ValueError(f"Invalid user name {value}") from None
+    if not 0 <= uid <= MAX_ID:
+        raise ValueError(f"Invalid user id {value}")
+    if _has_user(uid):
+        return uid
     try:
-        return pwd.getpwuid(uid).pw_uid
-    except (KeyError, OverflowError):
-        raise ValueError(f"Invalid user id {value}") from None
+        group = grp.getgrgid(uid).gr_name
+    except KeyError:
+        return uid
+    raise ValueError(
+        f"Invalid user id {value} (no such user, and a group has this number: {group!r})"
+    )
+
+
+def _has_user(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def name_to_gid(value: str | int) -> int:
-    """Return the gid of a group given by name or number; the group must exist."""
+    """Return the gid of a group given by name or number; a name must exist."""
     try:
         gid = int(value)
     except ValueError:
@@ -272,15 +295,21 @@ def name_to_gid(value: str | int) -> int:
             return grp.getgrnam(str(value)).gr_gid
         except KeyError:
             raise ValueError(f"Invalid group name {value}") from None
-    try:
-        return grp.getgrgid(gid).gr_gid
-    except (KeyError, OverflowError):
-        raise ValueError(f"Invalid group id {value}") from None
+    if not 0 <= gid <= MAX_ID:
+        raise ValueError(f"Invalid group id {value}")
+    return gid
 
 
 def gid_for_uid(uid: int) -> int:
-    """Return the login group of a user; KeyError if there is no such user."""
-    return pwd.getpwuid(uid).pw_gid
+    """Return the login group of a user; for a uid without an entry, the same number.
+
+    The daemon's own group would be the other choice, as in `docker run --user`; but then a program
+    that has given up root could still write what root's group may.
+    """
+    try:
+        return pwd.getpwuid(uid).pw_gid
+    except KeyError:
+        return uid
 
 
 def colon_separated_user_group(value: str) -> tuple[int, int]:

@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor import paths
+from supervisor.datatypes import gid_for_uid
 from supervisor.records import record
 
 STANDARD_FDS = (0, 1, 2)
@@ -159,35 +160,30 @@ _identities: dict[int, Identity] = {}
 
 
 def look_up_identity(uid: int) -> Identity:
-    """Ask the system for the groups of a user and remember them; raises `KeyError`.
+    """Ask the system for the groups of a user and remember them.
 
     A directory service behind it (LDAP, sssd) may take seconds for the answer: programs'
-    users are looked up when the configuration is read.
+    users are looked up when the configuration is read.  A uid without an entry has no
+    supplementary groups.
     """
-    entry = pwd.getpwuid(uid)
-    gid = entry.pw_gid
-    others = [group for group in os.getgrouplist(entry.pw_name, gid) if group != gid]
+    try:
+        entry = pwd.getpwuid(uid)
+        gid, groups = entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+    except KeyError:
+        gid, groups = gid_for_uid(uid), []
+    others = [group for group in groups if group != gid]
     found = _identities[uid] = Identity(uid, gid, (gid, *others))
     return found
 
 
 def identity_of(uid: int) -> Identity:
-    """Return a user as it was last looked up, or look it up; raises `KeyError`."""
+    """Return a user as it was last looked up, or look it up."""
     return _identities.get(uid) or look_up_identity(uid)
 
 
 def cannot_become(uid: int) -> str | None:
     """Say why this process may not run something as user `uid`; None when it may."""
-    current = os.getuid()
-    if current == uid:
-        return None
-    if current != 0:
-        return "Can't drop privilege as nonroot user"
-    try:
-        identity_of(uid)
-    except KeyError:
-        return f"Can't find uid {uid}"
-    return None
+    return None if os.getuid() in {0, uid} else "Can't drop privilege as nonroot user"
 
 
 def become(identity: Identity) -> str | None:

@@ -306,7 +306,7 @@ class supervisor_xmlrpc_handler:
         """Answer a request whose body is here."""
         if request.command != "POST":
             request.error(400)
-        elif request.get_header("content-length") is None:
+        elif not (request.get_header("content-length") or request.get_header("transfer-encoding")):
             request.error(411)
         else:
             self.continue_request(request.body, request)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
+from supervisor.config.comments import section_bodies
 from supervisor.files import find_unprotected, is_trusted
 from supervisor.namespec import make_namespec
 
@@ -97,18 +98,12 @@ def _unprotected(paths: list[str]) -> Iterator[str]:
 
 def _doubled_options(file: str, text: str) -> Iterator[str]:
     """Yield a line for each option that one section of a file sets more than once."""
-    for name, body in _section_bodies(text):
+    for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
         for key, count in Counter(found).items():
             if count > 1:
                 where = f"in section {name!r} (file: {file!r})"
                 yield f"option {key!r} is set {count} times {where}; the last value wins"
-
-
-def _section_bodies(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the lines of each section, as often as it is there."""
-    parts = _header.split(text)[1:]
-    yield from zip(parts[::2], parts[1::2], strict=True)
 
 
 def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:

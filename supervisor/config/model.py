@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 @record()
 class ProcessConfig:
-    """One process: a `[program:x]` section after `numprocs` has been expanded."""
+    """One process: a `[program:x]` section after `numprocs` has been expanded.
+
+    `command_hint` is appended to an error about the command; see `config.comments`.
+    """
 
     name: str
     command: str
@@ -62,6 +65,7 @@ class ProcessConfig:
     redirect_stderr: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     serverurl: str | None = None
+    command_hint: str = ""
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log that was AUTO equals one that still is."""

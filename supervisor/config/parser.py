@@ -13,6 +13,7 @@ import os
 import re
 from collections.abc import Mapping
 
+from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint
 from supervisor.datatypes import process_or_group_name
 from supervisor.quoting import ShieldedText, shield, unshield
 
@@ -140,7 +141,14 @@ class Section:
                 text = text % _Shielded(used) if shielded else expanded
             return convert(text)
         except ValueError as error:
-            raise self.mistake(error, option) from None
+            hint = self.comment_hint(option) if str(error) == NO_CLOSING_QUOTATION else ""
+            raise self.mistake(f"{error}{hint}", option) from None
+
+    def comment_hint(self, option: str) -> str:
+        """Return the reason for an unbalanced quote in an option's value, '' if it has another."""
+        file = self._parser.file_of(self.name, option)
+        texts = [text for name, text, _ in self._parser.sources if name == file]
+        return comment_hint(texts[-1], self.name, option) if texts else ""
 
     @property
     def suffix(self) -> str:

@@ -6,7 +6,6 @@ their processes this way, stand in `config.groups`.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor import unix
@@ -86,8 +85,7 @@ def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
     """Have the groups of a user at hand for its programs' starts, as they are now."""
     if uid is not None and uid not in parser.users:
         parser.users.add(uid)
-        with contextlib.suppress(KeyError):  # the user has gone just now: the start reports it
-            unix.look_up_identity(uid)
+        unix.look_up_identity(uid)
 
 
 def _read_process(
@@ -105,6 +103,7 @@ def _read_process(
         raise section.mistake(
             f"program section {section.name} does not specify a command", "command"
         )
+    values["command_hint"] = _command_hint(section, values["command"])
     name = section.value("process_name", str, names, "process_name")
     values.update(
         (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
@@ -112,6 +111,17 @@ def _read_process(
     values["exitcodes"] = list(program["exitcodes"])
     _settle_logs(parser.warnings, section, values)
     return klass(name=name, uid=program["user"], environment=environment, **values)
+
+
+def _command_hint(section: Section, command: str) -> str:
+    """Return the reason if a command has an unbalanced quote, which its start reports."""
+    if command.count("'") % 2 == 0 and command.count('"') % 2 == 0:
+        return ""
+    try:
+        unix.split_command(command)
+    except unix.BadCommand:
+        return section.comment_hint("command")
+    return ""
 
 
 def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:

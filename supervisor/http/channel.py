@@ -15,13 +15,13 @@ import time
 
 from supervisor.http import wire
 from supervisor.http.bodies import Waiting
+from supervisor.http.framing import BadRequest
 from supervisor.http.hangup import HangupWatch
 from supervisor.http.ledger import MIN_COUNTED_BYTES
 from supervisor.http.outbox import Outbox
 from supervisor.http.phases import HAS_ENDED, PATIENCE, Phase
 from supervisor.http.request import Request
 from supervisor.loggers import LevelsByName, exception_text
-from supervisor.sockets import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from supervisor.deferred import Question
     from supervisor.http.bodies import Stream
+    from supervisor.http.peer import Peer
     from supervisor.http.server import HTTPServer
     from supervisor.loop import Timer
 
@@ -45,13 +46,10 @@ NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_contin
 class HTTPChannel:
     """A connection: reads requests, sends answers, outlives no mistake of its client."""
 
-    def __init__(
-        self, server: HTTPServer, connection: socket.socket, peer: str, origin: str | None = None
-    ) -> None:
-        """Take a connection; `peer` names the client, `origin` its host over TCP."""
+    def __init__(self, server: HTTPServer, connection: socket.socket, client: Peer) -> None:
         self.server = server
-        self.peer = peer
-        self._origin = origin
+        self.client = client
+        self.peer = client.name
         self._loop = server.loop
         self._socket = connection
         self._parser = wire.RequestParser(server.limits)
@@ -125,13 +123,6 @@ class HTTPChannel:
         return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
 
     @property
-    def origin(self) -> str:
-        """The host of the client; on a unix socket its user, which is looked up once needed."""
-        if self._origin is None:
-            self._origin = f"uid {peer_credentials(self._socket)[1]}"
-        return self._origin
-
-    @property
     def is_dispensable(self) -> bool:
         """Whether the connection may be closed for another: nothing is done for the client.
 
@@ -198,7 +189,7 @@ class HTTPChannel:
     def evict(self) -> None:
         """Refuse a request that is being received: all of them together are too large."""
         self._parser.discard()
-        self._refuse(wire.BadRequest(503, "too many large requests at once"))
+        self._refuse(BadRequest(503, "too many large requests at once"))
         self._settle()
 
     def _serve(self) -> None:
@@ -215,7 +206,7 @@ class HTTPChannel:
                     self._body_arrived(event)
                 else:
                     self._head_arrived(event)
-        except wire.BadRequest as error:
+        except BadRequest as error:
             self._refuse(error)
         finally:
             self._is_serving = False
@@ -234,7 +225,7 @@ class HTTPChannel:
         except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
             self._fail(error)
             return
-        if is_admitted and head.expects_continue and self._parser.pending < head.content_length:
+        if is_admitted and head.expects_continue and self._parser.awaits_body:
             self._send(wire.CONTINUE)
 
     def _body_arrived(self, body: bytes) -> None:
@@ -252,7 +243,7 @@ class HTTPChannel:
             self._fail(error)
         self._produce()
 
-    def _refuse(self, error: wire.BadRequest) -> None:
+    def _refuse(self, error: BadRequest) -> None:
         """A bad request takes the same road to the client as a good one."""
         self.server.logger.debug(f"{self.peer}: bad request: {error.reason}")
         if self._request is None:
@@ -490,7 +481,7 @@ class HTTPChannel:
 
     def _patience_is_over(self) -> None:
         if self._phase is Phase.RECEIVING:
-            self._refuse(wire.BadRequest(408, "too slow"))
+            self._refuse(BadRequest(408, "too slow"))
             self._settle()
         elif self._phase is Phase.SENDING and self._has_progressed:
             self._enter(Phase.SENDING)

@@ -34,6 +34,6 @@ class Connections(dict["HTTPChannel", None]):
         """Return the connection to close for the next one, None if all are busy."""
         sizes: dict[str, int] = {}
         for channel in self:
-            sizes[channel.origin] = sizes.get(channel.origin, 0) + 1
+            sizes[channel.client.origin] = sizes.get(channel.client.origin, 0) + 1
         candidates = [channel for channel in self if channel.is_dispensable]
-        return max(candidates, key=lambda channel: sizes[channel.origin], default=None)
+        return max(candidates, key=lambda channel: sizes[channel.client.origin], default=None)

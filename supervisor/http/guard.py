@@ -29,7 +29,12 @@ if TYPE_CHECKING:
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 FOREIGN: Final = "a page of another site has sent this request; nothing was done"
-UNKNOWN_HOST: Final = "this server is not known under the name in the Host field"
+UNKNOWN_HOST: Final = (
+    "this server is not known under the name in the Host field;"
+    " if the name is right, list it in allowed_hosts= of [{section}]"
+)
+
+LOGGED_HOST_CHARS: Final = 64
 
 TOLD_BY_BROWSERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
 
@@ -82,6 +87,7 @@ class guard_handler:
         """Guard a server that has bound `address`, None for one on a unix socket."""
         is_loopback = address is not None and address.is_loopback
         self._checks_host = is_loopback and not config.password
+        self._unknown_host = UNKNOWN_HOST.format(section=config.section)
         own = ("localhost", config.host or "", socket.gethostname())
         self._names = {name.lower() for name in (*own, *config.allowed_hosts)}
 
@@ -91,15 +97,27 @@ class guard_handler:
 
     def admits(self, request: Request) -> bool:
         """Refuse before a body is received: what is matched is not admitted."""
-        request.error(403, self._reason(request))
+        reason = self._reason(request)
+        if reason is self._unknown_host:
+            self._log_host(request)
+        request.error(403, reason)
         return False
+
+    def _log_host(self, request: Request) -> None:
+        """Log a refused Host: the page may be seen by a proxy's users alone."""
+        host = (request.get_header("host") or "")[:LOGGED_HOST_CHARS]
+        channel = request.channel
+        channel.server.refused_hosts.log(
+            channel.client.origin,
+            f"{channel.client.description}: Host {host!r} refused: {self._unknown_host}",
+        )
 
     def handle_request(self, request: Request) -> None:
         """Do nothing: the request has been refused."""
 
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
-            return UNKNOWN_HOST
+            return self._unknown_host
         if request.command not in SAFE_METHODS and is_foreign(request):
             return FOREIGN
         return None

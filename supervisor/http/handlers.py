@@ -51,14 +51,15 @@ class supervisor_auth_handler:
     def admits(self, request: Request) -> bool:
         """Whether the request carries a good name and password; answers 401 if not."""
         given = _credentials(request.get_header("authorization") or "")
-        if given is not None and self._are_good(*given):
+        if given is not None and any(self._are_good(*pair) for pair in _in_utf8(*given)):
             request.admitted_by = self
             return True
         if given is not None:
             name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
             channel = request.channel
             channel.server.failed_logins.log(
-                channel.origin, f"{channel.peer}: login failed for user {name!r}"
+                channel.client.origin,
+                f"{channel.client.description}: login failed for user {name!r}",
             )
         request["Connection"] = "close"
         request["WWW-Authenticate"] = f'Basic realm="{self.realm}"'
@@ -91,6 +92,21 @@ def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
         return None
     name, colon, password = decoded.partition(b":")
     return (name, password) if colon else None
+
+
+def _in_utf8(name: bytes, password: bytes) -> list[tuple[bytes, bytes]]:
+    """Return the credentials as UTF-8: as they are, and as if they were latin-1.
+
+    RFC 7617 leaves the encoding to the client, which does not name it.
+    """
+    pairs = [(name, password)]
+    if not (name.isascii() and password.isascii()):
+        pairs.append((_from_latin_1(name), _from_latin_1(password)))
+    return pairs
+
+
+def _from_latin_1(text: bytes) -> bytes:
+    return text.decode("latin-1").encode()
 
 
 def _is_password(expected: str, given: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Memory that the clients of a server may make it hold all together (floor 5).
 
-Each limit of `wire.Limits` holds for one request.  Clients that open many connections could
+Each limit of `framing.Limits` holds for one request.  Clients that open many connections could
 reach it on each of them, so what all of them hold has a limit too.
 """
 

@@ -31,6 +31,13 @@ class ServerError(Exception):
     """A server cannot be opened; the text is for the user."""
 
 
+class _InUseError(OSError):
+    """Another process listens on the unix socket."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
 def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] | None]:
     """Return a listening socket and, for a unix socket, the identity of its file.
 
@@ -41,16 +48,37 @@ def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] 
             return _open_unix(config)
         return sockets.listen_tcp(config.address, BACKLOG), None
     except OSError as error:
-        raise ServerError(_error_text(error)) from None
+        if error.errno == errno.EADDRINUSE:
+            raise _in_use(config) from None
+        raise ServerError(_error_text(config, error)) from None
 
 
-def _error_text(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return ADDRESS_IN_USE
+def _in_use(config: ServerConfig) -> ServerError:
+    """Return the error of an address in use, with the process that holds it if that is known."""
+    from supervisor.holders import holder_of_file, holder_of_port
+
+    if config.address is None:
+        where, holder = config.file, holder_of_file(config.file or "")
+    else:
+        where, holder = str(config.address), holder_of_port(config.address)
+    return ServerError(f"{ADDRESS_IN_USE}  In use: {where}" + (f", by {holder}" if holder else ""))
+
+
+def _error_text(config: ServerConfig, error: OSError) -> str:
+    """Return what cannot be opened: first the line of Supervisor 4, then the reason and option."""
     code: Any = error.args[0]
     name = errno.errorcode.get(code)
-    return "Cannot open an HTTP server: socket.error reported " + (
-        f"errno.{name} ({code})" if name else f"{code}"
+    is_unix = config.address is None
+    reason = f"{config.file if is_unix else config.address}"
+    if isinstance(error, socket.gaierror):
+        hint = "; an address has no http://" if "://" in (config.host or "") else ""
+        reason = f"cannot resolve {config.host!r} ({error.strerror}{hint})"
+    elif error.strerror:
+        reason += f": {error.strerror}"
+    return (
+        "Cannot open an HTTP server: socket.error reported "
+        + (f"errno.{name} ({code})" if name else f"{code}")
+        + f": {reason} in section {config.section!r}, option {'file' if is_unix else 'port'!r}"
     )
 
 
@@ -102,7 +130,7 @@ def _user_name() -> str:
 
 
 def _take_name(temporary: str, path: str) -> None:
-    """Give the socket its name, over a stale socket if need be; raises `ServerError`."""
+    """Give the socket its name, over a stale socket if need be; raises `_InUseError`."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
@@ -110,7 +138,7 @@ def _take_name(temporary: str, path: str) -> None:
         try:
             os.link(temporary, path, follow_symlinks=False)
         except FileExistsError:  # another daemon that starts has been quicker
-            raise ServerError(ADDRESS_IN_USE) from None
+            raise _InUseError from None
 
 
 def _remove_stale(path: str) -> None:
@@ -125,7 +153,7 @@ def _remove_stale(path: str) -> None:
 
 
 def _check_unused(path: str) -> None:
-    """Raise `ServerError` if a process listens on a socket."""
+    """Raise `_InUseError` if a process listens on a socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:
@@ -133,8 +161,8 @@ def _check_unused(path: str) -> None:
         except ConnectionRefusedError:
             return
         except OSError:
-            raise ServerError(ADDRESS_IN_USE) from None  # it is there, only too busy
-    raise ServerError(ADDRESS_IN_USE)
+            raise _InUseError from None  # it is there, only too busy
+    raise _InUseError
 
 
 def _unlink_if_same(path: str, found: tuple[int, int] | None) -> None:
@@ -144,6 +172,6 @@ def _unlink_if_same(path: str, found: tuple[int, int] | None) -> None:
     try:
         if sockets.identity(aside) != found:
             os.link(aside, path, follow_symlinks=False)
-            raise ServerError(ADDRESS_IN_USE)
+            raise _InUseError
     finally:
         os.unlink(aside)

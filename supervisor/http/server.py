@@ -17,8 +17,10 @@ from supervisor.addresses import TcpAddress
 from supervisor.http import wire
 from supervisor.http.channel import HTTPChannel
 from supervisor.http.connections import Connections
+from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
+from supervisor.http.peer import Peer
 from supervisor.http.repeats import Repeats
 from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text
@@ -63,19 +65,20 @@ class HTTPServer:
         config: ServerConfig,
         loop: Loop,
         logger: Logger,
-        limits: wire.Limits | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Open the socket and listen; raises `ServerError`."""
         self.config = config
         self.loop = loop
         self.logger = logger
-        self.limits = limits or wire.Limits()
+        self.limits = limits or Limits()
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
         self.repeats = Repeats()
         self.received = Ledger(MAX_RECEIVED_BYTES, HTTPChannel.evict)
         self.unsent = Ledger(MAX_UNSENT_BYTES, HTTPChannel.close)
         self.failed_logins = Throttle(loop, logger.warn, "failed logins")
+        self.refused_hosts = Throttle(loop, logger.warn, "refused Host fields")
         self._connections = Connections(_max_connections())
         self._is_paused = False
         self._is_unix = config.address is None
@@ -154,21 +157,17 @@ class HTTPServer:
 
     def _welcome(self, connection: socket.socket, address: Any) -> None:
         connection.setblocking(False)
-        origin = None
         if self._is_unix:
-            peer = "localhost:0"
             if self.logger.level <= LevelsByName.DEBG:
                 pid, uid, gid = sockets.peer_credentials(connection)
                 self.logger.debug(f"connection from pid {pid} uid {uid} gid {gid}")
         else:
-            client = TcpAddress.of_socket(address)
-            peer, origin = str(client), client.host
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A client whose host has vanished would be taken for one that idles.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._connections.is_full and not self._make_room():
             self._pause("too many connections")  # this one is the last
-        self._connections[HTTPChannel(self, connection, peer, origin)] = None
+        self._connections[HTTPChannel(self, connection, Peer(connection, address))] = None
 
     def _make_room(self) -> bool:
         """Close a connection, and free its fd, for the next one."""

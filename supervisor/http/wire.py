@@ -7,8 +7,7 @@ The parser follows RFC 9112 to the letter where senders must obey, and uses none
 leniencies that it allows to receivers, because each has been a hole somewhere: lines end
 in CRLF, names touch their colon, nothing is folded, a body has exactly one length.  The
 exceptions are what old clients and scripts send: an empty line before a request (section
-2.2), and UTF-8 in a target.
-A body in chunks is refused with 411, as Supervisor always did.
+2.2), UTF-8 in a target, and more than one slash at its beginning.
 """
 
 from __future__ import annotations
@@ -17,6 +16,14 @@ import functools
 import re
 import time
 
+from supervisor.http.framing import (
+    SINGLE_FIELDS,
+    TOKEN,
+    BadRequest,
+    ChunkDecoder,
+    Limits,
+    field_line,
+)
 from supervisor.records import record
 
 TYPE_CHECKING = False
@@ -57,27 +64,12 @@ RESPONSES: Final = {
 
 
 @record(frozen=True)
-class Limits:
-    """What one request may cost, in bytes; `fields` is a number of header fields."""
-
-    line: int = 8190
-    head: int = 32 * 1024
-    fields: int = 100
-    body: int = 16 * 1024 * 1024
-
-
-class BadRequest(Exception):
-    """What came is no request that we serve: answer `code`, then close."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-
-
-@record(frozen=True)
 class Head:
-    """A request without its body; `fields` has lower-case names, repeated ones joined."""
+    """A request without its body; `fields` has lower-case names, repeated ones joined.
+
+    `uri` begins with one slash (or is `*`), also if the target was an absolute URL: its host is in
+    `fields` then, in place of that of the Host field (RFC 9112, 3.2.2).
+    """
 
     command: str
     uri: str
@@ -87,13 +79,13 @@ class Head:
     content_length: int
     keep_alive: bool
     expects_continue: bool
+    is_chunked: bool = False
 
 
 # -- requests ------------------------------------------------------------------
 
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_request_line = re.compile(rb"(%s) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9]\.[0-9])" % _TOKEN).fullmatch
-_field_line = re.compile(rb"(%s):[ \t]*([\t\x20-\x7e\x80-\xff]*)" % _TOKEN).fullmatch
+_request_line = re.compile(rb"(%s) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9]\.[0-9])" % TOKEN).fullmatch
+_absolute_form = re.compile(r"https?://([^/?#]*)(.*)", re.IGNORECASE).fullmatch
 _bare_line_feed = re.compile(rb"(?<!\r)\n").search
 
 _CR, _SPACE = 0x0D, 0x20
@@ -116,6 +108,7 @@ class RequestParser:
         self._searched = 0
         self._skipped_empty_line = False
         self._head: Head | None = None
+        self._chunks: ChunkDecoder | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -124,11 +117,21 @@ class RequestParser:
 
     @property
     def pending(self) -> int:
-        """How many bytes wait to be understood."""
-        return len(self._buffer)
+        """Bytes that are held: of a body, and of what follows it."""
+        return len(self._buffer) + (self._chunks.held_bytes if self._chunks is not None else 0)
+
+    @property
+    def awaits_body(self) -> bool:
+        """Whether the client has yet to send its body, or the rest of one with a length."""
+        if self._head is None:
+            return False
+        return (
+            not self._buffer if self._head.is_chunked else self.pending < self._head.content_length
+        )
 
     def discard(self) -> None:
         """Free what waits: the request it belongs to has been refused."""
+        self._chunks = None
         self._buffer = bytearray(b"\0")  # not idle: the client may still be sending
 
     def feed(self, data: bytes) -> None:
@@ -139,12 +142,22 @@ class RequestParser:
         """Return the next `Head` or body; raises `BadRequest`."""
         if self._head is None:
             self._head = self._take_head()
+            if self._head is not None and self._head.is_chunked:
+                self._chunks = ChunkDecoder(self._limits)
             return self._head
+        if self._chunks is not None:
+            return self._next_chunks(self._chunks)
         length = self._head.content_length
         if len(self._buffer) < length:
             return None
         self._head = None
         return self._take(length) if length else b""
+
+    def _next_chunks(self, chunks: ChunkDecoder) -> bytes | None:
+        body = chunks.decode(self._buffer)
+        if body is not None:
+            self._head = self._chunks = None
+        return body
 
     def _take(self, length: int) -> bytes:
         taken = bytes(self._buffer[:length])
@@ -213,51 +226,67 @@ def _parse_head(raw: bytes) -> Head:
         _add_field(fields, line)
     if "host" not in fields and version == "1.1":
         raise BadRequest(400, "no Host")
+    length, is_chunked = _body_framing(fields, version)
     tokens = {token.strip().lower() for token in fields.get("connection", "").split(",")}
     return Head(
         command=command,
-        uri=uri,
+        uri=_origin_form(uri, fields),
         version=version,
         lines=tuple(line.decode("latin-1") for line in rest),
         fields=fields,
-        content_length=_content_length(fields),
+        content_length=length,
         keep_alive="close" not in tokens if version == "1.1" else "keep-alive" in tokens,
         expects_continue=version == "1.1" and fields.get("expect", "").lower() == "100-continue",
+        is_chunked=is_chunked,
     )
 
 
 _parse_common_head = functools.lru_cache(maxsize=32)(_parse_head)
 """A client on a kept connection repeats itself: 0.1 instead of 7 microseconds."""
 
-_SINGLE_FIELDS = frozenset({"content-length", "host", "transfer-encoding", "authorization"})
-
 
 def _add_field(fields: dict[str, str], line: bytes) -> None:
-    match = _field_line(line)
+    match = field_line(line)
     if match is None:
         raise BadRequest(400, "malformed header field")
     name = match[1].decode("ascii").lower()
     value = match[2].rstrip(b" \t").decode("latin-1")
     if name not in fields:
         fields[name] = value
-    elif name in _SINGLE_FIELDS:
+    elif name in SINGLE_FIELDS:
         raise BadRequest(400, f"more than one {name}")
     else:
         fields[name] = f"{fields[name]}, {value}"
 
 
-def _content_length(fields: dict[str, str]) -> int:
-    text = fields.get("content-length")
-    if "transfer-encoding" in fields:
-        # Both at once is how requests are smuggled; chunks alone are an honest client.
-        raise BadRequest(400 if text is not None else 411, "transfer-encoding is not taken")
+def _origin_form(uri: str, fields: dict[str, str]) -> str:
+    """Return a target without scheme, host and further slashes; put the host into `fields`."""
+    match = None if uri.startswith("/") else _absolute_form(uri)
+    if match is not None:
+        host, uri = match.groups()
+        if not host or "@" in host:  # RFC 9110, 4.2.4
+            raise BadRequest(400, "malformed request target")
+        fields["host"] = host
+        uri = f"/{uri}"
+    return f"/{uri.lstrip('/')}" if uri.startswith("//") else uri
+
+
+def _body_framing(fields: dict[str, str], version: str) -> tuple[int, bool]:
+    """Return the length of a body in bytes, and whether it is in chunks instead."""
+    text, coding = fields.get("content-length"), fields.get("transfer-encoding")
+    if coding is not None:
+        if text is not None or version == "1.0":  # how requests are smuggled (RFC 9112, 6.1)
+            raise BadRequest(400, "transfer-encoding beside a length, or in HTTP/1.0")
+        if coding.lower() != "chunked":
+            raise BadRequest(501, "unknown transfer coding")
+        return 0, True
     if text is None:
-        return 0
+        return 0, False
     if not (text.isascii() and text.isdigit()):
         raise BadRequest(400, "malformed content-length")
     if len(text) > MAX_LENGTH_DIGITS:
         raise BadRequest(413, "body too large")
-    return int(text)
+    return int(text), False
 
 
 # -- answers -------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 
 from supervisor import paths, unix
 from supervisor.process.forking import fork
@@ -40,6 +41,8 @@ MAX_INTERPRETERS = 5
 def launch(plan: SpawnPlan) -> Launched:
     """Start the child; raises `SpawnError` for what is known to have failed by then."""
     identity = _identity(plan.uid)
+    if identity is not None:
+        _give_pipes(plan, identity.uid)
     files: list[int] = []
     try:
         if _has_to_fork(plan, identity, files):
@@ -57,6 +60,18 @@ def _identity(uid: int | None) -> Identity | None:
     if reason is not None:
         raise no_user(uid, reason)
     return None if os.getuid() == uid else unix.identity_of(uid)
+
+
+def _give_pipes(plan: SpawnPlan, uid: int) -> None:
+    """Make the user own the child's pipes, so that the child can open /dev/stdout by name.
+
+    That name leads to the pipe's inode (proc(5)), which has mode 0600 and otherwise belongs to
+    root.  A FastCGI socket, which a group shares, keeps its owner.
+    """
+    for fd in {plan.stdin, plan.stdout, plan.stderr}:
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            with suppress(OSError):  # a user namespace without this uid: setuid reports it
+                os.fchown(fd, uid, -1)
 
 
 # -- which launcher ------------------------------------------------------------

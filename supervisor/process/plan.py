@@ -171,7 +171,10 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     If a file system that may not answer would have to be asked, the executable is the first
     word as it is written: the child looks for it.
     """
-    argv = unix.split_command(config.command)
+    try:
+        argv = unix.split_command(config.command)
+    except unix.BadCommand as error:
+        raise unix.BadCommand(f"{error}{config.command_hint}") from None
     try:
         executable = unix.find_executable(
             argv[0], config.environment, paths.stat_at_once, config.directory

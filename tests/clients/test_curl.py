@@ -50,7 +50,6 @@ REQUESTS = {
     "no XML": ("/RPC2", ["-d", "garbage"]),
     "XML that ends too soon": ("/RPC2", ["-d", STATE[:-5]]),
     "no length": ("/RPC2", ["-X", "POST"]),
-    "a body in chunks": ("/RPC2", ["-H", "Transfer-Encoding: chunked", "-d", STATE]),
     "GET instead of POST": ("/RPC2", []),
     "PUT instead of POST": ("/RPC2", ["-X", "PUT", "-d", STATE]),
     "HEAD of the calls": ("/RPC2", ["-I"]),
@@ -131,6 +130,15 @@ def test_a_password_opens_the_server_on_tcp(pair: Pair, login: list[str], code: 
     pair.same(ask)
     codes = [line.split()[1] for line in ask(pair.ours) if line.startswith("HTTP/")]
     assert codes[-1] == str(code)
+
+
+@pytest.mark.parametrize("more", [[], ["-H", "Expect: 100-continue"]], ids=["at once", "asks"])
+def test_a_body_in_chunks(daemon: Daemon, more: list[str]) -> None:
+    """As curl sends what it reads from a pipe."""
+    plain = seen(curl(daemon, "/RPC2", "-d", STATE))
+    answer = seen(curl(daemon, "/RPC2", "-H", "Transfer-Encoding: chunked", *more, "-d", STATE))
+    assert [line for line in answer if line != "HTTP/1.1 100 Continue"] == plain
+    assert ("HTTP/1.1 100 Continue" in answer) == bool(more)
 
 
 UNREADABLE = ("Basic", "Basic %%%", "Basic dXNlcg==", "nonsense")

@@ -103,6 +103,7 @@ def _mended(text: str, command: str = DAEMON) -> dict[str, Any]:
 
 
 RESOLVED = "Names that cannot be resolved"
+NUMBERS = "Users and groups without an entry"
 QUOTING = "Quoting in environment"
 ONE_LINE = "One line for a mistake in a file"
 HOST_NAME = "The host's name in every section"
@@ -201,6 +202,26 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         _mended(SUPERVISORD + "[inet_http_server]\nport=1\nusername=\npassword=\n"),
         "Error: Section [inet_http_server] has an empty username in section 'inet_http_server' ",
         "Empty names and passwords",
+    ),
+    "a user may be a number without an entry": (
+        _mended(SUPERVISORD + "user=99999\n"),
+        '"uid": 99999',
+        NUMBERS,
+    ),
+    "the user of a program may be a number without an entry": (
+        _mended(PROGRAM + "user=99999\n"),
+        '"uid": 99999',
+        NUMBERS,
+    ),
+    "an owner may be two numbers without entries": (
+        _mended(SUPERVISORD + "[unix_http_server]\nfile=s\nchown=99999:99998\n"),
+        '"chown": [99999, 99998]',
+        NUMBERS,
+    ),
+    "a comment inside quotes is named": (
+        _mended(PROGRAM + 'environment=A="1 ;2",B=3\n'),
+        "Error: No closing quotation; ' ;' begins a comment, also inside quotes ",
+        "Comments inside quotes",
     ),
     "the host of an IPv6 address has no brackets": (
         _mended(SUPERVISORD + "[inet_http_server]\nport=[::1]:9001\n"),

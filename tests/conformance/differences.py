@@ -36,6 +36,9 @@ SHOWN_BY = {
     ),
     "Byte order marks": CONFIGURATION,
     "A literal percent sign": f"{PARSER}::test_what_cannot_be_filled_in",
+    "Comments inside quotes": (
+        "tests/unit/test_config_comments.py::test_an_unbalanced_quote_in_a_command"
+    ),
     "FastCGI programs with one socket": (
         "tests/unit/test_config_groups.py::test_two_fastcgi_programs_with_one_unix_socket"
     ),
@@ -46,12 +49,17 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
+    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_is_told",
+    "Users and groups without an entry": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
+    "Standard streams opened by name": (
+        "tests/conformance/test_users.py::test_a_standard_stream_opened_by_name"
+    ),
     "Groups of a program's user": (
         "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
     ),
@@ -196,6 +204,9 @@ SHOWN_BY = {
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
+    "Bodies in chunks": RAW_HTTP,
+    "Absolute addresses and doubled slashes": RAW_HTTP,
+    "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
         "tests/unit/test_http_channel.py::test_an_answer_carries_what_clients_look_for"
     ),

@@ -84,7 +84,6 @@ SAME = {
     "a fragment that is not ASCII": request("/ok.html#é"),
     "a log whose name is not ASCII": request("/logtail/é"),
     "a call with a query that is not ASCII": post(STATE, path="/RPC2?é"),
-    "an absolute address": request("http://localhost/ok.html"),
     "an upgrade": request("/ok.html", "Connection: Upgrade", "Upgrade: websocket"),
     "credentials nobody asked for": request("/ok.html", "Authorization: Basic dTpw"),
     "broken credentials nobody asked for": request("/ok.html", "Authorization: Basic xxx"),
@@ -249,6 +248,31 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
         "Requests without a body",
         request("/ok.html", method="POST"),
         ("HTTP/1.1 411 Length Required", "open"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a body in chunks": (
+        "Bodies in chunks",
+        request("/RPC2", "Transfer-Encoding: chunked", method="POST")
+        + b"%x\r\n%b\r\n0\r\n\r\n" % (len(STATE), STATE),
+        ("HTTP/1.1 411 Length Required", "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "an absolute address": (
+        "Absolute addresses and doubled slashes",
+        request("http://localhost/ok.html"),
+        ("HTTP/1.1 404 Not Found", "open"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a call by an absolute address": (
+        "Absolute addresses and doubled slashes",
+        post(STATE, path="http://localhost/RPC2"),
+        (REFUSED, "closed"),
+        ("HTTP/1.1 200 OK", "open"),
+    ),
+    "a call by a doubled slash": (
+        "Absolute addresses and doubled slashes",
+        post(STATE, path="//RPC2"),
+        (REFUSED, "closed"),
         ("HTTP/1.1 200 OK", "open"),
     ),
     "an image of a state": (

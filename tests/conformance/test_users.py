@@ -93,3 +93,38 @@ def test_a_user_that_cannot_be_taken(place: Path) -> None:
             theirs=["FATAL", "", last],
             ours=["FATAL", "", f"supervisor: couldn't setuid to {NOBODY}: EPERM\n{last}"],
         )
+
+
+# As nginx (`access_log /dev/stdout`), php-fpm and shell scripts do.
+OPEN_BY_NAME = (
+    '/bin/sh -c "echo to-stdout > /dev/stdout; echo to-stderr > /dev/stderr;'
+    ' read line < /dev/stdin && echo $line; echo READY >&2; echo READY; exec sleep 1000"'
+)
+
+
+@pytest.mark.parametrize("redirects", ["false", "true"])
+def test_a_standard_stream_opened_by_name(place: Path, redirects: str) -> None:
+    """The kernel opens the pipe once more, with the rights of the program's user (proc(5))."""
+    # A directory that only its owner may enter makes the launcher fork.
+    programs = {"vfork": f"directory={place}", "fork": f"directory={place}/own"}
+    config = "".join(
+        section(name, f"command={OPEN_BY_NAME}\nuser=nobody\nredirect_stderr={redirects}", place)
+        + f"{options}\n"
+        for name, options in programs.items()
+    )
+
+    def missing(daemon: Daemon, name: str) -> list[str]:
+        daemon.rpc.supervisor.sendProcessStdin(name, "to-stdin\n")
+        for stream in ("out",) if redirects == "true" else ("out", "err"):
+            daemon.wait_for_text(f"{name}.{stream}", "READY")
+        said = f"{daemon.text(f'{name}.out')}{daemon.text(f'{name}.err')}"
+        return [word for word in ("to-stdout", "to-stderr", "to-stdin") if f"{word}\n" not in said]
+
+    with running_pair(config) as pair:
+        for name in programs:
+            pair.differ(
+                lambda daemon, name=name: missing(daemon, name),
+                entry="Standard streams opened by name",
+                theirs=["to-stdout", "to-stderr", "to-stdin"],
+                ours=[],
+            )

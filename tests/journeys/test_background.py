@@ -78,6 +78,7 @@ def test_a_second_instance_is_refused(directory: Path) -> None:
         )
         assert second.returncode == 2
         assert "Another program is already listening on a port" in second.stderr
+        assert f"In use: {daemon.socket_path}, by pid {daemon.pid} (" in second.stderr
         assert "Traceback" not in second.stderr
         assert daemon.rpc.supervisor.getState()["statename"] == "RUNNING"
         assert daemon.pid_path.exists()

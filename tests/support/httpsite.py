@@ -18,8 +18,8 @@ from tests.support.world import Recorder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from supervisor.http.framing import Limits
     from supervisor.http.request import Request
-    from supervisor.http.wire import Limits
 
 TURNS = 2000
 

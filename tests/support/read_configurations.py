@@ -52,7 +52,7 @@ SERVER = [
 ]
 CLIENT = ["serverurl", "username", "password", "prompt", "history_file", "interactive", "args"]
 # Facts that one of the two keeps elsewhere.
-LEFT_OUT = {"options", "url", "name"}
+LEFT_OUT = {"options", "url", "name", "command_hint"}
 SOCKETS = {
     "InetSocketConfig": "InetStreamSocketConfig",
     "UnixSocketConfig": "UnixStreamSocketConfig",

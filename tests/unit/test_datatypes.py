@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
 import sys
@@ -94,6 +95,15 @@ ACCEPTED: list[tuple[Callable[..., Any], Any, Any]] = [
     (datatypes.dict_of_key_value_pairs, r'A="a\"b"', {"A": 'a"b'}),
 ]
 
+# Numbers without an entry in the databases of users and groups.
+ACCEPTED += [
+    (datatypes.name_to_uid, "987654", 987654),
+    (datatypes.name_to_uid, "4294967294", 4294967294),
+    (datatypes.name_to_gid, "987654", 987654),
+    (datatypes.gid_for_uid, 987654, 987654),
+    (datatypes.colon_separated_user_group, "987654:0987655", (987654, 987655)),
+]
+
 REFUSED: list[tuple[Callable[..., Any], Any, str]] = [
     (datatypes.boolean, "maybe", "not a valid boolean value: 'maybe'"),
     (datatypes.boolean, "", "not a valid boolean value: ''"),
@@ -119,8 +129,10 @@ REFUSED: list[tuple[Callable[..., Any], Any, str]] = [
     (datatypes.auto_restart, "x", "invalid 'autorestart' value 'x'"),
     (datatypes.name_to_uid, "nobodyxx", "Invalid user name nobodyxx"),
     (datatypes.name_to_uid, "-1", "Invalid user id -1"),
+    (datatypes.name_to_uid, "4294967295", "Invalid user id 4294967295"),
     (datatypes.name_to_gid, "nobodyxx", "Invalid group name nobodyxx"),
-    (datatypes.name_to_gid, "987654", "Invalid group id 987654"),
+    (datatypes.name_to_gid, "-1", "Invalid group id -1"),
+    (datatypes.name_to_gid, "4294967295", "Invalid group id 4294967295"),
     (datatypes.colon_separated_user_group, "a:b:c", "Invalid user:group definition a:b:c"),
     (datatypes.colon_separated_user_group, "root:xx", "Invalid user:group definition root:xx"),
     (datatypes.existing_directory, "/missing", "/missing is not an existing directory"),
@@ -183,6 +195,13 @@ def test_home_directories_are_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_exit_codes_are_a_new_list_each_time() -> None:
     """Configs are mutable; one program's list must not be another's."""
     assert datatypes.list_of_exitcodes("0") is not datatypes.list_of_exitcodes("0")
+
+
+def test_a_number_without_a_user_that_is_a_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user's group would have that number: membership in `docker`, say, without a word."""
+    monkeypatch.setattr(grp, "getgrgid", lambda _gid: grp.struct_group(("docker", "x", 987654, [])))
+    with pytest.raises(ValueError, match="no such user, and a group has this number: 'docker'"):
+        datatypes.name_to_uid("987654")
 
 
 def test_own_login_group() -> None:

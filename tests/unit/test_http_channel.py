@@ -19,9 +19,11 @@ from supervisor import loggers
 from supervisor.deferred import NOT_DONE_YET, Waiters
 from supervisor.http import channel as channels
 from supervisor.http import request as requests
+from supervisor.http.framing import Limits
 from supervisor.http.request import LARGE_BYTES, Request
-from supervisor.http.wire import Limits
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
+
+CHUNKED = get("/", "Transfer-Encoding: chunked", command="POST")
 
 
 @pytest.fixture
@@ -130,6 +132,28 @@ def test_continue_is_said_to_who_waits_for_it(site: Site) -> None:
     client.wait_for(lambda: client.received == b"HTTP/1.1 100 Continue\r\n\r\n")
     client.received = b""
     client.send(content)
+    assert body(client.answer()) == b"POST / later"
+
+
+def test_a_body_in_chunks_and_what_follows(site: Site) -> None:
+    site.serve(echo := Echo())
+    client = site.connect()
+    stream = CHUNKED + b"5\r\nhello\r\n3;a=b\r\n, a\r\n0\r\nA: b\r\n\r\n" + get("/next")
+    for place in range(len(stream)):
+        client.send(stream[place : place + 1])
+        site.turn(1)
+    assert body(client.answer()) == b"POST / hello, a"
+    assert body(client.answer()) == b"GET /next "
+    assert echo.requests[0].header == ["Host: x", "Transfer-Encoding: chunked"]
+
+
+def test_continue_is_said_before_a_body_in_chunks(site: Site) -> None:
+    site.serve(Echo())
+    client = site.connect()
+    client.send(CHUNKED.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"))
+    client.wait_for(lambda: client.received == b"HTTP/1.1 100 Continue\r\n\r\n")
+    client.received = b""
+    client.send(b"5\r\nlater\r\n0\r\n\r\n")
     assert body(client.answer()) == b"POST / later"
 
 
@@ -259,7 +283,9 @@ def test_the_access_is_logged_at_trace(site: Site) -> None:
         (b"GARBAGE\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+        (CHUNKED.replace(b"chunked", b"gzip") + b"0\r\n\r\n", 501),
+        (CHUNKED + b"100000\r\n" + b"x" * 1000, 413),
+        (CHUNKED + b"5 \r\nhello\r\n", 400),
         (b"GET /" + b"a" * 10_000, 414),
         (post(b"x" * 101), 413),
     ],

@@ -11,6 +11,7 @@ import pytest
 
 from supervisor import sockets
 from supervisor.addresses import TcpAddress
+from supervisor.http.throttle import MAX_LINES
 from tests.support.httpsite import inet_config, unix_config
 from tests.support.website import WebSite
 
@@ -122,6 +123,37 @@ def test_a_loopback_server_answers_to_no_other(site: WebSite, path: str, host: s
     answer = site.get(path, host=host)
     assert answer.status == 403
     assert "Host" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "code"),
+    [
+        ("http://evil.example/", "localhost", 403),
+        ("http://localhost:9001/", "evil.example", 200),
+    ],
+)
+def test_the_host_of_an_absolute_target_counts(
+    site: WebSite, target: str, host: str, code: int
+) -> None:
+    """RFC 9112, 3.2.2: it takes the place of the Host field."""
+    site.open()
+    assert site.get(target, host=host).status == code
+
+
+def test_a_refused_name_leads_to_the_option(site: WebSite) -> None:
+    """On the page and in the log, in a few lines a second."""
+    site.open()
+    pages = [site.get("/", host="evil.example" * 10).text for _ in range(MAX_LINES + 3)]
+    hint = "if the name is right, list it in allowed_hosts= of [inet_http_server]"
+    assert all(hint in page for page in pages)
+    lines = [text for level, text in site.log() if level == "warn"]
+    assert len(lines) == MAX_LINES
+    host = ("evil.example" * 10)[:64]
+    assert lines[0].startswith("127.0.0.1:")
+    assert f": Host {host!r} refused: " in lines[0]
+    assert lines[0].endswith(hint)
+    site.pass_time(1)
+    assert site.log()[-1] == ("warn", "127.0.0.1: 3 more refused Host fields within a second")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])

@@ -33,9 +33,10 @@ def site(directory: Path) -> Iterator[Site]:
 # -- who may ask -----------------------------------------------------------------
 
 
-def basic(name: str, password: str) -> str:
+def basic(name: str, password: str, encoding: str = "utf-8") -> str:
     """Return the header line of a login."""
-    return "Authorization: Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+    credentials = f"{name}:{password}".encode(encoding)
+    return "Authorization: Basic " + base64.b64encode(credentials).decode()
 
 
 SHA = "{SHA}" + hashlib.sha1(b"secret", usedforsecurity=False).hexdigest()
@@ -71,6 +72,26 @@ def test_who_gets_in(site: Site, password: str, line: str, code: int) -> None:
     assert len(behind.requests) == (code == 200)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    "password",
+    ["grüße", "{SHA}" + hashlib.sha1("grüße".encode(), usedforsecurity=False).hexdigest()],
+)
+def test_a_login_in_either_encoding(site: Site, password: str, encoding: str) -> None:
+    """Browsers send UTF-8, older clients latin-1, and no field tells which."""
+    site.serve(supervisor_auth_handler({"josé": password}, Echo()))
+    assert status(site.ask(get("/", basic("josé", "grüße", encoding)))) == 200
+    for name, given in (("josé", "grüß"), ("jose", "grüße"), ("é", "é")):
+        assert status(site.ask(get("/", basic(name, given, encoding)))) == 401
+
+
+def test_a_login_in_two_encodings(site: Site) -> None:
+    """Name and password are of one client, and have one encoding."""
+    site.serve(supervisor_auth_handler({"josé": "grüße"}, Echo()))
+    mixed = base64.b64encode("josé:".encode("latin-1") + "grüße".encode()).decode()
+    assert status(site.ask(get("/", f"Authorization: Basic {mixed}"))) == 401
+
+
 def test_who_is_kept_out_is_told_how_to_get_in(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     client = site.connect()
@@ -88,6 +109,13 @@ def test_a_failed_login_is_logged_without_its_password(site: Site) -> None:
     assert (level, text.split(":")[0]) == ("warn", "127.0.0.1")
     assert text.endswith("login failed for user 'joe'")
     assert "guess" not in text
+
+
+def test_a_failed_login_over_a_unix_socket_names_the_process(site: Site) -> None:
+    site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
+    site.ask(get("/", basic("joe", "guess")))
+    us = f"pid {os.getpid()} uid {os.getuid()}"
+    assert site.log() == [("warn", f"{us}: login failed for user 'joe'")]
 
 
 def test_asking_without_a_login_is_not_worth_a_line(site: Site) -> None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from supervisor.escapes import one_line
-from supervisor.http import channel as channels
+from supervisor.http import peer as peers
 from supervisor.http import server as servers
 from supervisor.http.connections import Connections
+from supervisor.http.framing import Limits
 from supervisor.http.guard import guard_handler
 from supervisor.http.handlers import supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS
-from supervisor.http.wire import Limits
 from tests.support.httpsite import Client, Echo, Site, get, inet_config, post, status
 
 KB = 1024
@@ -72,6 +73,23 @@ def test_bodies_that_are_being_received_are_bounded_together(
         client.wait_for_end()
     stalled[2].send(b"x")
     assert status(stalled[2].answer()) == 200
+    assert server.received.total_bytes == 0
+
+
+def test_bodies_in_chunks_count_with_what_has_been_put_together(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "MAX_RECEIVED_BYTES", 2 * LARGE)
+    server = site.serve(Echo())
+    stalled, other = site.connect(), site.connect()
+    head = get("/", "Transfer-Encoding: chunked", command="POST")
+    piece = b"%x\r\n%b\r\n" % (KB, b"x" * KB)
+    stalled.send(head + piece * 201)
+    site.turn_until(lambda: server.received.total_bytes == 201 * KB)
+    other.send(head + piece * 201)
+    assert status(stalled.answer()) == 503
+    other.send(b"0\r\n\r\n")
+    assert status(other.answer()) == 200
     assert server.received.total_bytes == 0
 
 
@@ -136,7 +154,7 @@ class Held:
     """A connection as `Connections` sees it."""
 
     def __init__(self, origin: str, *, busy: bool = False) -> None:
-        self.origin = origin
+        self.client = SimpleNamespace(origin=origin)
         self.is_dispensable = not busy
 
 
@@ -217,10 +235,10 @@ def test_clients_on_a_unix_socket_are_told_apart_by_their_user(
     monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)
     server = site.serve(Echo())
     uids = iter([0, 1000, 1000, 1000])
-    monkeypatch.setattr(channels, "peer_credentials", lambda _connection: (1, next(uids), 1))
+    monkeypatch.setattr(peers, "peer_credentials", lambda _connection: (1, next(uids), 1))
     clients = half_a_request(site, 4)
     clients[1].wait_for_end()
-    left = [each.origin for each in server._connections]
+    left = [each.client.origin for each in server._connections]
     assert left == ["uid 0", "uid 1000", "uid 1000"]
 
 

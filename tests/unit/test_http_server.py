@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from supervisor import holders
 from supervisor.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
 from supervisor.http import server as servers
@@ -148,17 +150,53 @@ def complaint(site: Site, config: ServerConfig) -> str:
 
 
 def test_what_the_user_is_told(site: Site) -> None:
-    """The texts of Supervisor 4, after `Error: `."""
+    """The texts of Supervisor 4, after `Error: `; then what they leave out."""
     beginning = "Cannot open an HTTP server: socket.error reported "
-    folder = site.directory
-    assert complaint(site, unix_config(folder / "no" / "s")) == f"{beginning}errno.ENOENT (2)"
-    assert complaint(site, unix_config(folder / ("x" * 120))) == (
-        f"{beginning}AF_UNIX path too long"
+    file = " in section 'unix_http_server', option 'file'"
+    port = " in section 'inet_http_server', option 'port'"
+    path = site.directory / "no" / "s"
+    assert complaint(site, unix_config(path)) == (
+        f"{beginning}errno.ENOENT (2): {path}: No such file or directory{file}"
     )
-    assert complaint(site, inet_config(host="192.0.2.1")) == f"{beginning}errno.EADDRNOTAVAIL (99)"
+    path = site.directory / ("x" * 120)
+    assert complaint(site, unix_config(path)) == f"{beginning}AF_UNIX path too long: {path}{file}"
+    assert complaint(site, inet_config(9, host="192.0.2.1")) == (
+        f"{beginning}errno.EADDRNOTAVAIL (99): 192.0.2.1:9: Cannot assign requested address{port}"
+    )
+    assert os.listdir(site.directory) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [("http://127.0.0.1", "; an address has no http://"), ("no..where", "")],
+)
+def test_a_name_that_cannot_be_resolved(site: Site, host: str, hint: str) -> None:
+    told = complaint(site, inet_config(9001, host=host))
+    assert re.fullmatch(
+        r"Cannot open an HTTP server: socket\.error reported -\d+: "
+        rf"cannot resolve '{re.escape(host)}' \([\w ]+{hint}\)"
+        r" in section 'inet_http_server', option 'port'",
+        told,
+    )
+
+
+def test_who_has_the_address(site: Site) -> None:
+    us = f"by pid {os.getpid()} ("
     with socket.create_server(("127.0.0.1", 0)) as busy:
-        assert complaint(site, inet_config(busy.getsockname()[1])) == ADDRESS_IN_USE
-    assert os.listdir(folder) == []
+        number = busy.getsockname()[1]
+        told = complaint(site, inet_config(number))
+    assert told.startswith(f"{ADDRESS_IN_USE}  In use: 127.0.0.1:{number}, {us}")
+    path = site.directory / "s"
+    site.serve()
+    assert complaint(site, unix_config(path)).startswith(f"{ADDRESS_IN_USE}  In use: {path}, {us}")
+
+
+def test_an_address_whose_holder_is_not_seen(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As that of another user's process."""
+    monkeypatch.setattr(holders, "MAX_FDS", 0)
+    site.serve()
+    path = site.directory / "s"
+    assert complaint(site, unix_config(path)) == f"{ADDRESS_IN_USE}  In use: {path}"
 
 
 def test_an_owner_that_cannot_be_given(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

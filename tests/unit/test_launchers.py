@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -33,6 +34,8 @@ print(json.dumps({
     "signals": [l for l in open("/proc/self/status") if l[:6] in ("SigBlk", "SigIgn", "SigCgt")],
 }))
 """
+
+NOBODY = 65534
 
 Launch = Callable[[SpawnPlan], Launched]
 
@@ -154,6 +157,25 @@ def test_a_user_that_may_not_be_taken_is_explained(
     assert reason(launch, plan(pipes, uid=1)) == (
         "couldn't setuid to 1: Can't drop privilege as nonroot user"
     )
+
+
+@pytest.mark.parametrize("changes_user", [False, True])
+def test_the_pipes_belong_to_a_user_that_changes(
+    launch: Launch, pipes: Pipes, monkeypatch: pytest.MonkeyPatch, *, changes_user: bool
+) -> None:
+    """And a socket that others share keeps its owner."""
+    given = []
+    monkeypatch.setattr(os, "fchown", lambda fd, uid, gid: given.append((fd, uid, gid)))
+    uid = NOBODY if changes_user else os.getuid()
+    shared, other = socket.socketpair()
+    with shared, other:
+        launched = launch(plan(pipes, uid=uid, stdin=shared.fileno(), executable="/bin/true"))
+        os.waitpid(launched.pid, 0)
+        if launched.report is not None:
+            os.close(launched.report)
+    assert sorted(given) == [
+        (fd, NOBODY, -1) for fd in sorted([pipes.child_stdout, pipes.child_stderr]) if changes_user
+    ]
 
 
 @pytest.mark.parametrize(

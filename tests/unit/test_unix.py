@@ -135,9 +135,12 @@ class TestUsers:
         monkeypatch.setattr(os, "getuid", lambda: 12345)
         assert unix.cannot_become(1) == "Can't drop privilege as nonroot user"
 
-    def test_an_unknown_uid(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_root_may_become_a_user_without_an_entry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Its group has its number, not root's, and it is in no other one."""
         monkeypatch.setattr(os, "getuid", lambda: 0)
-        assert unix.cannot_become(123_456_789) == "Can't find uid 123456789"
+        assert unix.cannot_become(123_456_789) is None
+        identity = unix.identity_of(123_456_789)
+        assert identity == unix.Identity(123_456_789, 123_456_789, (123_456_789,))
 
     def test_the_primary_group_comes_first(self) -> None:
         entry = pwd.getpwuid(0)

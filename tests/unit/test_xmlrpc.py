@@ -394,6 +394,13 @@ def test_the_path_matches_by_its_beginning(site: Site, path: str) -> None:
     assert value_of(site.ask(post(document, path))) == "inherited"
 
 
+def test_a_call_in_chunks(site: Site) -> None:
+    document = xmlrpc.client.dumps(("x",), "test.hello").encode()
+    head = get("/RPC2", "Transfer-Encoding: chunked", command="POST")
+    answer = site.ask(head + b"%x\r\n%b\r\n0\r\n\r\n" % (len(document), document))
+    assert value_of(answer) == "hello X"
+
+
 def test_other_paths_are_for_others(site: Site) -> None:
     assert status(site.ask(post(b"", "/rpc2"))) == 404
 

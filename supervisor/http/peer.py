@@ -1,0 +1,45 @@
+"""The client at the other end of a connection, as the log and the limits name it (floor 5)."""
+
+from __future__ import annotations
+
+import socket
+
+from supervisor.addresses import TcpAddress
+from supervisor.sockets import peer_credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+UNIX_NAME: Final = "localhost:0"
+"""The name of every client of a unix socket in the lines of 4.3.0."""
+
+
+class Peer:
+    """One client: an address over TCP, a process on a unix socket.
+
+    Credentials cost a system call, so they are looked up when they are needed.
+    """
+
+    def __init__(self, connection: socket.socket, address: Any) -> None:
+        """Take a connection and the address that `accept` has returned with it."""
+        self._connection = connection
+        is_unix = connection.family == socket.AF_UNIX
+        self._tcp = None if is_unix else TcpAddress.of_socket(address)
+        self.name = UNIX_NAME if self._tcp is None else str(self._tcp)
+        self._origin = None if self._tcp is None else self._tcp.host
+
+    @property
+    def origin(self) -> str:
+        """The host of the client; on a unix socket its user."""
+        if self._origin is None:
+            self._origin = f"uid {peer_credentials(self._connection)[1]}"
+        return self._origin
+
+    @property
+    def description(self) -> str:
+        """The address of the client; on a unix socket pid and uid of the process."""
+        if self._tcp is not None:
+            return self.name
+        pid, uid, _ = peer_credentials(self._connection)
+        return f"pid {pid} uid {uid}"
