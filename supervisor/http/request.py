@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from supervisor.deferred import Question
     from supervisor.http.bodies import Producer
     from supervisor.http.channel import HTTPChannel
-    from supervisor.http.server import Handler
 
 SERVER: Final = "Supervisor"
 
@@ -66,7 +65,6 @@ class Request:
         self.outgoing: list[bytes | Producer] = []
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
-        self.keeper: tuple[Handler, Callable[[], bool]] | None = None
         self._is_handed_over = False
         self.fields: Mapping[str, str] = head.fields  # kept for the next request with this head
 
@@ -122,10 +120,6 @@ class Request:
     def done(self) -> None:
         """Send the answer."""
         self.channel.reply(self)
-
-    def keep_answer(self, handler: Handler, holds: Callable[[], bool]) -> None:
-        """Offer the answer for the same request, while `holds` says so; see `http.repeats`."""
-        self.keeper = handler, holds
 
     def wait_for(
         self,
