@@ -6,8 +6,6 @@ for a process.  Rows are kept in pieces, because to join them costs a tenth of f
 
 from __future__ import annotations
 
-import functools
-
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
 from supervisor.xmlvalues import Pieces, Ready, to_xml
@@ -36,14 +34,9 @@ def rows(members: Iterable[Member], now: int) -> Pieces:
         if row is None or row[0] != facts:
             row = process.kept_row = _made(facts)
         _, before, between, behind, start = row
-        uptime = b"" if start is None else _uptime(now - start)
+        uptime = b"" if start is None else info.uptime(now - start).encode()
         pieces += (before, now_text, between, uptime, behind)
     return pieces
-
-
-@functools.lru_cache(maxsize=1024)  # many have been started together
-def _uptime(seconds: int) -> bytes:
-    return info.uptime(seconds).encode()
 
 
 def _made(facts: info.Facts) -> Row:
