@@ -257,8 +257,7 @@ class HTTPChannel:
             request.keep_alive = False  # what follows is the rest of a body that nobody wants
         pieces, self._stream = request.take_reply(self.server.date())
         self._answer_bytes = 0
-        for piece in pieces:
-            self._send(piece)
+        self._send(*pieces)
         if self._stream is None:
             self._answered()
         if not self._is_serving:  # a plugin has answered in a moment of its own choice
@@ -338,11 +337,11 @@ class HTTPChannel:
 
     # -- sending ------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
-        self._answer_bytes += len(data)
+    def _send(self, *pieces: bytes) -> None:
+        self._answer_bytes += sum(map(len, pieces))
         outbox = self._outbox
         try:
-            outbox.send(data)
+            outbox.send(*pieces)
         except OSError:
             self.close()  # the client has left
             return
