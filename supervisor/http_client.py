@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import _socket
+import socket
 import sys
 from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ class HTTPHandler:
         self.password = password
         self.trusted_uids: Callable[[], frozenset[int]] = frozenset  # see `peers`
         self.url = ""
-        self._connection: _socket.socket | None = None
+        self._connection: socket.socket | None = None
         self._closed = False
 
     def get(self, serverurl: str, path: str = "") -> None:
@@ -102,7 +102,7 @@ class HTTPHandler:
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(OSError):  # the other side was first
-                connection.shutdown(_socket.SHUT_RDWR)  # wakes a thread that waits in recv
+                connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in recv
             connection.close()
 
     def _receive(self, parser: AnswerParser, serverurl: str, path: str) -> Iterator[bytes]:

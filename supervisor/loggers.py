@@ -7,7 +7,6 @@ replace `emit` on the classes: a `Logger` calls `handler.emit(record)` and nothi
 
 from __future__ import annotations
 
-import functools
 import sys
 import time
 from collections.abc import Callable
@@ -111,12 +110,8 @@ class LogRecord:
 def _asctime(now: float) -> str:
     """Return local time as `2026-01-31 23:59:59,999`."""
     seconds, milliseconds = divmod(int(now * 1000), 1000)
-    return f"{_local_time(seconds)},{milliseconds:03d}"
-
-
-@functools.lru_cache(maxsize=1)  # much is logged within one second
-def _local_time(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return f"{stamp},{milliseconds:03d}"
 
 
 class Handler:

@@ -62,11 +62,11 @@ class Sink:
         if self._backlog is not None:
             self._write_behind(data)
             return
-        # Mostly one system call takes it all: half of the bytecode of the general form.
+        # A backlog exists only while something is in the way: each takes 8 us, a write 0.5.
         try:
             sent = os.write(self.fd, data) if data else 0
         except OSError:
-            sent = 0  # the general form meets the same error
+            sent = 0  # the backlog meets the same error
         if self.is_file:
             self.size += sent
         if sent < len(data):

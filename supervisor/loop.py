@@ -54,12 +54,6 @@ Action = Callable[[], object]
 LONGEST_WAIT = 86_400.0
 """Seconds: a poller's milliseconds must fit into 32 bits; waking early does no harm."""
 
-SLACK = 0.002
-"""Linux may let a wait end late by a thousandth of it, so the last part is waited for alone."""
-
-SHORT_WAIT = 0.1
-"""Seconds; nobody notices how late a shorter wait ends."""
-
 CROWD = 64
 """So many timers may have been cancelled, or as many as have not, before they are dropped."""
 
@@ -266,8 +260,6 @@ class Loop:
         if not timers:
             return longest
         patience = timers[0][0] - self.clock.monotonic()
-        if patience > SHORT_WAIT:
-            patience *= 1 - SLACK  # a start with startsecs=1 was told 1 ms too late
         if longest is None or longest > LONGEST_WAIT:
             longest = LONGEST_WAIT
         return longest if patience > longest else max(patience, 0)

@@ -17,7 +17,7 @@ from supervisor.rpc.lookup import find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
 from supervisor.version import VERSION
-from supervisor.xmlrpc import asked_often, quicker
+from supervisor.xmlrpc import quicker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ class SupervisorNamespaceRPCInterface:
 
     # -- the daemon -----------------------------------------------------------
 
-    @asked_often
     def getAPIVersion(self) -> str:
         """Return the version of this RPC API.
 
@@ -67,7 +66,6 @@ class SupervisorNamespaceRPCInterface:
 
     getVersion = getAPIVersion
 
-    @asked_often
     def getSupervisorVersion(self) -> str:
         """Return the version of the daemon's package.
 
@@ -76,7 +74,6 @@ class SupervisorNamespaceRPCInterface:
         self._update("getSupervisorVersion")
         return VERSION
 
-    @asked_often
     def getIdentification(self) -> str:
         """Return the identifier that the configuration gives this daemon.
 
@@ -85,7 +82,6 @@ class SupervisorNamespaceRPCInterface:
         self._update("getIdentification")
         return self.supervisord.options.identifier
 
-    @asked_often
     def getState(self) -> dict[str, Any]:
         """Return the state of the daemon as a struct with a code and a name.
 
@@ -94,7 +90,6 @@ class SupervisorNamespaceRPCInterface:
         self._update("getState")
         return info.daemon_state(self.supervisord.options.mood)
 
-    @asked_often
     def getPID(self) -> int:
         """Return the process id of the daemon.
 

@@ -25,9 +25,6 @@ Supervisor 4.3 never cut them at all; this bounds what a child can make the daem
 """
 
 READY_LINE = b"READY\n"
-OK = b"OK"
-OK_RESULT = b"RESULT 2\nOK"
-"""What nearly every result is; to know it by sight spares a sixth of what an answer costs."""
 
 ACKNOWLEDGED, BUSY, UNKNOWN = (
     EventListenerStates.ACKNOWLEDGED,
@@ -216,9 +213,6 @@ class ListenerStream:
     def _next_result(self, buffer: bytes) -> bytes | Violation | None:
         length = self._result_length
         if length is None:
-            self.buffer = buffer.removeprefix(OK_RESULT)
-            if len(self.buffer) < len(buffer):
-                return OK
             line, newline, buffer = buffer.partition(b"\n")
             if not newline and len(line) <= MAX_RESULT_LINE:
                 return None

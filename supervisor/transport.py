@@ -5,15 +5,14 @@
 serve `http_client`, which follows logs.
 
 http.client takes 15 ms to import, so it is only asked for its exceptions, when one is due:
-callers catch those.  `_socket` is what `socket` wraps in enums, which take 2 ms, a tenth of
-what a whole command does.  Source: RFC 9112.
+callers catch those.  Source: RFC 9112.
 """
 
 from __future__ import annotations
 
-import _socket
 import errno
 import os
+import socket
 import sys
 
 from supervisor.rpcclient import loads
@@ -65,25 +64,19 @@ def _host_and_port(serverurl: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def connect(serverurl: str, timeout: float | None = None) -> _socket.socket:
+def connect(serverurl: str, timeout: float | None = None) -> socket.socket:
     """Return a connected socket; `timeout` is in seconds.  Raises OSError or ValueError."""
     if serverurl.startswith(UNIX):
-        return _connected(_socket.AF_UNIX, serverurl.removeprefix(UNIX), timeout)
-    host, port = _host_and_port(serverurl)
-    *first, last = _socket.getaddrinfo(host, port, 0, _socket.SOCK_STREAM)
-    for family, *_, address in first:  # such as ::1, while the server listens on 127.0.0.1
-        try:
-            return _connected(family, address, timeout)
-        except OSError:
-            continue
-    return _connected(last[0], last[-1], timeout)
+        return _connect_unix(serverurl.removeprefix(UNIX), timeout)
+    # It tries all addresses, such as ::1 while the server listens on 127.0.0.1.
+    return socket.create_connection(_host_and_port(serverurl), timeout)
 
 
-def _connected(family: int, address: Any, timeout: float | None) -> _socket.socket:
-    connection = _socket.socket(family, _socket.SOCK_STREAM)
+def _connect_unix(path: str, timeout: float | None) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout)
-        connection.connect(address)
+        connection.connect(path)
     except BaseException:
         connection.close()
         raise
@@ -91,18 +84,18 @@ def _connected(family: int, address: Any, timeout: float | None) -> _socket.sock
 
 
 def check_peer(
-    connection: _socket.socket, serverurl: str, trusted_uids: Callable[[], frozenset[int]]
+    connection: socket.socket, serverurl: str, trusted_uids: Callable[[], frozenset[int]]
 ) -> None:
     """Make sure that a password may be sent to the process that listens on a unix socket.
 
     It listens as root or as our own user, or it is one that `peers.check` accepts.  Raises
     `peers.UntrustedPeerError`, an OSError.
     """
-    option = getattr(_socket, "SO_PEERCRED", None)  # Linux: unix(7)
+    option = getattr(socket, "SO_PEERCRED", None)  # Linux: unix(7)
     if option is None or not serverurl.startswith(UNIX):
         return
     # struct ucred: pid, uid, gid
-    credentials = connection.getsockopt(_socket.SOL_SOCKET, option, 12)
+    credentials = connection.getsockopt(socket.SOL_SOCKET, option, 12)
     uid = int.from_bytes(credentials[4:8], sys.byteorder)
     if uid not in {0, os.geteuid()}:
         from supervisor import peers
@@ -295,7 +288,7 @@ class SupervisorTransport:
         self.timeout: float | None = None
         self.verbose = False
         self.trusted_uids: Callable[[], frozenset[int]] = frozenset  # see `peers`
-        self.connection: _socket.socket | None = None
+        self.connection: socket.socket | None = None
 
     def __del__(self) -> None:
         # An address that is refused leaves an object without a connection.
@@ -354,7 +347,7 @@ class SupervisorTransport:
         return self._send_and_receive(self.connection, request)
 
     def _send_and_receive(
-        self, connection: _socket.socket, request: bytes
+        self, connection: socket.socket, request: bytes
     ) -> tuple[AnswerParser, bytes]:
         parser, parts, received_bytes = AnswerParser(), [], 0
         try:

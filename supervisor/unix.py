@@ -87,17 +87,12 @@ class NoPermission(ProcessException):
 def split_command(command: str) -> list[str]:
     """Split a command line as a POSIX shell does; raises `BadCommand`."""
     try:
-        argv = _words(command)
+        argv = shlex.split(command)
     except ValueError as error:
         raise BadCommand(f"can't parse command {command!r}: {error}") from None
     if not argv:
         raise BadCommand("command is empty")
-    return list(argv)
-
-
-@functools.lru_cache(maxsize=1024)  # a start by RPC asks twice, a restart again: 25 us each
-def _words(command: str) -> tuple[str, ...]:
-    return tuple(shlex.split(command))
+    return argv
 
 
 def search_path(environment: Mapping[str, str]) -> list[str]:

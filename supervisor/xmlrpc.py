@@ -140,27 +140,10 @@ def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
 def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
     """Return the second form of a bound method, unless a plugin has wrapped the method."""
     method, form = getattr(function, "quicker", (None, None))
-    if form is None or not _is_made_of(function, method):
+    # A wrapper may have copied the mark, but it is another function.
+    if form is None or getattr(function, "__func__", None) is not method:
         return None
     return functools.partial(form, function.__self__)  # type: ignore[union-attr]
-
-
-def _is_made_of(function: object, marked: object) -> bool:
-    """Whether a bound method is the function that was marked.
-
-    A wrapper may have copied the mark, but it is another function.
-    """
-    return getattr(function, "__func__", None) is marked
-
-
-def asked_often(method: Method) -> Method:
-    """Mark a method that costs next to nothing and changes nothing: its answers are kept.
-
-    Each time one is to be sent again the method is called again, for the same parameters: its
-    answer only need not be written, nor the question read (see `http.repeats`).
-    """
-    method.asked_often = method  # type: ignore[attr-defined]
-    return method
 
 
 _TYPES: Final[dict[str | None, Any]] = {
@@ -333,13 +316,8 @@ class supervisor_xmlrpc_handler:
                 logger.trace(f"XML-RPC method {method_shown}() returned successfully")
             if callable(value):
                 self._answer_later(request, data, value)
-            elif isinstance(value, xmlvalues.Pieces):
-                _respond(request, _document(value))
             else:
-                if self._asked_often(method) is not None:
-                    holds = functools.partial(self._holds, method, params, value)
-                    request.keep_answer(self, holds)
-                _respond(request, xmlrpc_marshal(value))
+                _respond(request, _document(value))
         except RPCError as error:
             self._answer_fault(request, method, error)
         except Exception:  # noqa: BLE001 - the method may be a plugin's
@@ -349,25 +327,6 @@ class supervisor_xmlrpc_handler:
         """Call a method, in the form that is quicker if it has one; see `traverse`."""
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
-
-    def _asked_often(self, method: str) -> Callable[..., Any] | None:
-        """Return a method that is marked, None for one that is not or that a plugin has wrapped."""
-        function = public_method(vars(self.rpcinterface), method)
-        marked = getattr(function, "asked_often", None)
-        return function if marked is not None and _is_made_of(function, marked) else None
-
-    def _holds(self, method: str, params: Sequence[Any], value: Any) -> bool:
-        """Whether a call would return `value` again, and nobody notice that it is not made.
-
-        Somebody would who reads a trace, and a plugin that has replaced something of this class.
-        """
-        if self._logger.level <= LevelsByName.TRAC or vars(type(self)) != _AS_WRITTEN:
-            return False
-        function = self._asked_often(method)
-        try:
-            return function is not None and bool(_result(function, params) == value)
-        except Exception:  # noqa: BLE001 - the general form says what is wrong
-            return False
 
     def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
         def answered(value: Any) -> None:
@@ -405,9 +364,6 @@ class supervisor_xmlrpc_handler:
     @property
     def _logger(self) -> Logger:
         return self.supervisord.context.logger
-
-
-_AS_WRITTEN: Final = dict(vars(supervisor_xmlrpc_handler))
 
 
 def _document(value: Any) -> str | list[bytes]:

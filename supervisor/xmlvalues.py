@@ -168,8 +168,6 @@ def fault(code: int, text: str) -> str:
 
 MAX_DEPTH = 64
 
-_COMMON_CALL = 512
-
 # S stands for the blanks of XML, which are fewer than those of `re`.
 _simple_call = re.compile(
     rb"(?:<\?xml version=['\"]1\.0['\"]S\?>)?S<methodCall>S"
@@ -184,22 +182,9 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
     Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
     XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
     """
-    method, params = _known_call(document) if len(document) <= _COMMON_CALL else ("", None)
-    return _Reader().read(document) if params is None else (method, params)
-
-
-@functools.lru_cache(maxsize=32)
-def _known_call(document: bytes) -> tuple[str, tuple[Any, ...] | None]:
-    """Return what a call says, None for parameters that whoever gets them may change.
-
-    Clients repeat themselves: 0.2 instead of 18 microseconds, or of 60 in a daemon that has
-    slept.  Without parameters, as most calls are, expat need not even be imported.
-    """
+    # Most calls have no parameters; a daemon that receives only those never imports expat.
     match = _simple_call(document)
-    if match is not None:
-        return match[1].decode("ascii"), ()
-    method, params = _Reader().read(document)
-    return method, None if any(isinstance(value, (list, dict)) for value in params) else params
+    return _Reader().read(document) if match is None else (match[1].decode("ascii"), ())
 
 
 def _to_datetime(text: str) -> dt.datetime:

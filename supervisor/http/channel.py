@@ -56,7 +56,6 @@ class HTTPChannel:
         self._handler: Any = None
         self._request: Request | None = None
         self._has_body = False
-        self._whole_request: bytes | None = None
         self._waiting: Waiting | None = None
         self._stream: Stream | None = None
         self._outbox = Outbox(connection)
@@ -145,25 +144,12 @@ class HTTPChannel:
             return
         if not data:
             self._on_eof()
-        elif not self._close_when_flushed and not self._repeat(data):
-            self._whole_request = data if self.is_idle else None
+        elif not self._close_when_flushed:
             self._parser.feed(data)
             self._serve()
             if self._phase is Phase.RECEIVING or self._parser.pending >= MIN_COUNTED_BYTES:
                 self.server.received.progressed(self, self._parser.pending)
         self._settle()
-
-    def _repeat(self, data: bytes) -> bool:
-        """Send the answer to a request that came whole, if it is kept (see `repeats`)."""
-        if not self.is_idle:
-            return False
-        server = self.server
-        answer = server.repeats.answer(data, server.handlers, server.date)
-        if answer is None:
-            return False
-        self._has_been_served = True
-        self._send(answer)
-        return True
 
     def _on_eof(self) -> None:
         """The client sends nothing more: answer what it has sent, then close.
@@ -260,26 +246,14 @@ class HTTPChannel:
             return
         if not self._has_body:
             request.keep_alive = False  # what follows is the rest of a body that nobody wants
-        date = self.server.date()
-        pieces, self._stream = request.take_reply(date)
-        self._keep(request, date, pieces)
+        pieces, self._stream = request.take_reply(self.server.date())
         self._answer_bytes = 0
-        for piece in pieces:
-            self._send(piece)
+        self._send(*pieces)
         if self._stream is None:
             self._answered()
         if not self._is_serving:  # a plugin has answered in a moment of its own choice
             self._produce()
             self._go_on()
-
-    def _keep(self, request: Request, date: str, pieces: list[bytes]) -> None:
-        """Keep an answer for the same request, if that is all that the client has sent."""
-        whole, self._whole_request = self._whole_request, None
-        if request.keeper is None or whole is None or self._parser.pending:
-            return
-        handler, holds = request.keeper
-        if request.keep_alive and handler is self.server.handlers[0]:
-            self.server.repeats.keep(whole, handler, holds, date, b"".join(pieces))
 
     def wait_for(
         self,
@@ -354,11 +328,11 @@ class HTTPChannel:
 
     # -- sending ------------------------------------------------------------------
 
-    def _send(self, data: bytes) -> None:
-        self._answer_bytes += len(data)
+    def _send(self, *pieces: bytes) -> None:
+        self._answer_bytes += sum(map(len, pieces))
         outbox = self._outbox
         try:
-            outbox.send(data)
+            outbox.send(*pieces)
         except OSError:
             self.close()  # the client has left
             return

@@ -7,6 +7,7 @@ from collections import deque
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
 
 class Outbox:
@@ -25,12 +26,18 @@ class Outbox:
         """Memory that the unsent bytes keep: a piece is freed once all of it has been sent."""
         return sum([memoryview(piece.obj).nbytes for piece in self._unsent])
 
-    def send(self, data: bytes) -> None:
-        """Send what the kernel takes at once and keep the rest.  Raises `OSError`."""
-        sent = 0 if self._unsent else self._write(data)
-        if sent < len(data):
-            self._unsent.append(memoryview(data)[sent:])
-            self.unsent_bytes += len(data) - sent
+    def send(self, *pieces: bytes) -> None:
+        """Send what the kernel takes at once and keep the rest.  Raises `OSError`.
+
+        The pieces leave in one system call, so a header need not be joined with its body.
+        """
+        sent = 0 if self._unsent else self._write(pieces)
+        for piece in pieces:
+            size = len(piece)
+            if sent < size:
+                self._unsent.append(memoryview(piece)[sent:])
+                self.unsent_bytes += size - sent
+            sent = max(sent - size, 0)
 
     def flush(self) -> int:
         """Send until the kernel takes no more; return how many bytes.  Raises `OSError`."""
@@ -38,7 +45,7 @@ class Outbox:
         unsent = self._unsent
         while unsent:
             data = unsent[0]
-            sent = self._write(data)
+            sent = self._write([data])
             self.unsent_bytes -= sent
             if sent < len(data):
                 unsent[0] = data[sent:]
@@ -51,8 +58,8 @@ class Outbox:
         self._unsent.clear()
         self.unsent_bytes = 0
 
-    def _write(self, data: bytes | memoryview) -> int:
+    def _write(self, pieces: Sequence[bytes | memoryview]) -> int:
         try:
-            return self._socket.send(data)
+            return self._socket.sendmsg(pieces)
         except BlockingIOError:
             return 0

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from supervisor.deferred import Question
     from supervisor.http.bodies import Producer
     from supervisor.http.channel import HTTPChannel
-    from supervisor.http.server import Handler
 
 SERVER: Final = "Supervisor"
 
@@ -36,12 +35,6 @@ ERROR_PAGE: Final = """\
 <p>Message: {message}.</p>\r
 </body>\r
 </html>\r
-"""
-
-LARGE_BYTES: Final = 128 * 1024
-"""Larger bodies are not copied behind their header: 2 of 5 ms for one of 1.2 MB.
-
-malloc gives what it had for both copies back to the system, and each page comes anew.
 """
 
 URI: Final = r"([^;?#]*)(;[^?#]*)?(\?[^#]*)?(#.*)?"
@@ -66,7 +59,6 @@ class Request:
         self.outgoing: list[bytes | Producer] = []
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
-        self.keeper: tuple[Handler, Callable[[], bool]] | None = None
         self._is_handed_over = False
         self.fields: Mapping[str, str] = head.fields  # kept for the next request with this head
 
@@ -123,10 +115,6 @@ class Request:
         """Send the answer."""
         self.channel.reply(self)
 
-    def keep_answer(self, handler: Handler, holds: Callable[[], bool]) -> None:
-        """Offer the answer for the same request, while `holds` says so; see `http.repeats`."""
-        self.keeper = handler, holds
-
     def wait_for(
         self,
         question: Question,
@@ -142,8 +130,8 @@ class Request:
     def take_reply(self, date: str) -> tuple[list[bytes], Stream | None]:
         """Return the bytes to send at once, and the stream that follows, if any.
 
-        `date` is the time as HTTP writes it.  A body of bytes goes out together with
-        the header, in one piece, unless it is a large one.
+        `date` is the time as HTTP writes it.  The bytes are the header and, unless it is a
+        stream, the body; neither is copied.
         """
         fields = {"Server": SERVER, "Date": date, **self.reply_headers}
         parts = self.outgoing
@@ -165,7 +153,7 @@ class Request:
             return [head], None
         if whole is not None:
             self.outgoing = []
-            return [head, whole] if len(whole) > LARGE_BYTES else [head + whole], None
+            return [head, whole], None
         # The list stays: Supvisors looks for the followed file in it to set where it begins.
         self._is_handed_over = True
         return [head], Stream(parts.copy(), chunked=chunked)

@@ -21,7 +21,6 @@ from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
 from supervisor.http.peer import Peer
-from supervisor.http.repeats import Repeats
 from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text
 
@@ -74,7 +73,6 @@ class HTTPServer:
         self.limits = limits or Limits()
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
-        self.repeats = Repeats()
         self.received = Ledger(MAX_RECEIVED_BYTES, HTTPChannel.evict)
         self.unsent = Ledger(MAX_UNSENT_BYTES, HTTPChannel.close)
         self.failed_logins = Throttle(loop, logger.warn, "failed logins")

@@ -53,7 +53,6 @@ class Subprocess(Lifecycle):
         self.event: events.Event | None = None
         self._orphans: LeaderlessGroup | None = None
         self._launch: LaunchReport | None = None
-        self.kept_row: tuple[tuple[object, ...], bytes, bytes, bytes, int | None] | None = None
 
     # -- starting -----------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
@@ -84,7 +83,6 @@ def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]
     return struct(facts(group, process), capped_int(process.context.clock.time()))
 
 
-@functools.lru_cache(maxsize=1024)  # many have been started together
 def uptime(seconds: int) -> str:
     """Return how long a process has run; a clock that was set back counts as no time."""
     import datetime as dt

@@ -158,7 +158,7 @@ def _button(button: Any, action: str, name: str, quoted: str) -> str:
     return text_with_gaps(button)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # half of what a row costs, and a page is made in one loop iteration
 def _names(group: str, process: str) -> dict[str, str]:
     """Return the parts of a row that stay."""
     from urllib.parse import quote

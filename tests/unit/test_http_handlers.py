@@ -92,6 +92,20 @@ def test_a_login_in_two_encodings(site: Site) -> None:
     assert status(site.ask(get("/", f"Authorization: Basic {mixed}"))) == 401
 
 
+def test_a_password_is_checked_for_each_request_of_a_connection(site: Site) -> None:
+    passwords = {"joe": "secret"}
+    site.serve(supervisor_auth_handler(passwords, Echo()))
+    client = site.connect()
+    request = get("/", basic("joe", "secret"))
+    codes = []
+    for _ in range(2):
+        client.send(request)
+        codes.append(status(client.answer()))
+    passwords.clear()
+    client.send(request)
+    assert [*codes, status(client.answer())] == [200, 200, 401]
+
+
 def test_who_is_kept_out_is_told_how_to_get_in(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     client = site.connect()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor import xmlvalues
 from supervisor.rpc import info
+from supervisor.rpc import rows as quick_form
 from supervisor.rpc.rows import rows
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates
@@ -52,7 +53,6 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
         exitstatus=draw(st.integers(-1, 255) | st.none()),
         pid=draw(st.integers(0, 2**22)),
         context=SimpleNamespace(clock=CLOCK),
-        kept_row=None,
     )
     return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
 
@@ -80,8 +80,17 @@ def test_a_row_is_made_anew_when_a_process_changes(
     one: tuple[Any, Any], other: tuple[Any, Any]
 ) -> None:
     rows([one], now())
-    vars(one[1]).update({**vars(other[1]), "kept_row": one[1].kept_row})
+    vars(one[1]).update(vars(other[1]))
     assert quick([one]) == general([one])
+
+
+@given(st.lists(members(), max_size=3), st.lists(members(), max_size=3))
+def test_only_the_rows_of_the_latest_answer_are_kept(
+    some: list[tuple[Any, Any]], others: list[tuple[Any, Any]]
+) -> None:
+    rows([*some, *others], now())
+    rows(some, now())
+    assert list(quick_form._kept) == [id(process) for _, process in some]
 
 
 @pytest.fixture

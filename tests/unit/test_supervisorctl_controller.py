@@ -42,7 +42,7 @@ def test_nobody_answers(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(transport, "_connected", fail)
+    monkeypatch.setattr(transport, "_connect_unix", fail)
     options = FakeOptions()
     monkeypatch.setattr(options, "getServerProxy", lambda: ClientOptions.getServerProxy(options))  # type: ignore[arg-type]
     verb, *words = command.split("_")
@@ -313,9 +313,7 @@ def test_ctrl_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raised.value.code == 130
 
 
-HEAVY = (
-    "ssl email http.client xmlrpc.client typing dataclasses asyncio urllib.parse threading socket"
-)
+HEAVY = "ssl email http.client xmlrpc.client typing dataclasses asyncio urllib.parse threading"
 
 
 def test_a_command_imports_only_what_it_needs() -> None:
