@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, Implementation
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 BODY = b"<methodCall><methodName>supervisor.getState</methodName></methodCall>"
@@ -124,7 +125,7 @@ def user_without_processes() -> str:
     return next(user.pw_name for user in pwd.getpwall() if user.pw_uid not in busy)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@needs_root
 def test_no_processes_for_a_child(directory: Path) -> None:
     """fork() fails when the daemon's user has as many processes as it may have: two."""
     user = user_without_processes()

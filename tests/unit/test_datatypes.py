@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pwd
 import sys
 from collections.abc import Callable
@@ -184,7 +183,8 @@ def test_exit_codes_are_a_new_list_each_time() -> None:
 
 def test_own_login_group() -> None:
     """The group of a uid is the one that the user database gives."""
-    assert datatypes.gid_for_uid(os.getuid()) == pwd.getpwuid(os.getuid()).pw_gid
+    user = pwd.getpwall()[-1]
+    assert datatypes.gid_for_uid(user.pw_uid) == pwd.getpwuid(user.pw_uid).pw_gid
 
 
 def test_socket_addresses_of_plugins() -> None:
