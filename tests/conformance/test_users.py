@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.harness import running_pair, temporary_directory
+from tests.support.comparison import running_pair, temporary_directory
 from tests.support.daemon import Daemon
 from tests.support.namespaces import private_mounts
 from tests.support.strangers import needs_root

@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.namespaces import private_dev
+from tests.support.ports import free_port
 from tests.support.strangers import give_away, needs_root
 from tests.support.waiting import wait_until
-from tests.web.conftest import free_port
 
 
 def test_a_second_daemon_with_the_same_pid_file_changes_nothing(directory: Path) -> None:

@@ -17,16 +17,12 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, Implementation
+from tests.support.proctable import fd_count
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 BODY = b"<methodCall><methodName>supervisor.getState</methodName></methodCall>"
 CALL = b"POST /RPC2 HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-
-
-def fds(daemon: Daemon) -> int:
-    """Return how many fds the daemon has open."""
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def answers(daemon: Daemon) -> bool:
@@ -59,7 +55,7 @@ stdout_logfile=%(here)s/logs/quiet.log
 """
     with Daemon(directory, config) as daemon:
         daemon.wait_for_state("speaks", "RUNNING")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         shutil.rmtree(logs)
         for _ in range(3):
             daemon.signal(signal.SIGUSR2)
@@ -72,7 +68,7 @@ stdout_logfile=%(here)s/logs/quiet.log
         daemon.rpc.supervisor.stopProcess("quiet")
         assert "stopped: quiet" in (logs / "main.log").read_text()
         daemon.rpc.supervisor.startProcess("quiet")
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
 
 
 def test_clearing_a_log_whose_folder_has_gone(directory: Path) -> None:
@@ -109,13 +105,13 @@ startretries=0
 """
     with Daemon(directory, config) as daemon:
         assert answers(daemon)
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         with fd_limit(daemon, before + 2):
             for _ in range(5):
                 with pytest.raises(Fault, match="SPAWN_ERROR"):
                     daemon.rpc.supervisor.startProcess("late")
             assert "too many open files" in str(daemon.info("late")["spawnerr"])
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         assert daemon.rpc.supervisor.startProcess("late")
 
 
@@ -135,12 +131,12 @@ def test_no_processes_for_a_child(directory: Path) -> None:
     limited = ("bash", "-c", 'ulimit -Su 2; exec "$0" "$@"', *OURS.launcher)
     with Daemon(directory, config, implementation=Implementation("limited", limited)) as daemon:
         assert daemon.rpc.supervisor.startProcess("first")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         for _ in range(5):
             with pytest.raises(Fault, match="SPAWN_ERROR"):
                 daemon.rpc.supervisor.startProcess("late")
         assert "Too many processes" in str(daemon.info("late")["spawnerr"])
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         daemon.rpc.supervisor.stopProcess("first")
         assert daemon.rpc.supervisor.startProcess("late")
 
@@ -149,7 +145,7 @@ def test_no_fds_for_a_client(directory: Path) -> None:
     """A connection that idles makes room for the one that comes."""
     with Daemon(directory) as daemon:
         assert answers(daemon)  # on a connection that is kept
-        with fd_limit(daemon, fds(daemon)):
+        with fd_limit(daemon, fd_count(daemon.pid)):
             for _ in range(10):
                 with socket.socket(socket.AF_UNIX) as newcomer:
                     newcomer.settimeout(20)
@@ -175,11 +171,11 @@ stdout_logfile=%(here)s/logs/late.log
         shutil.rmtree(logs)
         with pytest.raises(Fault, match="SPAWN_ERROR"):
             daemon.rpc.supervisor.startProcess("late")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         for _ in range(20):
             with pytest.raises(Fault, match="SPAWN_ERROR"):
                 daemon.rpc.supervisor.startProcess("late")
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         assert "unknown error making dispatchers for 'late': ENOENT" in daemon.log_text()
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from tests.support.children import child
 from tests.support.daemon import OURS, clean_environment
 from tests.support.namespaces import MAKE_DEV, private_mounts
+from tests.support.ports import free_port
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
-from tests.web.conftest import free_port
 
 pytestmark = needs_root
 

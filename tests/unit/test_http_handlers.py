@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from supervisor.http import (
     mainlogtail_handler,
     supervisor_auth_handler,
 )
-from tests.support.httpsite import Client, Echo, Site, field, get, inet_config, post, status
+from tests.support.httpsite import Client, Echo, Site, basic, field, get, inet_config, post, status
 
 
 @pytest.fixture
@@ -31,11 +30,6 @@ def site(directory: Path) -> Iterator[Site]:
 
 
 # -- who may ask -----------------------------------------------------------------
-
-
-def basic(name: str, password: str) -> str:
-    """Return the header line of a login."""
-    return "Authorization: Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
 
 
 SHA = "{SHA}" + hashlib.sha1(b"secret", usedforsecurity=False).hexdigest()
