@@ -18,6 +18,7 @@ from tests.support.floors import (
     package_imports,
     parsed,
 )
+from tests.support.tables import assert_none
 
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
@@ -37,17 +38,16 @@ RUNTIME_DEPENDENCIES = {"meld3"}
 
 def test_every_module_has_a_floor() -> None:
     modules = {module_name(path).partition(".")[0] for path in FILES} - {""}
-    assert modules - floors().keys() == set(), "docs/development.md does not know them"
+    assert_none(f"{name} is not in docs/development.md" for name in modules - floors().keys())
 
 
 def test_imports_go_only_downwards() -> None:
-    wrong = [
+    assert_none(
         f"{found} (floor {floor_of(found.importer)} of {floor_of(found.imported)})"
         for found in package_imports()
         if floor_of(found.imported) != floor_of(found.importer)
         and floor_of(found.imported) not in ALLOWED.get(floor_of(found.importer), ())
-    ]
-    assert wrong == []
+    )
 
 
 def test_no_imports_in_a_circle() -> None:
@@ -64,39 +64,37 @@ def test_no_imports_in_a_circle() -> None:
 
 def test_the_runtime_depends_on_meld3_alone() -> None:
     allowed = sys.stdlib_module_names | {"supervisor"} | RUNTIME_DEPENDENCIES
-    foreign = {
+    assert_none(
         f"{module_name(path)} imports {name}"
         for path in FILES
         for node, _ in nodes(parsed(path))
         for name in imported_names(node, module_name(path), is_package=False)
         if name.partition(".")[0] not in allowed
-    }
-    assert foreign == set()
+    )
 
 
 def test_floor_0_needs_the_standard_library_alone() -> None:
-    wrong = [
-        str(found)
+    assert_none(
+        found
         for found in package_imports()
         if floor_of(found.importer) == "0" and floor_of(found.imported) != "0"
-    ]
-    assert wrong == []
+    )
 
 
 def test_no_file_has_more_than_500_lines() -> None:
-    lines = {str(path): path.read_text(encoding="utf-8").count("\n") for path in FILES}
-    assert {path: count for path, count in lines.items() if count > MAX_FILE_LINES} == {}
+    counts = {path: path.read_text(encoding="utf-8").count("\n") for path in FILES}
+    assert_none(f"{path}: {lines}" for path, lines in counts.items() if lines > MAX_FILE_LINES)
 
 
 def test_no_function_has_more_than_60_lines() -> None:
     """Its docstring is not counted."""
-    lines = {
-        f"{path}: {node.name}": _length(node)
+    assert_none(
+        f"{path}: {node.name}: {lines}"
         for path in FILES
         for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    assert {place: count for place, count in lines.items() if count > MAX_FUNCTION_LINES} == {}
+        and (lines := _length(node)) > MAX_FUNCTION_LINES
+    )
 
 
 def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

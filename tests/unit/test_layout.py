@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from tests.support.floors import imported_names
+from tests.support.tables import assert_none
 
 TESTS = Path(__file__).parents[1]
 FILES = sorted(TESTS.rglob("*.py"))
@@ -36,7 +37,7 @@ def test_which_imports_are_allowed() -> None:
 
 
 def test_shared_code_is_imported_from_support() -> None:
-    wrong = []
+    wrong: list[str] = []
     for path in FILES:
         module = ".".join(path.relative_to(TESTS.parent).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -45,11 +46,11 @@ def test_shared_code_is_imported_from_support() -> None:
                 for name in imported_names(node, module, is_package=path.name == "__init__.py")
                 if name.startswith("tests.") and not is_allowed(module, name)
             ]
-    assert wrong == []
+    assert_none(wrong)
 
 
 def test_no_test_is_skipped() -> None:
     """What is missing makes a test fail; `needs_root` is a marker that deselects."""
     skip = re.compile(r"pytest\.(?:mark\.)?(?:skip|importorskip)|unittest\.skip|SkipTest")
     others = [path for path in FILES if path != Path(__file__)]
-    assert [str(path) for path in others if skip.search(path.read_text(encoding="utf-8"))] == []
+    assert_none(path for path in others if skip.search(path.read_text(encoding="utf-8")))
