@@ -23,6 +23,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the tests marked `needs_root` for all users but root."""
+    if os.geteuid() == 0:
+        return
+    config.hook.pytest_deselected(
+        items=[item for item in items if item.get_closest_marker("needs_root")]
+    )
+    items[:] = [item for item in items if not item.get_closest_marker("needs_root")]
+
+
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """An empty directory with a short path: a unix socket's path has about 100 characters."""

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import assert_same, normalised, running_pair, temporary_directory
 from tests.support.children import child
+from tests.support.comparison import assert_same, normalised, running_pair, temporary_directory
 from tests.support.daemon import Daemon
 from tests.support.tools import ansible_collections, ansible_environment
 

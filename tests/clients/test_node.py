@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.clients.guarded import PASSWORD, USER, GuardedDaemon, guarded_pair
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
+from tests.support.guarded import PASSWORD, USER, GuardedDaemon, guarded_pair
 from tests.support.tools import node_modules, tool
 
 SCRIPT = Path(__file__).parent / "node" / "calls.js"

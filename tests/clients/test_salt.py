@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import assert_same, normalised, running_pair, temporary_directory
 from tests.support.children import child
+from tests.support.comparison import assert_same, normalised, running_pair, temporary_directory
 from tests.support.daemon import Daemon, clean_environment
 from tests.support.tools import salt_environment
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.guarded import PASSWORD, USER, GuardedDaemon
 from tests.support.waiting import wait_until
 
 PROMPT = "supervisor> "

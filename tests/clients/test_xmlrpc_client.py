@@ -14,17 +14,17 @@ from typing import Any
 
 import pytest
 
-from tests.clients.guarded import PASSWORD, USER, GuardedDaemon
-from tests.conformance.harness import (
+from tests.support.children import DIRECTORY as CHILDREN
+from tests.support.children import child
+from tests.support.comparison import (
     assert_same,
     normalised,
     ours,
     reference,
     temporary_directory,
 )
-from tests.support.children import DIRECTORY as CHILDREN
-from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation
+from tests.support.guarded import PASSWORD, USER, GuardedDaemon
 from tests.support.transport import UnixConnection, UnixTransport
 from tests.support.waiting import wait_until
 

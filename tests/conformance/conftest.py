@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.harness import Pair, comparisons, running_pair
+from tests.support.comparison import Pair, comparisons, running_pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

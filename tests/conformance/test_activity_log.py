@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 
 import pytest
 
-from tests.conformance.harness import Pair, call
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
+from tests.support.comparison import Pair, call
 from tests.support.daemon import Daemon
+from tests.support.traces import DETAILS, lines
 
 CONFIG = f"""
 loglevel=debug
@@ -84,21 +84,6 @@ SETTLED = {
 }
 
 GAVE_UP = "entered FATAL state, too many start retries too quickly"
-
-# "waiting for" depends on when the daemon looks; the other lines name fds, or are output.
-DETAILS = re.compile(
-    r" connection from pid | waiting for \S+ to stop$| DEBG fd| TRAC | BLAT |output:|^READY|^$"
-)
-
-
-def lines(daemon: Daemon, name: str) -> list[str]:
-    """Return the lines about a program."""
-    found = re.compile(rf"(?<![\w-]){name}(?![\w-])")
-    return [
-        line
-        for line in daemon.log_text().splitlines()
-        if found.search(line) and not DETAILS.search(line)
-    ]
 
 
 @pytest.mark.parametrize("name", sorted(SETTLED.keys() - {"nowhere"}))

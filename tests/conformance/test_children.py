@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
 
 REPORT = child("report")

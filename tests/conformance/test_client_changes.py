@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.clients import ADDRESSES, CONFIG, Clients, running_clients
 from tests.support.children import child
+from tests.support.client_pairs import ADDRESSES, CONFIG, Clients, running_clients
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.clients import ADDRESSES, Clients, running_clients
-from tests.conformance.differences import declared
-from tests.conformance.harness import STEADY
+from tests.support.client_pairs import ADDRESSES, Clients, running_clients
+from tests.support.comparison import STEADY
 from tests.support.daemon import Daemon
+from tests.support.differences import declared
 
 # One line each, and none changes anything that another one sees.
 COMMANDS = """

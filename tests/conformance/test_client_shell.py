@@ -10,7 +10,7 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.conformance.clients import ADDRESSES, Clients, running_clients
+from tests.support.client_pairs import ADDRESSES, Clients, running_clients
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

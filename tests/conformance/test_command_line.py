@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.conformance.differences import declared
-from tests.conformance.harness import assert_same, run_both
+from tests.support.comparison import assert_same, run_both
+from tests.support.differences import declared
 
 SUPERVISORD = (
     "-v",

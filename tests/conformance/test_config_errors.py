@@ -16,8 +16,8 @@ import pytest
 
 from supervisor.config.parser import PERCENT_HINT
 from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
-from tests.conformance.differences import declared
-from tests.conformance.harness import DOUBT, assert_same
+from tests.support.comparison import DOUBT, assert_same
+from tests.support.differences import declared
 from tests.support.reference import reference_script
 
 READER = Path(__file__).parents[1] / "support" / "read_configurations.py"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.conformance.differences import declared
-from tests.conformance.harness import STEADY, Pair, assert_same, call
+from tests.support.comparison import STEADY, Pair, assert_same, call
 from tests.support.daemon import Daemon
+from tests.support.differences import declared
 
 CONFIG = """
 [program:defaults]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

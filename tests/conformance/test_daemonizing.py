@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import running_pair
 from tests.support import proctable
 from tests.support.children import child
+from tests.support.comparison import running_pair
 from tests.support.daemon import Daemon
 
 SECONDS = 30

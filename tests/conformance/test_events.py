@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import STEADY, Pair, assert_same, call, normalised, running_pair
 from tests.support.children import child
+from tests.support.comparison import STEADY, Pair, assert_same, call, normalised, running_pair
 from tests.support.daemon import Daemon
+from tests.support.traces import recorded, without_serials
 from tests.support.waiting import wait_until
 
 STOPPING = "SUPERVISOR_STATE_CHANGE_STOPPING"
@@ -115,26 +116,6 @@ SETTLED = dict.fromkeys(
     ),
     "RUNNING",
 )
-
-RECORDED = re.compile(r"(?P<header>ver:[^\n]*)\n(?P<payload>.*?)\n<end>\n", re.DOTALL)
-
-
-def recorded(daemon: Daemon, name: str) -> list[tuple[str, str]]:
-    """Return what a listener has read, as (header, payload), with proven lengths."""
-    events = []
-    for found in RECORDED.finditer(daemon.text(name)):
-        header, payload = found["header"], found["payload"]
-        length = re.search(r" len:(\d+)$", header)
-        assert length is not None, header
-        assert int(length[1]) == len(payload), (header, payload)
-        varying = "pid:" in payload or "when:" in payload
-        events.append((re.sub(r"len:\d+", "len:<length>", header) if varying else header, payload))
-    return events
-
-
-def without_serials(events: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return events whose serials, which depend on what else happens, are left out."""
-    return [(re.sub(r"serial:\d+", "serial:<number>", header), text) for header, text in events]
 
 
 def of_process(name: str, last: str) -> Callable[[Daemon], Any]:

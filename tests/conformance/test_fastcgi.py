@@ -8,9 +8,9 @@ import re
 import stat
 from typing import Any
 
-from tests.conformance.harness import Pair, call
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
+from tests.support.comparison import Pair, call
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import DOUBT, assert_same, call, run_both, running_pair
+from tests.support.comparison import DOUBT, assert_same, call, run_both, running_pair
 from tests.support.daemon import Daemon
 
 

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, Self
 
 import pytest
 
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
 
 CONFIG = f"""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.conformance.harness import Pair, call
 from tests.support.children import child
+from tests.support.comparison import Pair, call
 
 if TYPE_CHECKING:
     from tests.support.daemon import Daemon

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import Pair, call, running_pair
 from tests.support.children import child
+from tests.support.comparison import Pair, call, running_pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 

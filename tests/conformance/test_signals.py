@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import Pair, call
-from tests.conformance.test_activity_log import lines
 from tests.support import proctable
 from tests.support.children import child
+from tests.support.comparison import Pair, call
 from tests.support.daemon import Daemon
+from tests.support.traces import lines
 from tests.support.waiting import wait_until
 
 SECONDS = 30

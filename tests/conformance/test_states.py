@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.conformance.harness import Pair, call
-from tests.conformance.test_activity_log import lines
-from tests.conformance.test_events import recorded, without_serials
 from tests.support.children import child
+from tests.support.comparison import Pair, call
 from tests.support.daemon import Daemon
+from tests.support.traces import lines, recorded, without_serials
 from tests.support.waiting import wait_until
 
 SECONDS = 30

@@ -7,8 +7,8 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
 
 CONFIG = f"""

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.harness import running_pair, temporary_directory
+from tests.support.comparison import running_pair, temporary_directory
 from tests.support.daemon import Daemon
 from tests.support.namespaces import private_mounts
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
+
+pytestmark = needs_root
 
 NOBODY = 65534
 SHOW = '/bin/sh -c "id; pwd; umask; grep Groups /proc/self/status; echo READY; exec sleep 1000"'

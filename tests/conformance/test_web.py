@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.conformance.harness import Pair
 from tests.support.children import child
+from tests.support.comparison import Pair
 from tests.support.daemon import Daemon
 from tests.support.transport import UnixConnection
 

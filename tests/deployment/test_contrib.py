@@ -16,6 +16,7 @@ from supervisor.config.settings import read
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.strangers import needs_root
 from tests.support.tools import tool
 from tests.support.waiting import wait_until
 
@@ -260,6 +261,7 @@ def test_completions_know_every_action(name: str) -> None:
 # -- init --------------------------------------------------------------------------------
 
 
+@needs_root
 @pytest.mark.parametrize("answer", ["-1", "0", "", "error: no pid"])
 def test_the_init_script_signals_one_process_only(directory: Path, answer: str) -> None:
     """In a namespace of its own, because -1 would mean every process of the machine."""
@@ -351,7 +353,7 @@ stdout_logfile_maxbytes=0
         assert (logs / "speaks.log.1").read_text().endswith("before\n")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can make namespaces")
+@needs_root
 def test_the_container_as_pid_1(directory: Path) -> None:
     """Orphans are reaped, output goes to stdout, SIGTERM stops everything in order."""
     text = (CONTRIB / "container" / "supervisord.conf").read_text(encoding="utf-8")

@@ -18,6 +18,13 @@ from tests.support.reference import REQUIREMENTS
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
+FRONT = {
+    *("README.md", "CHANGES.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE"),
+    *("sample.conf", "pyproject.toml", ".ci/run", ".editorconfig", ".pre-commit-config.yaml"),
+    *(".github/workflows/tests.yml", ".github/pull_request_template.md"),
+}
+"""Files outside the folders that the sdist must have."""
+
 RUN = "docs/examples/run"
 """Where the quickstart keeps its logs, and its socket while it runs: no part of the project."""
 
@@ -129,8 +136,7 @@ def test_the_sdist_has_everything(packages: Path) -> None:
         } - names
         assert {name for name in missing if not name.startswith(f"{RUN}/")} == set()
     assert not {name for name in names if name.startswith(f"{RUN}/")}
-    for name in ("README.md", "CHANGES.md", "LICENSE", "sample.conf", "pyproject.toml", ".ci/run"):
-        assert name in names
+    assert FRONT - names == set()
 
 
 @pytest.mark.timeout(180)

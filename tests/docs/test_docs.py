@@ -15,8 +15,8 @@ from supervisor.config.commandline import read_server_configuration
 from supervisor.config.settings import read
 from tests.support import proctable
 from tests.support.daemon import clean_environment
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
-from tests.web.conftest import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(path.relative_to(DOCS) for path in DOCS.rglob("*.md"))

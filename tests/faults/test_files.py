@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import pytest
-
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.namespaces import private_dev
+from tests.support.ports import free_port
 from tests.support.strangers import give_away, needs_root
 from tests.support.waiting import wait_until
-from tests.web.conftest import free_port
 
 
 def test_a_second_daemon_with_the_same_pid_file_changes_nothing(directory: Path) -> None:
@@ -58,7 +56,7 @@ def test_a_reload_keeps_the_pid_file(directory: Path) -> None:
         wait_until(lambda: daemon.text("supervisord.pid") == f"{daemon.pid}\n")
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a link away")
+@needs_root
 def test_root_does_not_log_where_somebody_elses_link_leads(directory: Path) -> None:
     """The program is not started, and the file behind the link stays as it is."""
     precious = directory / "precious"
@@ -168,7 +166,7 @@ password=verysecret
         assert "verysecret" not in command
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@needs_root
 def test_another_user_has_none_of_roots_groups(directory: Path) -> None:
     directory.chmod(0o755)
     config = """

@@ -24,8 +24,11 @@ from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.leases import leased
 from tests.support.namespaces import dead_mount, private_mounts
+from tests.support.strangers import needs_root
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
+
+pytestmark = needs_root
 
 ANSWER_SECONDS = 1
 QUESTIONS = 20

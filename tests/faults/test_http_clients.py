@@ -2,49 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import re
 import socket
 from pathlib import Path
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.idle_clients import CONFIG, READ, connect
+from tests.support.proctable import fd_count, memory_bytes
 from tests.support.waiting import wait_until
-
-CONFIG = f"""
-[program:big]
-command={child("sleeper")}
-startsecs=0
-stdout_logfile=%(here)s/big.log
-stdout_logfile_maxbytes=0
-"""
-
-READ = (
-    b"<methodCall><methodName>supervisor.readProcessStdoutLog</methodName><params>"
-    b"<param><value>big</value></param><param><value><int>0</int></value></param>"
-    b"<param><value><int>0</int></value></param></params></methodCall>"
-)
-
-
-def memory(daemon: Daemon) -> int:
-    """Return how much memory the daemon has, in bytes."""
-    status = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
-
-
-def fds(daemon: Daemon) -> int:
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
-
-
-def connect(daemon: Daemon, request: bytes) -> socket.socket:
-    """Send a request, and read nothing."""
-    client = socket.socket(socket.AF_UNIX)
-    client.settimeout(20)
-    client.connect(str(daemon.socket_path))
-    client.sendall(request)
-    return client
 
 
 def test_a_client_that_does_not_read_a_large_answer(directory: Path) -> None:
@@ -54,10 +19,10 @@ def test_a_client_that_does_not_read_a_large_answer(directory: Path) -> None:
         call = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(READ), READ)
         with connect(daemon, call * 20) as client:
             assert client.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
-            first = memory(daemon)
+            first = memory_bytes(daemon.pid)
             for _ in range(20):
                 assert daemon.rpc.supervisor.getState()
-            assert memory(daemon) - first < 15_000_000
+            assert memory_bytes(daemon.pid) - first < 15_000_000
 
 
 def test_a_client_that_does_not_read_a_followed_log(directory: Path) -> None:
@@ -65,20 +30,20 @@ def test_a_client_that_does_not_read_a_followed_log(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
         log = directory / "big.log"
         with connect(daemon, b"GET /logtail/big HTTP/1.1\r\nHost: x\r\n\r\n"):
-            before = memory(daemon)
+            before = memory_bytes(daemon.pid)
             with log.open("ab") as file:
                 for _ in range(30):
                     file.write(b"x" * 1_000_000)
                     file.flush()
                     assert daemon.rpc.supervisor.getState()
-            assert memory(daemon) - before < 5_000_000
+            assert memory_bytes(daemon.pid) - before < 5_000_000
 
 
 def test_clients_that_vanish_leave_nothing_behind(directory: Path) -> None:
     """While they follow a log, in the midst of a request, and before one."""
     with Daemon(directory, CONFIG) as daemon:
         assert daemon.rpc.supervisor.getState()
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         requests = [
             b"GET /logtail/big HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /mainlogtail HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -90,7 +55,7 @@ def test_clients_that_vanish_leave_nothing_behind(directory: Path) -> None:
         assert daemon.rpc.supervisor.getState()
         for client in clients:
             client.close()
-        wait_until(lambda: fds(daemon) == before)
+        wait_until(lambda: fd_count(daemon.pid) == before)
 
 
 def test_many_clients_at_once(directory: Path) -> None:
@@ -128,7 +93,7 @@ def test_a_client_that_stops_sending_gets_an_answer_that_takes_a_second(director
     call = b"POST /RPC2 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(START), START)
     with Daemon(directory, CONFIG + SLOW) as daemon:
         assert daemon.rpc.supervisor.startProcess("slow")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         assert daemon.rpc.supervisor.stopProcess("slow")
         with connect(daemon, call) as client:
             client.shutdown(socket.SHUT_WR)
@@ -138,5 +103,5 @@ def test_a_client_that_stops_sending_gets_an_answer_that_takes_a_second(director
         with connect(daemon, call) as client:
             client.shutdown(socket.SHUT_WR)
             daemon.wait_for_state("slow", "STARTING", "RUNNING")
-        wait_until(lambda: fds(daemon) == before)
+        wait_until(lambda: fd_count(daemon.pid) == before)
         daemon.wait_for_state("slow", "RUNNING")

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.test_http_clients import CONFIG, READ, connect, memory
 from tests.support.daemon import Daemon
-from tests.web.conftest import free_port
+from tests.support.idle_clients import CONFIG, READ, connect
+from tests.support.ports import free_port
+from tests.support.proctable import memory_bytes
 
 MB = 1024 * 1024
 
@@ -64,13 +65,13 @@ def test_bodies_that_never_end(directory: Path, options: str, field: bytes) -> N
     """
     with on_tcp(directory, options) as (daemon, port), ExitStack() as clients:
         assert daemon.rpc.supervisor.getState()
-        before = memory(daemon)
+        before = memory_bytes(daemon.pid)
         head = BODY.replace(b"Host: x", b"Host: localhost") % (16 * MB, field)
         for _ in range(20):
             client = clients.enter_context(tcp_client(port))
             send_what_is_taken(client, head + b"x" * (16 * MB - 1))
         assert daemon.rpc.supervisor.getState()
-        assert memory(daemon) - before < (200 if b"Host2" in field else 20) * MB
+        assert memory_bytes(daemon.pid) - before < (200 if b"Host2" in field else 20) * MB
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
@@ -93,11 +94,11 @@ def test_half_requests_do_not_lock_an_administrator_out(directory: Path, over: s
 
 def test_a_multicall_of_a_hundred_thousand_calls(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
-        before = memory(daemon)
+        before = memory_bytes(daemon.pid)
         document = MULTICALL % (CALL * 100_000)
         with connect(daemon, BODY % (len(document), b"") + document) as client:
             assert b"more than 10000 calls" in client.recv(10_000)
-        assert memory(daemon) - before < 150 * MB
+        assert memory_bytes(daemon.pid) - before < 150 * MB
         call = {"methodName": "supervisor.getAllProcessInfo", "params": []}
         answers = daemon.rpc.system.multicall([call] * 5000)
         assert len(answers) == 5000
@@ -107,10 +108,10 @@ def test_a_multicall_of_a_hundred_thousand_calls(directory: Path) -> None:
 def test_a_multicall_with_large_results(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
         (directory / "big.log").write_bytes(b"x" * 5 * MB)
-        before = memory(daemon)
+        before = memory_bytes(daemon.pid)
         call = {"methodName": "supervisor.readProcessStdoutLog", "params": ["big", 0, 0]}
         answers = daemon.rpc.system.multicall([call] * 200)
-        assert memory(daemon) - before < 350 * MB
+        assert memory_bytes(daemon.pid) - before < 350 * MB
         values = [answer for answer in answers if isinstance(answer, str)]
         assert 12 < len(values) < 16
         assert {answer["faultCode"] for answer in answers[len(values) :]} == {30}
@@ -121,12 +122,12 @@ def test_large_answers_that_are_not_read(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon, ExitStack() as clients:
         (directory / "big.log").write_bytes(b"x" * 50 * MB)
         call = BODY % (len(READ), b"") + READ
-        before = memory(daemon)
+        before = memory_bytes(daemon.pid)
         for _ in range(6):
             client = clients.enter_context(connect(daemon, call))
             assert client.recv(1)
         assert daemon.rpc.supervisor.getState()
-        assert memory(daemon) - before < 230 * MB
+        assert memory_bytes(daemon.pid) - before < 230 * MB
         assert len(daemon.rpc.supervisor.readProcessStdoutLog("big", 0, 0)) == 50 * MB
 
 

@@ -14,12 +14,13 @@ from supervisor import peers
 from supervisor.http_client import HTTPHandler, Listener
 from tests.support.children import child
 from tests.support.daemon import CLIENT_SECONDS, OURS, clean_environment
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 ANOTHER_USER, A_THIRD_USER = 65534, 65533
 FIELD = "Authorization: Basic"
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+pytestmark = needs_root
 
 
 @pytest.fixture

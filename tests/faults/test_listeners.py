@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.proctable import memory_bytes
 from tests.support.waiting import wait_until
 
 
@@ -32,14 +33,6 @@ def send(daemon: Daemon, *texts: str) -> None:
     """Let something happen."""
     for text in texts:
         daemon.rpc.supervisor.sendRemoteCommEvent("test", text)
-
-
-def memory(daemon: Daemon) -> int:
-    """Return how much memory the daemon has, in bytes."""
-    status = Path(f"/proc/{daemon.pid}/status").read_text(encoding="ascii")
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 @pytest.mark.parametrize("kind", ["silent", "deaf", "babbles", "endless", "huge", "slow"])
@@ -75,12 +68,12 @@ def test_ten_thousand_events_for_one_who_is_slow(directory: Path) -> None:
     with Daemon(directory, config(directory, "slow", more)) as daemon:
         daemon.wait_for_log("awkward: ACKNOWLEDGED -> READY")
         send(daemon, "first")
-        before = memory(daemon)
+        before = memory_bytes(daemon.pid)
         big = "x" * 10_000
         for number in range(1_000):
             send(daemon, f"{number} {big}")
         daemon.wait_for_log("pool awkward event buffer overflowed, discarding event")
-        assert memory(daemon) - before < 8_000_000
+        assert memory_bytes(daemon.pid) - before < 8_000_000
         (directory / "path").touch()
         assert daemon.rpc.supervisor.getState()
 

@@ -17,15 +17,12 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, Implementation
+from tests.support.proctable import fd_count
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 BODY = b"<methodCall><methodName>supervisor.getState</methodName></methodCall>"
 CALL = b"POST /RPC2 HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-
-
-def fds(daemon: Daemon) -> int:
-    """Return how many fds the daemon has open."""
-    return len(os.listdir(f"/proc/{daemon.pid}/fd"))
 
 
 def answers(daemon: Daemon) -> bool:
@@ -58,7 +55,7 @@ stdout_logfile=%(here)s/logs/quiet.log
 """
     with Daemon(directory, config) as daemon:
         daemon.wait_for_state("speaks", "RUNNING")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         shutil.rmtree(logs)
         for _ in range(3):
             daemon.signal(signal.SIGUSR2)
@@ -71,7 +68,7 @@ stdout_logfile=%(here)s/logs/quiet.log
         daemon.rpc.supervisor.stopProcess("quiet")
         assert "stopped: quiet" in (logs / "main.log").read_text()
         daemon.rpc.supervisor.startProcess("quiet")
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
 
 
 def test_clearing_a_log_whose_folder_has_gone(directory: Path) -> None:
@@ -108,13 +105,13 @@ startretries=0
 """
     with Daemon(directory, config) as daemon:
         assert answers(daemon)
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         with fd_limit(daemon, before + 2):
             for _ in range(5):
                 with pytest.raises(Fault, match="SPAWN_ERROR"):
                     daemon.rpc.supervisor.startProcess("late")
             assert "too many open files" in str(daemon.info("late")["spawnerr"])
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         assert daemon.rpc.supervisor.startProcess("late")
 
 
@@ -127,7 +124,7 @@ def user_without_processes() -> str:
     return next(user.pw_name for user in pwd.getpwall() if user.pw_uid not in busy)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@needs_root
 def test_no_processes_for_a_child(directory: Path) -> None:
     """fork() fails when the daemon's user has as many processes as it may have: two."""
     user = user_without_processes()
@@ -137,12 +134,12 @@ def test_no_processes_for_a_child(directory: Path) -> None:
     limited = ("bash", "-c", 'ulimit -Su 2; exec "$0" "$@"', *OURS.launcher)
     with Daemon(directory, config, implementation=Implementation("limited", limited)) as daemon:
         assert daemon.rpc.supervisor.startProcess("first")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         for _ in range(5):
             with pytest.raises(Fault, match="SPAWN_ERROR"):
                 daemon.rpc.supervisor.startProcess("late")
         assert "Too many processes" in str(daemon.info("late")["spawnerr"])
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         daemon.rpc.supervisor.stopProcess("first")
         assert daemon.rpc.supervisor.startProcess("late")
 
@@ -151,7 +148,7 @@ def test_no_fds_for_a_client(directory: Path) -> None:
     """A connection that idles makes room for the one that comes."""
     with Daemon(directory) as daemon:
         assert answers(daemon)  # on a connection that is kept
-        with fd_limit(daemon, fds(daemon)):
+        with fd_limit(daemon, fd_count(daemon.pid)):
             for _ in range(10):
                 with socket.socket(socket.AF_UNIX) as newcomer:
                     newcomer.settimeout(20)
@@ -177,11 +174,11 @@ stdout_logfile=%(here)s/logs/late.log
         shutil.rmtree(logs)
         with pytest.raises(Fault, match="SPAWN_ERROR"):
             daemon.rpc.supervisor.startProcess("late")
-        before = fds(daemon)
+        before = fd_count(daemon.pid)
         for _ in range(20):
             with pytest.raises(Fault, match="SPAWN_ERROR"):
                 daemon.rpc.supervisor.startProcess("late")
-        assert fds(daemon) == before
+        assert fd_count(daemon.pid) == before
         assert "unknown error making dispatchers for 'late': ENOENT" in daemon.log_text()
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.daemon import OURS, Daemon
 from tests.support.namespaces import private_dev
+from tests.support.ports import inet_server
 from tests.support.strangers import acting, needs_root
-from tests.web.conftest import inet_server
 
 # Why a start fails after the pid file has been locked -> the section that makes it so.
 FAILURES: dict[str, Callable[[int], str]] = {

@@ -13,10 +13,10 @@ from xmlrpc.client import Fault
 
 import pytest
 
-from tests.faults.test_http_clients import fds, memory
 from tests.support.children import child
 from tests.support.daemon import Daemon
-from tests.web.conftest import free_port, inet_server
+from tests.support.ports import free_port, inet_server
+from tests.support.proctable import fd_count, memory_bytes
 
 SECONDS = float(os.environ.get("SUPERVISOR_SOAK_SECONDS", "60"))
 """An hour is tried by setting this variable."""
@@ -96,9 +96,9 @@ def test_a_mixed_load(directory: Path) -> None:
     with Daemon(directory, inet_server(port) + CONFIG) as daemon:
         load = Load(daemon, f"http://127.0.0.1:{port}/")
         load.put_on(SECONDS / 3)
-        before = memory(daemon), fds(daemon)
+        before = memory_bytes(daemon.pid), fd_count(daemon.pid)
         load.put_on(SECONDS * 2 / 3)
-        after = memory(daemon), fds(daemon)
+        after = memory_bytes(daemon.pid), fd_count(daemon.pid)
         assert after[0] - before[0] < 3_000_000
         assert abs(after[1] - before[1]) <= 6  # a child that is just being started
         assert "Traceback" not in daemon.log_text()

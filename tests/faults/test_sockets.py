@@ -18,11 +18,12 @@ from supervisor.http.server import HTTPServer
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.httpsite import Site, unix_config
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 ANOTHER_USER = 65534
 
-pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root has something to give away")
+pytestmark = needs_root
 
 
 @pytest.fixture

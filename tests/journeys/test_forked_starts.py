@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
+
+pytestmark = needs_root
 
 NOBODY = 65534
 

@@ -13,6 +13,7 @@ from supervisor.faults import Faults
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 SERVER_SECONDS = 1
@@ -126,6 +127,7 @@ def test_requests_during_the_stop(directory: Path) -> None:
         assert "IN USE" not in daemon.text("catalina.log")
 
 
+@needs_root
 def test_a_program_that_may_not_be_signalled_is_not_removed(directory: Path) -> None:
     """As for a root that has lost CAP_KILL."""
     config = """

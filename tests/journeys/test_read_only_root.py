@@ -10,8 +10,11 @@ from pathlib import Path
 from tests.support.children import child
 from tests.support.daemon import OURS, clean_environment
 from tests.support.namespaces import MAKE_DEV, private_mounts
+from tests.support.ports import free_port
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
-from tests.web.conftest import free_port
+
+pytestmark = needs_root
 
 READ_ONLY_ROOT = f"{MAKE_DEV}\nmount --bind / /\nmount -o remount,ro,bind /\ncd /"
 """Also with a /dev of its own: root's daemon has /dev/null as its log and its pid file."""

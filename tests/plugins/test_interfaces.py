@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.harness import temporary_directory
 from tests.support.children import child
+from tests.support.comparison import temporary_directory
 from tests.support.daemon import Daemon
 from tests.support.plugins import ours_with_plugins
 from tests.support.waiting import wait_until

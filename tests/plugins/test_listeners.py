@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.harness import temporary_directory
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
+from tests.support.comparison import temporary_directory
 from tests.support.daemon import Daemon
 from tests.support.plugins import node_listener, ours_with_plugins, plugin_script
 from tests.support.tools import tool

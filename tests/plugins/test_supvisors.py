@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -14,10 +13,11 @@ from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation
 from tests.support.networks import ADDRESS, own_network
 from tests.support.plugins import SUPVISORS, plugin_environment
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 pytestmark = [
-    pytest.mark.skipif(os.getuid() != 0, reason="only root can make a network of its own"),
+    needs_root,
     pytest.mark.timeout(600),  # a thousand tests of another project, on a busy machine
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -223,3 +224,9 @@ def get(path: str = "/", *lines: str, version: str = "1.1", command: str = "GET"
 def post(content: bytes, path: str = "/RPC2", *lines: str) -> bytes:
     """Return a request with a body."""
     return get(path, f"Content-Length: {len(content)}", *lines, command="POST") + content
+
+
+def basic(name: str, password: str, encoding: str = "utf-8") -> str:
+    """Return the header line of a login."""
+    credentials = f"{name}:{password}".encode(encoding)
+    return "Authorization: Basic " + base64.b64encode(credentials).decode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -67,6 +68,19 @@ def open_fds(pid: int) -> dict[int, str]:
         with suppress(OSError):
             found[int(name)] = os.readlink(f"/proc/{pid}/fd/{name}")
     return found
+
+
+def fd_count(pid: int) -> int:
+    """Return the number of open fds of a process."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def memory_bytes(pid: int) -> int:
+    """Return the resident memory of a process, in bytes (VmRSS, see proc_pid_status(5))."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    found = re.search(r"VmRSS:\s+(\d+) kB", text)
+    assert found is not None
+    return int(found[1]) * 1024
 
 
 def _all_pids() -> list[int]:

@@ -13,7 +13,8 @@ import pytest
 
 UID = 65534
 
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+needs_root = pytest.mark.needs_root
+"""For tests that act as another user or in a namespace; see `markers` in pyproject.toml."""
 
 
 def give_away(*paths: Path) -> None:

@@ -14,8 +14,8 @@ import pytest
 import supervisor
 from supervisor import boot, loggers, unix
 from supervisor.config.model import Settings
+from tests.support.floors import floor_of, module_name
 from tests.support.strangers import give_away, needs_root
-from tests.test_floors import floor_of, module_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

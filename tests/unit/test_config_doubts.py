@@ -79,6 +79,7 @@ def test_a_password_that_every_program_inherits(
     assert warnings(tmp_path, f"{text}{server}[supervisorctl]\npassword=%(ENV_PW)s\n") == expected
 
 
+@needs_root
 @pytest.mark.parametrize(("uid", "is_said"), [(0, True), (1000, False)])
 def test_a_file_that_others_can_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, *, is_said: bool

@@ -26,7 +26,7 @@ user=root
 [unix_http_server]
 file=%(here)s/a.sock
 [supervisord]
-logfile=%(here)s/%(ENV_HOME)s.log
+logfile=%(here)s/%(ENV_LOG)s.log
 environment=A="1,2",B='say "x"'
 identifier=a
 [program:p]
@@ -171,6 +171,12 @@ def outcomes(directory: Path, content: bytes) -> list[str]:
         else:
             said.append("")
     return said
+
+
+@pytest.fixture(autouse=True)
+def variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment variable that `FULL` expands."""
+    monkeypatch.setenv("LOG", "name")
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])

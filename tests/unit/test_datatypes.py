@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import os
 import pwd
 import sys
 from collections.abc import Callable
@@ -206,7 +205,8 @@ def test_a_number_without_a_user_that_is_a_groups(monkeypatch: pytest.MonkeyPatc
 
 def test_own_login_group() -> None:
     """The group of a uid is the one that the user database gives."""
-    assert datatypes.gid_for_uid(os.getuid()) == pwd.getpwuid(os.getuid()).pw_gid
+    user = pwd.getpwall()[-1]
+    assert datatypes.gid_for_uid(user.pw_uid) == pwd.getpwuid(user.pw_uid).pw_gid
 
 
 def test_socket_addresses_of_plugins() -> None:

@@ -20,7 +20,7 @@ from supervisor.http import (
     mainlogtail_handler,
     supervisor_auth_handler,
 )
-from tests.support.httpsite import Client, Echo, Site, field, get, inet_config, post, status
+from tests.support.httpsite import Client, Echo, Site, basic, field, get, inet_config, post, status
 
 
 @pytest.fixture
@@ -31,12 +31,6 @@ def site(directory: Path) -> Iterator[Site]:
 
 
 # -- who may ask -----------------------------------------------------------------
-
-
-def basic(name: str, password: str, encoding: str = "utf-8") -> str:
-    """Return the header line of a login."""
-    credentials = f"{name}:{password}".encode(encoding)
-    return "Authorization: Basic " + base64.b64encode(credentials).decode()
 
 
 SHA = "{SHA}" + hashlib.sha1(b"secret", usedforsecurity=False).hexdigest()

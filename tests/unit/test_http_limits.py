@@ -18,7 +18,7 @@ from supervisor.http.guard import guard_handler
 from supervisor.http.handlers import supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS
-from tests.support.httpsite import Client, Echo, Site, get, inet_config, post, status
+from tests.support.httpsite import Client, Echo, Site, basic, get, inet_config, post, status
 
 KB = 1024
 MB = 1024 * KB
@@ -246,8 +246,6 @@ def test_clients_on_a_unix_socket_are_told_apart_by_their_user(
 
 
 def login(site: Site, name: str, times: int = 1) -> None:
-    from tests.unit.test_http_handlers import basic
-
     for _ in range(times):
         site.ask(get("/", basic(name, "guess")))
 

@@ -22,6 +22,7 @@ from supervisor.process import launchers
 from supervisor.process.forking import LaunchReport
 from supervisor.process.plan import Launched, Pipes, SpawnError, SpawnPlan, plan_spawn
 from tests.support.leases import leased
+from tests.support.strangers import needs_root
 from tests.support.world import World
 
 SHOW = """
@@ -178,6 +179,7 @@ def test_the_pipes_belong_to_a_user_that_changes(
     ]
 
 
+@needs_root
 @pytest.mark.parametrize(
     ("step", "text"),
     [
@@ -244,6 +246,7 @@ def test_pipes_that_cannot_all_be_made_leave_none(monkeypatch: pytest.MonkeyPatc
     assert os.listdir("/proc/self/fd") == before
 
 
+@needs_root
 class TestWhichLauncher:
     """The one that forks is for what may wait, and for users whose directories are their own."""
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from supervisor import backlogs, loggers, logsinks
 from supervisor.logsinks import Sink, open_sink
 from supervisor.loop import Loop
+from tests.support.strangers import needs_root
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ class TestLinks:
         open_sink(str(link)).close()
         assert (tmp_path / "elsewhere").exists()
 
-    @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a link away")
+    @needs_root
     def test_that_of_somebody_else_is_not(self, link: Path, tmp_path: Path) -> None:
         os.lchown(link, 65534, 65534)
         with pytest.raises(PermissionError, match="symbolic link of another user"):

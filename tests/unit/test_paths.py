@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import paths
+from tests.support.strangers import needs_root
 
 TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 30 27 0:40 / /mnt/nfs rw shared:1 - nfs4 server:/x rw
@@ -110,6 +111,7 @@ def test_nothing_is_touched_on_a_slow_mount(
     assert not [path for path in touched if "slow" in Path(path).parts]
 
 
+@needs_root
 @pytest.mark.parametrize(
     ("mode", "uid", "is_protected"),
     [
@@ -128,6 +130,7 @@ def test_who_may_replace_a_file(tree: Path, mode: int, uid: int, *, is_protected
     assert paths.Route(f"{tree}/bin/program", frozenset()).is_protected is is_protected
 
 
+@needs_root
 def test_who_may_replace_a_link(tree: Path) -> None:
     os.chown(tree / "by-link", 65534, -1, follow_symlinks=False)
     assert not paths.Route(f"{tree}/by-link", frozenset()).is_protected

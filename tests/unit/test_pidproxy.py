@@ -14,6 +14,7 @@ import pytest
 
 from supervisor.pidproxy import PidProxy
 from tests.support.children import DIRECTORY
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 PIDPROXY = [sys.executable, "-m", "supervisor.pidproxy"]
@@ -143,7 +144,7 @@ def test_a_fifo_in_place_of_a_pidfile(pair: Pair) -> None:
     assert proxy.stdout.readline() == f"Can't read child pidfile {pair.pidfile}!\n"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@needs_root
 def test_a_process_that_may_not_be_signalled(pair: Pair) -> None:
     pair.start_real()
     pair.pidfile.chmod(0o644)

@@ -16,6 +16,7 @@ from supervisor.loop import Loop
 from supervisor.process import process_group
 from supervisor.process.process_group import GroupWatcher, LeaderlessGroup
 from tests.support import proctable
+from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -289,6 +290,7 @@ stranger.kill()
 """
 
 
+@needs_root
 @pytest.mark.parametrize("empty", ["noticed", "not noticed"])
 def test_a_number_that_was_reused_is_not_killed(empty: str) -> None:
     """In a PID namespace, whose next number can be chosen; the script is its init."""

@@ -2,51 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.children import child
+from tests.support.browser import Browser, browser
 from tests.support.daemon import Daemon
-from tests.web.browser import Browser, browser
-
-PROGRAMS = f"""
-[program:stays]
-command={child("sleeper")}
-startsecs=0
-[program:speaks]
-command={child("echo")}
-startsecs=0
-[program:idle]
-command={child("sleeper")}
-startsecs=0
-autostart=false
-[program:cannot]
-command=/nonexistent/program
-autostart=false
-[group:team]
-programs=first,second
-[program:first]
-command={child("sleeper")}
-startsecs=0
-[program:second]
-command={child("sleeper")}
-startsecs=0
-"""
-
-
-def free_port() -> int:
-    """Return a port of the loopback address that nobody uses."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def inet_server(port: int, *options: str) -> str:
-    """Return the section of a server with these options."""
-    return "\n".join(["[inet_http_server]", f"port=127.0.0.1:{port}", *options, ""])
+from tests.support.pages import PROGRAMS, Site
+from tests.support.ports import free_port, inet_server
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +26,6 @@ def page(window: Browser) -> Iterator[Browser]:
     yield window
     window.allow_scripts(allowed=True)
     window.driver.get("about:blank")
-
-
-class Site:
-    """A daemon and the address of its pages."""
-
-    def __init__(self, daemon: Daemon, url: str) -> None:
-        self.daemon = daemon
-        self.url = url
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import PHONE, WIDE, Browser, row
+from tests.support.pages import Site
 from tests.support.tools import axe_script
-from tests.web.browser import PHONE, WIDE, Browser, row
-from tests.web.conftest import Site
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.browser import Browser, row, state
+from tests.support.pages import Site
 from tests.support.waiting import wait_until
-from tests.web.browser import Browser, row
-from tests.web.conftest import Site
-from tests.web.test_status_page import state
 
 pytestmark = pytest.mark.timeout(180)
 

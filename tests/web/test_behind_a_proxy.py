@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.browser import Browser, row
 from tests.support.daemon import Daemon
+from tests.support.pages import PROGRAMS
+from tests.support.ports import free_port, inet_server
 from tests.support.tools import tool
 from tests.support.waiting import wait_until
-from tests.web.browser import Browser, row
-from tests.web.conftest import PROGRAMS, free_port, inet_server
 
 pytestmark = pytest.mark.timeout(180)
 

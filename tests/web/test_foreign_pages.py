@@ -11,9 +11,10 @@ from threading import Thread
 
 import pytest
 
+from tests.support.browser import Browser
 from tests.support.daemon import Daemon
-from tests.web.browser import Browser
-from tests.web.conftest import PROGRAMS, Site, free_port, inet_server
+from tests.support.pages import PROGRAMS, Site
+from tests.support.ports import free_port, inet_server
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.web.browser import Browser
-from tests.web.conftest import Site
+from tests.support.browser import Browser
+from tests.support.pages import Site
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -9,17 +9,13 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from tests.support.browser import PHONE, Browser, row, state
 from tests.support.children import child
 from tests.support.daemon import Daemon
-from tests.web.browser import PHONE, Browser, row
-from tests.web.conftest import PROGRAMS, Site, free_port, inet_server
+from tests.support.pages import PROGRAMS, Site
+from tests.support.ports import free_port, inet_server
 
 pytestmark = pytest.mark.timeout(180)
-
-
-def state(name: str) -> str:
-    """Return the selector of a process's state."""
-    return f"{row(name)} .state"
 
 
 def test_a_crash_appears_by_itself(page: Browser, site: Site) -> None:

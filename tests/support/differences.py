@@ -1,7 +1,7 @@
 """The table of deliberate differences: which test shows each.
 
-The names are the headings of docs/differences.md. A test of this folder names the entry it shows
-(`pair.differ(..., entry=...)` or `declared(...)`); other tests have ours alone to show it by.
+The names are the headings of docs/differences.md. A conformance test names the entry that it shows
+(`pair.differ(..., entry=...)` or `declared(...)`); other tests try this package alone.
 tests/unit/test_differences.py holds that table, document and tests agree.
 """
 
@@ -282,4 +282,4 @@ SHOWN_BY = {
 
 def declared(entry: str) -> None:
     """Fail unless a difference is in the table."""
-    assert entry in SHOWN_BY, f"{entry!r} is not in tests/conformance/differences.py"
+    assert entry in SHOWN_BY, f"{entry!r} is not in tests/support/differences.py"

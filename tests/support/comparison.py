@@ -26,8 +26,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.differences import declared
 from tests.support.daemon import OURS, Daemon, Implementation, clean_environment, reference
+from tests.support.differences import declared
 
 STEADY = os.environ.get("SUPERVISOR_CONFORMANCE") == "steady"
 

@@ -127,6 +127,11 @@ def row(name: str) -> str:
     return f"tr[data-name='{name}']"
 
 
+def state(name: str) -> str:
+    """Return the selector of a process's state."""
+    return f"{row(name)} .state"
+
+
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
     """A browser that knows nothing from before."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.conformance.harness import Pair, ours, reference, temporary_directory
+from tests.support.comparison import Pair, ours, reference, temporary_directory
 from tests.support.daemon import OURS, Daemon, Implementation
+from tests.support.ports import free_port
 
 USER, PASSWORD = "operator", "s3cret"
 
@@ -27,13 +27,6 @@ class GuardedDaemon(Daemon):
         """Replace the configuration file; the server on TCP is added."""
         server = f"port=127.0.0.1:{self.port}\nusername={USER}\npassword={PASSWORD}\n"
         super().write_config(f"{config}\n[inet_http_server]\n{server}")
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on; the reference cannot choose one itself."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

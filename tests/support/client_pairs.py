@@ -7,7 +7,6 @@ What differs is then the client's doing alone.
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -15,9 +14,10 @@ from dataclasses import replace
 from subprocess import CompletedProcess
 from typing import Any
 
-from tests.conformance.harness import assert_same, normalised, ours, temporary_directory
 from tests.support.children import child
+from tests.support.comparison import assert_same, normalised, ours, temporary_directory
 from tests.support.daemon import Daemon, reference
+from tests.support.ports import free_port
 
 # Help is in our own words; what can be typed is not.
 HELP_LINE = re.compile(r"^((?:supervisor> )?\w+(?: [^\t\n]*)?)\t.*$", re.MULTILINE)
@@ -119,13 +119,6 @@ def _in_no_words(text: str) -> str:
     text = HELP_REST.sub("", text.replace("\r\n", "\n"))
     text = LONE_PID.sub("<pid>", text)
     return PLACE.sub("<place>", HELP_LINE.sub(r"\1", text))
-
-
-def free_port() -> int:
-    """Return a TCP port that nobody listens on; the reference cannot choose one itself."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -1,0 +1,106 @@
+"""Imports of the package, read from its source, and the floor of each module.
+
+The floors are read from the table in docs/development.md, so that it cannot lie.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "supervisor"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a module of the package by another."""
+
+    importer: str
+    imported: str
+    line: int
+    for_types: bool
+
+    def __str__(self) -> str:
+        """Return the place of the import and what it loads."""
+        return f"{self.importer}:{self.line} imports {self.imported}"
+
+
+@cache
+def floors() -> dict[str, str]:
+    """Return module or package name -> floor, from the table of the documentation."""
+    text = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| (\d|client|scripts) \| (.+?) \|", text, re.MULTILINE)
+    return {
+        name.rstrip("/"): floor
+        for floor, modules in table
+        for name in re.findall(r"`(\w+/?)`", modules)
+    }
+
+
+def module_name(path: Path) -> str:
+    """Return `process.child` for supervisor/process/child.py, '' for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def floor_of(module: str) -> str:
+    """Return a module's floor; the package itself, which is empty, is on floor 0."""
+    return floors().get(module.partition(".")[0], "unknown") if module else "0"
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return a file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def nodes(tree: ast.AST, *, for_types: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """Walk a tree; also say whether each node is there for type checkers alone."""
+    yield tree, for_types
+    guarded = isinstance(tree, ast.If) and "TYPE_CHECKING" in ast.unparse(tree.test)
+    for child in ast.iter_child_nodes(tree):
+        yield from nodes(child, for_types=for_types or guarded)
+
+
+def imported_names(node: ast.AST, module: str, *, is_package: bool) -> list[str]:
+    """Return the absolute names that an import statement may load, none for other nodes.
+
+    `module` is the full name of the module that the node is in.
+    """
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    base = node.module or ""
+    if node.level:
+        parents = module.split(".")
+        kept = parents[: len(parents) - node.level + is_package]
+        base = ".".join([*kept, base]).rstrip(".")
+    return [base, *(f"{base}.{alias.name}" for alias in node.names)]
+
+
+def is_module(name: str) -> bool:
+    """Whether `process.child` is a file of the package, and not a name in one."""
+    path = PACKAGE.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+@cache
+def package_imports() -> list[Import]:
+    """Return every import between modules of the package."""
+    found = []
+    for path in FILES:
+        module, is_package = module_name(path), path.name == "__init__.py"
+        for node, for_types in nodes(parsed(path)):
+            full_name = f"supervisor.{module}".rstrip(".")
+            for name in imported_names(node, full_name, is_package=is_package):
+                short = name.removeprefix("supervisor.")
+                if short not in {name, module} and is_module(short):
+                    found.append(Import(module, short, getattr(node, "lineno", 0), for_types))
+    return found
