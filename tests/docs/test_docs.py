@@ -116,7 +116,8 @@ def take_step(line: str, expected: str, directory: Path, environment: dict[str, 
         return lines == expected.strip().splitlines()
 
     said: list[str] = []
-    if re.search(r" (status|tail) ?|^kill", line) and expected:
+    # `shutdown` may come in the moment in which a reload has no socket.
+    if re.search(r" (status|tail|shutdown) ?|^kill", line) and expected:
         wait_until(is_as_expected, 20, what=lambda: f"{line}\n{expected}\nnot\n{said[-1]}")
     else:
         assert is_as_expected() or not expected, f"{line}\n{expected}\nnot\n{said[-1]}"
