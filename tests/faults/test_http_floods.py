@@ -120,6 +120,7 @@ def test_a_multicall_with_large_results(directory: Path) -> None:
 def test_large_answers_that_are_not_read(directory: Path) -> None:
     """More than 128 MB are never kept, and one that is read is whole."""
     with Daemon(directory, CONFIG) as daemon, ExitStack() as clients:
+        daemon.wait_for_text("big.log", "READY")  # the last that the program writes
         (directory / "big.log").write_bytes(b"x" * 50 * MB)
         call = BODY % (len(READ), b"") + READ
         before = memory_bytes(daemon.pid)
