@@ -1,7 +1,7 @@
-"""TCP addresses, in the forms in which files, URLs and the kernel write them (floor 0).
+"""TCP addresses, in the notations of files, URLs and the kernel (floor 0).
 
-`config.servers` reads them, `sockets` listens on them, `http.guard` compares them.  The one
-rule that they share: a host has no brackets; `str` and `url` add them where RFC 3986 wants them.
+`config.servers` parses them, `sockets` listens on them, `http.guard` compares them.  One rule
+applies to all: a host has no brackets; `str` and `url` add them where RFC 3986 requires them.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 EVERY_INTERFACE = frozenset({"", "::"})
 
 IPV4_MAPPED = "::ffff:"
-"""Prefix of an IPv4 peer of a socket that listens on both families (RFC 4291, 2.5.5.2)."""
+"""Prefix of an IPv4 peer's address on a dual-stack socket (RFC 4291, 2.5.5.2)."""
 
 
 @record(frozen=True)
 class TcpAddress:
     """A host, in lower case and without brackets, and a port.
 
-    The host `''` means every IPv4 interface, `::` every interface of both families.
+    The host `''` means all IPv4 interfaces, `::` all interfaces of both families.
     """
 
     host: str
@@ -33,9 +33,9 @@ class TcpAddress:
 
     @classmethod
     def parse(cls, text: str) -> TcpAddress:
-        """Return the address of `host:port`, `[IPv6]:port`, `*:port` or `port`.
+        """Parse `host:port`, `[IPv6]:port`, `*:port` or `port`.
 
-        Raises `ValueError` with the texts of `datatypes.inet_address`.
+        Raises `ValueError` with the messages of `datatypes.inet_address`.
         """
         host, port = inet_address(text)
         if host.startswith("[") and host.endswith("]") and ":" in host:
@@ -44,7 +44,7 @@ class TcpAddress:
 
     @classmethod
     def of_socket(cls, name: tuple[Any, ...]) -> TcpAddress:
-        """Return the address that `getsockname` or `accept` has returned."""
+        """Convert an address from `getsockname` or `accept`."""
         host, port = name[:2]
         if "." in host:
             host = host.removeprefix(IPV4_MAPPED)
@@ -55,25 +55,25 @@ class TcpAddress:
 
     @property
     def url(self) -> str:
-        """The URL at which a client on this machine finds a server that listens here."""
+        """The URL for clients on this machine to connect to a server at this address."""
         local = TcpAddress("localhost", self.port) if self.host in EVERY_INTERFACE else self
         return f"http://{local}"
 
     @property
     def family(self) -> socket.AddressFamily:
-        """The family of the socket; a name is looked up in IPv4, as in Supervisor 4."""
+        """The socket family; as in Supervisor 4, a name resolves to IPv4 only."""
         return socket.AF_INET6 if ":" in self.host else socket.AF_INET
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect (RFC 1122, 3.2.1.3; RFC 4291, 2.5.3).
 
-        Of names it knows `localhost` alone: ask the address that was bound.
+        `localhost` is the only name that counts.  For other names, check the bound address.
         """
         if self.host in {"localhost", "::1"}:
             return True
         packed = pack(self.host.removeprefix(IPV4_MAPPED)) or b""
-        return packed[:1] == b"\x7f" and len(packed) == 4  # noqa: PLR2004 - bytes of IPv4
+        return packed[:1] == b"\x7f" and len(packed) == 4  # noqa: PLR2004 - size of an IPv4 address
 
 
 def pack(host: str) -> bytes | None:

@@ -1,6 +1,6 @@
-"""What event listeners and programs under supervisord use to talk to it (for children).
+"""Helpers for event listeners and programs that run under supervisord (for children).
 
-A listener is written like this:
+A typical listener:
 
     while True:
         headers, payload = childutils.listener.wait(sys.stdin, sys.stdout)
@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
-# Between these, what a program writes to stdout or stderr is sent to listeners as an event.
+# Output of a program between these tokens is sent to listeners as an event.
 BEGIN_TOKEN = "<!--XSUPERVISOR:BEGIN-->"  # noqa: S105 - no password
 END_TOKEN = "<!--XSUPERVISOR:END-->"  # noqa: S105 - no password
 
@@ -32,8 +32,8 @@ END_TOKEN = "<!--XSUPERVISOR:END-->"  # noqa: S105 - no password
 def getRPCTransport(env: Mapping[str, str]) -> SupervisorTransport:
     """Return a transport to the supervisord that started us.
 
-    `env` is `os.environ`, or has SUPERVISOR_SERVER_URL and, where the server wants them,
-    SUPERVISOR_USERNAME and SUPERVISOR_PASSWORD.  Raises KeyError without the first.
+    `env` is `os.environ`, or a mapping with SUPERVISOR_SERVER_URL and, if the server requires
+    them, SUPERVISOR_USERNAME and SUPERVISOR_PASSWORD.  Raises KeyError without a URL.
     """
     return SupervisorTransport(
         env.get("SUPERVISOR_USERNAME", ""),
@@ -43,8 +43,8 @@ def getRPCTransport(env: Mapping[str, str]) -> SupervisorTransport:
 
 
 def getRPCInterface(env: Mapping[str, str]) -> xmlrpc.client.ServerProxy:
-    """Return a proxy of the supervisord that started us; see `getRPCTransport`."""
-    # The address is that of the transport; xmlrpc.client only wants to see one.
+    """Return a proxy for the supervisord that started us; see `getRPCTransport`."""
+    # The transport has the real address; xmlrpc.client only requires a valid URL.
     return xmlrpc.client.ServerProxy("http://127.0.0.1", getRPCTransport(env))  # type: ignore[arg-type]
 
 
@@ -52,7 +52,7 @@ def getRPCInterface(env: Mapping[str, str]) -> xmlrpc.client.ServerProxy:
 
 
 def get_headers(line: str) -> dict[str, str]:
-    """Return the fields of `key:value key:value`; raises ValueError for anything else."""
+    """Parse `key:value key:value` into a dict; raises ValueError if malformed."""
     return dict(_pair(field) for field in line.split())
 
 
@@ -62,27 +62,27 @@ def _pair(field: str) -> tuple[str, str]:
 
 
 def eventdata(payload: str) -> tuple[dict[str, str], str]:
-    """Return header fields and data of a payload; raises ValueError if it has no data line."""
+    """Split a payload into header fields and data; raises ValueError without a data line."""
     headerinfo, data = payload.split("\n", 1)
     return get_headers(headerinfo), data
 
 
 def get_asctime(now: float | None = None) -> str:
-    """Return local time, or that of `now` (seconds), as `2030-01-31 12:00:00,123`."""
+    """Return the local time, now or of `now` (seconds), as `2030-01-31 12:00:00,123`."""
     seconds = time.time() if now is None else now
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
     return f"{stamp},{int(seconds % 1 * 1000):03d}"
 
 
 class EventListenerProtocol:
-    """The listener's side of the READY/RESULT protocol; streams are stdin and stdout."""
+    """Listener side of the READY/RESULT protocol; the streams are stdin and stdout."""
 
     def wait(
         self, stdin: IO[str] | None = None, stdout: IO[str] | None = None
     ) -> tuple[dict[str, str], str]:
-        """Say that we are ready, and return headers and payload of the next event.
+        """Send READY, and return headers and payload of the next event.
 
-        Raises KeyError when stdin has ended: supervisord is gone.
+        Raises KeyError at the end of stdin: supervisord has exited.
         """
         self.ready(stdout)
         stdin = sys.stdin if stdin is None else stdin
@@ -90,19 +90,19 @@ class EventListenerProtocol:
         return headers, stdin.read(int(headers["len"]))
 
     def ready(self, stdout: IO[str] | None = None) -> None:
-        """Ask for the next event."""
+        """Send READY to request the next event."""
         _write("READY\n", stdout)
 
     def ok(self, stdout: IO[str] | None = None) -> None:
-        """The event is dealt with."""
+        """Report that the event was processed."""
         self.send("OK", stdout)
 
     def fail(self, stdout: IO[str] | None = None) -> None:
-        """The event could not be dealt with: it is to come again."""
+        """Report a failure, so that supervisord sends the event again."""
         self.send("FAIL", stdout)
 
     def send(self, data: str, stdout: IO[str] | None = None) -> None:
-        """Send a result; supervisord hands it to the pool's result handler."""
+        """Send a result, which supervisord passes to the pool's result handler."""
         _write(f"RESULT {len(data)}\n{data}", stdout)
 
 
@@ -119,7 +119,7 @@ listener = EventListenerProtocol()
 
 
 class ProcessCommunicationsProtocol:
-    """Sends PROCESS_COMMUNICATION events from a program to the listeners."""
+    """Sender of PROCESS_COMMUNICATION events from a program to the listeners."""
 
     def send(self, msg: str, fp: IO[str] | None = None) -> None:
         """Send a text as an event, through stdout or stderr."""

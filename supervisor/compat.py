@@ -1,6 +1,6 @@
 """Names of Supervisor 4's `supervisor.compat` that third parties import (a script's module).
 
-Ours do not use them.  Each line says who does.
+Our own code does not use them.  A comment on each line names the users.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Name -> where it is now; imported when somebody asks.
+# Name -> its current location, imported on first access.
 _HOMES = {
     "xmlrpclib": ("xmlrpc.client", None),  # supvisors, supervisor_checks, jobflow-remote
     "Fault": ("xmlrpc.client", "Fault"),  # mr.laforge
@@ -28,10 +28,10 @@ def __getattr__(name: str) -> Any:
 
 
 def as_string(s: str | bytes, encoding: str = "utf8") -> str:  # supvisors, knot-resolver
-    """Return text for text or bytes; raises UnicodeDecodeError."""
+    """Convert bytes to text, leave text unchanged; raises UnicodeDecodeError."""
     return s if isinstance(s, str) else s.decode(encoding)
 
 
 def as_bytes(s: str | bytes, encoding: str = "utf8") -> bytes:  # supvisors
-    """Return bytes for bytes or text; raises UnicodeEncodeError."""
+    """Convert text to bytes, leave bytes unchanged; raises UnicodeEncodeError."""
     return s if isinstance(s, bytes) else s.encode(encoding)

@@ -1,4 +1,4 @@
-"""`echo_supervisord_conf`: print the commented sample of a configuration file (scripts)."""
+"""`echo_supervisord_conf`: print the commented sample configuration (scripts)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def main(out: TextIO | None = None) -> None:
-    """Write the sample to `out`, stdout by default, exactly as it is shipped."""
+    """Write the sample unchanged to `out`, stdout by default."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "skel", "sample.conf")
     with open(path, encoding="utf-8", newline="") as sample:
         put(out or sys.stdout, sample.read())

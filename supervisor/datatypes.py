@@ -1,10 +1,10 @@
-"""Configuration text to values, one small function per type (floor 0).
+"""Conversions from configuration text to values, one small function per type (floor 0).
 
 Each function takes the text of an option and returns its value, or raises ValueError
-with a message that says what is wrong with the text; the reader of the configuration
-adds where it stands.  The tables in `supervisor.config.schema` name these functions,
-and plugins use them for options of their own, so their names are those of Supervisor 4.
-The client imports this module: nothing heavy may be imported at the top.
+with a message about the text; the reader of the configuration adds the section and the
+file.  The tables in `supervisor.config.schema` list these functions.  Plugins use them
+for their own options, so the functions keep their names from Supervisor 4.
+The client imports this module, so it must not import anything slow at the top.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from supervisor import quoting
 TRUTHY_STRINGS = ("yes", "true", "on", "1")
 FALSY_STRINGS = ("no", "false", "off", "0")
 
-C_INT = 2**31  # modes of files are smaller, or the system calls cannot take them
+C_INT = 2**31  # upper bound of a file mode: system calls take a C int
 
-# What `loglevel` accepts; the numbers are those of `supervisor.loggers`.
+# Values of `loglevel`, with the numbers of `supervisor.loggers`.
 LOG_LEVELS = {
     "critical": 50,
     "error": 40,
@@ -35,26 +35,26 @@ LOG_LEVELS = {
 
 
 def __getattr__(name: str) -> object:
-    """Offer SIGNUMS; the client, which shares this module, never loads what that needs."""
+    """Build SIGNUMS on demand, so that the client never imports what it needs."""
     if name == "SIGNUMS":
         return _signal_numbers()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Automatic:
-    """A log file that gets its name, in `childlogdir`, when the daemon starts."""
+    """Marker: the daemon generates the log file's name, in `childlogdir`, at start."""
 
 
 class Syslog:
-    """Output goes to syslog instead of a file."""
+    """Marker: output goes to syslog instead of a file."""
 
 
 class RestartWhenExitUnexpected:
-    """Restart a process that exited with a code that `exitcodes` does not list."""
+    """Marker: restart a process if `exitcodes` does not list its exit code."""
 
 
 class RestartUnconditionally:
-    """Restart a process whenever it exits."""
+    """Marker: restart a process whenever it exits."""
 
 
 LOGFILE_NONES = ("none", "off", None)
@@ -79,17 +79,17 @@ def boolean(value: object) -> bool:
 
 
 def integer(value: str | int) -> int:
-    """Return the whole number; the message for anything else is that of `int`."""
+    """Return the integer; other text raises the ValueError of `int`."""
     number = int(value)
     try:
-        float(number)  # many become deadlines
+        float(number)  # deadlines are computed as floats
     except OverflowError:
         raise ValueError(f"number out of range: {value!r}") from None
     return number
 
 
 def octal_type(value: str) -> int:
-    """Return the number that octal digits stand for, as `chmod` and `umask` write them."""
+    """Return the number from its octal digits, as `chmod` and `umask` take them."""
     try:
         number = int(value, 8)
     except (TypeError, ValueError):
@@ -100,15 +100,15 @@ def octal_type(value: str) -> int:
 
 
 class SuffixMultiplier:
-    """Converts numbers that may end in a unit, such as `50MB`."""
+    """Conversion of numbers with an optional unit, such as `50MB`."""
 
     def __init__(self, units: Mapping[str, int], default: int = 1) -> None:
-        """Take units by their name in lower case; `default` multiplies a bare number."""
+        """Map lower-case unit names to multipliers; `default` applies to a bare number."""
         self.units = units
         self.default = default
 
     def __call__(self, value: str) -> int:
-        """Return the number times its unit; units are read in any case."""
+        """Return the number times its unit; the unit is case-insensitive."""
         text = value.lower()
         for suffix, multiplier in self.units.items():
             if text.endswith(suffix):
@@ -120,7 +120,7 @@ byte_size = SuffixMultiplier({"kb": 1024, "mb": 1024**2, "gb": 1024**3})
 
 
 class RangeCheckedConversion:
-    """Wraps a conversion to a number and refuses results outside `least`..`most`."""
+    """Conversion to a number that rejects results outside `least`..`most`."""
 
     def __init__(self, conversion: Callable[[str], int], least: int, most: int) -> None:
         self.conversion = conversion
@@ -145,20 +145,20 @@ resource_limit = RangeCheckedConversion(int, -sys.maxsize, sys.maxsize)
 
 
 def list_of_strings(value: str | None) -> list[str]:
-    """Return the parts between commas, stripped; nothing gives an empty list."""
+    """Return the comma-separated parts, stripped; empty text gives an empty list."""
     return [part.strip() for part in value.split(",")] if value else []
 
 
 def list_of_names(value: str | None) -> list[str]:
-    """Return the names between commas, stripped; commas that separate nothing are ignored.
+    """Return the comma-separated names, stripped; empty names are ignored.
 
-    Templates that write a comma after each name leave one at the end.
+    Templates that write a comma after each name produce a trailing comma.
     """
     return [name for name in list_of_strings(value) if name]
 
 
 def list_of_ints(value: str | None) -> list[int]:
-    """Return the whole numbers between commas; nothing gives an empty list."""
+    """Return the comma-separated integers; empty text gives an empty list."""
     try:
         return [int(part) for part in list_of_strings(value)]
     except ValueError:
@@ -166,7 +166,7 @@ def list_of_ints(value: str | None) -> list[int]:
 
 
 def list_of_exitcodes(value: str | None) -> list[int]:
-    """Return the numbers from 0 to 255 between commas; nothing gives an empty list."""
+    """Return the comma-separated exit codes, 0 to 255; empty text gives an empty list."""
     try:
         codes = list_of_ints(value)
     except (AttributeError, ValueError):
@@ -180,7 +180,7 @@ dict_of_key_value_pairs = quoting.dict_of_key_value_pairs
 
 
 def profile_options(value: str) -> tuple[list[str], bool]:
-    """Return the sort keys for the profiler's report, and whether callers are wanted."""
+    """Return the sort keys of the profiler's report, and whether it lists callers."""
     names = list_of_strings(value.lower())
     return [name for name in names if name != "callers"], "callers" in names
 
@@ -189,7 +189,7 @@ def profile_options(value: str) -> tuple[list[str], bool]:
 
 
 def process_or_group_name(value: str) -> str:
-    """Return the stripped name, which must not hold the marks of commands and URLs."""
+    """Return the stripped name; separators of commands and URLs are invalid in it."""
     name = str(value).strip()
     for character in " :/":
         if character in name:
@@ -198,7 +198,7 @@ def process_or_group_name(value: str) -> str:
 
 
 def logging_level(value: str) -> int:
-    """Return the number of a log level; levels are read in any case."""
+    """Return the number of a log level; the name is case-insensitive."""
     try:
         return LOG_LEVELS[value.lower()]
     except KeyError:
@@ -211,7 +211,7 @@ def signal_number(value: str | int) -> int:
         number = int(value)
     except ValueError:
         return _signal_by_name(str(value))
-    # 0 is let through: a configuration with it works, only that stopping sends nothing.
+    # Accept 0: a configuration with it works, except that stopping sends no signal.
     if number and number not in _signal_numbers():
         raise ValueError(f"value {value!r} is not a valid signal number")
     return number
@@ -235,7 +235,7 @@ def _signal_by_name(value: str) -> int:
 
 
 def auto_restart(value: str) -> AutoRestart:
-    """Return False, or one of the two classes that say when to restart a process."""
+    """Return False, or the marker class for when to restart a process."""
     text = str(value).lower()
     if text == "unexpected":
         return RestartWhenExitUnexpected
@@ -249,14 +249,14 @@ def auto_restart(value: str) -> AutoRestart:
 
 
 MAX_ID = 2**32 - 2
-"""Largest uid and gid; the next number means "leave as it is" (chown(2), setresuid(2))."""
+"""Largest uid and gid; the next number means "no change" (chown(2), setresuid(2))."""
 
 
 def name_to_uid(value: str | int) -> int:
     """Return the uid of a user given by name or number.
 
-    A name must exist.  A number need not, as in containers: its group has the same number then
-    (see `gid_for_uid`), which must not be that of an existing group.
+    A name must exist.  A number need not exist, which is common in containers.  Its gid is then
+    the same number (see `gid_for_uid`), which must not belong to an existing group.
     """
     try:
         uid = int(value)
@@ -303,8 +303,8 @@ def name_to_gid(value: str | int) -> int:
 def gid_for_uid(uid: int) -> int:
     """Return the login group of a user; for a uid without an entry, the same number.
 
-    The daemon's own group would be the other choice, as in `docker run --user`; but then a program
-    that has given up root could still write what root's group may.
+    The alternative is the daemon's own group, as in `docker run --user`.  But then a program that
+    dropped root privileges could still write files that root's group may write.
     """
     try:
         return pwd.getpwuid(uid).pw_gid
@@ -313,7 +313,7 @@ def gid_for_uid(uid: int) -> int:
 
 
 def colon_separated_user_group(value: str) -> tuple[int, int]:
-    """Return (uid, gid) of `user:group`; the gid of `user` alone is -1 (leave as it is)."""
+    """Return (uid, gid) of `user:group`; the gid of `user` alone is -1 (no change)."""
     user, colon, group = value.partition(":")
     try:
         return name_to_uid(user), name_to_gid(group) if colon else -1
@@ -325,7 +325,7 @@ def colon_separated_user_group(value: str) -> tuple[int, int]:
 
 
 def absolute_path(value: str) -> str:
-    """Return the path from the root directory; ValueError if the working directory is gone."""
+    """Return the absolute path; ValueError if the working directory no longer exists."""
     try:
         return os.path.abspath(value)
     except OSError:
@@ -335,7 +335,7 @@ def absolute_path(value: str) -> str:
 
 
 def existing_directory(value: str) -> str:
-    """Return the path, `~` expanded, of a directory that must exist."""
+    """Return the path of an existing directory, with `~` expanded."""
     path = os.path.expanduser(value)
     if not os.path.isdir(path):
         raise ValueError(f"{value} is not an existing directory")
@@ -343,7 +343,7 @@ def existing_directory(value: str) -> str:
 
 
 def existing_dirpath(value: str) -> str:
-    """Return the path of a file, `~` expanded, whose directory must exist."""
+    """Return the path of a file in an existing directory, with `~` expanded."""
     path = os.path.expanduser(value)
     directory = os.path.dirname(path)
     if directory and not os.path.isdir(directory):
@@ -352,7 +352,10 @@ def existing_dirpath(value: str) -> str:
 
 
 def activity_logfile(value: str) -> str:
-    """Return the path of the activity log, `~` expanded, or `syslog`; a directory is none."""
+    """Return the path of the activity log, with `~` expanded, or `syslog`.
+
+    A directory is invalid.
+    """
     path = existing_dirpath(value)
     if path != "syslog" and os.path.isdir(path):
         raise ValueError(f"{value} is a directory")
@@ -362,7 +365,7 @@ def activity_logfile(value: str) -> str:
 def logfile_name(value: str | LogTarget) -> LogTarget:
     """Return a path, or Automatic for AUTO, Syslog for syslog, None for NONE and off.
 
-    What is not a text has been converted already: Supvisors' default is Automatic.
+    A value that is not a string is already converted: the default in Supvisors is Automatic.
     """
     if not isinstance(value, str):
         return value
@@ -377,7 +380,7 @@ def logfile_name(value: str | LogTarget) -> LogTarget:
 
 
 def inet_address(value: str) -> tuple[str, int]:
-    """Return (host, port) of `host:port`, `*:port` or `port`; every interface is ''."""
+    """Return (host, port) of `host:port`, `*:port` or `port`; '' means all interfaces."""
     host, colon, port = value.rpartition(":")
     if colon:
         if not port:
@@ -386,15 +389,15 @@ def inet_address(value: str) -> tuple[str, int]:
     try:
         return "", port_number(value)
     except ValueError:
-        # The blank at the end is part of the message that 4.3.0 prints.
+        # The trailing space is part of the message that 4.3.0 prints.
         raise ValueError(f"not a valid port number: {value!r} ") from None
 
 
 class SocketAddress:
-    """An address as plugins parse it: `.family` and `.address`, unix unless it has a port."""
+    """An address for plugins, with `.family` and `.address`; without a port, a unix path."""
 
     def __init__(self, value: str) -> None:
-        import socket  # 3 ms that the client does not need
+        import socket  # takes 3 ms, and the client does not need it
 
         self.family = socket.AF_UNIX
         self.address: str | tuple[str, int] = value
@@ -404,9 +407,9 @@ class SocketAddress:
 
 
 def url(value: str) -> str:
-    """Return the text if it has a scheme and something behind it.
+    """Return the text if it has a scheme and a non-empty rest.
 
-    Written by hand because importing `urllib.parse` costs a client 2 ms.
+    Parsed by hand, because importing `urllib.parse` costs a client 2 ms.
     """
     scheme, _, rest = value.partition(":")
     location = rest.removeprefix("//").partition("?")[0].partition("#")[0]

@@ -1,10 +1,10 @@
-"""Text of others on one line of a log (floor 0)."""
+"""Escapes for untrusted text in a log line (floor 0)."""
 
 from __future__ import annotations
 
 
 def one_line(text: str, max_chars: int) -> str:
-    r"""Return the beginning of a text with each character that does not print escaped: `\n`."""
+    r"""Truncate a text and escape its non-printable characters: `\n`."""
     text = text[:max_chars]
     if text.isprintable():
         return text

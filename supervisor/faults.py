@@ -2,9 +2,9 @@
 
 
 class Faults:
-    """Fault codes; scripts compare the numbers, the names begin every fault text.
+    """Fault codes; scripts compare the numbers, and each fault text starts with the name.
 
-    A class with plain attributes because plugins add codes of their own by `setattr`.
+    The class has plain attributes because plugins add their own codes with `setattr`.
     """
 
     UNKNOWN_METHOD = 1
@@ -28,7 +28,7 @@ class Faults:
 
 
 def getFaultDescription(code: int) -> str:
-    """Return the name of a fault code, `UNKNOWN` for a number that is none."""
+    """Return the name of a fault code, or `UNKNOWN` for an unknown number."""
     for name, value in vars(Faults).items():
         if value == code and not name.startswith("_"):
             return name
@@ -36,14 +36,14 @@ def getFaultDescription(code: int) -> str:
 
 
 class RPCError(Exception):
-    """Raised by RPC methods: `code` is a fault code, `text` is `NAME[: extra]`."""
+    """An error raised by RPC methods: `code` is a fault code, `text` is `NAME[: extra]`."""
 
     def __init__(self, code: int, extra: object = None) -> None:
         self.code = code
         self.text = getFaultDescription(code)
         if extra is not None:
             self.text = f"{self.text}: {extra}"
-        # What was given, and not the text: Supvisors reads `args`.
+        # The constructor arguments instead of the text, because Supvisors reads `args`.
         super().__init__(*((code,) if extra is None else (code, extra)))
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Names of processes as users write them: `group:process`, `process`, `group:*` (floor 0)."""
+"""Process names in user notation: `group:process`, `process`, `group:*` (floor 0)."""
 
 
 def make_namespec(group_name: str, process_name: str) -> str:

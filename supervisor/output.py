@@ -1,7 +1,7 @@
-"""The standard streams (floor 0).
+"""Standard streams (floor 0).
 
-A script may be started with some of them closed (`supervisord >&- 2>&-`).  On stdout, a reader
-that has left is no error, and a full disk is one line.
+A script may start with some of them closed (`supervisord >&- 2>&-`).  On stdout, a reader that
+has closed the pipe is not an error, and a full disk is reported as one line.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 STANDARD_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
-"""Name in `sys` and mode, by fd."""
+"""Name in `sys` and mode, indexed by fd."""
 
 
 def open_standard_streams() -> None:
-    """Open the standard streams that are closed, on /dev/null; a script does so first of all.
+    """Open closed standard streams on /dev/null; every script calls this first.
 
-    The next file, socket or poller would get the number otherwise: output for the standard
-    stream would go there, and a daemon that redirects its streams would close it.
+    Otherwise the next file, socket or poller would get their fd.  Output to the standard stream
+    would go there, and a daemon that redirects its streams would close it.
     """
     for fd, (name, mode) in enumerate(STANDARD_STREAMS):
         try:
@@ -36,10 +36,10 @@ def open_standard_streams() -> None:
 
 
 def put(stream: IO[str] | None, text: str) -> None:
-    """Write text at once; what nobody can read any more vanishes, and so does what follows.
+    """Write and flush text; after a broken pipe, discard this and all later output.
 
-    None is a stream that was closed before the program began.  Raises `SystemExit` with the
-    reason when the text cannot be written.
+    `stream` is None if it was closed before the program started.  Raises `SystemExit` with the
+    reason if the write fails otherwise.
     """
     if stream is None:
         return
@@ -47,15 +47,15 @@ def put(stream: IO[str] | None, text: str) -> None:
         write_encodable(stream, text)
         stream.flush()
     except BrokenPipeError:
-        # `supervisorctl restart all | head -1` is to restart them all.
+        # `supervisorctl restart all | head -1` must still restart all programs.
         silence(stream)
-    except OSError as error:  # a full disk: nothing that we print would be read
+    except OSError as error:  # full disk: no further output can be written
         silence(stream)
         sys.exit(f"Error: cannot write to stdout: {error.strerror}")
 
 
 def write_encodable(stream: IO[str], text: str) -> None:
-    """Write text, with escapes for characters that the stream's encoding lacks."""
+    """Write text, and escape characters that the stream's encoding lacks."""
     try:
         stream.write(text)
     except UnicodeEncodeError:
@@ -64,7 +64,7 @@ def write_encodable(stream: IO[str], text: str) -> None:
 
 
 def silence(stream: IO[str]) -> None:
-    """Let whatever else is written to a stream vanish, also what Python flushes at its end."""
+    """Redirect a stream to /dev/null, which also covers Python's flush at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, stream.fileno())
     os.close(devnull)

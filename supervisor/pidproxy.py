@@ -1,8 +1,7 @@
-"""`pidproxy <pidfile> <command>`: passes signals on to the pid in a file (a script).
+"""`pidproxy <pidfile> <command>`: forward signals to the pid in a file (a script).
 
-For programs whose real process is not the one that they were started as: supervisord starts
-pidproxy, pidproxy starts the command, and a signal for pidproxy goes to the process whose pid
-stands in the file.  `main` is the console script.
+For programs that daemonize: supervisord starts pidproxy, pidproxy starts the command and
+forwards each signal to the process whose pid the file contains.  `main` is the console script.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 USAGE = """\
-pidproxy -- run a command, and pass signals on to the pid in its pidfile.
+pidproxy -- run a command, and forward signals to the pid in its pidfile.
 
-The command is started and waited for.  Each signal that comes meanwhile goes to the process
-whose pid stands in the pidfile.
+pidproxy starts the command and waits for it to exit.  Meanwhile, it forwards each signal to the
+process whose pid the pidfile contains.
 
 Usage: {} <pidfile name> <command> [<cmdarg1> ...]
 """
@@ -36,14 +35,14 @@ MIN_ARGUMENTS = 3
 MAX_FILE_BYTES = 64
 
 MAX_PID = 2**31 - 1
-"""The largest number that pid_t can hold."""
+"""Maximum value of pid_t."""
 
 
 class PidProxy:
-    """The command, and where the signals go.
+    """A running command and the pidfile of the process that receives its signals.
 
-    `args` are the script's name, the pidfile, the command and its arguments.  Raises
-    ValueError if that is too few, and OSError if the pidfile is relative to a directory that
+    `args` holds the script's name, the pidfile, the command and its arguments.  Raises
+    ValueError if some are missing, and OSError if the pidfile is relative to a directory that
     no longer exists.
     """
 
@@ -55,7 +54,7 @@ class PidProxy:
         self.pid = 0
 
     def go(self) -> None:
-        """Start the command and return when it has ended; exits with 1 if there is none."""
+        """Start the command and return when it exits; exit with 1 if it cannot run."""
         for name in PASSED_ON:
             signal.signal(getattr(signal, name), self.passtochild)
         try:
@@ -66,14 +65,14 @@ class PidProxy:
             os.waitpid(self.pid, 0)
 
     def passtochild(self, sig: int, _frame: FrameType | None) -> None:
-        """Pass a signal on; those that end a process end this one too."""
+        """Forward a signal; exit as well if it is a terminating signal."""
         pid = read_pid(self.pidfile)
         if pid is None:
             _say(f"Can't read child pidfile {self.pidfile}!")
             return
         try:
             os.kill(pid, sig)
-        except ProcessLookupError:  # it has ended, and left its file
+        except ProcessLookupError:  # exited and left a stale pidfile
             pass
         except OSError as error:
             _say(f"Can't signal process {pid}: {error.strerror}")
@@ -82,13 +81,13 @@ class PidProxy:
 
 
 def read_pid(path: str) -> int | None:
-    """Return the pid in a file, None if it is not that of another process.
+    """Return the pid in a file, or None if signalling it would be unsafe.
 
-    kill(2) takes 0 and negative numbers for groups of processes, and -1 for all of them.  Neither
-    init, nor pidproxy, nor the supervisord that has started it is the process that is meant.
+    To kill(2), 0 and negative numbers are process groups, and -1 means all processes.  The pid
+    of init, of pidproxy or of its parent supervisord cannot be the intended process either.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a fifo is no reason to wait
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # do not block on a FIFO
     except OSError:
         return None
     try:
@@ -102,13 +101,13 @@ def read_pid(path: str) -> int | None:
 
 
 def _say(line: str) -> None:
-    # Not by print: a second signal may interrupt it, and streams are not reentrant.
+    # Not print: a second signal may interrupt it, and streams are not reentrant.
     with suppress(OSError):
         os.write(1, os.fsencode(f"{line}\n"))
 
 
 def main() -> None:
-    """Run the script; exits with 0, or 1 after the usage."""
+    """Run the script; exit with 0, or with 1 after printing the usage."""
     open_standard_streams()
     try:
         proxy = PidProxy(sys.argv)

@@ -1,14 +1,14 @@
-r"""The `KEY="value"` pairs of `environment=` (floor 0).
+r"""Parser of the `KEY="value"` pairs of `environment=` (floor 0).
 
 Fields such as `%(ENV_X)s` are expanded before the text is split into pairs.  Quotes, backslashes
-and separators in the file are syntax, those in the value of a variable are data: otherwise
-a password is cut at its first quote.  The special characters of an expanded value are therefore
-shielded: until the pairs have been parsed, each is replaced by a code point from U+D800 on, which
-occurs neither in a file nor in an environment.  Shielding keeps the length of the value, so that
-`%(ENV_X).3s` still works.
+and separators are syntax in the file, but data in the value of a variable: otherwise a password
+would be truncated at its first quote.  The special characters of an expanded value are therefore
+shielded.  Until the pairs are parsed, each is replaced by a code point from U+D800 on, which
+occurs neither in a file nor in an environment.  Shielding preserves the length of the value, so
+that `%(ENV_X).3s` still works.
 
-An expansion in the position of a key is parsed as if it were in the file: `%(ENV_MORE)s` may hold
-whole pairs.
+An expansion in the position of a key is parsed as if it were in the file, because
+`%(ENV_MORE)s` may contain whole pairs.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from shlex import shlex
 
 EMPTY = "\ud800"
-"""Placeholder for an empty value, so that `A=%(ENV_X)s` is a pair."""
+"""Placeholder for an empty value, so that `A=%(ENV_X)s` remains a pair."""
 
 _SHIELD = {code: ord(EMPTY) + code for code in range(1, 128) if not chr(code).isalnum()}
 _UNSHIELD = {ord(EMPTY): None} | {shielded: code for code, shielded in _SHIELD.items()}
 
 
 def shield(value: str) -> str:
-    """Return the value with its special characters replaced; see the module."""
+    """Return the value with its special characters shielded; see the module docstring."""
     return value.translate(_SHIELD) or EMPTY
 
 
@@ -38,7 +38,7 @@ def unshield(text: str) -> str:
 
 
 class ShieldedText(str):
-    """A text that `%s` inserts in its shielded form."""
+    """A string that `%s` inserts in shielded form."""
 
     __slots__ = ()
 
@@ -48,7 +48,7 @@ class ShieldedText(str):
 
 
 class _WordCharacters(str):
-    """Word characters for `shlex`, to which every character outside of ASCII is added."""
+    """Word characters for `shlex`, extended by all non-ASCII characters."""
 
     __slots__ = ()
 
@@ -57,16 +57,15 @@ class _WordCharacters(str):
 
 
 def dict_of_key_value_pairs(value: str | None) -> dict[str, str]:
-    """Return the pairs of `KEY="value",OTHER=value`, in which a comma may be left last.
+    """Return the pairs of `KEY="value",OTHER=value`; a trailing comma is allowed.
 
-    Quotes are those of a POSIX shell: either kind protects commas, blanks and the other
-    kind, and a backslash protects the next character except within single quotes.  Raises
-    ValueError.
+    Quotes work as in a POSIX shell: both kinds quote commas, blanks and the other kind, and a
+    backslash escapes the next character except within single quotes.  Raises ValueError.
     """
     text = str(value)
     tokens = _tokens(text)
     pairs = {}
-    while group := list(islice(tokens, 4)):  # key, equal sign, value, separator
+    while group := list(islice(tokens, 4)):  # key, equals sign, value, separator
         if len(group) < 3 or group[1] != "=":  # noqa: PLR2004 - the separator may be missing
             raise ValueError(f"Unexpected end of key/value pairs in value {unshield(text)!r}")
         pairs[group[0]] = group[2]
@@ -74,7 +73,7 @@ def dict_of_key_value_pairs(value: str | None) -> dict[str, str]:
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Yield keys, equal signs, values and separators; only values may be shielded."""
+    """Yield keys, equals signs, values and separators; split shielded non-values again."""
     count = 0
     for token in _lexer(text):
         plain = unshield(token)

@@ -1,9 +1,9 @@
-"""Classes of fields, as `dataclasses` makes them but without its price (floor 0).
+"""A lightweight replacement for `dataclasses` (floor 0).
 
-The standard library's decorator compiles code for each class and imports `inspect`: for the
-classes of a daemon that is half of what its imports cost, 150 of 275 million instructions, and
-2 MiB of memory.  What they need of it stands here, with the same meaning: fields with defaults
-and factories, inheritance, comparison by value, `frozen` with a hash.
+The standard library's decorator compiles code for each class and imports `inspect`.  For the
+classes of the daemon, that is half of the import cost, 150 of 275 million instructions, and
+2 MiB of memory.  This module implements the features in use, with the same semantics: fields
+with defaults and factories, inheritance, comparison by value, and `frozen` with a hash.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Stand in for what only a type checker needs: `typing` is half a MiB."""
+        """Replace the decorator that only type checkers need: `typing` takes half a MiB."""
         return lambda function: function
 
 
 class _Factory:
-    """The default of a field that is made anew for each instance."""
+    """Default of a field, created by a factory for each instance."""
 
     __slots__ = ("make",)
 
@@ -31,13 +31,13 @@ class _Factory:
 
 
 def field(*, default_factory: Callable[[], Any]) -> Any:
-    """Return the default of a field that is made anew for each instance."""
+    """Return a default that the factory creates for each instance."""
     return _Factory(default_factory)
 
 
 @dataclass_transform(field_specifiers=(field,))
 def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
-    """Give a class the methods that its annotated fields call for."""
+    """Add the generated methods for the annotated fields to a class."""
 
     def decorate(cls: Any) -> Any:
         annotated = tuple(cls.__annotations__)
@@ -52,7 +52,7 @@ def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
         if frozen:
             methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
         for name, method in methods.items():
-            # A class with an __eq__ of its own has been given `__hash__ = None` by Python.
+            # Python sets `__hash__ = None` on a class that defines `__eq__`.
             if vars(cls).get(name) is None:
                 setattr(cls, name, method)
         return cls

@@ -1,13 +1,12 @@
-"""Process, supervisor and listener states, and which state may follow which (floor 0).
+"""Process, supervisor and listener states, and their valid transitions (floor 0).
 
-Everything that decides about the life of a process stands in this file as data.
-`TRANSITIONS` is what `Subprocess.change_state` checks and what the state diagram in
-the documentation is drawn from.
+This file describes the life cycle of a process as data.  `Subprocess.change_state` checks
+against `TRANSITIONS`, and the state diagram in the documentation is generated from it.
 """
 
 
 class ProcessStates:
-    """The states of a process, with the numbers that XML-RPC clients see."""
+    """Process states, with the numbers that XML-RPC clients receive."""
 
     STOPPED = 0
     STARTING = 10
@@ -20,7 +19,7 @@ class ProcessStates:
 
 
 class SupervisorStates:
-    """The moods of the daemon, with the numbers that `getState` reports."""
+    """Daemon states, with the numbers that `getState` returns."""
 
     FATAL = 2
     RUNNING = 1
@@ -29,7 +28,7 @@ class SupervisorStates:
 
 
 class EventListenerStates:
-    """Where a listener stands in the READY/RESULT protocol."""
+    """Listener states in the READY/RESULT protocol."""
 
     READY = 10
     BUSY = 20
@@ -46,8 +45,8 @@ STOPPED_STATES = (
 RUNNING_STATES = (ProcessStates.RUNNING, ProcessStates.BACKOFF, ProcessStates.STARTING)
 SIGNALLABLE_STATES = (ProcessStates.RUNNING, ProcessStates.STARTING, ProcessStates.STOPPING)
 
-# State -> the states that may follow it.  UNKNOWN can be reached from everywhere (a
-# kill() that fails) and is left only by starting anew.
+# State -> the states that may follow it.  Every state may change to UNKNOWN (kill() failed);
+# only a new start leaves it.
 TRANSITIONS = {
     ProcessStates.STOPPED: frozenset({ProcessStates.STARTING, ProcessStates.UNKNOWN}),
     ProcessStates.STARTING: frozenset(
@@ -86,15 +85,15 @@ _eventlistener_states_by_code = _names_by_code(EventListenerStates)
 
 
 def getProcessStateDescription(code: int) -> str | None:
-    """Return the name of a process state, or None for a number that is none."""
+    """Return the name of a process state, or None for an unknown number."""
     return _process_states_by_code.get(code)
 
 
 def getSupervisorStateDescription(code: int) -> str | None:
-    """Return the name of a supervisor state, or None for a number that is none."""
+    """Return the name of a supervisor state, or None for an unknown number."""
     return _supervisor_states_by_code.get(code)
 
 
 def getEventListenerStateDescription(code: int) -> str | None:
-    """Return the name of a listener state, or None for a number that is none."""
+    """Return the name of a listener state, or None for an unknown number."""
     return _eventlistener_states_by_code.get(code)

@@ -1,7 +1,7 @@
-"""Pure machines for what children write: bytes in, events out (floor 0).
+"""State machines for the output of children: bytes in, events out (floor 0).
 
-They own no fd, no process and no logger; the dispatchers feed them.  Every machine gives
-the same answers however its input is cut.
+They own no fd, process or logger; the dispatchers feed them.  The result of each machine does
+not depend on how its input is split into chunks.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ BEGIN_TOKEN = b"<!--XSUPERVISOR:BEGIN-->"
 END_TOKEN = b"<!--XSUPERVISOR:END-->"
 
 CAPTURE_FLOOR = 1024 * 1024
-"""Captures up to this size arrive whole even where `capture_maxbytes` is smaller.
+"""Captures up to this size are not truncated, even if `capture_maxbytes` is smaller.
 
-Supervisor 4.3 never cut them at all; this bounds what a child can make the daemon hold.
+Supervisor 4.3 never truncates captures; this limit bounds the memory that a child can use.
 """
 
 READY_LINE = b"READY\n"
@@ -34,14 +34,14 @@ ACKNOWLEDGED, BUSY, UNKNOWN = (
 
 MAX_RESULT_LINE = 1024
 MAX_RESULT_BYTES = 16 * 1024 * 1024
-"""Longer result lines and results are breaches: the daemon would wait and hold forever."""
+"""Longer result lines and results violate the protocol; they would be buffered endlessly."""
 
 
 class AnsiStripper:
-    """Takes control sequences (ECMA-48 5.4: ESC [ ... final byte) out of a stream.
+    """Filter that removes control sequences (ECMA-48 5.4: ESC [ ... final byte).
 
-    A sequence ends at its final byte, or before the first byte that cannot be part of
-    one, so that text after a broken sequence survives.
+    A sequence ends at its final byte, or before the first invalid byte, so that the text after
+    a malformed sequence is kept.
     """
 
     _sequence = rb"\x1b\[[ -?]*[@-~]?"
@@ -53,7 +53,7 @@ class AnsiStripper:
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Return what is left of `data`; an ESC at its end waits for the next byte."""
+        """Return `data` without sequences; an ESC at its end is held back."""
         if self._inside:
             data = self._leave_sequence(data)
         elif self._held:
@@ -76,23 +76,23 @@ class AnsiStripper:
         return data[length:]
 
     def flush(self) -> bytes:
-        """Return what was held back, at the end of the stream."""
+        """Return the bytes held back, at the end of the stream."""
         held, self._held, self._inside = self._held, b"", False
         return held
 
 
 @record(frozen=True)
 class Captured:
-    """What a child has written between the two tokens."""
+    """Output of a child between the two tokens."""
 
     data: bytes
 
 
 class CaptureSplitter:
-    """Separates what stands between `BEGIN_TOKEN` and `END_TOKEN` from plain output.
+    """Splitter of plain output and captures (between `BEGIN_TOKEN` and `END_TOKEN`).
 
-    A capture that grows beyond `maxbytes` (and `CAPTURE_FLOOR`) keeps its last bytes.
-    A `BEGIN_TOKEN` within a capture and an `END_TOKEN` outside are text like any other.
+    A capture that exceeds `maxbytes` (and `CAPTURE_FLOOR`) keeps only its last bytes.
+    A `BEGIN_TOKEN` within a capture and an `END_TOKEN` outside of one are plain text.
     """
 
     def __init__(self, maxbytes: int) -> None:
@@ -119,9 +119,9 @@ class CaptureSplitter:
         return parts
 
     def flush(self) -> list[bytes | Captured]:
-        """Return, at the end of the stream, what was held back, as plain output.
+        """Return the bytes held back, as plain output, at the end of the stream.
 
-        That includes a capture that was never ended: it is no message, but it is output.
+        They include an unterminated capture: it is not a message, but it must not get lost.
         """
         held, self._held = self._held, b""
         if self._capture is not None:
@@ -145,9 +145,10 @@ class CaptureSplitter:
 
 
 def _length_of_token_start(data: bytes, token: bytes, start: int) -> int:
-    """Return how many bytes at the end of `data` may begin a token.
+    """Return the number of bytes at the end of `data` that may start a token.
 
-    A token has its first byte nowhere else, so only the last such byte can begin one.
+    The first byte of a token does not occur again in it, so only the last such byte in `data`
+    can start one.
     """
     at = data.rfind(token[:1], max(start, len(data) - len(token) + 1))
     return len(data) - at if at >= 0 and token.startswith(data[at:]) else 0
@@ -155,7 +156,7 @@ def _length_of_token_start(data: bytes, token: bytes, start: int) -> int:
 
 @record(frozen=True)
 class Ready:
-    """A listener asks for the next event."""
+    """A listener is ready for the next event."""
 
 
 READY: Final = Ready()
@@ -163,7 +164,7 @@ READY: Final = Ready()
 
 @record(frozen=True)
 class Violation:
-    """A listener has broken the protocol; `text` says how, where there is more to say."""
+    """A protocol violation by a listener; `text` gives details, if there are any."""
 
     text: str = ""
 
@@ -172,14 +173,14 @@ class Violation:
 
 
 Message = Ready | bytes | Violation
-"""What a listener says; the bytes are those of a result."""
+"""A message from a listener; bytes are a result."""
 
 
 class ListenerStream:
-    r"""What an event listener says: `READY\n`, then for its event `RESULT n\n` and n bytes.
+    r"""Parser of a listener's messages: `READY\n`, then `RESULT n\n` and n bytes per event.
 
-    The first word of a result line is not looked at, as in Supervisor 4.3.  `buffer` is what
-    has not become a message yet.
+    As in Supervisor 4.3, the first word of a result line is ignored.  `buffer` holds the bytes
+    that are not part of a complete message yet.
     """
 
     def __init__(self) -> None:
@@ -187,14 +188,15 @@ class ListenerStream:
         self._result_length: int | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take what has come."""
+        """Add received bytes to the buffer."""
         self.buffer += data
 
     def next_message(self, state: int) -> Message | None:
-        """Return the oldest message, None when more must come before there is one.
+        """Return the oldest message, or None if none is complete yet.
 
-        `state` is where the listener stands (`EventListenerStates`): acting on a message
-        moves it, and what follows a READY is judged by whether an event was sent meanwhile.
+        `state` is the listener's current state (`EventListenerStates`).  Pass it again for each
+        message, because handling a message changes it: output after a READY is valid only if an
+        event has been sent in the meantime.
         """
         buffer = self.buffer
         if not buffer:
@@ -237,7 +239,7 @@ def _length_in(result_line: bytes) -> int | None:
 
 
 def as_text(data: bytes | str) -> str:
-    """Return what a child wrote the way payloads and the activity log show it."""
+    """Return the output of a child as text for payloads and the activity log."""
     if isinstance(data, str):
         return data
     try:
@@ -246,40 +248,41 @@ def as_text(data: bytes | str) -> str:
         return f"Undecodable: {data!r}"
 
 
-# -- the pace of a stream ------------------------------------------------------
+# -- batching of reads ---------------------------------------------------------
 
 REST_SECONDS = 0.02
-"""How late a line of a busy stream may be read."""
+"""Maximum delay of a read from a busy stream, in seconds."""
 
 SHORT_REST_SECONDS = 0.001
-"""How long a reader rests that a large pipe stands by."""
+"""Pause after a read once the pipe has been enlarged, in seconds."""
 
 BUSY_READS = 8
-"""So many reads, none long after the one before, make a stream busy."""
+"""Number of reads in quick succession after which a stream counts as busy."""
 
 SMALL_BYTES = 16 * 1024
-"""Reads below this cost more than the bytes they bring."""
+"""Average size of a read below which the call costs more than the data."""
 
 PIPE_BYTES = 64 * 1024
-"""What a pipe holds (Linux pipe(7))."""
+"""Default capacity of a pipe (Linux pipe(7))."""
 
 LARGE_PIPE_BYTES = 1024 * 1024
-"""What a pipe may be made to hold without privileges; little pieces wait in it during a rest."""
+"""Maximum capacity of a pipe without privileges; it buffers small writes during a pause."""
 
 WIDE_PIPE_BYTES = 256 * 1024
-"""Lets a writer of large pieces go on while they are read; more would not stay in the cache."""
+"""Capacity for large writes: the writer continues during reads, and the data fits the cache."""
 
 
 class Pace:
-    """Says when the reader of a busy stream of little pieces had better rest.
+    """Policy for pauses between reads, which batch the small writes of a busy stream.
 
-    100 children with 1000 lines a second each, in bursts of ten, cost 38 % of a CPU read burst
-    by burst, and 12 % when those of 20 ms are read together.  A stream that is not busy is read
-    at once.  A fast one needs a larger pipe to rest, because its writer must not find the
-    pipe full: 3 seconds of CPU for a GB of lines of 100 bytes become 1.  One of large pieces
-    need not wait for us so often: 64 KB writes come a quarter faster.
+    100 children with 1000 lines a second each, in bursts of ten, cost 38 % of a CPU if each
+    burst is read separately, and 12 % if those of 20 ms are read together.  A stream that is
+    not busy is read immediately.  A fast stream needs a larger pipe for a pause, because a full
+    pipe would block its writer: reading 1 GB of 100-byte lines then takes 1 second of CPU
+    instead of 3.  With large writes, a larger pipe blocks the writer less often: throughput of
+    64 KB writes grows by a quarter.
 
-    `full_bytes` is the largest read: behind such a one there may be more.
+    `full_bytes` is the maximum size of a read; after a full read, more data may be pending.
     """
 
     def __init__(self, full_bytes: int) -> None:
@@ -293,16 +296,16 @@ class Pace:
         self.wanted_pipe_bytes = 0
 
     def pipe_grew(self, pipe_bytes: int) -> None:
-        """Take note of what the pipe holds now: as much as before if it could not grow."""
+        """Record the capacity of the pipe, which is unchanged if it could not grow."""
         self._may_grow = pipe_bytes > self._pipe_bytes
         self._pipe_bytes = pipe_bytes
         self.wanted_pipe_bytes = 0
 
     def rest_after(self, size: int, now: float) -> float:
-        """Take note of a read; return the seconds to rest after it, mostly 0.
+        """Record a read and return the pause after it in seconds, usually 0.
 
-        Long rests end when a clock of `REST_SECONDS` ticks, so that many readers wake
-        together.
+        Long pauses end at a multiple of `REST_SECONDS`, so that many readers resume in the same
+        wake-up.
         """
         if now - self._latest > 2 * REST_SECONDS:
             self._began, self._reads, self._bytes = now, 0, 0
@@ -319,7 +322,7 @@ class Pace:
             self.wanted_pipe_bytes = self._fitting_bytes()
         elif self._bytes * SHORT_REST_SECONDS < self._pipe_bytes / 2 * elapsed:
             rest = SHORT_REST_SECONDS
-        # After a rest, the next read shows whether the stream is as busy as before.
+        # After a pause, the next read shows whether the stream is still busy.
         self._began, self._reads, self._bytes = now, BUSY_READS - 1 if rest else 0, 0
         return rest
 

@@ -1,4 +1,4 @@
-"""The version: what the distribution, `-v` and `getSupervisorVersion` say (floor 0)."""
+"""Version of the distribution, reported by `-v` and `getSupervisorVersion` (floor 0)."""
 
 import os
 

@@ -1,10 +1,9 @@
-"""XML-RPC values as text and back: a pure machine (floor 0).
+"""XML-RPC serialization and parsing, without I/O (floor 0).
 
-`supervisor.xmlrpc` reads calls and writes answers with it.  It writes what
-`xmlrpc.client.dumps` writes, without the import of that module (and of `http.client`,
-`ssl` and `email` with it), and differs in two points: what XML cannot carry is replaced,
-instead of making an answer that no client can read, and integers beyond 32 bits become
-`<i8>`.
+`supervisor.xmlrpc` parses requests and writes responses with it.  The output is that of
+`xmlrpc.client.dumps`, but without importing that module (which imports `http.client`, `ssl`
+and `email`).  It differs in two points.  Characters that XML does not allow are replaced,
+because no client could parse the response otherwise.  Integers beyond 32 bits become `<i8>`.
 The format: http://xmlrpc.com/spec.md
 """
 
@@ -29,11 +28,11 @@ MIN_INT = -(2**31)
 
 def _escape(text: str) -> str:
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # What XML cannot carry is never printable, and finding it takes five times as long.
+    # Characters invalid in XML are never printable; searching for them takes five times as long.
     return text if text.isprintable() else _unspeakable()("\N{REPLACEMENT CHARACTER}", text)
 
 
-@functools.cache  # most answers never need it, and it takes a millisecond to compile
+@functools.cache  # most responses do not need it, and compiling takes 1 ms
 def _unspeakable() -> Callable[[str, str], str]:
     return re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]").sub
 
@@ -76,9 +75,10 @@ def _struct(value: dict[str, Any]) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _template(names: tuple[str, ...]) -> str:
-    """Return the text of a struct, with a place for each value.
+    """Return the XML of a struct, with a placeholder for each value.
 
-    Structs of one kind have the same names: 1000 of them take a third of the time.
+    Structs of one kind have the same names, so the cache cuts the time for 1000 of them to a
+    third.
     """
     members = []
     for name in names:
@@ -90,7 +90,7 @@ def _template(names: tuple[str, ...]) -> str:
 
 
 class Ready(str):
-    """A value that is XML already."""
+    """A value that is already serialized."""
 
     __slots__ = ()
 
@@ -103,10 +103,10 @@ Writer: TypeAlias = "Callable[[Any], str]"
 
 
 class _Writers(dict[type, Writer]):
-    """Which function writes a type; instances of subclasses are written as what they are."""
+    """Type -> its serializer; a subclass is serialized like its nearest known base class."""
 
     def __missing__(self, kind: type) -> Writer:
-        datetime = sys.modules.get("datetime")  # who has one of its objects has imported it
+        datetime = sys.modules.get("datetime")  # loaded if any of its objects exist
         if datetime is not None and issubclass(kind, datetime.datetime):
             return _datetime
         for ancestor in kind.__mro__[1:]:
@@ -134,12 +134,12 @@ _WRITERS = _Writers(
 
 
 def to_xml(value: object) -> str:
-    """Return a `<value>` element; raises `TypeError` for what XML-RPC has no type for."""
+    """Return a `<value>` element; raises `TypeError` if XML-RPC has no matching type."""
     return _WRITERS[type(value)](value)
 
 
 def response(value: object) -> str:
-    """Return the document that answers a call with a value."""
+    """Return the response document with a value."""
     return (
         "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n"
         f"{to_xml(value)}</param>\n</params>\n</methodResponse>\n"
@@ -147,17 +147,17 @@ def response(value: object) -> str:
 
 
 class Pieces(list[bytes]):
-    """An array whose elements are XML already, cut anywhere: they are joined as they are sent."""
+    """Chunks of an array's serialized elements, split anywhere; joining them gives the XML."""
 
 
 def response_in_pieces(elements: Pieces) -> list[bytes]:
-    """Return the document that answers a call with an array."""
+    """Return the response document with an array, as chunks."""
     before, behind = response(Ready(_array([Ready("\0")]))).split("\0")
     return [before.encode(), *elements, behind.encode()]
 
 
 def fault(code: int, text: str) -> str:
-    """Return the document that answers a call with a fault."""
+    """Return the response document with a fault."""
     struct = to_xml({"faultCode": code, "faultString": text})
     return (
         f"<?xml version='1.0'?>\n<methodResponse>\n<fault>\n{struct}</fault>\n</methodResponse>\n"
@@ -168,7 +168,7 @@ def fault(code: int, text: str) -> str:
 
 MAX_DEPTH = 64
 
-# S stands for the blanks of XML, which are fewer than those of `re`.
+# S is whitespace in XML, which is a subset of `\s` in `re`.
 _simple_call = re.compile(
     rb"(?:<\?xml version=['\"]1\.0['\"]S\?>)?S<methodCall>S"
     rb"<methodName>([A-Za-z0-9_.]+)</methodName>S"
@@ -177,12 +177,12 @@ _simple_call = re.compile(
 
 
 def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
-    """Return (method name, parameters) of a call; the name is "" if there is none.
+    """Return (method name, parameters) of a request; the name is "" if there is none.
 
-    Base64 becomes text, as Supervisor always did.  Raises `ValueError` for what is not
-    XML, has a DOCTYPE, is nested too deeply, or holds a malformed value.
+    Base64 becomes text, as in earlier versions of Supervisor.  Raises `ValueError` for a
+    document that is not XML, has a DOCTYPE, is nested too deeply, or has a malformed value.
     """
-    # Most calls have no parameters; a daemon that receives only those never imports expat.
+    # Most requests have no parameters; a daemon that gets no others never imports expat.
     match = _simple_call(document)
     return _Reader().read(document) if match is None else (match[1].decode("ascii"), ())
 
@@ -190,7 +190,7 @@ def parse_call(document: bytes) -> tuple[str, tuple[Any, ...]]:
 def _to_datetime(text: str) -> dt.datetime:
     import datetime as dt
 
-    return dt.datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")  # noqa: DTZ007 - has none
+    return dt.datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")  # noqa: DTZ007 - no time zone in XML-RPC
 
 
 def _to_text(text: str) -> str:
@@ -221,9 +221,10 @@ def _to_struct(elements: list[Any]) -> dict[str, Any]:
 
 
 class _Reader:
-    """Expat's events to values: what is complete stands on a stack.
+    """Handler of Expat events that builds values on a stack.
 
-    An array or a struct remembers where its elements begin, and becomes one of them.
+    The start of an array or a struct marks the position of its elements on the stack; its end
+    replaces the elements by the complete value.
     """
 
     def __init__(self) -> None:

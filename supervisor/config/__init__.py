@@ -1,5 +1,5 @@
-"""Configuration: files and command line to typed configs; starts nothing (floor 3).
+"""Configuration: files and command line to typed configs, without side effects (floor 3).
 
-`commandline` and `parser` are shared by daemon and client, which read what is theirs with
-`daemon.read_server_configuration` and `client.read_client_configuration`.
+Daemon and client share `commandline` and `parser`.  Each reads its own configuration with
+`commandline.read_server_configuration` or `commandline.read_client_configuration`.
 """

@@ -1,7 +1,7 @@
-"""The client's configuration: `[supervisorctl]`, under the command line (floor 3).
+"""Configuration of the client: `[supervisorctl]`, overridden by the command line (floor 3).
 
-`commandline.read_client_configuration` calls it.  Plain classes: importing dataclasses
-costs a client as much as everything else that it does.
+`commandline.read_client_configuration` calls `read`.  The classes are plain because importing
+`dataclasses` costs a client as much as everything else that it does.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-# option of [supervisorctl] -> its default, in the order of reading
+# Option of [supervisorctl] -> its default, in the order in which they are read.
 SUPERVISORCTL = {
     "serverurl": "http://localhost:9001",
     "prompt": "supervisor",
@@ -31,18 +31,18 @@ SUPERVISORCTL = {
     "password": None,
     "history_file": None,
 }
-# Options of the daemon that name the user to whom its socket belongs.
+# Options of the daemon that name the owner of its socket.
 SOCKET_OWNERS = (("supervisord", "user"), ("unix_http_server", "chown"))
-# The options that know `%(here)s`.
+# Options that may use `%(here)s`.
 PATHS = ("serverurl", "history_file")
 
 
 class ClientConfiguration:
-    """What the client needs to know before it does anything.
+    """Configuration of one run of the client.
 
-    `plugin_factories` are (name, factory, options), the factory to be called as
-    factory(controller, **options).  `interactive` says whether a shell is wanted.
-    `socket_owners` are the users of the daemon and its socket, as the file writes them.
+    `plugin_factories` holds (name, factory, options); each factory is called as
+    factory(controller, **options).  `interactive` is true if a shell is requested.
+    `socket_owners` holds the users of the daemon and its socket, as spelled in the file.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ClientConfiguration:
 def read(
     file: str | None, command_line: Mapping[str, Any], arguments: Sequence[str]
 ) -> ClientConfiguration:
-    """Return the configuration of the client; without a file every default holds.
+    """Return the configuration of the client; without a file, all defaults apply.
 
     Raises ConfigurationError with one line for the user.
     """
@@ -88,7 +88,7 @@ def read(
 
 
 def _raw(parser: UnhosedConfigParser, section: str, option: str) -> str:
-    """Return an option of the daemon, expanded if that is possible: mistakes are its own."""
+    """Return an option of the daemon, or "" on an error: reporting it is up to the daemon."""
     if not parser.has_option(section, option):
         return ""
     try:

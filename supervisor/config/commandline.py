@@ -1,8 +1,8 @@
-"""The command lines of daemon and client, and the way to their configuration (floor 3).
+"""Command-line parsing and the search for the configuration file (floor 3).
 
-Both commands share the tables' walker, the search for the file and the form of errors.
-What stands in the file is read by `config.settings` (daemon) and `config.client`, each of
-which is imported only when asked for: start-up time is felt.
+Both commands share the option parser, the search for the file and the format of errors.
+`config.settings` (daemon) and `config.client` read the file itself.  Each is imported on
+demand, because users notice the start-up time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 SERVER_USAGE = """\
-supervisord -- start programs, watch over them and keep their logs.
+supervisord -- start programs, monitor them and manage their logs.
 
 Usage: %s [options]
 
@@ -68,7 +68,7 @@ Options:
 """
 
 CLIENT_USAGE = """\
-supervisorctl -- talk to a running supervisord: look at its programs and control them.
+supervisorctl -- inspect and control the programs of a running supervisord.
 
 Usage: %s [options] [action [arguments]]
 
@@ -90,8 +90,8 @@ shell reads actions from the terminal.  The action "help" lists them all.
 
 NO_FILE = "No config file found at default paths"
 FIRST_STEPS = (
-    "`echo_supervisord_conf >supervisord.conf` writes a file to begin with; add a section"
-    " [program:NAME] with command=, then `supervisord -c supervisord.conf`."
+    "create a configuration with `echo_supervisord_conf >supervisord.conf`, add a section"
+    " [program:NAME] with command=, then run `supervisord -c supervisord.conf`."
 )
 
 SEARCHING_AS_ROOT = (
@@ -102,9 +102,9 @@ SEARCHING_AS_ROOT = (
 
 
 class CommandOption:
-    """One option of a command line: `short` is the letters that stand for its name.
+    """One command-line option; `short` holds its one-letter aliases.
 
-    `convert` None makes it a flag, whose value is True.
+    An option without `convert` is a flag, whose value is True.
     """
 
     def __init__(self, short: str, name: str, convert: Callable[[str], Any] | None = None) -> None:
@@ -143,13 +143,13 @@ CLIENT_OPTIONS = (
     CommandOption("s", "serverurl", datatypes.url),
     CommandOption("u", "username", str),
     CommandOption("p", "password", str),
-    # The usage calls it a flag named --history-file; what 4.3.0 accepts is this.
+    # The usage text calls it a flag named --history-file, but 4.3.0 accepts this form.
     CommandOption("r", "history_file", str),
 )
 
 
 def fail(message: str) -> NoReturn:
-    """Print an error the way scripts know it, and exit with 2."""
+    """Print an error in the format that scripts expect, and exit with status 2."""
     sys.stderr.write(f"Error: {message}\nFor help, use {sys.argv[0]} -h\n")
     if message.startswith(NO_FILE) and sys.stderr.isatty():
         sys.stderr.write(f"Hint: {FIRST_STEPS}\n")
@@ -159,9 +159,10 @@ def fail(message: str) -> NoReturn:
 def parse_arguments(
     options: Sequence[CommandOption], argv: Sequence[str], usage: str, *, only_options: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of the options by name, and the arguments behind them if any may be.
+    """Return the values of the options by name, and the positional arguments.
 
-    `-h` and `-v` print and exit with 0.  Raises ConfigurationError for a mistake.
+    With `only_options`, a positional argument is an error.  `-h` and `-v` print and exit with
+    status 0.  Raises ConfigurationError.
     """
     by_flag = {f"--{option.name}": option for option in options}
     by_flag |= {f"-{letter}": option for option in options for letter in option.short}
@@ -203,7 +204,7 @@ def _converted(option: CommandOption, flag: str, text: str) -> Any:
 
 
 def search_paths() -> list[str]:
-    """Return the places where the configuration file is looked for, in this order."""
+    """Return the default paths of the configuration file, in search order."""
     prefix = os.path.dirname(os.path.dirname(sys.argv[0]))
     return [
         os.path.join(prefix, "etc/supervisord.conf"),
@@ -216,9 +217,9 @@ def search_paths() -> list[str]:
 
 
 def find_configuration_file(values: Mapping[str, Any], search: Callable[[], Found]) -> str | Found:
-    """Return the file that `-c` names, or what `search` finds.
+    """Return the file that `-c` names, or the result of `search`.
 
-    Raises ConfigurationError for a file that `-c` names and that does not exist.
+    Raises ConfigurationError if the file that `-c` names does not exist.
     """
     named = values.get("configuration")
     if named is None:
@@ -229,12 +230,12 @@ def find_configuration_file(values: Mapping[str, Any], search: Callable[[], Foun
 
 
 def search_client_file() -> str | None:
-    """Return the first configuration file at the default places; the client needs none."""
+    """Return the first existing default path, or None: the client needs no file."""
     return next(filter(os.path.exists, search_paths()), None)
 
 
 def search_server_file(exists: Callable[[str], bool] = os.path.exists) -> str:
-    """Return the first configuration file at the default places; root is warned.
+    """Return the first existing default path; warn if the user is root.
 
     Raises ConfigurationError if there is none.
     """
@@ -256,15 +257,15 @@ def read_server_configuration(
     search: Callable[[], str] = search_server_file,
     opener: Callable[[str], TextIO] = open_text,
 ) -> Configuration:
-    """Return the daemon's configuration: the file, with the command line laid over it.
+    """Return the daemon's configuration: the file, overridden by the command line.
 
-    May be called at any time; it changes nothing.  `read_processes` replaces the reader of
-    sections of programs.  `file` is the one that was found earlier: a daemon that has left
-    the directory it was started in would not find it again; `search` finds it where no `-c`
-    names it, and `opener` opens it.
+    The function changes no state of the daemon and may be called at any time.
+    `read_processes` replaces the reader of program sections.  `file` is the path found
+    at start-up, because the daemon may have changed its working directory since and would no
+    longer find it.  Without `file` and `-c`, `search` finds the file.  `opener` opens it.
 
-    Raises ConfigurationError with the text for the user; `-h` and `-v` print and exit
-    with 0.
+    Raises ConfigurationError with a message for the user; `-h` and `-v` print and exit with
+    status 0.
     """
     from supervisor.config import settings
 
@@ -275,9 +276,9 @@ def read_server_configuration(
 
 
 def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:
-    """Return the client's configuration: `[supervisorctl]`, under the command line.
+    """Return the client's configuration: `[supervisorctl]`, overridden by the command line.
 
-    Raises ConfigurationError with one line for the user; `-h` prints and exits with 0.
+    Raises ConfigurationError with one line for the user; `-h` prints and exits with status 0.
     """
     from supervisor.config import client
 

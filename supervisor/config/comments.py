@@ -1,9 +1,9 @@
-"""Comments that end a value inside its quotes (floor 3).
+"""Comments that truncate a quoted value (floor 3).
 
-configparser takes a `;` or `#` that follows a blank for the beginning of a comment and knows no
-quotes: of `sh -c 'while : ; do date; done'` it leaves `sh -c 'while :`, as in Supervisor 4.  All
-that the reader of the value notices is an unbalanced quote, so the reason is looked for in the text
-of the file once that has happened.
+configparser treats a `;` or `#` after whitespace as the start of a comment, even inside quotes.
+It truncates `sh -c 'while : ; do date; done'` to `sh -c 'while :`, as Supervisor 4 does.  The
+reader of the value only sees an unbalanced quote, so this module then searches the text of the
+file for the cause.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NO_CLOSING_QUOTATION = "No closing quotation"
-"""The text of `shlex` about an unbalanced quote."""
+"""Error message of `shlex` for an unbalanced quote."""
 
 _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
 _comment_in_quotes = re.compile(r"\S.*?\s([;#]).*['\"]").search
 
 
 def section_bodies(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the name and the lines of each section of a file, repeated ones too."""
+    """Yield the name and body of each section of a file, including repeated sections."""
     parts = _header.split(text)[1:]
     yield from zip(parts[::2], parts[1::2], strict=True)
 
 
 def comment_hint(text: str, section: str, option: str) -> str:
-    """Return the reason for an unbalanced quote in a value, to be appended to the error.
+    """Return the cause of an unbalanced quote in a value, to be appended to the error.
 
-    It is '' unless a comment with a quote in it follows the value.  `text` is that of the file.
+    The result is '' unless a comment that contains a quote follows the value.  `text` is the
+    text of the file.
     """
     pattern = rf"^{re.escape(option)}\s*[:=](.*(?:\n[ \t].*)*)"
     value = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
@@ -41,6 +42,6 @@ def comment_hint(text: str, section: str, option: str) -> str:
                 if cut:
                     return (
                         f"; ' {cut[1]}' begins a comment, also inside quotes"
-                        f" (fix: no blank before '{cut[1]}')"
+                        f" (fix: remove the blank before '{cut[1]}')"
                     )
     return ""

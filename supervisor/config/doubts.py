@@ -1,6 +1,7 @@
-"""What is allowed in a configuration but was hardly meant so (floor 3).
+"""Configuration warnings: settings that are valid but probably unintended (floor 3).
 
-`settings` asks once everything has been read; each doubt is one line of the activity log.
+`settings` runs these checks after it has read all files.  The activity log gets one line for
+each warning.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ _bare_conversion = re.compile(r"%[^(%]").search
 
 PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 
-# A doubled percent sign is skipped whole; its group is empty.
+# A doubled percent sign matches as a whole, with an empty group.
 _variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program")
-"""Kinds of sections that take the options of a program too."""
+"""Kinds of sections that also take the options of a program."""
 
 SERVERS = ("inet_http_server", "unix_http_server")
 """Prefixes of the sections of HTTP servers (`inet_http_server2` is one)."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
-"""Kinds of sections whose options are a plugin's business."""
+"""Kinds of sections whose options belong to a plugin."""
 
 
 def all_doubts(parser: UnhosedConfigParser) -> list[str]:
-    """Return a line for each doubt about the files that were read, the main one first."""
+    """Return one line for each warning about the files, beginning with the main file."""
     sections = Counter[str]()
     doubts: list[str] = []
     main_file = parser.sources[0][0]
@@ -53,7 +54,7 @@ def all_doubts(parser: UnhosedConfigParser) -> list[str]:
         sections.update(names)
         if mode & stat.S_IROTH and _has_password(text):
             doubts.append(
-                f"{file} contains a password and can be read by everybody; chmod o-r would help"
+                f"{file} contains a password and can be read by all users (fix: chmod o-r {file})"
             )
         doubts += _doubled_options(file, text)
     if os.geteuid() == 0:
@@ -77,13 +78,13 @@ def _has_password(text: str) -> bool:
 
 
 def _unprotected(paths: list[str]) -> Iterator[str]:
-    """Return a line for each file or directory by which other users control what root runs."""
+    """Yield a line for each path through which other users control what root runs."""
     found: set[str] = set()
     for path in paths:
         try:
             weak = find_unprotected(path)
             status = os.lstat(weak or path)
-        except OSError:  # it was there a moment ago
+        except OSError:  # deleted since it was read
             continue
         if weak is None or weak in found:
             continue
@@ -97,7 +98,7 @@ def _unprotected(paths: list[str]) -> Iterator[str]:
 
 
 def _doubled_options(file: str, text: str) -> Iterator[str]:
-    """Yield a line for each option that one section of a file sets more than once."""
+    """Yield a line for each option that a section of a file sets more than once."""
     for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
         for key, count in Counter(found).items():
@@ -122,7 +123,7 @@ def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
 
 
 def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
-    """Return a question with the known word that an unknown one resembles; '' without one."""
+    """Return a hint with the known word closest to an unknown one, or '' if none is close."""
     import difflib
 
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
@@ -130,7 +131,7 @@ def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
 
 
 def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
-    """Yield a line for each value in which a bare % puts all names in its place (`date +%s`)."""
+    """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
             continue
@@ -144,18 +145,19 @@ def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
 def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
     """Yield a line for each environment variable that a server's password uses.
 
-    Programs inherit the daemon's environment, so each of them can read it there.
+    Programs inherit the daemon's environment, so each program can read the password there.
     """
     for section in parser.sections():
         if not section.startswith(SERVERS):
             continue
         password = str(parser.get(section, "password", fallback=""))
-        if password.startswith("{SHA}"):  # a hash does not open the server
+        if password.startswith("{SHA}"):  # the hash cannot be used to log in
             continue
         for variable in dict.fromkeys(filter(None, _variables(password))):
             yield (
-                f"the password of [{section}] comes from the environment variable {variable}, which"
-                " every program inherits (fix: write it into a file that only the daemon can read)"
+                f"the password of [{section}] is taken from the environment variable {variable},"
+                " which every program inherits"
+                " (fix: write it into a file that only the daemon can read)"
             )
 
 
@@ -174,7 +176,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
 
 
 def _known_options(kind: str) -> set[str] | None:
-    """Return the names of the options of a kind of section, None for what takes any."""
+    """Return the option names of a kind of section, or None if it takes any option."""
     options = schema.SECTIONS.get(kind) or schema.SECTIONS.get(f"{kind}:x")
     if options is None or kind in FREE_SECTIONS:
         return None
@@ -184,7 +186,7 @@ def _known_options(kind: str) -> set[str] | None:
 
 
 def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
-    """What names the plugins: an option of theirs begins with a part of such a name."""
+    """Yield the values that name plugins; plugins prefix their own options with such a name."""
     for section in parser.sections():
         if section.startswith((*FREE_SECTIONS, "eventlistener")):
             for option, value in parser.items(section):
@@ -195,8 +197,8 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
 def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     """Yield a line for each log file that several processes write to.
 
-    No line is lost there, but the lines cannot be told apart, and one process's log cannot be
-    cleared without the others'.
+    No line is lost, but the lines of the processes cannot be distinguished, and clearing the log
+    of one process clears the log of all.
     """
     writers: dict[str, dict[str, None]] = {}
     for group in groups:
@@ -209,5 +211,5 @@ def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
             first, *others = names
             yield (
                 f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
-                " (fix: one log for each, with %(process_num)s in its name for example)"
+                " (fix: one log for each process, for example with %(process_num)s in its name)"
             )

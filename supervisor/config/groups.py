@@ -1,4 +1,4 @@
-"""Groups of processes: every section that holds or names programs (floor 3)."""
+"""Process groups, read from every section that defines or names programs (floor 3)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def read_groups(
 ) -> list[ProcessGroupConfig]:
     """Return all groups, sorted by priority and name.
 
-    A program that a `[group:x]` names has no group of its own.  `read_processes` is
-    called for each section of programs.
+    A program that a `[group:x]` names does not get a group of its own.  `read_processes` is
+    called for each program section.
     """
     grouped: set[str] = set()
     groups = list(_named_groups(parser, read_processes, grouped))
@@ -53,7 +53,7 @@ def read_groups(
 def _refuse_shared_sockets(
     parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]
 ) -> None:
-    """Raise ConfigurationError if two groups would take a unix socket from each other."""
+    """Raise ConfigurationError if two groups use the same unix socket."""
     owners: dict[str, str] = {}
     for group in groups:
         if not isinstance(group, FastCGIGroupConfig):
@@ -70,7 +70,7 @@ def _refuse_shared_sockets(
 def _named_groups(
     parser: UnhosedConfigParser, read_processes: ProcessReader, grouped: set[str]
 ) -> Iterator[ProcessGroupConfig]:
-    """Yield the `[group:x]` sections' groups; their members' sections go into `grouped`."""
+    """Yield the groups of the `[group:x]` sections; add their members' sections to `grouped`."""
     for name in parser.sections_of("group"):
         section = parser.section(name)
         group_name = section.name_of_group()
@@ -79,13 +79,13 @@ def _named_groups(
         for program in values["programs"]:
             member = _member(parser, section, program)
             grouped.add(member)
-            # Also of a FastCGI program: in a group it is a program like any other.
+            # In a group, a FastCGI program is treated as a plain program.
             processes += read_processes(parser, member, group_name, ProcessConfig)
         yield ProcessGroupConfig(group_name, values["priority"], processes)
 
 
 def _member(parser: UnhosedConfigParser, group: Section, program: str) -> str:
-    """Return the section of a program that a group names."""
+    """Return the name of the section of a group's member."""
     sections = [f"program:{program}", f"fcgi-program:{program}"]
     found = [section for section in sections if parser.has_section(section)]
     if len(found) == len(sections):
@@ -134,7 +134,7 @@ def _event_listener(
 
 
 def _event_types(section: Section, names: list[str]) -> list[type]:
-    """Return the classes of the event names, each once."""
+    """Return the event classes for the names, without duplicates."""
     if not names:
         raise section.mistake(f'[{section.name}] section requires an "events" line', "events")
     types: dict[type, None] = {}

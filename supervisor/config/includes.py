@@ -1,4 +1,7 @@
-"""The files that `[include]` names (floor 3); the daemon reads them, the client does not."""
+"""Included files: the daemon reads the files that `[include]` names (floor 3).
+
+The client does not read them.
+"""
 
 from __future__ import annotations
 
@@ -47,20 +50,20 @@ def read_includes(parser: UnhosedConfigParser) -> None:
 
 
 def included_files(configfile: str) -> list[str]:
-    """Return the files that a configuration file includes, as far as that can be told."""
+    """Return the files that a configuration file includes, up to the first error."""
     parser = UnhosedConfigParser()
     parser.here = os.path.dirname(os.path.abspath(configfile))
     try:
         read_file(parser, configfile)
         read_includes(parser)
     except ConfigurationError:
-        pass  # those before the mistake
+        pass  # keep the files included before the error
     return [filename for filename, _ in parser.included]
 
 
 def _include(parser: UnhosedConfigParser, filename: str) -> None:
-    """Add what a file says; by way of a parser of its own, in which `here` is its own."""
-    # Without a default section, `[DEFAULT]` is a section like any other to be handed over.
+    """Merge an included file, read by a separate parser because `here` differs."""
+    # Without a default section, the parser passes `[DEFAULT]` on like any other section.
     included = UnhosedConfigParser(default_section="")
     try:
         read_file(included, filename, _open)
@@ -75,13 +78,13 @@ def _include(parser: UnhosedConfigParser, filename: str) -> None:
 
 
 class _PassedOverError(Exception):
-    """As in 4.3.0 a wildcard may match a directory or a dangling link."""
+    """The match is a directory or a dangling symlink, which 4.3.0 skips as well."""
 
 
 def _open(filename: str) -> TextIO:
-    """Open an included file, without waiting for the writer of a fifo.
+    """Open an included file, without blocking on a FIFO.
 
-    Raises `_PassedOverError`, and `OSError` for what is no regular file.
+    Raises `_PassedOverError` for a match to skip, and `OSError` if it is not a regular file.
     """
     try:
         fd = os.open(filename, READ_FLAGS)
@@ -96,7 +99,7 @@ def _open(filename: str) -> TextIO:
 
 
 def _directories(here: str, pattern: str, *, is_matched: bool) -> Iterator[str]:
-    """Return the directories in which a new name would match a pattern."""
+    """Yield the directories in which a new file could match a pattern."""
     import glob
 
     head, name = os.path.split(pattern)

@@ -1,8 +1,8 @@
-"""The typed results of reading a configuration (floor 3).
+"""Typed results of reading a configuration (floor 3).
 
-`Settings` and `ServerConfig` are frozen: they describe the daemon.  The process and
-group configs are mutable, because `reread` compares them and plugins assign to them
-before a spawn; none of them holds anything that runs.
+`Settings` and `ServerConfig` are frozen, because they describe the daemon.  Process and group
+configs are mutable, because plugins assign to them before a spawn; `reread` compares them by
+value.  None of them holds runtime state.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class ProcessConfig:
     """One process: a `[program:x]` section after `numprocs` has been expanded.
 
-    `command_hint` is appended to an error about the command; see `config.comments`.
+    `command_hint` is appended to errors about the command; see `config.comments`.
     """
 
     name: str
@@ -68,7 +68,7 @@ class ProcessConfig:
     command_hint: str = ""
 
     def __eq__(self, other: object) -> bool:
-        """Compare option by option; a log that was AUTO equals one that still is."""
+        """Compare option by option; a log path generated for AUTO equals AUTO."""
         if type(other) is not type(self):
             return NotImplemented
         for option in names(type(self)):
@@ -93,7 +93,7 @@ class FastCGIProcessConfig(ProcessConfig):
 
 @record()
 class ProcessGroupConfig:
-    """A group of processes, made by `[program:x]` alone or named by `[group:x]`."""
+    """A process group, defined by a single `[program:x]` or by a `[group:x]`."""
 
     name: str
     priority: int
@@ -102,7 +102,7 @@ class ProcessGroupConfig:
 
 @record()
 class EventListenerPoolConfig(ProcessGroupConfig):
-    """An `[eventlistener:x]` section: which events it wants and who judges the results."""
+    """An `[eventlistener:x]` section, with its subscribed events and its result handler."""
 
     buffer_size: int
     pool_events: list[type]
@@ -111,7 +111,7 @@ class EventListenerPoolConfig(ProcessGroupConfig):
 
 @record(frozen=True)
 class InetSocketConfig:
-    """A TCP socket that FastCGI processes share."""
+    """A TCP socket shared by FastCGI processes."""
 
     address: TcpAddress
     backlog: int | None = None
@@ -124,7 +124,7 @@ class InetSocketConfig:
 
 @record(frozen=True)
 class UnixSocketConfig:
-    """A unix socket that FastCGI processes share; `owner` is (uid, gid)."""
+    """A unix socket shared by FastCGI processes; `owner` is (uid, gid)."""
 
     path: str
     owner: tuple[int, int] | None = None
@@ -149,7 +149,7 @@ class FastCGIGroupConfig(ProcessGroupConfig):
 
 @record(frozen=True)
 class ServerConfig:
-    """One HTTP server: at a TCP address (`[inet_http_server]`), or on a unix socket's file."""
+    """One HTTP server, on a TCP address (`[inet_http_server]`) or a unix socket."""
 
     section: str
     address: TcpAddress | None = None
@@ -162,21 +162,21 @@ class ServerConfig:
 
     @property
     def family(self) -> socket.AddressFamily:
-        """AF_UNIX, or AF_INET for every TCP server: so plugins (Supvisors) tell them apart."""
+        """AF_UNIX, or AF_INET for any TCP server; plugins (Supvisors) check this value."""
         return socket.AF_UNIX if self.address is None else socket.AF_INET
 
     @property
     def host(self) -> str | None:
-        """The host without brackets, '' for every interface; None on a unix socket."""
+        """The host without brackets, '' for all interfaces; None for a unix socket."""
         return None if self.address is None else self.address.host
 
     @property
     def port(self) -> int | None:
-        """The TCP port; None on a unix socket."""
+        """The TCP port; None for a unix socket."""
         return None if self.address is None else self.address.port
 
     def __getitem__(self, key: str) -> Any:
-        """Plugins (Supvisors) read `server_configs[i]['family']`."""
+        """Support `server_configs[i]['family']`, which plugins (Supvisors) read."""
         return getattr(self, key)
 
 
@@ -190,12 +190,13 @@ class RPCInterfaceConfig:
 
 
 def _temporary_directory() -> str:
-    """Return what `tempfile.gettempdir` does: to import it is a tenth of a start.
+    """Return the same directory as `tempfile.gettempdir`.
 
-    It takes the first of several directories that can be written, and mostly that is the first.
+    Importing `tempfile` takes a tenth of the start-up time.  It picks the first writable
+    candidate, which usually is the first one.
     """
     named = (os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP"))
-    first = next(filter(None, named), "/tmp")  # noqa: S108 - as said above
+    first = next(filter(None, named), "/tmp")  # noqa: S108 - see the docstring
     is_plain = first == os.path.abspath(first)
     if is_plain and os.path.isdir(first) and os.access(first, os.W_OK | os.X_OK):
         return first
@@ -203,17 +204,17 @@ def _temporary_directory() -> str:
 
     try:
         return tempfile.gettempdir()
-    except FileNotFoundError:  # a read-only root: only AUTO logs need it, and they will say so
+    except FileNotFoundError:  # read-only root: only AUTO logs need it, and they report the error
         return first
 
 
 @record(frozen=True)
 class Settings:
-    """The daemon's own settings: `[supervisord]` with the command line laid over it.
+    """The daemon's own settings: `[supervisord]`, overridden by the command line.
 
-    `logfile` is an absolute path or Syslog, and `logfile_origin` says where it is configured, to
-    be read behind an error about it.  `profile_options` are the sort keys of the
-    profiler's report and whether it lists callers, None for no profiling.
+    `logfile` is an absolute path or Syslog.  `logfile_origin` names the place where it is
+    configured and is appended to errors about it.  `profile_options` holds the sort keys of the
+    profiler's report and whether it lists callers; None disables profiling.
     """
 
     configfile: str | None
@@ -242,11 +243,11 @@ class Settings:
 
 @record(frozen=True)
 class Configuration:
-    """Everything that one reading of the files and the command line yields.
+    """The complete result of reading the files and the command line.
 
-    `warnings`, `infos` and `criticals` are said while reading but can only be logged
-    once the activity log is open.  `serverurl` is what children get as
-    SUPERVISOR_SERVER_URL unless their own `serverurl` says otherwise.
+    `warnings`, `infos` and `criticals` are collected while reading and logged once the activity
+    log is open.  `serverurl` becomes SUPERVISOR_SERVER_URL of the children, unless a program
+    sets its own `serverurl`.
     """
 
     settings: Settings

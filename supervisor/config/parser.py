@@ -1,9 +1,10 @@
-"""The INI reader: files to sections, and sections to expanded text (floor 3).
+"""INI reader: files to sections, and sections to expanded text (floor 3).
 
 `UnhosedConfigParser` keeps the name and the methods that plugins use.  Our own readers
-take a whole `Section` from it, because asking configparser for one option at a time
-costs more than everything else in reading a large configuration.
-The client reads its own section with this module, so nothing heavy is imported here.
+take a whole `Section` from it, because single option look-ups in configparser dominate the
+time to read a large configuration.
+The client reads its own section with this module, so the module must not import anything
+slow.
 """
 
 from __future__ import annotations
@@ -29,18 +30,19 @@ NO_EXPANSIONS: Mapping[str, object] = {}
 
 PERCENT_HINT = "; a literal % is written %%"
 
-# A doubled percent sign is skipped whole, so that `%%(here)s` stays what it is.
+# A doubled percent sign matches as a whole, so that `%%(here)s` remains unchanged.
 HERE = r"%%|%\(here\)s"
 
 HOST_NODE_NAME = "host_node_name"
 
 
 class ConfigurationError(ValueError):
-    """A mistake on the command line or in a file; its text is one line for the user.
+    """An error on the command line or in a file; its text is one line for the user.
 
-    Behind what is wrong it says where, as far as that is known:
+    The text names the problem and then, as far as known, its place:
     `... in section 'program:x' (file: '/etc/a.conf'), option 'startsecs'`.
-    Values and configparser write several lines, but to a command one line is the answer.
+    Messages with a value or from configparser may span several lines, which are joined because
+    a command reports an error on one line.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class ConfigurationError(ValueError):
         file: str | None = None,
         option: str | None = None,
     ) -> None:
-        # The first line keeps its blanks: 4.3.0 prints "Error:  is not an existing directory".
+        # Keep leading spaces: 4.3.0 prints "Error:  is not an existing directory".
         first, *rest = str(problem).splitlines() or [""]
         super().__init__(
             "; ".join([first, *(line.lstrip() for line in rest if line.strip())])
@@ -61,10 +63,10 @@ class ConfigurationError(ValueError):
 
 
 def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
-    """Return `value` with its `%(name)s` fields filled in; `name` is the option's, for errors.
+    """Return `value` with its `%(name)s` fields expanded; `name` is the option, for errors.
 
-    Every value may use `host_node_name`, whether or not it is among the expansions.  Raises
-    ValueError if a name is unknown or a field is malformed.
+    Every value may use `host_node_name`, even if `expansions` lacks it.  Raises ValueError if a
+    name is unknown or a field is malformed.
     """
     if HOST_NODE_NAME in value:
         expansions = {**expansions, **host_expansion()}
@@ -83,7 +85,7 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
 
 
 class _Shielded:
-    """Expansions for a value in which quotes are syntax; see `supervisor.quoting`."""
+    """Shielded expansions, for values in which quotes are syntax; see `supervisor.quoting`."""
 
     def __init__(self, expansions: Mapping[str, object]) -> None:
         self._expansions = expansions
@@ -94,17 +96,17 @@ class _Shielded:
 
 
 def environment_names(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the names under which values may use the variables of an environment."""
+    """Return the expansions `ENV_NAME` for the variables of an environment."""
     return {f"ENV_{name}": value for name, value in environment.items()}
 
 
 def host_expansion() -> dict[str, str]:
-    """Return the host's name (uname(2)) under the name by which values use it."""
+    """Return the expansion `host_node_name`, the name of the host (uname(2))."""
     return {HOST_NODE_NAME: os.uname().nodename}
 
 
 class Section:
-    """One section while it is read: its options, its file, and the names it may use."""
+    """One section being read: its options, and the names that its values may use."""
 
     def __init__(self, parser: UnhosedConfigParser, name: str, names: Mapping[str, object]) -> None:
         self.name = name
@@ -123,16 +125,16 @@ class Section:
     ) -> Any:
         """Return an option, expanded and converted; None if it is not set.
 
-        `names` replace the section's own; `called` replaces `section.option` in errors.
-        `shielded` expansions reach the conversion as `supervisor.quoting` explains.  Raises
-        ConfigurationError for every ValueError of the conversion.
+        `names` replaces the section's own names; `called` replaces `section.option` in errors.
+        `shielded` shields the expansions as `supervisor.quoting` explains.  Raises
+        ConfigurationError for any ValueError of the conversion.
         """
         text = self.options.get(option)
         if text is None:
             return None
-        if not isinstance(text, str):  # supervisor_twiddler sets what its callers give it
+        if not isinstance(text, str):  # supervisor_twiddler stores any type
             text = str(text)
-        if "\0" in text:  # no path, argument or variable can hold it
+        if "\0" in text:  # not allowed in paths, arguments and variables
             raise self.mistake(f"null byte in {text!r}", option)
         try:
             if "%" in text:
@@ -145,18 +147,18 @@ class Section:
             raise self.mistake(f"{error}{hint}", option) from None
 
     def comment_hint(self, option: str) -> str:
-        """Return the reason for an unbalanced quote in an option's value, '' if it has another."""
+        """Return a hint if a comment causes an unbalanced quote in an option's value, else ''."""
         file = self._parser.file_of(self.name, option)
         texts = [text for name, text, _ in self._parser.sources if name == file]
         return comment_hint(texts[-1], self.name, option) if texts else ""
 
     @property
     def suffix(self) -> str:
-        """What stands behind the colon of the section's name."""
+        """The part of the section's name after the colon."""
         return self.name.partition(":")[2].strip()
 
     def name_of_group(self) -> str:
-        """Return the suffix if it may be the name of a program or a group."""
+        """Return the suffix if it is a valid program or group name."""
         return self.convert(process_or_group_name, self.suffix)
 
     def convert(
@@ -169,7 +171,7 @@ class Section:
             raise self.mistake(error, option) from None
 
     def mistake(self, problem: object, option: str | None = None) -> ConfigurationError:
-        """Return the error that says where the problem stands."""
+        """Return an error that names the section, file and option of the problem."""
         file = self._parser.file_of(self.name, option)
         return ConfigurationError(problem, self.name, file, option)
 
@@ -177,53 +179,53 @@ class Section:
 class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
-    It also carries what the readers of its sections share: the names that values may use
-    (`expansions`, `here`), the `environment` of `[supervisord]`, and the `warnings` and
-    `infos` that can only be logged once the log is open.
+    It also holds the state that the readers of its sections share: the names that values may
+    use (`expansions`, `here`), the `environment` of `[supervisord]`, and the `warnings` and
+    `infos` to log once the log is open.
     """
 
     mysection = "supervisord"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take what RawConfigParser takes; comments and strictness are ours by default."""
+        """Accept the arguments of RawConfigParser, with Supervisor's comments and strictness."""
         kwargs.setdefault("inline_comment_prefixes", (";", "#"))
         kwargs.setdefault("strict", False)
         super().__init__(*args, **kwargs)
-        # section -> the first file in which it stands
+        # section -> the first file that defines it
         self.section_to_file: dict[str, str] = {}
-        # the files that were laid over the main one, with what each says itself
+        # the included files, each with a parser of its own options
         self.included: list[tuple[str, UnhosedConfigParser]] = []
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
-        # what was read, the main file first: path, text, and mode of the descriptor
+        # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
-        # the directories in which a new file would be included
+        # directories in which a new file would be included
         self.include_directories: list[str] = []
         self.warnings: list[str] = []
         self.infos: list[str] = []
-        # the uids whose groups have been looked up in this reading
+        # uids whose groups have been looked up during this read
         self.users: set[int] = set()
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
-        """Read one file, as all of configparser's reading methods do through this one."""
-        super()._read(fp, fpname)  # type: ignore[misc]  # the stubs leave it out
+        """Read one file; all public reading methods of configparser call this."""
+        super()._read(fp, fpname)  # type: ignore[misc]  # missing in the stubs
         for section in self.sections():
             self.section_to_file.setdefault(section, fpname)
 
     def section(self, name: str, **names: object) -> Section:
-        """Return a section whose values may use `here`, the expansions and further names."""
+        """Return a section whose values may use `here`, the expansions and `names`."""
         used = {**self.expansions, "here": self.here, **names}
         return Section(self, name, used)
 
     def section_without_here(self, name: str) -> Section:
-        """Return a section whose values may use the expansions only, as some of 4.3.0's do."""
+        """Return a section whose values may use only the expansions, as some do in 4.3.0."""
         section = self.section(name)
         section.names = self.expansions
         return section
 
     def file_of(self, section: str, option: str | None = None) -> str | None:
-        """Return the file in which an option stands, or where its section begins."""
+        """Return the file that sets an option, or else the first file with its section."""
         if option is not None and self.has_option(section, option):
             text = self.get(section, option)
             for filename, included in reversed(self.included):
@@ -241,12 +243,12 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         section: str,
         option: str,
         default: Any = NO_DEFAULT,
-        do_expand: bool = True,  # noqa: FBT001, FBT002 - the signature that plugins call
+        do_expand: bool = True,  # noqa: FBT001, FBT002 - plugins rely on this signature
         expansions: Mapping[str, object] = NO_EXPANSIONS,
     ) -> Any:
-        """Return the expanded text of an option, or `default`, which is expanded too.
+        """Return the expanded text of an option, or `default`, which is also expanded.
 
-        Raises NoOptionError without a default and NoSectionError, as configparser does.
+        Raises NoSectionError, or NoOptionError without a default, as configparser does.
         """
         try:
             value = self.get(section, option)
@@ -265,7 +267,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         expansions: Mapping[str, object] = NO_EXPANSIONS,
         **kwargs: Any,
     ) -> Any:
-        """Return an option of the parser's main section, as `saneget` does."""
+        """Return an option of the parser's main section; see `saneget`."""
         return self.saneget(self.mysection, option, default, expansions=expansions, **kwargs)
 
     def expand_here(self, here: str) -> None:
@@ -285,14 +287,14 @@ class UnhosedConfigParser(configparser.RawConfigParser):
 
 
 def open_text(filename: str) -> TextIO:
-    """Open a file, which may begin with a byte order mark."""
+    """Open a UTF-8 file, skipping a byte order mark."""
     return open(filename, encoding="utf-8-sig")
 
 
 def read_file(
     parser: UnhosedConfigParser, filename: str, opener: Callable[[str], TextIO] = open_text
 ) -> None:
-    """Read a file that `opener` opens.
+    """Read a file that `opener` opens into the parser.
 
     Raises ConfigurationError if it cannot be read or is malformed.
     """
@@ -313,7 +315,7 @@ def read_file(
 
 
 def _mode(file: TextIO) -> int:
-    """Return the mode of an open file; 0 for text in memory, which plugins may open."""
+    """Return the mode of an open file, or 0 for in-memory text, which plugins may pass."""
     try:
         return os.fstat(file.fileno()).st_mode
     except (AttributeError, OSError, TypeError, ValueError):

@@ -1,6 +1,6 @@
-"""Python objects that the configuration names, and the sections of plugins (floor 3).
+"""Object references in the configuration, and plugin sections (floor 3).
 
-Daemon (`[rpcinterface:x]`) and client (`[ctlplugin:x]`) read their plugins' sections here.
+The daemon reads `[rpcinterface:x]` with this module, the client `[ctlplugin:x]`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from supervisor.config.parser import Section, UnhosedConfigParser
 
 
-# The object reference of an entry point, as 4.3.0 reads it:
+# Object reference of an entry point, as 4.3.0 parses it:
 # https://packaging.python.org/en/latest/specifications/entry-points/
 REFERENCE = r"([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\]\s*)?"
 
 
 def resolve(spec: str, section: Section, option: str) -> Any:
-    """Return the object that an option's `package.module:name` stands for.
+    """Import and return the object that an option's `package.module:name` refers to.
 
-    Raises ConfigurationError with the reason for any exception of the import: the module is a
-    plugin's, and a mistake in it must not end in a traceback.
+    Raises ConfigurationError with the reason for any exception of the import, because an error
+    in a plugin's module must not end in a traceback.
     """
     import importlib
     import re
@@ -45,10 +45,11 @@ def resolve(spec: str, section: Section, option: str) -> Any:
 def read_factories(
     parser: UnhosedConfigParser, kind: str
 ) -> Iterator[tuple[str, Callable[..., Any], dict[str, str]]]:
-    """Yield (name, factory, options) of the plugins' sections of a kind.
+    """Yield (name, factory, options) for each plugin section of a kind.
 
-    The factory stands in `supervisor.<kind>_factory`; every other option, also those of
-    `[DEFAULT]`, becomes a keyword argument.  Values know the environment, but not `here`.
+    The option `supervisor.<kind>_factory` names the factory.  Every other option, including
+    those of `[DEFAULT]`, becomes a keyword argument.  Values may use the environment, but not
+    `here`.
     """
     factory_option = f"supervisor.{kind.removesuffix('plugin')}_factory"
     for name in parser.sections_of(kind):

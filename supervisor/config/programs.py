@@ -1,7 +1,7 @@
-"""One section of programs to the configs of its processes (floor 3).
+"""Process configs from a program section (floor 3).
 
-`numprocs` is expanded here.  Groups, listeners' pools and FastCGI groups, which all read
-their processes this way, stand in `config.groups`.
+This module expands `numprocs`.  `config.groups` reads the groups, listener pools and FastCGI
+groups, which all get their processes from here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Options of a section that say how many processes there are, not what they are like.
+# Options that define the number of processes, so process configs do not hold them.
 NOT_IN_CONFIGS = frozenset({"numprocs", "numprocs_start", "user"})
 
 DEPRECATED_SYSLOG = (
@@ -39,14 +39,14 @@ IGNORED_LOGFILE = (
     "filename, the filename has been ignored"
 )
 
-# What reads a section: (parser, section, group name, class of the configs).
+# Reader of a section, with (parser, section, group name, class of the configs).
 ProcessReader = Callable[[UnhosedConfigParser, str, str, type[ProcessConfig]], list[ProcessConfig]]
 
 
 def processes_from_section(
     parser: UnhosedConfigParser, name: str, group_name: str, klass: type[ProcessConfig]
 ) -> list[ProcessConfig]:
-    """Return the processes of a section of programs, sorted by name.
+    """Return the processes of a program section, sorted by name.
 
     Raises ConfigurationError.
     """
@@ -70,7 +70,7 @@ def _read_processes(
 
 
 def _check(section: Section, program: dict[str, Any]) -> None:
-    """Refuse what does not go together, and let `killasgroup` follow `stopasgroup`."""
+    """Reject conflicting options; by default, `killasgroup` follows `stopasgroup`."""
     if program["numprocs"] > 1 and "%(process_num)" not in section.options["process_name"]:
         raise section.mistake(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
@@ -82,7 +82,7 @@ def _check(section: Section, program: dict[str, Any]) -> None:
 
 
 def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
-    """Have the groups of a user at hand for its programs' starts, as they are now."""
+    """Look up a user's groups now and cache them for the starts of its programs."""
     if uid is not None and uid not in parser.users:
         parser.users.add(uid)
         unix.look_up_identity(uid)
@@ -114,7 +114,7 @@ def _read_process(
 
 
 def _command_hint(section: Section, command: str) -> str:
-    """Return the reason if a command has an unbalanced quote, which its start reports."""
+    """Return a hint for a command with an unbalanced quote, which its start reports."""
     if command.count("'") % 2 == 0 and command.count('"') % 2 == 0:
         return ""
     try:
@@ -125,7 +125,7 @@ def _command_hint(section: Section, command: str) -> str:
 
 
 def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
-    """Turn `logfile=syslog` into `syslog=true`, and give redirected stderr no file."""
+    """Convert `logfile=syslog` to `syslog=true`, and drop the log file of redirected stderr."""
     for stream in ("stdout", "stderr"):
         logfile = values[f"{stream}_logfile"]
         if logfile is Syslog:

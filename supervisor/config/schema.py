@@ -1,7 +1,7 @@
-"""Every option of every section: name, conversion, default (floor 3).
+"""Options of every section: name, conversion and default (floor 3).
 
-The readers walk these tables, and the reference documentation is made from them.  Their
-order is the order of reading, which decides what is reported if several options are wrong.
+The readers and the generator of the reference documentation iterate over these tables.  The
+order matters: if several options are invalid, the first one is reported.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Option:
-    """One option: `default` is the text that stands for it when it is not set.
+    """One option; `default` is the text to use if the option is not set.
 
-    An option whose default is None has `value` then, which may depend on other options.
-    `shielded` values are expanded as `supervisor.quoting` explains.
+    `value` is the converted default.  If `default` is None, `value` is used as it is; it may
+    then depend on other options.  `shielded` values are expanded as `supervisor.quoting` explains.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Option:
         self.convert = convert
         self.default = default
         self.shielded = shielded
-        # Converted here, instead of once per section.
+        # Convert here once, instead of once for each section.
         self.value = value if default is None else convert(default)
 
     def read(
@@ -47,9 +47,10 @@ class Option:
         names: Mapping[str, object] | None = None,
         called: str | None = None,
     ) -> Any:
-        """Return the option's value in a section; ConfigurationError if its text is wrong.
+        """Return the option's value in a section.
 
-        `names` and `called` are those of `Section.value`.
+        `names` and `called` are passed to `Section.value`.  Raises ConfigurationError if the
+        text is invalid.
         """
         if self.name not in section.options:
             return self.value
@@ -59,12 +60,12 @@ class Option:
 def read_options(
     options: tuple[Option, ...], section: Section, names: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
-    """Return the values of a table of options in a section."""
+    """Return option name -> value in a section, for a table of options."""
     return {option.name: option.read(section, names) for option in options}
 
 
 def named(name: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return the conversion, with errors that name what was converted."""
+    """Wrap a conversion so that its errors contain `name`."""
 
     def converted(value: str) -> Any:
         try:
@@ -76,7 +77,7 @@ def named(name: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 def server_url(value: str) -> str | None:
-    """Return the URL that a program's children are told, None for AUTO."""
+    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
     return None if value.strip().upper() == "AUTO" else value
 
 
@@ -124,7 +125,7 @@ GROUP = (
 
 PRIORITY = Option("priority", datatypes.integer, "999")
 
-# Read once for a program, whatever its `numprocs`.
+# Read once for each program, independent of its `numprocs`.
 PROGRAM = (
     PRIORITY,
     Option("autostart", datatypes.boolean, "true"),
@@ -134,7 +135,7 @@ PROGRAM = (
     Option("stopsignal", datatypes.signal_number, "TERM"),
     Option("stopwaitsecs", datatypes.integer, "10"),
     Option("stopasgroup", datatypes.boolean, "false"),
-    Option("killasgroup", datatypes.boolean),  # what `stopasgroup` is
+    Option("killasgroup", datatypes.boolean),  # default: the value of `stopasgroup`
     Option("exitcodes", datatypes.list_of_exitcodes, "0"),
     Option("redirect_stderr", datatypes.boolean, "false"),
     Option("numprocs", datatypes.integer, "1"),
@@ -148,7 +149,7 @@ PROGRAM = (
     Option("umask", datatypes.octal_type),
 )
 
-# Read for every process of a program; the names `process_num` and `numprocs` may be used.
+# Read for each process of a program; values may use `process_num` and `numprocs`.
 PROCESS = (
     Option("directory", str),
     Option("stdout_logfile", datatypes.logfile_name, "AUTO"),
@@ -162,7 +163,7 @@ PROCESS = (
     Option("command", str),
 )
 
-# An option of a process whose text is needed beside its value.
+# Option of a process of which both the text and the value are needed.
 PROCESS_NAME = Option("process_name", str, "%(program_name)s")
 
 EVENTLISTENER = (
@@ -184,8 +185,8 @@ FCGI_SOCKET = Option("socket", str)
 
 RPCINTERFACE = (Option("supervisor.rpcinterface_factory", str),)
 
-# section -> its options, for the documentation; every other option of [rpcinterface:x]
-# and [ctlplugin:x] goes to the plugin.  [supervisorctl] stands in `config.client`.
+# Section -> its options, for the documentation.  All other options of [rpcinterface:x] and
+# [ctlplugin:x] are passed to the plugin.  `config.client` defines [supervisorctl].
 SECTIONS = {
     "unix_http_server": (FILE, *HTTP_AUTHENTICATION, *SOCKET_FILE),
     "inet_http_server": (*HTTP_AUTHENTICATION, PORT, ALLOWED_HOSTS),

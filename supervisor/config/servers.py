@@ -1,4 +1,4 @@
-"""Sockets that the configuration names: HTTP servers and FastCGI sockets (floor 3)."""
+"""Configured sockets: HTTP servers and FastCGI sockets (floor 3)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_BACKLOG = 65535
 
 
 def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
-    """Return the HTTP servers, TCP before unix, each kind in the order of the files."""
+    """Return the HTTP servers, TCP before unix, each kind in file order."""
     return [
         make(parser, name)
         for kind, make in (("inet_http_server", _inet_server), ("unix_http_server", _unix_server))
@@ -39,7 +39,7 @@ def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
 
 
 def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
-    """Return the URL that children are told: the first unix server's, else the last TCP one's."""
+    """Return the default SUPERVISOR_SERVER_URL: the first unix server, else the last TCP one."""
     url = None
     for server in servers:
         if server.address is None:
@@ -91,7 +91,7 @@ def _authentication(section: Section) -> dict[str, Any]:
 
 
 def read_fcgi_socket(section: Section) -> SocketConfig:
-    """Return the socket of a `[fcgi-program:x]` section, whose owner is by default its user."""
+    """Return the socket of a `[fcgi-program:x]` section; its default owner is `user`."""
     values = schema.read_options(schema.FCGI_PROGRAM, section)
     backlog = values["socket_backlog"]
     if backlog is not None and not 1 <= backlog <= MAX_BACKLOG:
@@ -114,7 +114,7 @@ def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Unix socket path %s is not an absolute path", path))
     owner, user = values["socket_owner"], values["user"]
-    if owner is None and user:  # root owns it without a change
+    if owner is None and user:  # uid 0: root owns it anyway
         owner = (user, gid_for_uid(user))
     return UnixSocketConfig(
         os.path.normpath(path), owner, values["socket_mode"], values["socket_backlog"]

@@ -1,6 +1,6 @@
-"""The daemon's configuration: its file, with the command line laid over it (floor 3).
+"""Configuration of the daemon: the file, overridden by the command line (floor 3).
 
-`commandline.read_server_configuration` calls it, at start and at every reread.
+`commandline.read_server_configuration` calls `read` at start and at every reread.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def read(
     read_processes: ProcessReader | None = None,
     opener: Callable[[str], TextIO] = open_text,
 ) -> Configuration:
-    """Return everything that a file and a command line say; ConfigurationError for a mistake."""
+    """Return the configuration from a file and a command line; raises ConfigurationError."""
     parser = UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
     read_file(parser, file, opener)
@@ -54,7 +54,7 @@ def read(
     except ConfigurationError:
         raise
     except (configparser.Error, ValueError) as error:
-        # Only a plugin's reader of processes does not say itself where the mistake is.
+        # Only a plugin's `read_processes` raises errors without their place.
         raise ConfigurationError(error, file=file) from None
 
 
@@ -73,7 +73,7 @@ def _read(
     )
     groups = read_groups(parser, read_processes)
     servers = tuple(read_servers(parser))
-    # Looked up this late because 4.3.0 reports every other mistake before it.
+    # Looked up last, because 4.3.0 reports all other errors first.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(
@@ -113,12 +113,12 @@ def _settings(
                 raise ConfigurationError(error, option=flag) from None
             raise section.mistake(error, option) from None
 
-    # As in 4.3.0, a path that is empty on the command line is not given.
+    # As in 4.3.0, an empty path on the command line counts as not given.
     given = {
         option: value for option, value in command_line.items() if value or option not in PATHS
     }
     values = {**in_file, **given}
-    for option in ("configuration", "user"):  # the command line may have them; they are used
+    for option in ("configuration", "user"):  # already used, and not fields of Settings
         values.pop(option, None)
     is_syslog = values["logfile"] == "syslog"
     values["logfile"] = Syslog if is_syslog else absolute("logfile", "-l/--logfile")

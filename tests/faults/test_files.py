@@ -190,7 +190,7 @@ def test_the_log_warns_of_what_is_readable_or_unknown(directory: Path) -> None:
     with daemon:
         log = daemon.log_text()
     for text in (
-        "can be read by everybody",
+        "can be read by all users",
         "unknown option 'autostrat' in section 'program:x'",
         "section [supervisorctl] is defined 2 times",
     ):

@@ -11,7 +11,7 @@ from supervisor.config.parser import ConfigurationError
 from supervisor.config.settings import read
 from supervisor.process.plan import resolve_command
 
-HINT = "; ' ;' begins a comment, also inside quotes (fix: no blank before ';')"
+HINT = "; ' ;' begins a comment, also inside quotes (fix: remove the blank before ';')"
 
 
 def config_file(directory: Path, text: str) -> str:

@@ -44,12 +44,13 @@ def test_a_password_that_everybody_can_read(
     tmp_path: Path, line: str, mode: int, *, is_said: bool
 ) -> None:
     said = warnings(tmp_path, f"{PROGRAM}[supervisorctl]\n{line}\n", mode)
-    text = "<dir>/c.conf contains a password and can be read by everybody; chmod o-r would help"
+    fix = "(fix: chmod o-r <dir>/c.conf)"
+    text = f"<dir>/c.conf contains a password and can be read by all users {fix}"
     assert said == ([text] if is_said else [])
 
 
 INHERITED = (
-    "the password of [inet_http_server] comes from the environment variable PW, which every"
+    "the password of [inet_http_server] is taken from the environment variable PW, which every"
     " program inherits (fix: write it into a file that only the daemon can read)"
 )
 
@@ -297,6 +298,6 @@ def test_a_log_that_several_processes_write_to(
     said = warnings(tmp_path, f"{PROGRAM}{numbers}{options}\n")
     text = (
         "log '/tmp/x.log' is shared by 3 processes, from x:0 to x:2"
-        " (fix: one log for each, with %(process_num)s in its name for example)"
+        " (fix: one log for each process, for example with %(process_num)s in its name)"
     )
     assert said == ([text] if is_said else [])
