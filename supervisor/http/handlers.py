@@ -158,7 +158,7 @@ class _FollowHandler:
             return
         request["Last-Modified"] = wire.http_date(modified)
         request["Content-Type"] = "text/plain;charset=utf-8"
-        request["X-Content-Type-Options"] = "nosniff"  # a browser may take a log for a page
+        request["X-Content-Type-Options"] = "nosniff"  # a browser might render a log as HTML
         request["X-Accel-Buffering"] = "no"  # nginx would buffer the lines
         request.push(producer)
         request.done()

@@ -68,7 +68,7 @@ class Results:
         if self._bytes > MAX_RESULT_BYTES:
             raise RPCError(
                 Faults.FAILED,
-                f"not called, the results of system.multicall exceed {MAX_RESULT_BYTES} bytes",
+                f"not called: the results of system.multicall exceed {MAX_RESULT_BYTES} bytes",
             )
 
     def keep(self, value: Any) -> Any:
