@@ -71,7 +71,7 @@ def _error_text(config: ServerConfig, error: OSError) -> str:
     is_unix = config.address is None
     reason = f"{config.file if is_unix else config.address}"
     if isinstance(error, socket.gaierror):
-        hint = "; an address has no http://" if "://" in (config.host or "") else ""
+        hint = "; write the address without http://" if "://" in (config.host or "") else ""
         reason = f"cannot resolve {config.host!r} ({error.strerror}{hint})"
     elif error.strerror:
         reason += f": {error.strerror}"

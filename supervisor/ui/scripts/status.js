@@ -106,7 +106,8 @@ function filterRows() {
   document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
 }
 
-// The buttons for all processes act on those that are shown; their labels give the number.
+// The buttons for all processes act on those that are shown; under a filter, their
+// labels give the number.
 function nameButtonsForAll(shown, isFiltered) {
   for (const button of byId("all").querySelectorAll("[data-label]")) {
     const address = new URL(button.formAction);
