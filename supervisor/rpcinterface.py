@@ -1,7 +1,8 @@
 """The published RPC methods of the `supervisor` namespace (floor 5).
 
-The docstrings are the API: `system.methodHelp` serves them, `system.methodSignature`
-reads their `@param` and `@return` lines.  What the methods do stands in `rpc/`.
+The docstrings are part of the API: `system.methodHelp` returns them, and
+`system.methodSignature` parses their `@param` and `@return` lines.  `rpc/` implements the
+methods.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ __all__ = [
 
 
 class SupervisorNamespaceRPCInterface:
-    """One instance is the `supervisor` namespace; plugins subclass and wrap it."""
+    """The `supervisor` namespace; plugins subclass and wrap it."""
 
     def __init__(self, supervisord: Daemon) -> None:
         self.supervisord = supervisord
 
     def _update(self, text: str) -> None:
-        """Refuse a method, named `text`, while the daemon is going down."""
+        """Refuse the method named `text` while the daemon shuts down."""
         self.update_text = text
         if self.supervisord.options.mood < SupervisorStates.RUNNING:
             raise RPCError(Faults.SHUTDOWN_STATE)
@@ -75,7 +76,7 @@ class SupervisorNamespaceRPCInterface:
         return VERSION
 
     def getIdentification(self) -> str:
-        """Return the identifier that the configuration gives this daemon.
+        """Return the identifier of this daemon, from its configuration.
 
         @return string identifier  The identifier
         """
@@ -83,7 +84,7 @@ class SupervisorNamespaceRPCInterface:
         return self.supervisord.options.identifier
 
     def getState(self) -> dict[str, Any]:
-        """Return the state of the daemon as a struct with a code and a name.
+        """Return the state of the daemon as a struct of code and name.
 
         @return struct state  Keys `statecode` (int) and `statename` (string)
         """
@@ -101,7 +102,7 @@ class SupervisorNamespaceRPCInterface:
     def readLog(self, offset: int, length: int) -> str:
         """Read length bytes from the main log starting at offset
 
-        @param int offset  Byte at which to begin; a negative one counts from the end
+        @param int offset  First byte; a negative offset counts from the end
         @param int length  Number of bytes; 0 means up to the end
         @return string result  The text
         """  # noqa: D415 - Supvisors' tests expect this description to the letter
@@ -119,7 +120,7 @@ class SupervisorNamespaceRPCInterface:
         return logs.clear_main_log(self.supervisord)
 
     def shutdown(self) -> bool:
-        """Stop all processes, then end the daemon.
+        """Stop all processes, then shut down the daemon.
 
         @return boolean result  True
         """
@@ -128,7 +129,7 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def restart(self) -> bool:
-        """Stop all processes, read the configuration anew and start again.
+        """Stop all processes, reload the configuration and restart the daemon.
 
         @return boolean result  True
         """
@@ -138,7 +139,7 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def reloadConfig(self) -> list[list[list[str]]]:
-        """Read the configuration again and say what differs; nothing is changed yet.
+        """Reread the configuration and return the differences, without applying them.
 
         @return array result  [[added, changed, removed]], each an array of group names
         """
@@ -146,7 +147,7 @@ class SupervisorNamespaceRPCInterface:
         return [self.supervisord.reread()]
 
     def addProcessGroup(self, name: str) -> bool:
-        """Take a group of the configuration that was read last into the daemon.
+        """Add a group of the configuration that was read last; start its autostart processes.
 
         @param string name  Name of the group
         @return boolean result  True
@@ -166,7 +167,7 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def removeProcessGroup(self, name: str) -> bool:
-        """Remove a group whose processes are all stopped.
+        """Remove a group, all of whose processes are stopped.
 
         @param string name  Name of the group
         @return boolean result  True
@@ -285,7 +286,7 @@ class SupervisorNamespaceRPCInterface:
     # -- information ------------------------------------------------------------
 
     def getAllConfigInfo(self) -> list[dict[str, Any]]:
-        """Return the configuration of all processes, running or only configured.
+        """Return the configuration of all processes, active or only configured.
 
         @return array result  A struct per process
         """
@@ -299,7 +300,7 @@ class SupervisorNamespaceRPCInterface:
         return sorted(structs, key=lambda struct: str(struct["name"]))
 
     def getProcessInfo(self, name: str) -> dict[str, Any]:
-        """Return what is known of one process.
+        """Return information about one process.
 
         @param string name  Name of the process or `group:name`
         @return struct result  State, times, pid, logs
@@ -320,7 +321,7 @@ class SupervisorNamespaceRPCInterface:
 
     @quicker(_all_rows)
     def getAllProcessInfo(self) -> list[dict[str, Any]]:
-        """Return what is known of all processes.
+        """Return information about all processes.
 
         @return array result  A struct per process, as from getProcessInfo
         """
@@ -329,12 +330,12 @@ class SupervisorNamespaceRPCInterface:
     # -- logs -------------------------------------------------------------------
 
     def readProcessStdoutLog(self, name: str, offset: int, length: int) -> str:
-        """Return a part of a process's stdout log.
+        """Return part of a process's stdout log.
 
         A negative offset counts from the end; a length of 0 means up to the end.
 
         @param string name  Name of the process or `group:name`
-        @param int offset  Byte at which to begin
+        @param int offset  First byte
         @param int length  Number of bytes
         @return string result  The text
         """
@@ -344,12 +345,12 @@ class SupervisorNamespaceRPCInterface:
     readProcessLog = readProcessStdoutLog
 
     def readProcessStderrLog(self, name: str, offset: int, length: int) -> str:
-        """Return a part of a process's stderr log.
+        """Return part of a process's stderr log.
 
         A negative offset counts from the end; a length of 0 means up to the end.
 
         @param string name  Name of the process or `group:name`
-        @param int offset  Byte at which to begin
+        @param int offset  First byte
         @param int length  Number of bytes
         @return string result  The text
         """
@@ -357,12 +358,12 @@ class SupervisorNamespaceRPCInterface:
         return logs.read_process_log(self.supervisord, name, offset, length, "stderr")
 
     def tailProcessStdoutLog(self, name: str, offset: int, length: int) -> list[Any]:
-        """Return what has come to a process's stdout log since the last look.
+        """Return the end of a process's stdout log if it has grown beyond an offset.
 
         @param string name  Name of the process or `group:name`
-        @param int offset  Byte at which the caller stands
-        @param int length  Number of bytes at the most
-        @return array result  [text, new offset, whether bytes were left out]
+        @param int offset  Offset that the previous call returned
+        @param int length  Maximum number of bytes
+        @return array result  [text, new offset, whether more bytes were added than returned]
         """
         self._update("tailProcessStdoutLog")
         return logs.tail_process_log(self.supervisord, name, offset, length, "stdout")
@@ -370,12 +371,12 @@ class SupervisorNamespaceRPCInterface:
     tailProcessLog = tailProcessStdoutLog
 
     def tailProcessStderrLog(self, name: str, offset: int, length: int) -> list[Any]:
-        """Return what has come to a process's stderr log since the last look.
+        """Return the end of a process's stderr log if it has grown beyond an offset.
 
         @param string name  Name of the process or `group:name`
-        @param int offset  Byte at which the caller stands
-        @param int length  Number of bytes at the most
-        @return array result  [text, new offset, whether bytes were left out]
+        @param int offset  Offset that the previous call returned
+        @param int length  Maximum number of bytes
+        @return array result  [text, new offset, whether more bytes were added than returned]
         """
         self._update("tailProcessStderrLog")
         return logs.tail_process_log(self.supervisord, name, offset, length, "stderr")
@@ -399,25 +400,25 @@ class SupervisorNamespaceRPCInterface:
         self._update("clearAllProcessLogs")
         return make_allfunc(self._members(), _any_process, self.clearProcessLog)()
 
-    # -- talking to processes -----------------------------------------------------
+    # -- communication ------------------------------------------------------------
 
     def sendProcessStdin(self, name: str, chars: str | bytes) -> bool:
         """Write to the stdin of a process.
 
         @param string name  Name of the process or `group:name`
-        @param string chars  What to write, as UTF-8
+        @param string chars  Text to write, as UTF-8
         @return boolean result  True
         """
         self._update("sendProcessStdin")
-        if not isinstance(chars, (str, bytes)):  # bytes come from plugins
+        if not isinstance(chars, (str, bytes)):  # plugins pass bytes
             raise RPCError(Faults.INCORRECT_PARAMETERS, chars)
         return control.send_stdin(find_process(self.supervisord, name), name, chars)
 
     def sendRemoteCommEvent(self, type: str, data: str) -> bool:  # noqa: A002 - the API's name
-        """Send an event to the listeners that want REMOTE_COMMUNICATION.
+        """Send an event to the listeners that subscribe to REMOTE_COMMUNICATION.
 
-        @param string type  What the listeners can tell it by
-        @param string data  Its contents
+        @param string type  Type of the event, for the listeners to distinguish
+        @param string data  Payload of the event
         @return boolean result  True
         """
         events.notify(events.RemoteCommunicationEvent(type, data))
@@ -438,5 +439,5 @@ def _any_process(_process: Subprocess) -> bool:
 
 
 def make_main_rpcinterface(supervisord: Daemon) -> SupervisorNamespaceRPCInterface:
-    """Return the `supervisor` namespace; what `[rpcinterface:supervisor]` names."""
+    """Return the `supervisor` namespace; `[rpcinterface:supervisor]` names this factory."""
     return SupervisorNamespaceRPCInterface(supervisord)

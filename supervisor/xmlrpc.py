@@ -1,7 +1,7 @@
-"""XML-RPC: the handler of /RPC2, how methods are found, and `system.*` (floor 5).
+"""XML-RPC: the handler of /RPC2, method lookup, and `system.*` (floor 5).
 
-`supervisord` makes one handler per HTTP server.  How values look as XML is the business
-of `supervisor.xmlvalues`; what the methods do stands in `rpcinterface` and in plugins.
+`supervisord` creates one handler per HTTP server.  `supervisor.xmlvalues` converts values to
+and from XML; `rpcinterface` and plugins provide the methods.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ __all__ = [
 ]
 
 LOGGED_BYTES: Final = 1000
-"""How much of a request that cannot be served goes to the log."""
+"""Maximum part of an invalid request that is logged."""
 
 LOGGED_METHOD_CHARS: Final = 200
 
 
 def __getattr__(name: str) -> Any:
-    """Offer the client's names to plugins; the daemon itself never loads what they pull in."""
+    """Provide the client's names to plugins, without loading their modules into every daemon."""
     if name == "SupervisorTransport":
         from supervisor.transport import SupervisorTransport
 
@@ -65,7 +65,7 @@ def __getattr__(name: str) -> Any:
 
 
 class RootRPCInterface:
-    """Holds the namespaces: each attribute is the instance that a plugin's factory made."""
+    """Root of the namespaces: each attribute is an instance that a plugin's factory returned."""
 
     def __init__(self, subinterfaces: Iterable[tuple[str, object]]) -> None:
         for name, interface in subinterfaces:
@@ -73,11 +73,11 @@ class RootRPCInterface:
 
 
 def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any] | None:
-    """Return the method that `namespace.name` means, None if there is none.
+    """Return the method called `namespace.name`, None if there is none.
 
-    A method is a public attribute of the class of a namespace, looked up at every call,
-    because plugins replace methods while the daemon runs.  Nothing else can be reached: not
-    what the namespace holds, nor what every class has (`mro`) or every object.
+    A method is a public attribute of the class of a namespace.  It is looked up at every call,
+    because plugins replace methods at runtime.  Nothing else is reachable: no attribute of the
+    instance, of every class (`mro`) or of every object.
     """
     namespace_name, _, name = method.partition(".")
     namespace = namespaces.get(namespace_name)
@@ -93,10 +93,11 @@ def public_method(namespaces: dict[str, Any], method: str) -> Callable[..., Any]
 
 
 def traverse(ob: RootRPCInterface, method: str, params: Sequence[Any]) -> Any:
-    """Call a method by its full name and return what it returns.
+    """Call a method by its full name and return its value.
 
-    Raises `RPCError` UNKNOWN_METHOD, INCORRECT_PARAMETERS, or what the method raises.  The
-    fault has no text of Python's, which callers cannot use; its cause is logged.
+    Raises `RPCError` UNKNOWN_METHOD or INCORRECT_PARAMETERS, or any exception of the method.
+    The fault does not contain Python's message, which is of no use to clients; the cause is
+    logged.
     """
     return _result(public_method(vars(ob), method), params)
 
@@ -117,7 +118,7 @@ def _result(function: Callable[..., Any] | None, params: Sequence[Any]) -> Any:
 
 
 def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
-    """Whether a method takes that many parameters; plugins may have wrapped it."""
+    """Whether a method accepts this number of parameters; plugins may have wrapped it."""
     import inspect
 
     try:
@@ -128,7 +129,7 @@ def _takes(function: Callable[..., Any], params: Sequence[Any]) -> bool:
 
 
 def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
-    """Give a method a second form that returns XML in `Pieces`, for those who call over HTTP."""
+    """Give a method a faster variant for calls over HTTP, which returns XML in `Pieces`."""
 
     def mark(method: Method) -> Method:
         method.quicker = method, form  # type: ignore[attr-defined]
@@ -138,9 +139,9 @@ def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
 
 
 def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    """Return the second form of a bound method, unless a plugin has wrapped the method."""
+    """Return the faster variant of a bound method, unless a plugin has wrapped the method."""
     method, form = getattr(function, "quicker", (None, None))
-    # A wrapper may have copied the mark, but it is another function.
+    # A wrapper may have copied the attribute, but it is another function.
     if form is None or getattr(function, "__func__", None) is not method:
         return None
     return functools.partial(form, function.__self__)  # type: ignore[union-attr]
@@ -157,7 +158,7 @@ _TYPES: Final[dict[str | None, Any]] = {
 
 
 def _fits(function: Callable[..., Any], params: Sequence[Any]) -> bool:
-    """Whether parameters have the types that a method documents."""
+    """Whether parameters have the types in the docstring of the method."""
     documented = [tag[2] for tag in gettags(function.__doc__ or "") if tag[1] == "param"]
     return all(
         isinstance(value, _TYPES.get(name, object))
@@ -175,8 +176,8 @@ TAG_LINE: Final = r"\s*@(\w+)(?:\s+(\S+))?(?:\s+(\S+))?\s*(.*)"
 def gettags(comment: str) -> list[Tag]:
     """Return (line number, tag, type, name, text) of a docstring's `@param` and `@return`.
 
-    The first element holds the text before the first tag, and has no tag.  Plugins
-    replace this function, so it is looked up anew at each use.
+    The first element has no tag and contains the text before the first tag.  Plugins
+    replace this function, so it must be looked up at each use.
     """
     tags: list[Tag] = []
     tag: tuple[int, str | None, str | None, str | None] = (0, None, None, None)
@@ -206,7 +207,7 @@ def _caller(interface: SystemNamespaceRPCInterface) -> multicall.Call:
 
 
 class SystemNamespaceRPCInterface:
-    """What XML-RPC clients expect of any server: which methods there are, and multicall."""
+    """The `system` namespace that XML-RPC clients expect: introspection and multicall."""
 
     def __init__(self, namespaces: Iterable[tuple[str, object]]) -> None:
         self.namespaces: dict[str, Any] = {**dict(namespaces), "system": self}
@@ -254,10 +255,10 @@ class SystemNamespaceRPCInterface:
 
     @quicker(_multicall_as_xml)
     def multicall(self, calls: list[dict[str, Any]]) -> Any:
-        """Do several calls, one after the other, in one request.
+        """Make several calls, one after the other, in one request.
 
         @param array calls  Structs with `methodName` (string) and `params` (array)
-        @return array result  For each call its result, or a struct with a fault
+        @return array result  The result of each call, or its fault as a struct
         """
         return multicall.values(_caller(self), calls)
 
@@ -266,14 +267,14 @@ class SystemNamespaceRPCInterface:
 
 
 def xmlrpc_marshal(value: Any) -> str:
-    """Return the document that answers a call with a value, or with an `xmlrpclib.Fault`."""
+    """Return the response document for a value or an `xmlrpclib.Fault`."""
     if hasattr(value, "faultCode"):
         return xmlvalues.fault(value.faultCode, value.faultString)
     return xmlvalues.response(value)
 
 
 class supervisor_xmlrpc_handler:
-    """Answers calls at /RPC2, at once or when a deferred function has its answer."""
+    """Handler of /RPC2: responds at once, or when a deferred function returns a value."""
 
     path = "/RPC2"
 
@@ -282,11 +283,11 @@ class supervisor_xmlrpc_handler:
         self.rpcinterface = RootRPCInterface(subinterfaces)
 
     def match(self, request: Request) -> bool:
-        """Whether the path begins with ours."""
+        """Whether the path begins with `/RPC2`."""
         return request.uri.startswith(self.path)
 
     def handle_request(self, request: Request) -> None:
-        """Answer a request whose body is here."""
+        """Respond to a request."""
         if request.command != "POST":
             request.error(400)
         elif not (request.get_header("content-length") or request.get_header("transfer-encoding")):
@@ -295,7 +296,7 @@ class supervisor_xmlrpc_handler:
             self.continue_request(request.body, request)
 
     def continue_request(self, data: bytes, request: Request) -> None:
-        """Answer the call in `data`."""
+        """Respond to the call in `data`."""
         try:
             method, params = xmlvalues.parse_call(data)
         except ValueError:
@@ -305,7 +306,7 @@ class supervisor_xmlrpc_handler:
             self._refuse(request, data, "no method name")
             return
         logger = self._logger
-        # Asked before a text is made: it would cost more than the call itself.
+        # Check the level first: formatting the line would take longer than the call itself.
         is_traced = logger.level <= LevelsByName.TRAC
         if is_traced:
             method_shown = one_line(method, LOGGED_METHOD_CHARS)
@@ -324,7 +325,7 @@ class supervisor_xmlrpc_handler:
             self._answer_failure(request, data)
 
     def call(self, method: str, params: Sequence[Any]) -> Any:
-        """Call a method, in the form that is quicker if it has one; see `traverse`."""
+        """Call a method, in its faster variant if it has one; see `traverse`."""
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
 
@@ -350,7 +351,7 @@ class supervisor_xmlrpc_handler:
         _respond(request, xmlvalues.fault(error.code, error.text))
 
     def _answer_failure(self, request: Request, data: bytes) -> None:
-        """Log the exception being handled: it is a bug, of ours or of a plugin."""
+        """Log the exception being handled: it is a bug of Supervisor or a plugin."""
         self._logger.critical(
             f"Handling XML-RPC request with data {_excerpt(data)} raised an unexpected"
             f" exception: {exception_text()}"

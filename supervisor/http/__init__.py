@@ -1,4 +1,4 @@
-"""The HTTP server, one floor below those who use it (floor 5).
+"""The HTTP server, one floor below its users (floor 5).
 
 The names that plugins import from `supervisor.http` are here; our own code imports the
 modules.

@@ -1,9 +1,9 @@
-"""Bodies that are not there yet, and answers that wait (floor 5).
+"""Response bodies that are produced step by step, and deferred responses (floor 5).
 
 A producer is an object with `more()`, which returns bytes, `b""` at its end, or
-`NOT_DONE_YET`.  What says when asking again is worthwhile are attributes of a producer or
-of a deferred function (see `supervisor.deferred`): `wakes_on`, `delay` and, here,
-`recheck`: seconds after which to ask again although nothing has woken it.
+`NOT_DONE_YET`.  Attributes of a producer or of a deferred function define when to poll it
+again (see `supervisor.deferred`): `wakes_on`, `delay` and, here, `recheck`, the seconds after
+which to poll even without a notification.
 `channel` holds at most one `Waiting` at a time.
 """
 
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from supervisor.loop import Loop, Timer
 
     class Producer(Protocol):
-        """A body that comes bit by bit."""
+        """A body that is produced step by step."""
 
         def more(self) -> Any:
             """Return bytes, `b""` at the end, or `NOT_DONE_YET`."""
 
 
 SHORTEST_POLL_SECONDS = 0.02
-"""Plugins ask to be polled in a busy loop (`delay = 0`); nobody gains from it."""
+"""Lower bound of a poll interval: plugins set `delay = 0`, which would be a busy loop."""
 
 TAIL_BYTES = 1024
-"""How much of a log a viewer sees at first."""
+"""Size of the end of a log with which following begins."""
 
 TAIL_RECHECK_SECONDS = 1.0
-"""How soon a viewer sees what somebody else has written to a log."""
+"""Poll interval of a followed log, for lines that another program has written."""
 
 
 class Waiting:
-    """Asks a question until it has an answer; at most one per channel."""
+    """A deferred function, polled until it returns a value; at most one per channel."""
 
     def __init__(
         self,
@@ -49,9 +49,10 @@ class Waiting:
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """`terms` returns what carries `wakes_on`, `delay` and `recheck`.
+        """`terms` returns the object that has `wakes_on`, `delay` and `recheck`.
 
-        `failed` gets what the question, or `answered`, raises, inside the `except` block.
+        `failed` is called inside the `except` block with an exception of the deferred function
+        or of `answered`.
         """
         self._loop = loop
         self._question = question
@@ -64,7 +65,7 @@ class Waiting:
         self._is_over = False
 
     def ask(self) -> None:
-        """Ask now; if there is no answer, wait for what makes asking worthwhile."""
+        """Poll now; if there is no value yet, wait for a notification or a timer."""
         self._stop_waiting()
         if self._is_over:
             return
@@ -75,18 +76,18 @@ class Waiting:
             else:
                 self._is_over = True
                 self._answered(answer)
-        except Exception as error:  # noqa: BLE001 - the question may be a plugin's
+        except Exception as error:  # noqa: BLE001 - the function may be a plugin's
             self._is_over = True
             self._failed(error)
 
     def ask_soon(self) -> None:
-        """Ask when this turn's work is done: who wakes us is still changing its state."""
+        """Poll at the end of this loop iteration: the notifier is still changing its state."""
         if not self._is_due:
             self._is_due = True
             self._loop.call_soon(self.ask)
 
     def cancel(self) -> None:
-        """Never ask again; cancelling twice, or too late, is harmless."""
+        """Stop polling; a second or late call has no effect."""
         self._is_over = True
         self._stop_waiting()
 
@@ -113,14 +114,14 @@ class Waiting:
 
 
 class FollowedFile:
-    """A log file as `tail -f` shows it: it never ends, whatever happens to the file."""
+    """A log file as `tail -f` shows it: endless, even if the file is rotated or removed."""
 
     recheck = TAIL_RECHECK_SECONDS
 
     def __init__(self, path: str, start_bytes: int = TAIL_BYTES) -> None:
         """Follow a log from its last `start_bytes` on.
 
-        Raises `FileNotFoundError` for what cannot be read or is no regular file.
+        Raises `FileNotFoundError` for a file that is unreadable or not regular.
         """
         self._follower = logfiles.Follower(path, start_bytes=start_bytes)
         if not self._follower.is_open:
@@ -128,12 +129,12 @@ class FollowedFile:
         self.wakes_on = (logfiles.written(path),)
 
     def more(self) -> Any:
-        """Return what has been written since the last time."""
+        """Return the bytes written since the last call, or `NOT_DONE_YET`."""
         return self._follower.read() or NOT_DONE_YET
 
     @property
     def sz(self) -> int:
-        """How far into the file its reader is, in bytes; Supvisors reads and sets it."""
+        """Read position in the file, in bytes; Supvisors reads and sets it."""
         return self._follower.offset
 
     @sz.setter
@@ -141,15 +142,15 @@ class FollowedFile:
         self._follower.offset = offset
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         self._follower.close()
 
 
 def tail_f_producer(_request: object, filename: Any, head: int) -> FollowedFile:
     """Return a body that follows a log from its last `head` bytes on.
 
-    Raises `FileNotFoundError` for what is not the path of a regular file.  Supvisors'
-    tests replace it.
+    Raises `FileNotFoundError` for anything but the path of a regular file.  Supvisors'
+    tests replace this function.
     """
     if not isinstance(filename, str):
         raise FileNotFoundError(filename)
@@ -157,14 +158,14 @@ def tail_f_producer(_request: object, filename: Any, head: int) -> FollowedFile:
 
 
 class Stream:
-    """Bytes and producers one after the other; in chunks (RFC 9112, 7.1) if asked to."""
+    """Bytes and producers, one after the other; optionally in chunks (RFC 9112, 7.1)."""
 
     def __init__(self, parts: list[bytes | Producer], *, chunked: bool) -> None:
         self._parts = parts
         self._chunked = chunked
 
     def current_part(self) -> object:
-        """Return the part that says when to ask again."""
+        """Return the part whose attributes define when to poll again."""
         return self._parts[0] if self._parts else self
 
     def more(self) -> Any:
@@ -174,7 +175,7 @@ class Stream:
             return data
         if data:
             return wire.chunk(data)
-        self._chunked = False  # the last chunk is the end's only announcement
+        self._chunked = False  # only the last chunk marks the end
         return wire.LAST_CHUNK
 
     def _next(self) -> Any:
@@ -192,7 +193,7 @@ class Stream:
         return b""
 
     def close(self) -> None:
-        """Let go of all that was not sent."""
+        """Close the parts that have not been sent."""
         while self._parts:
             _close(self._parts.pop(0))
 

@@ -1,10 +1,10 @@
-"""One connection of a client (floor 5); `server` accepts it and gives it to the loop.
+"""One client connection (floor 5); `server` accepts it and adds it to the loop.
 
-Bytes go to the parser; a request goes to the first handler that matches it; its answer is
-sent until the kernel takes no more.  One request is served at a time, the next one waits
-in the parser.  A client that does not read its answer costs `HIGH_WATER` bytes beyond the
-one answer that is being sent, and is dropped when it takes nothing for a while.  A client that
-has closed its side gets the answers to the requests that it has sent (see `hangup`).
+Bytes go to the parser, a request goes to the first handler that matches it, and its response is
+sent until the kernel's buffer is full.  One request is served at a time; the next one waits
+in the parser.  A client that does not read its response costs `HIGH_WATER` bytes beyond the
+response that is being sent, and is dropped once it has read nothing for a while.  A client that
+has closed its side receives the responses to the requests that it has sent (see `hangup`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 READ_BYTES = 16 * 1024
 
 HIGH_WATER = 64 * 1024
-"""Unsent bytes at which no more are produced; unread bytes at which no more are read."""
+"""Number of unsent bytes at which producing pauses, and of unparsed bytes at which reading does."""
 
 NO_HEAD = wire.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_continue=False)
-"""Stands in where no request could be read."""
+"""Placeholder for a request that could not be parsed."""
 
 
 class HTTPChannel:
-    """A connection: reads requests, sends answers, outlives no mistake of its client."""
+    """A client connection that reads requests and sends responses; an error closes it."""
 
     def __init__(self, server: HTTPServer, connection: socket.socket, client: Peer) -> None:
         self.server = server
@@ -77,7 +77,7 @@ class HTTPChannel:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.peer} {self._phase.name.lower()}>"
 
-    # -- what the loop asks -------------------------------------------------------
+    # -- interface to the loop ----------------------------------------------------
 
     def fileno(self) -> int:
         """Return the connection's fd."""
@@ -86,10 +86,10 @@ class HTTPChannel:
     def readable(self) -> bool:
         """Whether to read.
 
-        1. A request may come, or its rest.
-        2. While we answer, or the client does not read what we have answered, it may leave,
-           or send the next request: up to a limit.
-        3. After the last answer, what still comes is thrown away (see `_linger`).
+        1. A request, or the rest of one, may arrive.
+        2. While a response is prepared or unread, the client may disconnect or send the next
+           request, up to a limit.
+        3. After the last response, further input is discarded (see `_linger`).
 
         Nothing more can be read from a client that has closed its side.
         """
@@ -103,12 +103,12 @@ class HTTPChannel:
         return self._parser.pending < HIGH_WATER
 
     def writable(self) -> bool:
-        """Whether something waits to be sent."""
+        """Whether there are bytes to send."""
         return bool(self._outbox)
 
     @property
     def is_idle(self) -> bool:
-        """Whether the client has nothing to lose: no request has begun."""
+        """Whether no request has begun, so that closing costs the client nothing."""
         return self._phase is Phase.IDLE or self._phase is Phase.NEW
 
     @property
@@ -118,14 +118,14 @@ class HTTPChannel:
 
     @property
     def is_in_exchange(self) -> bool:
-        """Whether a request is on its way, or an answer that is complete."""
+        """Whether a request is being received, or a complete response being sent."""
         return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
 
     @property
     def is_dispensable(self) -> bool:
-        """Whether the connection may be closed for another: nothing is done for the client.
+        """Whether the connection may be closed to make room for another.
 
-        It is idle, or in the middle of a request without having logged in.
+        It is idle, or receiving a request without having logged in.
         """
         if self._phase is Phase.RECEIVING:
             return self._request is None or self._request.admitted_by is None
@@ -134,7 +134,7 @@ class HTTPChannel:
     # -- reading ------------------------------------------------------------------
 
     def handle_read_event(self) -> None:
-        """Take what the client sends."""
+        """Read and parse input, and serve the requests in it."""
         try:
             data = self._socket.recv(READ_BYTES)
         except BlockingIOError:
@@ -152,9 +152,9 @@ class HTTPChannel:
         self._settle()
 
     def _on_eof(self) -> None:
-        """The client sends nothing more: answer what it has sent, then close.
+        """Respond to the requests received so far, then close: the client sends nothing more.
 
-        It may have left.  Unless that is seen, a stream that has to wait would have no end.
+        It may have disconnected.  Unless that is detected, a stream that waits would never end.
         """
         self._has_half_closed = True
         if self._is_lingering or self._waits_for_stream():
@@ -166,20 +166,20 @@ class HTTPChannel:
         return self._stream is not None and self._waiting is not None
 
     def _watch_hangup(self) -> None:
-        """Close when the client has left, not only stopped sending."""
+        """Close once the client has disconnected, not only stopped sending."""
         try:
             self._hangup_watch = HangupWatch(self._loop, self._socket, self.close)
         except (AttributeError, OSError):  # no epoll here, or no fd left
             self.close()
 
     def evict(self) -> None:
-        """Refuse a request that is being received: all of them together are too large."""
+        """Refuse the request being received: all requests together are too large."""
         self._parser.discard()
         self._refuse(BadRequest(503, "too many large requests at once"))
         self._settle()
 
     def _serve(self) -> None:
-        """Serve requests as long as they come whole, are answered at once, and are read."""
+        """Serve complete requests until one is deferred or its response is not read."""
         if self._is_serving:
             return
         self._is_serving = True
@@ -202,7 +202,7 @@ class HTTPChannel:
         return not (self._close_when_flushed or self._has_body or is_behind)
 
     def _head_arrived(self, head: wire.Head) -> None:
-        """Choose the handler; it may refuse before a body is received."""
+        """Choose the handler, which may refuse the request before its body is received."""
         self._request = request = Request(self, head)
         try:
             self._handler = self.server.handler_for(request)
@@ -217,7 +217,7 @@ class HTTPChannel:
     def _body_arrived(self, body: bytes) -> None:
         request = self._request
         if request is None:
-            return  # answered, and refused, before its body had come
+            return  # refused before its body had arrived
         request.body = body
         self._has_body = True
         try:
@@ -230,28 +230,28 @@ class HTTPChannel:
         self._produce()
 
     def _refuse(self, error: BadRequest) -> None:
-        """A bad request takes the same road to the client as a good one."""
+        """Send an error response and close; it takes the same path as any other response."""
         self.server.logger.debug(f"{self.peer}: bad request: {error.reason}")
         if self._request is None:
             self._request = Request(self, NO_HEAD)
         self._request.keep_alive = False
         self._request.error(error.code)
 
-    # -- answering ----------------------------------------------------------------
+    # -- responding ---------------------------------------------------------------
 
     def reply(self, request: Request) -> None:
-        """Send the answer of a request: `request.done()` ends here."""
+        """Send the response to a request; `request.done()` calls this."""
         if request is not self._request or self._stream is not None:
-            request.drop_body()  # answered already, or the client has left
+            request.drop_body()  # already answered, or the client has disconnected
             return
         if not self._has_body:
-            request.keep_alive = False  # what follows is the rest of a body that nobody wants
+            request.keep_alive = False  # the unread rest of the body follows
         pieces, self._stream = request.take_reply(self.server.date())
         self._answer_bytes = 0
         self._send(*pieces)
         if self._stream is None:
             self._answered()
-        if not self._is_serving:  # a plugin has answered in a moment of its own choice
+        if not self._is_serving:  # a plugin responds outside of handle_request()
             self._produce()
             self._go_on()
 
@@ -261,7 +261,7 @@ class HTTPChannel:
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Ask `question` until it has an answer; a client that leaves ends it."""
+        """Poll `question` until it returns a value, or until the client disconnects."""
         self._ask(
             Waiting(
                 self._loop, question, lambda: question, self._then(answered), self._then(failed)
@@ -269,7 +269,7 @@ class HTTPChannel:
         )
 
     def _then(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return `act`, followed by what every event ends with."""
+        """Return a callback that runs `act` and then serves the next request."""
 
         def act_and_go_on(outcome: Any) -> None:
             self._waiting = None
@@ -283,7 +283,7 @@ class HTTPChannel:
         waiting.ask()
 
     def _produce(self) -> None:
-        """Ask the stream for more, unless the client has enough to read."""
+        """Poll the stream for more, unless enough bytes are unsent."""
         stream = self._stream
         if stream is not None and self._waiting is None and self._outbox.unsent_bytes < HIGH_WATER:
             self._ask(
@@ -301,14 +301,14 @@ class HTTPChannel:
     def _produced(self, data: bytes) -> None:
         if data:
             self._send(data)
-            # Not at once: a stream without end must not keep the loop from the others.
+            # Not at once: an endless stream must not starve the other channels.
             self._loop.call_soon(self._produce)
         else:
             self._stream = None
             self._answered()
 
     def _answered(self) -> None:
-        """The whole answer is on its way."""
+        """Finish the request: its whole response is in the outbox or sent."""
         request, self._request, self._has_body = self._request, None, False
         if request is None:
             return
@@ -334,19 +334,19 @@ class HTTPChannel:
         try:
             outbox.send(*pieces)
         except OSError:
-            self.close()  # the client has left
+            self.close()  # the client has disconnected
             return
         if outbox and outbox.held_bytes >= MIN_COUNTED_BYTES:
             self.server.unsent.progressed(self, outbox.held_bytes)
 
     def handle_write_event(self) -> None:
-        """Send until the kernel takes no more."""
+        """Send until the kernel's buffer is full."""
         outbox = self._outbox
         is_counted = outbox.held_bytes >= MIN_COUNTED_BYTES
         try:
             sent = outbox.flush()
         except OSError:
-            self.close()  # the client has left
+            self.close()  # the client has disconnected
             return
         self._has_progressed |= sent > 0
         if is_counted and sent:
@@ -356,13 +356,13 @@ class HTTPChannel:
         self._produce()
         self._go_on()
 
-    # -- the end ------------------------------------------------------------------
+    # -- closing ------------------------------------------------------------------
 
     def _linger(self) -> None:
-        """Say that nothing follows, and let the client read what was said.
+        """Close the sending side, and give the client time to read the response.
 
         Closing a socket that holds unread bytes resets the connection, and the client
-        would lose the answer that says what was wrong (RFC 9112, 9.6).
+        would lose the response that reports the error (RFC 9112, 9.6).
         """
         if self._parser.is_idle or self._has_half_closed:
             self.close()
@@ -374,7 +374,7 @@ class HTTPChannel:
             self.close()
 
     def _fail(self, _error: Exception) -> None:
-        """Log the exception being handled; answer 500, or close if an answer has begun."""
+        """Log the exception being handled; respond 500, or close if a response has begun."""
         self._log_exception()
         if self._stream is not None:
             self.close()
@@ -391,7 +391,7 @@ class HTTPChannel:
         self.server.logger.error(f"{self.peer}:Server Error: {kind}, {value}\n{exception_text()}")
 
     def close(self) -> None:
-        """Drop the connection and all that was being made for it."""
+        """Close the connection and cancel the work in progress for it."""
         if self._is_closed:
             return
         self._is_closed = self._close_when_flushed = True
@@ -413,12 +413,12 @@ class HTTPChannel:
     # -- phases -------------------------------------------------------------------
 
     def _go_on(self) -> None:
-        """Serve what waits behind the answer that has just been given."""
+        """Serve the requests that wait behind the one just answered."""
         self._serve()
         self._settle()
 
     def _settle(self) -> None:
-        """Every event ends here: keep the time, tell the loop what has changed."""
+        """Update the phase, its timer and the loop's interest; every event ends here."""
         if self._is_closed:
             return
         phase = self._current_phase()

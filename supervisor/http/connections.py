@@ -1,8 +1,8 @@
-"""Connections of a server, and the choice of the one that makes room for the next (floor 5).
+"""Connections of a server, and the choice of the one to close when it is full (floor 5).
 
 Connections are grouped by origin: the host of a TCP client, the user of one on the unix socket.
-When the server is full, the origin that has the most of them loses one, the oldest in which
-nothing is being done for a client that is known.  So a flood pushes out itself, and one client of
+When the server is full, the origin with the most connections loses one: the oldest that does no
+work for a client that has logged in.  So a flood displaces its own connections, and a client of
 another origin is always served.
 """
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Connections(dict["HTTPChannel", None]):
-    """The connections of one server, oldest first; at most `limit` if one can make room."""
+    """The connections of one server, oldest first; at most `limit` unless all are busy."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
@@ -22,16 +22,16 @@ class Connections(dict["HTTPChannel", None]):
 
     @property
     def is_full(self) -> bool:
-        """Whether a connection has to make room for the next one."""
+        """Whether a connection must be closed before the next one is accepted."""
         return len(self) >= self._limit
 
     @property
     def has_excess(self) -> bool:
-        """Whether there are more than the limit."""
+        """Whether there are more connections than the limit."""
         return len(self) > self._limit
 
     def dispensable(self) -> HTTPChannel | None:
-        """Return the connection to close for the next one, None if all are busy."""
+        """Return the connection to close, None if all are busy."""
         sizes: dict[str, int] = {}
         for channel in self:
             sizes[channel.client.origin] = sizes.get(channel.client.origin, 0) + 1

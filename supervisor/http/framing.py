@@ -1,17 +1,17 @@
-"""Limits of a request, and bodies in chunks: pure (floor 5).
+"""Limits of a request, and a decoder of chunked bodies, both without I/O (floor 5).
 
-`wire.RequestParser` finds the head of a request and leaves a body whose length is not known before
-to a `ChunkDecoder`.  Such a body is a sequence of chunks (RFC 9112, 7.1):
+`wire.RequestParser` finds the head of a request and leaves a body whose length is not known in
+advance to a `ChunkDecoder`.  Such a body is a sequence of chunks (RFC 9112, 7.1):
 
-    5;name=value CRLF      the size in hexadecimal digits, and extensions, which are dropped
+    5;name=value CRLF      the size in hexadecimal digits, and extensions, which are ignored
     hello CRLF
     0 CRLF                 the last chunk
-    Name: value CRLF       trailer fields, which are dropped
+    Name: value CRLF       trailer fields, which are ignored
     CRLF
 
-The decoder takes no other form.  Wherever two servers in a row read chunks differently (a bare line
-feed, a blank behind the size, `0x5`), one of them can be made to see a request that the other has
-not seen.
+The decoder accepts no other form.  Where a proxy and a server parse chunks differently (a bare line
+feed, a blank after the size, `0x5`), a client can smuggle in a request that only one of them
+sees.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from typing import Final
 
 MAX_SIZE_LINE_BYTES: Final = 1024
-"""Length of a line with the size of a chunk and its extensions."""
+"""Maximum length of a line with the size of a chunk and its extensions."""
 
 MAX_EXTENSION_BYTES: Final = 16 * 1024
-"""Length of all extensions of a body: they cost work and mean nothing."""
+"""Maximum length of all extensions of a body: they cost time and have no effect."""
 
 _CRLF = b"\r\n"
 
 TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 
 SINGLE_FIELDS: Final = frozenset({"content-length", "host", "transfer-encoding", "authorization"})
-"""Fields that a header has once, and a trailer never: they frame, route or admit the request."""
+"""Fields allowed once in a header and never in a trailer: they frame, route or authenticate."""
 
 field_line = re.compile(rb"(%s):[ \t]*([\t\x20-\x7e\x80-\xff]*)" % TOKEN).fullmatch
 _size_line = re.compile(
@@ -45,7 +45,7 @@ _size_line = re.compile(
 
 @record(frozen=True)
 class Limits:
-    """What one request may cost, in bytes; `fields` is a number of header fields."""
+    """Limits of one request, in bytes; `fields` is a number of header fields."""
 
     line: int = 8190
     head: int = 32 * 1024
@@ -54,7 +54,7 @@ class Limits:
 
 
 class BadRequest(Exception):
-    """What came is no request that we serve: answer `code`, then close."""
+    """A malformed or unsupported request: respond with `code`, then close."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code, reason)
@@ -63,16 +63,16 @@ class BadRequest(Exception):
 
 
 class ChunkDecoder:
-    """Puts one body together; a body has up to `limits.body` bytes, its trailer `limits.head`.
+    """Decoder of one chunked body of up to `limits.body` bytes, and `limits.head` in its trailer.
 
-    A client may send a body in chunks of one byte, so the work for each chunk is kept small: a read
-    of 16 KB with 2,730 chunks takes 3 ms.
+    A client may send a body in chunks of one byte, so the work per chunk is small: a read of 16 KB
+    with 2,730 chunks takes 3 ms.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._body = bytearray()
-        self._missing = 0  # bytes of the chunk that have not come, with the CRLF behind it
+        self._missing = 0  # bytes of the chunk that have not arrived, including its CRLF
         self._is_in_trailer = False
         self._extension_bytes = 0
         self._trailer_bytes = 0
@@ -80,11 +80,11 @@ class ChunkDecoder:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes of the body so far."""
+        """Number of bytes of the body so far."""
         return len(self._body)
 
     def decode(self, buffer: bytearray) -> bytes | None:
-        """Remove from `buffer` all that can be read; return the body once its end has come.
+        """Remove all that can be parsed from `buffer`; return the body once it is complete.
 
         None means that more bytes are needed.  Raises `BadRequest`.
         """
@@ -96,7 +96,7 @@ class ChunkDecoder:
         return bytes(self._body) if has_ended else None
 
     def _take_chunks(self, data: bytes) -> int:
-        """Add the data of chunks to the body; return where the first byte is that is left."""
+        """Add the data of chunks to the body; return the position of the first unparsed byte."""
         position = 0
         while not self._is_in_trailer:
             if self._missing:
@@ -121,12 +121,12 @@ class ChunkDecoder:
         return position
 
     def _take_data(self, data: bytes, position: int) -> int:
-        """Take from the chunk that has begun, and the CRLF behind it; return how many bytes."""
+        """Take the rest of the current chunk and its CRLF; return the number of bytes taken."""
         part = data[position : position + self._missing]
         if len(part) == self._missing:
             if not part.endswith(_CRLF):
                 raise BadRequest(400, "chunk longer than its size")
-        else:  # not the CRLF by halves
+        else:  # never half of the CRLF
             part = part[: self._missing - len(_CRLF)]
         self._body += part[: self._missing - len(_CRLF)]
         self._missing -= len(part)
@@ -138,7 +138,7 @@ class ChunkDecoder:
             raise BadRequest(400, "chunk extensions too long")
 
     def _take_trailer(self, data: bytes, position: int) -> tuple[int, bool]:
-        """Drop fields; return where the first byte is that is left, and whether this is the end."""
+        """Skip trailer fields; return the position of the first unparsed byte, and whether done."""
         limit = self._limits.line
         while (end := data.find(_CRLF, position, position + limit + 2)) >= 0:
             line, position = data[position:end], end + len(_CRLF)
@@ -159,7 +159,7 @@ class ChunkDecoder:
 
 
 def _check_incomplete(data: bytes, position: int, limit: int) -> None:
-    """Raise `BadRequest` unless a line has only not come whole, and still may within `limit`."""
+    """Raise `BadRequest` unless a line is merely incomplete and may still end within `limit`."""
     has_ended = data.find(_CRLF, position, position + limit + 2) >= 0
     if has_ended or len(data) - position >= limit + 2:
         raise BadRequest(400, "malformed line of a body in chunks")

@@ -1,15 +1,15 @@
-"""What no browser may be talked into by a foreign page (floor 5).
+"""Protection from cross-site requests and DNS rebinding (floor 5).
 
-Two dangers, and what tells them apart from honest requests:
+The two attacks, and how to recognise them:
 
-* A page of another site sends a request here, with the credentials that the browser keeps
-  for us.  Browsers say where a request comes from (Fetch Metadata; RFC 6454 `Origin`;
-  `Referer`); scripts send none of these and may go on acting.
-* A page of another site makes its own name mean 127.0.0.1 (DNS rebinding), and is of the
-  same origin from then on.  What gives it away is its name in `Host`.
+* Cross-site request forgery: a page of another site sends a request here, with the credentials
+that the browser stores for this server.  Browsers report the origin of a request (Fetch
+Metadata; RFC 6454 `Origin`; `Referer`); scripts send none of these and are not affected.
+* DNS rebinding: a page of another site resolves its own name to 127.0.0.1, and is same-origin
+from then on.  Its name in `Host` reveals it.
 
-`supervisord` gives each server a `guard_handler`, which is asked before all others and
-matches only what it refuses.
+`supervisord` gives each server a `guard_handler`, which is tried before all other handlers
+and matches only the requests that it refuses.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ LOGGED_HOST_CHARS: Final = 64
 TOLD_BY_BROWSERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
 
 OWN_SITES: Final = frozenset({"same-origin", "none"})
-"""Values of Sec-Fetch-Site: a page of ours, or the person (an address typed, a bookmark)."""
+"""Values of Sec-Fetch-Site for our own pages, and for the user (a typed address, a bookmark)."""
 
 
 def is_foreign(request: Request) -> bool:
-    """Whether a browser says that the request comes from a page of another site."""
+    """Whether a browser reports that the request is cross-site."""
     if TOLD_BY_BROWSERS.isdisjoint(request.fields):
         return False
     site = request.get_header("sec-fetch-site")
     if site is not None:
         return site not in OWN_SITES
     if request.get_header("x-requested-with") is not None:
-        return False  # no page may send this field to another site without being asked first
+        return False  # a cross-site page needs a CORS preflight to send this
     source = request.get_header("origin") or request.get_header("referer")
     return source is not None and _authority(source) not in _own_authorities(request)
 
 
 def is_doubtful(request: Request) -> bool:
-    """Whether a GET may have been caused by a page of another site.
+    """Whether a GET may be cross-site.
 
-    Over plain HTTP browsers send no Sec-Fetch-Site, and a page may keep them from sending
-    a Referer.  What remains is that this looks like a browser and nothing speaks for it.
+    Over plain HTTP browsers send no Sec-Fetch-Site, and a page can suppress the Referer.  Then
+    a request that looks like a browser's, and has no evidence of its origin, is suspect.
     """
     if is_foreign(request):
         return True
@@ -70,21 +70,21 @@ def is_doubtful(request: Request) -> bool:
 
 
 def _authority(url: str) -> str:
-    """Return what stands between `//` and the next slash; '' for `null`."""
+    """Return the host and port of a URL; '' for `null`."""
     return url.partition("//")[2].partition("/")[0].lower()
 
 
 def _own_authorities(request: Request) -> set[str]:
-    """Return under which names and ports the client knows us, behind a proxy or not."""
+    """Return the names and ports by which the client addresses us, directly or through a proxy."""
     names = (request.get_header("host"), request.get_header("x-forwarded-host"))
     return {name.lower() for name in names if name}
 
 
 class guard_handler:
-    """Matches what must be refused, and refuses it."""
+    """Handler that matches the requests to refuse, and refuses them."""
 
     def __init__(self, config: ServerConfig, address: TcpAddress | None) -> None:
-        """Guard a server that has bound `address`, None for one on a unix socket."""
+        """Guard a server that is bound to `address`, None for one on a unix socket."""
         is_loopback = address is not None and address.is_loopback
         self._checks_host = is_loopback and not config.password
         self._unknown_host = UNKNOWN_HOST.format(section=config.section)
@@ -96,7 +96,7 @@ class guard_handler:
         return self._reason(request) is not None
 
     def admits(self, request: Request) -> bool:
-        """Refuse before a body is received: what is matched is not admitted."""
+        """Refuse the request before its body is received; return False."""
         reason = self._reason(request)
         if reason is self._unknown_host:
             self._log_host(request)
@@ -104,7 +104,7 @@ class guard_handler:
         return False
 
     def _log_host(self, request: Request) -> None:
-        """Log a refused Host: the page may be seen by a proxy's users alone."""
+        """Log a refused Host: only the users of a proxy may see the error page."""
         host = (request.get_header("host") or "")[:LOGGED_HOST_CHARS]
         channel = request.channel
         channel.server.refused_hosts.log(
@@ -113,7 +113,7 @@ class guard_handler:
         )
 
     def handle_request(self, request: Request) -> None:
-        """Do nothing: the request has been refused."""
+        """Do nothing: `admits` has refused the request."""
 
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
@@ -123,9 +123,9 @@ class guard_handler:
         return None
 
     def _is_ours(self, host: str) -> bool:
-        """Whether a browser that follows a foreign name could not have sent this Host.
+        """Whether this Host cannot be the result of DNS rebinding.
 
-        An address cannot be rebound, and neither can our own names.
+        Neither an address nor one of our own names can be rebound.
         """
         name = _host_name(host)
         is_own_name = name in self._names or name.endswith(".localhost")

@@ -1,7 +1,7 @@
-"""Handlers: who may ask, followed logs, static files (floor 5).
+"""Handlers: authentication, followed logs, static files (floor 5).
 
-`supervisord` makes them and hands them to a server, in the order in which they are asked.
-Plugins make some of them too, hence their names and what they are constructed with.
+`supervisord` creates them and passes them to a server, in the order in which they are tried.
+Plugins create some of them too, hence their names and the arguments of their constructors.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ LOGGED_NAME_CHARS: Final = 64
 UI_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 
 
-# -- who may ask ---------------------------------------------------------------
+# -- authentication ------------------------------------------------------------
 
 
 class supervisor_auth_handler:
-    """Lets another handler answer those who know a name and its password.
+    """HTTP Basic authentication in front of another handler.
 
-    A password is plain, or `{SHA}` followed by the hexadecimal SHA-1 of it.
+    A password is in plain text, or `{SHA}` followed by its SHA-1 in hexadecimal digits.
     """
 
     realm = "default"
@@ -45,11 +45,11 @@ class supervisor_auth_handler:
         self.handler = handler
 
     def match(self, request: Request) -> bool:
-        """Whether the request is for the handler behind this one."""
+        """Whether the handler behind this one matches the request."""
         return self.handler.match(request)
 
     def admits(self, request: Request) -> bool:
-        """Whether the request carries a good name and password; answers 401 if not."""
+        """Whether the request has a valid name and password; responds 401 if not."""
         given = _credentials(request.get_header("authorization") or "")
         if given is not None and any(self._are_good(*pair) for pair in _in_utf8(*given)):
             request.admitted_by = self
@@ -67,12 +67,12 @@ class supervisor_auth_handler:
         return False
 
     def handle_request(self, request: Request) -> None:
-        """Let the handler behind this one answer, or answer 401."""
+        """Pass the request to the handler behind this one, or respond 401."""
         if request.admitted_by is self or self.admits(request):
             self.handler.handle_request(request)
 
     def _are_good(self, name: bytes, password: bytes) -> bool:
-        """Compare in constant time, so that guessing a prefix does not pay."""
+        """Compare in constant time, so that timing reveals no prefix."""
         is_good = False
         for user, expected in self.users.items():
             is_user = _same(user.encode(), name)
@@ -82,7 +82,7 @@ class supervisor_auth_handler:
 
 
 def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
-    """Return (name, password) of a Basic Authorization (RFC 7617), None if it is none."""
+    """Return (name, password) of a Basic Authorization (RFC 7617), None for anything else."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -95,9 +95,9 @@ def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
 
 
 def _in_utf8(name: bytes, password: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the credentials as UTF-8: as they are, and as if they were latin-1.
+    """Return the credentials in UTF-8: unchanged, and decoded as latin-1.
 
-    RFC 7617 leaves the encoding to the client, which does not name it.
+    RFC 7617 leaves the encoding to the client, which does not declare it.
     """
     pairs = [(name, password)]
     if not (name.isascii() and password.isascii()):
@@ -119,7 +119,7 @@ def _is_password(expected: str, given: bytes) -> bool:
 
 
 def _same(one: bytes, other: bytes) -> bool:
-    import hmac  # pulls in OpenSSL, which a daemon without passwords has no use for
+    import hmac  # imports OpenSSL, which a daemon without passwords does not need
 
     return hmac.compare_digest(one, other)
 
@@ -128,7 +128,7 @@ def _same(one: bytes, other: bytes) -> bool:
 
 
 class _FollowHandler:
-    """Answers a GET with a log file that never ends."""
+    """Handler that responds to a GET with an endless log file."""
 
     prefix: str
 
@@ -136,21 +136,21 @@ class _FollowHandler:
         self.supervisord = supervisord
 
     def match(self, request: Request) -> bool:
-        """Whether the path is one of ours."""
+        """Whether the path begins with the prefix."""
         return request.uri.startswith(self.prefix)
 
     def logfile(self, path: str) -> Any:
-        """Return the file to follow: its path, or anything else if there is none."""
+        """Return the path of the file to follow, or anything else if there is none."""
         raise NotImplementedError
 
     def handle_request(self, request: Request) -> None:
-        """Send the end of the log, and whatever is written to it from then on."""
+        """Send the end of the log, then all that is appended to it."""
         if request.command != "GET":
             request.error(400)
             return
         logfile = self.logfile(_path(request))
         try:
-            # Asked for by the name under which Supvisors' tests replace it.
+            # Looked up by the name under which Supvisors' tests replace it.
             producer = http.tail_f_producer(request, logfile, TAIL_BYTES)
             modified = os.stat(logfile)[stat.ST_MTIME]
         except OSError:
@@ -158,8 +158,8 @@ class _FollowHandler:
             return
         request["Last-Modified"] = wire.http_date(modified)
         request["Content-Type"] = "text/plain;charset=utf-8"
-        request["X-Content-Type-Options"] = "nosniff"  # a log may look like a page
-        request["X-Accel-Buffering"] = "no"  # nginx would keep the lines to itself
+        request["X-Content-Type-Options"] = "nosniff"  # a browser might render a log as HTML
+        request["X-Accel-Buffering"] = "no"  # nginx would buffer the lines
         request.push(producer)
         request.done()
 
@@ -187,12 +187,12 @@ class mainlogtail_handler(_FollowHandler):
     prefix = "/mainlogtail"
 
     def logfile(self, path: str) -> Any:  # noqa: ARG002 - there is only one
-        """Return the activity log, whatever follows the prefix."""
+        """Return the activity log; the path is ignored."""
         return self.supervisord.options.logfile
 
 
 def _path(request: Request) -> str:
-    """Return the path of a request, with what was escaped in it."""
+    """Return the path of a request, with its escapes decoded."""
     path = request.split_uri()[0]
     if "%" not in path:
         return path
@@ -203,7 +203,7 @@ def _path(request: Request) -> str:
 
 # -- static files --------------------------------------------------------------
 
-# Only what a page needs; the templates beside these files are nobody's business.
+# Only the files that a page needs; the templates beside them are not served.
 CONTENT_TYPES: Final = {
     ".css": "text/css",
     ".eot": "application/vnd.ms-fontobject",
@@ -218,13 +218,13 @@ CONTENT_TYPES: Final = {
 
 
 class default_handler:
-    """Takes whatever nobody else has taken: style sheets and images, or 404."""
+    """Fallback handler: style sheets, scripts and images, or 404."""
 
     def __init__(self, folder: str = UI_FOLDER) -> None:
         self.folder = folder
 
     def match(self, request: Request) -> bool:  # noqa: ARG002 - everything is
-        """Whether the request is ours: every one is."""
+        """Return True: every request matches."""
         return True
 
     def handle_request(self, request: Request) -> None:

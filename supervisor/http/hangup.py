@@ -1,9 +1,9 @@
-"""Notice that a client has gone from which nothing more is read (floor 5).
+"""Detection of a disconnect after the client has closed its sending side (floor 5).
 
-A client that has sent all it wants may close its side only (`shutdown(SHUT_WR)`, `nc -N`) and
-still wait for the answer.  Reading tells no more about it, only that it has ended.  The kernel
-reports POLLHUP or POLLERR once both sides are closed (poll(2)): at once on a unix socket, and
-over TCP when the host of a client that has gone answers a keep-alive probe with a reset (tcp(7)).
+A client that has sent all its requests may close its side only (`shutdown(SHUT_WR)`, `nc -N`) and
+still wait for the response.  From then on a read returns end-of-file, whether or not the client
+is still there.  The kernel reports POLLHUP or POLLERR once both sides are closed (poll(2)): at once
+on a unix socket, and over TCP when the host answers a keep-alive probe with a reset (tcp(7)).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PROBE_SECONDS = 15
 
 
 class HangupWatch:
-    """A channel that becomes readable when a connection is gone; `on_hangup` is called then.
+    """A channel that becomes readable when the client has disconnected, and calls `on_hangup`.
 
-    It is an epoll(7) instance that watches one fd for nothing but that.  The loop itself does
-    not watch an fd from which a channel wants neither to read nor to write.
+    It is an epoll(7) instance that watches one fd for hang-up only.  The loop itself does not
+    watch an fd while its channel is neither readable nor writable.
     """
 
     def __init__(
@@ -44,22 +44,22 @@ class HangupWatch:
         return self._epoll.fileno()
 
     def readable(self) -> bool:
-        """Whether to read: always."""
+        """Return True: always watch for the hang-up."""
         return True
 
     def writable(self) -> bool:
-        """Whether to write: never."""
+        """Return False: an epoll instance cannot be written."""
         return False
 
     def handle_read_event(self) -> None:
-        """Report that the connection is gone."""
+        """Report that the client has disconnected."""
         self._on_hangup()
 
     def handle_write_event(self) -> None:
-        """Nothing is ever written."""
+        """Do nothing: `writable` is always False."""
 
     def handle_error(self) -> None:
-        """Report that the connection cannot be watched."""
+        """Treat a connection that cannot be watched as disconnected."""
         self._on_hangup()
 
     def close(self) -> None:

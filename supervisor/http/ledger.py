@@ -1,7 +1,7 @@
-"""Memory that the clients of a server may make it hold all together (floor 5).
+"""Limit of the memory that all connections of a server hold together (floor 5).
 
-Each limit of `framing.Limits` holds for one request.  Clients that open many connections could
-reach it on each of them, so what all of them hold has a limit too.
+The limits of `framing.Limits` apply to one request.  A client that opens many connections could
+reach them on each, so the total is limited too.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_RECEIVED_BYTES = 64 * 1024 * 1024
-"""Bodies that are being received."""
+"""Limit of the bodies that are being received."""
 
 MAX_UNSENT_BYTES = 128 * 1024 * 1024
-"""Answers that clients have not read yet."""
+"""Limit of the responses that clients have not read yet."""
 
 MIN_COUNTED_BYTES = 128 * 1024
-"""A connection that holds less is not counted: the number of connections bounds these."""
+"""A connection that holds less is not counted: the number of connections bounds their sum."""
 
 
 class Ledger:
-    """Bytes by connection; those that have made no progress for the longest come first.
+    """Bytes held by each connection, in the order of their latest progress, oldest first.
 
-    When the sum exceeds `max_bytes` they are dropped by `evict`, but never the only one: a
-    single answer may be larger.
+    When the sum exceeds `max_bytes`, `evict` drops the oldest, but never the only one: a
+    single response may be larger.
     """
 
     def __init__(self, max_bytes: int, evict: Callable[[Any], None]) -> None:
@@ -35,7 +35,7 @@ class Ledger:
         self.total_bytes = 0
 
     def progressed(self, holder: Any, held_bytes: int) -> None:
-        """Take note of what a connection holds now that it has received or sent something."""
+        """Record the bytes that a connection holds after it has received or sent something."""
         self.total_bytes -= self._held.pop(holder, 0)
         if held_bytes < MIN_COUNTED_BYTES:
             return

@@ -1,7 +1,7 @@
 """The listening socket of an HTTP server (floor 5).
 
-`server` opens one per configured server.  What fails is a `ServerError` whose text Supervisor 4
-prints as well.
+`server` opens one per configured server.  A failure is a `ServerError`; its text begins with the
+line of Supervisor 4.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ADDRESS_IN_USE = (
 
 
 class ServerError(Exception):
-    """A server cannot be opened; the text is for the user."""
+    """A server that cannot be opened; the text is for the user."""
 
 
 class _InUseError(OSError):
@@ -54,7 +54,7 @@ def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] 
 
 
 def _in_use(config: ServerConfig) -> ServerError:
-    """Return the error of an address in use, with the process that holds it if that is known."""
+    """Return the error for an address in use; it names the process that holds it, if known."""
     from supervisor.holders import holder_of_file, holder_of_port
 
     if config.address is None:
@@ -65,13 +65,13 @@ def _in_use(config: ServerConfig) -> ServerError:
 
 
 def _error_text(config: ServerConfig, error: OSError) -> str:
-    """Return what cannot be opened: first the line of Supervisor 4, then the reason and option."""
+    """Return the error text: the line of Supervisor 4, then the reason, section and option."""
     code: Any = error.args[0]
     name = errno.errorcode.get(code)
     is_unix = config.address is None
     reason = f"{config.file if is_unix else config.address}"
     if isinstance(error, socket.gaierror):
-        hint = "; an address has no http://" if "://" in (config.host or "") else ""
+        hint = "; write the address without http://" if "://" in (config.host or "") else ""
         reason = f"cannot resolve {config.host!r} ({error.strerror}{hint})"
     elif error.strerror:
         reason += f": {error.strerror}"
@@ -83,10 +83,10 @@ def _error_text(config: ServerConfig, error: OSError) -> str:
 
 
 def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
-    """Listen under a temporary name, then take the configured one.
+    """Listen under a temporary name, then link the socket to the configured one.
 
-    So of two daemons that start at once only one gets the name, and the one that gets it
-    listens already.
+    So only one of two daemons that start simultaneously gets the name, and it is already
+    listening by then.
     """
     path = config.file or ""
     temporary = f"{path}.{os.getpid()}"
@@ -110,7 +110,7 @@ def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
 
 
 def _not_permitted(config: ServerConfig, error: PermissionError) -> Exception:
-    """Return what a failed `chown` means to the user; other errors as they are."""
+    """Return the error of a failed `chown`, with advice; other errors unchanged."""
     if error.errno != errno.EPERM or config.chown == sockets.NO_OWNER:
         return error
     return ServerError(
@@ -130,19 +130,19 @@ def _user_name() -> str:
 
 
 def _take_name(temporary: str, path: str) -> None:
-    """Give the socket its name, over a stale socket if need be; raises `_InUseError`."""
+    """Link the socket to its name, replacing a stale socket; raises `_InUseError`."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
         _remove_stale(path)
         try:
             os.link(temporary, path, follow_symlinks=False)
-        except FileExistsError:  # another daemon that starts has been quicker
+        except FileExistsError:  # another daemon was faster
             raise _InUseError from None
 
 
 def _remove_stale(path: str) -> None:
-    """Unlink a socket on which no process listens; only ever a socket."""
+    """Unlink a socket on which no process listens; refuse to unlink any other file."""
     if not sockets.is_socket(path):
         raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
     with sockets.pinned(path):
@@ -161,12 +161,12 @@ def _check_unused(path: str) -> None:
         except ConnectionRefusedError:
             return
         except OSError:
-            raise _InUseError from None  # it is there, only too busy
+            raise _InUseError from None  # a process listens, but its backlog is full
     raise _InUseError
 
 
 def _unlink_if_same(path: str, found: tuple[int, int] | None) -> None:
-    """Unlink what was found to be stale, unless another daemon has replaced it since."""
+    """Unlink the stale socket, unless another daemon has replaced it since the check."""
     aside = f"{path}.{os.getpid()}.stale"
     os.rename(path, aside)
     try:

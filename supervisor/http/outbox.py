@@ -1,4 +1,4 @@
-"""Bytes of one connection that wait until the kernel takes them (floor 5)."""
+"""Send buffer of one connection (floor 5)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Outbox:
-    """The unsent part of answers, in order; nothing is copied."""
+    """The unsent parts of responses, in order; no bytes are copied."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -23,13 +23,13 @@ class Outbox:
 
     @property
     def held_bytes(self) -> int:
-        """Memory that the unsent bytes keep: a piece is freed once all of it has been sent."""
+        """Memory that the unsent bytes occupy: a piece is freed once all of it has been sent."""
         return sum([memoryview(piece.obj).nbytes for piece in self._unsent])
 
     def send(self, *pieces: bytes) -> None:
-        """Send what the kernel takes at once and keep the rest.  Raises `OSError`.
+        """Send as much as the kernel accepts now and queue the rest.  Raises `OSError`.
 
-        The pieces leave in one system call, so a header need not be joined with its body.
+        One system call sends all pieces, so a header need not be joined with its body.
         """
         sent = 0 if self._unsent else self._write(pieces)
         for piece in pieces:
@@ -40,7 +40,7 @@ class Outbox:
             sent = max(sent - size, 0)
 
     def flush(self) -> int:
-        """Send until the kernel takes no more; return how many bytes.  Raises `OSError`."""
+        """Send until the kernel's buffer is full; return the number of bytes.  Raises `OSError`."""
         before = self.unsent_bytes
         unsent = self._unsent
         while unsent:
@@ -54,7 +54,7 @@ class Outbox:
         return before - self.unsent_bytes
 
     def clear(self) -> None:
-        """Drop what was not sent."""
+        """Discard the unsent bytes."""
         self._unsent.clear()
         self.unsent_bytes = 0
 

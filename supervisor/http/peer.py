@@ -1,4 +1,4 @@
-"""The client at the other end of a connection, as the log and the limits name it (floor 5)."""
+"""The client at the other end of a connection, as named in the log and by the limits (floor 5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 UNIX_NAME: Final = "localhost:0"
-"""The name of every client of a unix socket in the lines of 4.3.0."""
+"""Name of every client of a unix socket in the log lines of 4.3.0."""
 
 
 class Peer:
@@ -22,7 +22,7 @@ class Peer:
     """
 
     def __init__(self, connection: socket.socket, address: Any) -> None:
-        """Take a connection and the address that `accept` has returned with it."""
+        """Describe the client of a connection; `address` is what `accept` returned."""
         self._connection = connection
         is_unix = connection.family == socket.AF_UNIX
         self._tcp = None if is_unix else TcpAddress.of_socket(address)
@@ -31,14 +31,14 @@ class Peer:
 
     @property
     def origin(self) -> str:
-        """The host of the client; on a unix socket its user."""
+        """The host of the client; on a unix socket, its user."""
         if self._origin is None:
             self._origin = f"uid {peer_credentials(self._connection)[1]}"
         return self._origin
 
     @property
     def description(self) -> str:
-        """The address of the client; on a unix socket pid and uid of the process."""
+        """The address of the client; on a unix socket, the pid and uid of its process."""
         if self._tcp is not None:
             return self.name
         pid, uid, _ = peer_credentials(self._connection)

@@ -1,4 +1,4 @@
-"""Phases of a connection, and how long each may last (floor 5)."""
+"""Phases of a connection and their timeouts (floor 5)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Phase(enum.Enum):
     LINGERING = enum.auto()
 
 
-# Seconds that a phase may last.  A client that has been served may idle for ever (an
-# interactive supervisorctl does), and an answer may take its time.  SENDING starts over
-# whenever the client has taken something.
+# Timeouts in seconds.  IDLE has none, because an interactive supervisorctl keeps its connection;
+# nor has ANSWERING, because a deferred response may take any time.  The timeout of SENDING
+# restarts whenever the client has read something.
 PATIENCE = {
     Phase.NEW: 60.0,
     Phase.RECEIVING: 60.0,
@@ -28,4 +28,4 @@ PATIENCE = {
 
 
 HAS_ENDED = frozenset({Phase.NEW, Phase.IDLE, Phase.RECEIVING})
-"""Phases in which nothing can follow from a client that sends nothing more."""
+"""Phases that end the connection once the client has closed its side."""

@@ -1,8 +1,8 @@
-"""One request and its answer, in the vocabulary of medusa (floor 5).
+"""One request and its response, in the vocabulary of medusa (floor 5).
 
 Handlers, ours and those of plugins, read `command`, `uri`, `header` and `body`, set
 header fields with `request["Name"] = value`, `push` the body and end with `done()` or
-`error(code)`.  `channel` makes requests and sends what they answer.
+`error(code)`.  `channel` creates requests and sends their responses.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ LINE_BREAKS: Final = frozenset("\r\n\0")
 
 
 class Request:
-    """What a client asks, and what it will be answered."""
+    """One request, and the response to it."""
 
     responses: Final = wire.RESPONSES
 
@@ -60,26 +60,26 @@ class Request:
         self.keep_alive = head.keep_alive
         self.admitted_by: object = None
         self._is_handed_over = False
-        self.fields: Mapping[str, str] = head.fields  # kept for the next request with this head
+        self.fields: Mapping[str, str] = head.fields  # shared by requests with the same head
 
-    # -- what was asked -----------------------------------------------------------
+    # -- request ------------------------------------------------------------------
 
     def get_header(self, name: str) -> str | None:
-        """Return the value of a header field of the request, whatever its case."""
+        """Return the value of a header field of the request; `name` is case-insensitive."""
         return self.fields.get(name.lower())
 
     def split_uri(self) -> tuple[str, str | None, str | None, str | None]:
-        """Return (path, params, query, fragment); each but the path keeps its delimiter."""
+        """Return (path, params, query, fragment); all but the path include their delimiter."""
         match = re.fullmatch(URI, self.uri)
         if match is None:
             raise ValueError("Broken URI")
         path, params, query, fragment = match.groups()
         return path, params, query, fragment
 
-    # -- what is answered ---------------------------------------------------------
+    # -- response -----------------------------------------------------------------
 
     def __setitem__(self, name: str, value: object) -> None:
-        """Set a header field of the answer; raises `ValueError` for one with a line break."""
+        """Set a header field of the response; raises `ValueError` for a value with a line break."""
         text = str(value)
         if not text.isprintable() and not LINE_BREAKS.isdisjoint(text):
             raise ValueError(f"line break in header field {name!r}")
@@ -89,7 +89,7 @@ class Request:
         return self.reply_headers[name]
 
     def has_key(self, name: str) -> bool:
-        """Whether a header field of the answer has been set."""
+        """Whether a header field of the response has been set."""
         return name in self.reply_headers
 
     __contains__ = has_key
@@ -99,7 +99,7 @@ class Request:
         self.outgoing.append(part.encode() if isinstance(part, str) else part)
 
     def error(self, code: int, message: str | None = None) -> None:
-        """Answer with an error page, in place of all that was pushed."""
+        """Respond with an error page; discard the body pushed so far."""
         phrase = wire.RESPONSES.get(code, "Unknown")
         page = ERROR_PAGE.format(code=code, phrase=phrase, message=message or phrase)
         self.reply_code = code
@@ -112,7 +112,7 @@ class Request:
         self.done()
 
     def done(self) -> None:
-        """Send the answer."""
+        """Send the response."""
         self.channel.reply(self)
 
     def wait_for(
@@ -121,17 +121,17 @@ class Request:
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """Ask a deferred function until it has an answer, then call `answered` with it.
+        """Poll a deferred function until it returns a value, then call `answered` with it.
 
-        What it or `answered` raises is given to `failed`, inside the `except` block.
+        If it or `answered` raises, call `failed` with the exception, inside the `except` block.
         """
         self.channel.wait_for(question, answered, failed)
 
     def take_reply(self, date: str) -> tuple[list[bytes], Stream | None]:
         """Return the bytes to send at once, and the stream that follows, if any.
 
-        `date` is the time as HTTP writes it.  The bytes are the header and, unless it is a
-        stream, the body; neither is copied.
+        `date` is the current time in HTTP's format.  The bytes are the header and, unless it
+        is a stream, the body; neither is copied.
         """
         fields = {"Server": SERVER, "Date": date, **self.reply_headers}
         parts = self.outgoing
@@ -145,7 +145,7 @@ class Request:
                 fields["Transfer-Encoding"] = "chunked"
                 chunked = True
             else:
-                self.keep_alive = False  # the end of the connection is the end of the body
+                self.keep_alive = False  # closing the connection ends the body
         self._say_what_becomes_of_the_connection(fields)
         head = wire.answer_head(self.version, self.reply_code, fields)
         if not has_body:
@@ -154,7 +154,7 @@ class Request:
         if whole is not None:
             self.outgoing = []
             return [head, whole], None
-        # The list stays: Supvisors looks for the followed file in it to set where it begins.
+        # Keep the list: Supvisors finds the followed file in it and sets its position.
         self._is_handed_over = True
         return [head], Stream(parts.copy(), chunked=chunked)
 
@@ -168,14 +168,14 @@ class Request:
             fields["Connection"] = "Keep-Alive"
 
     def drop_body(self) -> None:
-        """Let go of what was pushed, unless it is being sent."""
+        """Close and discard the pushed body, unless it is being sent."""
         if not self._is_handed_over:
             Stream(self.outgoing, chunked=False).close()
         self.outgoing = []
 
 
 def _joined(parts: list[bytes | Producer]) -> bytes | None:
-    """Return a body that is all there in one piece, None if some of it is yet to come."""
+    """Return a complete body in one piece, None if it contains a producer."""
     try:
         return b"".join(parts)  # type: ignore[arg-type]
     except TypeError:

@@ -1,6 +1,6 @@
-"""Listening sockets, and the connections that they accept (floor 5).
+"""HTTP servers: listening sockets and the connections that they accept (floor 5).
 
-`supervisord` makes the servers; what they answer is the business of their handlers.
+`supervisord` creates the servers; their handlers produce the responses.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ if TYPE_CHECKING:
     from supervisor.loop import Loop
 
     class Handler(Protocol):
-        """What a server asks, in order, until one matches."""
+        """A handler of requests; a server tries its handlers in order until one matches."""
 
         def match(self, request: Request) -> bool:
-            """Whether the request is this handler's."""
+            """Whether this handler serves the request."""
 
         def handle_request(self, request: Request) -> None:
-            """Answer the request, now or later."""
+            """Respond to the request, now or later."""
 
 
 ACCEPTS_PER_TURN = 32
 
 MAX_CONNECTIONS = 4096
-"""Of one server, or a quarter of the fds that the daemon may open if that is less: programs
-come first.  The next client takes the place of another one (see `connections`)."""
+"""Limit of one server, or a quarter of RLIMIT_NOFILE if that is less, because programs need fds
+too.  Beyond the limit, a new client displaces another one (see `connections`)."""
 
 PAUSE_SECONDS = 1.0
-"""How long nobody is accepted when the daemon has no fd left."""
+"""Pause in accepting when the daemon is out of fds."""
 
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -90,22 +90,22 @@ class HTTPServer:
 
     @property
     def address(self) -> Any:
-        """The address that is listened on: (host, port), or the path of a unix socket."""
+        """The listening address: (host, port), or the path of a unix socket."""
         return self.config.file if self._is_unix else self._socket.getsockname()
 
     @property
     def tcp_address(self) -> TcpAddress | None:
-        """The address that was bound, which may be that of a name; None for a unix socket."""
+        """The bound address, which may result from resolving a name; None for a unix socket."""
         return None if self._is_unix else TcpAddress.of_socket(self._socket.getsockname())
 
     def install_handler(self, handler: Any, back: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
-        """Put a handler before the others, or behind them."""
+        """Add a handler before the others, or after them."""
         self.handlers.insert(len(self.handlers) if back else 0, handler)
 
     def handler_for(self, request: Request) -> Any:
         """Return the first handler that matches a request, or None.
 
-        Guards are asked first: they match what they refuse.
+        Guards are tried first: they match the requests that they refuse.
         """
         for handler in (*self.guards, *self.handlers):
             if handler.match(request):
@@ -113,25 +113,25 @@ class HTTPServer:
         return None
 
     def date(self) -> str:
-        """Return the time as HTTP writes it."""
+        """Return the current time in HTTP's format."""
         return wire.http_date(int(self.loop.clock.time()))
 
-    # -- what the loop asks ---------------------------------------------------------
+    # -- interface to the loop ------------------------------------------------------
 
     def fileno(self) -> int:
         """Return the listening socket's fd."""
         return self._socket.fileno()
 
     def readable(self) -> bool:
-        """Whether to accept: not while the daemon is out of fds or of places."""
+        """Whether to accept: not while the daemon is out of fds or the server is full."""
         return not self._is_paused
 
     def writable(self) -> bool:
-        """A listening socket never writes."""
+        """Return False: a listening socket is never written."""
         return False
 
     def handle_read_event(self) -> None:
-        """Accept those who have come, a few at a time."""
+        """Accept pending connections, a few at a time."""
         for _ in range(ACCEPTS_PER_TURN):
             try:
                 connection, address = self._socket.accept()
@@ -139,8 +139,8 @@ class HTTPServer:
                 break
             except OSError as error:
                 if error.errno not in OUT_OF_RESOURCES:
-                    continue  # the client has left already
-                # Without fds, accept() fails before it looks whether anybody has come.
+                    continue  # the client has already disconnected
+                # Without fds, accept() fails even if no connection is pending.
                 if self._somebody_waits() and not self._make_room():
                     self._pause(str(error))
                 break
@@ -161,28 +161,28 @@ class HTTPServer:
                 self.logger.debug(f"connection from pid {pid} uid {uid} gid {gid}")
         else:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # A client whose host has vanished would be taken for one that idles.
+            # Without probes, a client whose host has vanished would look idle.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if self._connections.is_full and not self._make_room():
             self._pause("too many connections")  # this one is the last
         self._connections[HTTPChannel(self, connection, Peer(connection, address))] = None
 
     def _make_room(self) -> bool:
-        """Close a connection, and free its fd, for the next one."""
+        """Close a connection to free its fd; return whether there was one to close."""
         dispensable = self._connections.dispensable()
         if dispensable is not None:
             dispensable.close()
         return dispensable is not None
 
     def connection_closed(self, channel: HTTPChannel) -> None:
-        """Take note that a connection is no more."""
+        """Remove a closed connection."""
         self._connections.pop(channel, None)
         for ledger in (self.received, self.unsent):
             if ledger.total_bytes:
                 ledger.progressed(channel, 0)
 
     def _pause(self, reason: str) -> None:
-        """Leave newcomers in the kernel's queue for a while."""
+        """Leave new connections in the kernel's queue for a while."""
         self.logger.error(f"{self.config.section}: cannot accept a connection: {reason}")
         self._is_paused = True
         self.loop.interest_changed(self)
@@ -196,23 +196,23 @@ class HTTPServer:
             self.loop.interest_changed(self)
 
     def handle_write_event(self) -> None:
-        """A listening socket never writes."""
+        """Do nothing: `writable` is always False."""
 
     def handle_error(self) -> None:
-        """Log the exception being handled; the server goes on."""
+        """Log the exception being handled; the server continues."""
         self.logger.error(f"{self.config.section}: {exception_text()}")
 
     def withdraw(self) -> None:
-        """Remove a unix socket if it is ours: those who have connected are still served."""
+        """Remove the unix socket if it is our own; existing connections are still served."""
         path = self.config.file
         if path and self._identity is not None and sockets.identity(path) == self._identity:
             with contextlib.suppress(OSError):
                 os.unlink(path)
 
     def has_clients(self, *, new: bool) -> bool:
-        """Whether a client waits to be accepted, sends a request or receives an answer.
+        """Whether a connection is pending, receives a request or sends a response.
 
-        `new` says whether those count that have not sent anything yet.
+        With `new`, connections that have not sent anything yet count too.
         """
         if self._socket.fileno() < 0:
             return False
@@ -221,7 +221,7 @@ class HTTPServer:
         )
 
     def close(self) -> None:
-        """Close the listening socket and all connections; remove a unix socket if it is ours."""
+        """Close the listening socket and all connections; remove our unix socket."""
         if self._socket.fileno() < 0:
             return
         self.withdraw()
@@ -238,7 +238,7 @@ def open_http_servers(
     servers: list[tuple[ServerConfig, HTTPServer]] = []
     try:
         for config in configs:
-            servers.append((config, HTTPServer(config, loop, logger)))  # noqa: PERF401 - on failure those made are closed
+            servers.append((config, HTTPServer(config, loop, logger)))  # noqa: PERF401 - on failure the open ones are closed
     except BaseException:
         for _, server in servers:
             server.close()

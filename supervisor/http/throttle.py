@@ -1,4 +1,4 @@
-"""Lines of the log that clients cause, a few per second and origin (floor 5)."""
+"""Rate limit of the log lines that clients cause (floor 5)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from supervisor.loop import Loop
 
 MAX_LINES = 5
-"""Lines of one origin within a second; of the others the number is logged."""
+"""Limit of lines per origin and second; of the remaining lines only the number is logged."""
 
 MAX_ORIGINS = 32
-"""Origins that are told apart within a second; further ones share their lines."""
+"""Limit of origins counted separately within a second; further ones share one count."""
 
 OTHERS = "other clients"
 
@@ -22,7 +22,7 @@ SECOND = 1.0
 
 
 class Throttle:
-    """Logs lines of one kind: `what` says of what the number is given when some are left out."""
+    """Rate limiter of one kind of log line; `what` names the kind where a number is logged."""
 
     def __init__(self, loop: Loop, log: Callable[[str], None], what: str) -> None:
         self._loop = loop
@@ -31,7 +31,7 @@ class Throttle:
         self._lines: dict[str, int] = {}
 
     def log(self, origin: str, text: str) -> None:
-        """Log a line that a client of `origin` has caused, or count it."""
+        """Log a line that a client of `origin` has caused, or only count it."""
         if origin not in self._lines and len(self._lines) >= MAX_ORIGINS:
             origin = OTHERS
         if origin not in self._lines:

@@ -1,13 +1,13 @@
-"""HTTP on the wire: a pure request parser and the bytes of answers (floor 5).
+"""HTTP on the wire: a request parser and a response serialiser, both without I/O (floor 5).
 
 Bytes in, events out; nothing here owns an fd, a timer or a logger.  `channel` feeds the
-parser and sends what the functions at the end of this file return.
+parser and sends the bytes that the functions at the end of this file return.
 
-The parser follows RFC 9112 to the letter where senders must obey, and uses none of the
-leniencies that it allows to receivers, because each has been a hole somewhere: lines end
-in CRLF, names touch their colon, nothing is folded, a body has exactly one length.  The
-exceptions are what old clients and scripts send: an empty line before a request (section
-2.2), UTF-8 in a target, and more than one slash at its beginning.
+The parser enforces what RFC 9112 requires of senders and uses none of the leniency that it
+allows receivers, because each has been a vulnerability somewhere: lines end in CRLF, no blank
+precedes a colon, no line is folded, a body has exactly one length.  The exceptions are for old
+clients and scripts: an empty line before a request (section 2.2), UTF-8 in a target, and more
+than one slash at its beginning.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ RESPONSES: Final = {
     503: "Service Unavailable",
     505: "HTTP Version not supported",
 }
-"""Codes and their phrases; the phrases are those that Supervisor 4 sends."""
+"""Status codes and their reason phrases, as Supervisor 4 sends them."""
 
 
 @record(frozen=True)
 class Head:
-    """A request without its body; `fields` has lower-case names, repeated ones joined.
+    """A request without its body; `fields` has lower-case names, and repeated fields joined.
 
-    `uri` begins with one slash (or is `*`), also if the target was an absolute URL: its host is in
-    `fields` then, in place of that of the Host field (RFC 9112, 3.2.2).
+    `uri` begins with one slash (or is `*`).  If the target was an absolute URL, its host replaces
+    the Host field in `fields` (RFC 9112, 3.2.2).
     """
 
     command: str
@@ -95,11 +95,11 @@ _COMMON_HEAD = 1024
 
 
 class RequestParser:
-    """Takes bytes as they come; says what they mean.
+    """Incremental parser: takes bytes, returns events.
 
     For each request `next_event` returns a `Head`, then its whole body (`b""` if it has
-    none), and None whenever more bytes are needed.  After `BadRequest` the stream has no
-    meaning any more.
+    none), and None when more bytes are needed.  After `BadRequest` the rest of the stream
+    cannot be parsed.
     """
 
     def __init__(self, limits: Limits | None = None) -> None:
@@ -112,17 +112,17 @@ class RequestParser:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of a next request has come."""
+        """Whether no part of the next request has arrived."""
         return self._head is None and not self._buffer
 
     @property
     def pending(self) -> int:
-        """Bytes that are held: of a body, and of what follows it."""
+        """Number of buffered bytes: of a body, and of the requests after it."""
         return len(self._buffer) + (self._chunks.held_bytes if self._chunks is not None else 0)
 
     @property
     def awaits_body(self) -> bool:
-        """Whether the client has yet to send its body, or the rest of one with a length."""
+        """Whether the client has yet to send the body, or the rest of a body with a length."""
         if self._head is None:
             return False
         return (
@@ -130,12 +130,12 @@ class RequestParser:
         )
 
     def discard(self) -> None:
-        """Free what waits: the request it belongs to has been refused."""
+        """Free the buffer: the request that it belongs to has been refused."""
         self._chunks = None
         self._buffer = bytearray(b"\0")  # not idle: the client may still be sending
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes from the client."""
+        """Add bytes received from the client."""
         self._buffer += data
 
     def next_event(self) -> Head | bytes | None:
@@ -173,7 +173,7 @@ class RequestParser:
             del buffer[:2]
             self._skipped_empty_line = True
         end = buffer.find(_HEAD_END, max(self._searched - 3, 0))
-        # Of the last bytes, one may be the carriage return of a line that just fits.
+        # The last byte may be the carriage return of a line that just fits.
         if (end if end >= 0 else len(buffer) - 1) > limits.line:
             self._check_sizes(end)
         if end < 0:
@@ -196,10 +196,10 @@ class RequestParser:
             raise BadRequest(431, "header too large")
 
     def _check_beginning(self) -> None:
-        """Refuse what can never become a head, instead of waiting for its end."""
+        """Raise `BadRequest` for bytes that cannot become a head, without waiting for the rest."""
         buffer = self._buffer
         if not buffer:
-            return  # there was nothing but an empty line
+            return  # only an empty line has arrived
         if buffer[0] <= _SPACE and buffer != b"\r":
             raise BadRequest(400, "not a request line")
         if _bare_line_feed(buffer, self._searched):
@@ -208,7 +208,7 @@ class RequestParser:
 
 
 def _parse_head(raw: bytes) -> Head:
-    """Return the `Head` of a head without its last empty line; raises `BadRequest`."""
+    """Return the `Head` parsed from a head without its last empty line; raises `BadRequest`."""
     if _bare_line_feed(raw):
         raise BadRequest(400, "line feed without carriage return")
     first, *rest = raw.split(b"\r\n")
@@ -242,7 +242,7 @@ def _parse_head(raw: bytes) -> Head:
 
 
 _parse_common_head = functools.lru_cache(maxsize=32)(_parse_head)
-"""A client on a kept connection repeats itself: 0.1 instead of 7 microseconds."""
+"""A client repeats its head on a persistent connection: 0.1 instead of 7 microseconds."""
 
 
 def _add_field(fields: dict[str, str], line: bytes) -> None:
@@ -260,7 +260,7 @@ def _add_field(fields: dict[str, str], line: bytes) -> None:
 
 
 def _origin_form(uri: str, fields: dict[str, str]) -> str:
-    """Return a target without scheme, host and further slashes; put the host into `fields`."""
+    """Return a target without scheme, host and extra slashes; put the host into `fields`."""
     match = None if uri.startswith("/") else _absolute_form(uri)
     if match is not None:
         host, uri = match.groups()
@@ -272,10 +272,10 @@ def _origin_form(uri: str, fields: dict[str, str]) -> str:
 
 
 def _body_framing(fields: dict[str, str], version: str) -> tuple[int, bool]:
-    """Return the length of a body in bytes, and whether it is in chunks instead."""
+    """Return the length of a body in bytes, and whether it is chunked instead."""
     text, coding = fields.get("content-length"), fields.get("transfer-encoding")
     if coding is not None:
-        if text is not None or version == "1.0":  # how requests are smuggled (RFC 9112, 6.1)
+        if text is not None or version == "1.0":  # request smuggling (RFC 9112, 6.1)
             raise BadRequest(400, "transfer-encoding beside a length, or in HTTP/1.0")
         if coding.lower() != "chunked":
             raise BadRequest(501, "unknown transfer coding")
@@ -289,7 +289,7 @@ def _body_framing(fields: dict[str, str], version: str) -> tuple[int, bool]:
     return int(text), False
 
 
-# -- answers -------------------------------------------------------------------
+# -- responses -----------------------------------------------------------------
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -300,7 +300,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 @functools.lru_cache(maxsize=4)
 def http_date(seconds: int) -> str:
-    """Return a time since the epoch as HTTP writes it (RFC 9110, 5.6.7), in any locale."""
+    """Return seconds since the epoch in HTTP's format (RFC 9110, 5.6.7), in any locale."""
     year, month, day, hour, minute, second, weekday, _, _ = time.gmtime(seconds)
     return (
         f"{_DAYS[weekday]}, {day:02} {_MONTHS[month - 1]} {year}"
@@ -314,10 +314,10 @@ _CONDITION: Final = (
 
 
 def is_unmodified(condition: str, modified: int, size: int) -> bool:
-    """Whether a file is still what a client has, by its `If-Modified-Since` (RFC 9110, 13.1.3).
+    """Whether a client's copy of a file is current, by `If-Modified-Since` (RFC 9110, 13.1.3).
 
-    `modified` is in seconds since the epoch, `size` in bytes.  The date must have the form of
-    `http_date`; a length behind it, which browsers of old send, must be the size.
+    `modified` is in seconds since the epoch, `size` in bytes.  The date must have the format of
+    `http_date`; if a length follows it, as old browsers send, it must equal the size.
     """
     match = re.fullmatch(_CONDITION, condition, re.ASCII | re.IGNORECASE)
     if match is None or match[2].title() not in _MONTHS:
@@ -328,12 +328,12 @@ def is_unmodified(condition: str, modified: int, size: int) -> bool:
 
 
 def answer_head(version: str, code: int, fields: dict[str, str]) -> bytes:
-    """Return the status line and header of an answer, with the empty line behind it."""
+    """Return the status line and header of a response, with the empty line after them."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
     text = f"HTTP/{version} {code} {RESPONSES.get(code, 'Unknown')}\r\n{lines}\r\n"
     return text.encode("latin-1", "replace")
 
 
 def chunk(data: bytes) -> bytes:
-    """Return one chunk of a body in chunks; `data` is not empty."""
+    """Return one chunk of a chunked body; `data` is not empty."""
     return b"%x\r\n%b\r\n" % (len(data), data)

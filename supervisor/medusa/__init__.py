@@ -1,5 +1,5 @@
-"""The few names of the old vendored medusa that plugins import (floor 6).
+"""The names of Supervisor 4's vendored medusa that plugins import (floor 6).
 
-Supervisor 4 carried a web server of that name.  Ours is `supervisor.http`, and nothing of
-ours imports this package.  Each shim says who needs it.
+The web server is `supervisor.http` now, and our own code does not import this package.  The
+docstring of each shim names the plugin that needs it.
 """

@@ -1,4 +1,4 @@
-"""`default_handler`, for Supvisors, which puts its own in the place of ours (floor 6)."""
+"""`default_handler`, for Supvisors, which replaces ours with a handler of its own (floor 6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class default_handler(handlers.default_handler):
-    """Our handler of static files, made of a filesystem."""
+    """Our handler of static files, constructed with a filesystem."""
 
     def __init__(self, filesystem: os_filesystem) -> None:
         super().__init__(filesystem.root)

@@ -1,4 +1,4 @@
-"""What Supvisors and its tests import from medusa's `http_server` (floor 6)."""
+"""The names of medusa's `http_server` that Supvisors and its tests import (floor 6)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["get_header", "http_date", "http_request"]
 
 
 class http_request(Request):
-    """A request as Supvisors' tests make it."""
+    """A request with the constructor that Supvisors' tests call."""
 
     def __init__(  # noqa: PLR0917 - as they call it
         self,
@@ -45,7 +45,7 @@ class http_request(Request):
 
 
 def get_header(head_reg: re.Pattern[str], lines: Iterable[str], group: int = 1) -> str:
-    """Return a group of the first header line that matches as a whole, or ''."""
+    """Return a group of the first header line that fully matches, or ''."""
     for line in lines:
         found = head_reg.fullmatch(line)
         if found:

@@ -1,1 +1,1 @@
-"""What the published RPC methods do (floor 5); `rpcinterface` only publishes it."""
+"""Implementation of the RPC methods (floor 5); `rpcinterface` publishes them."""

@@ -1,7 +1,7 @@
 """Starting, stopping and signalling: one process, a group, or all (floor 5).
 
-Each function does what the RPC method of the same name promises and returns its value, or
-a deferred function where the caller wants to wait.
+Each function implements the RPC method of the same name and returns its value, or a deferred
+function if the caller wants to wait.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 
 def is_running(process: Subprocess) -> bool:
-    """Whether `start` would find the process started."""
+    """Whether `start` would raise ALREADY_STARTED."""
     return process.get_state() in RUNNING_STATES
 
 
 def is_not_running(process: Subprocess) -> bool:
-    """Whether `stop` would find the process stopped."""
+    """Whether the process is not running, so that `start` may start it."""
     return not is_running(process)
 
 
 def is_to_be_stopped(process: Subprocess) -> bool:
-    """Whether `stop` has something to do or to wait for.
+    """Whether `stop` has to stop the process or to wait for it.
 
-    The process runs, will be started again, or is stopping.
+    The process is running, waits for a restart, or is stopping.
     """
     return (
         is_running(process)
@@ -52,7 +52,7 @@ def is_signallable(process: Subprocess) -> bool:
 
 
 def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
-    """Start one process, after the stop that is under way, if any; see `startProcess`."""
+    """Start one process, after a stop in progress, if any; see `startProcess`."""
     _check_command(process)
     state = process.get_state()
     if is_running(process):
@@ -95,7 +95,7 @@ def _until_started(process: Subprocess, name: str) -> Question:
 
 
 def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
-    """Stop one process, or wait for the stop that is under way; see `stopProcess`."""
+    """Stop one process, or wait for a stop in progress; see `stopProcess`."""
     if not is_to_be_stopped(process):
         raise RPCError(Faults.NOT_RUNNING, name)
     pid = process.pid
@@ -127,7 +127,7 @@ def send_signal(process: Subprocess, name: str, signal: str | int) -> bool:
 
 
 def parse_signal(signal: str | int) -> int:
-    """Return the number of a signal's name or number; raises `RPCError` BAD_SIGNAL."""
+    """Return the number of a signal given by name or number; raises `RPCError` BAD_SIGNAL."""
     try:
         return signal_number(signal)
     except ValueError:
@@ -140,10 +140,10 @@ def make_allfunc(
     func: Callable[..., Any],
     **extra_kwargs: Any,
 ) -> Question:
-    """Return a deferred function that calls `func` for the processes that `predicate` takes.
+    """Return a deferred function that calls `func` for the processes that match `predicate`.
 
-    `func` gets the namespec as `name` and may return a deferred function itself.  The
-    answer is a list of structs in the order in which the processes were done.
+    `func` receives the namespec as `name` and may itself return a deferred function.  The
+    result is a list of structs in the order of completion.
     """
 
     def begin() -> tuple[list[dict[str, Any]], list[Question]]:
@@ -167,7 +167,7 @@ def make_allfunc(
 
 
 def _judged(group: ProcessGroupBase, process: Subprocess, question: Question) -> Question:
-    """Turn the answer, or the fault, of a deferred function into a result struct."""
+    """Convert the value or fault of a deferred function to a result struct."""
 
     def ask() -> Any:
         try:

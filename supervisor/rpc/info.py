@@ -1,4 +1,4 @@
-"""What callers are told about processes and configurations (floor 5)."""
+"""Structs that describe processes and configurations to RPC clients (floor 5)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RUNNING = "pid {pid}, uptime {uptime}"
 
 
 def capped_int(value: float) -> int:
-    """Return an integer that XML-RPC can carry: cut off, and held within 32 bits."""
+    """Return a number as an XML-RPC integer: truncated, and clamped to 32 bits."""
     return max(-MAX_INT - 1, min(MAX_INT, int(value)))
 
 
@@ -39,7 +39,7 @@ Facts: TypeAlias = "tuple[Any, ...]"
 
 
 def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
-    """Return all that the struct of a process is made of, but for the time."""
+    """Return all values that the struct of a process depends on, except the time."""
     config = process.config
     return (
         config.name,
@@ -79,19 +79,19 @@ def struct(facts: Facts, now: int) -> dict[str, Any]:
 
 
 def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
-    """Return the struct of `getProcessInfo`, as of now."""
+    """Return the struct of `getProcessInfo` for the current time."""
     return struct(facts(group, process), capped_int(process.context.clock.time()))
 
 
 def uptime(seconds: int) -> str:
-    """Return how long a process has run; a clock that was set back counts as no time."""
+    """Format an uptime in seconds; a negative one, after the clock was set back, counts as 0."""
     import datetime as dt
 
     return str(dt.timedelta(seconds=max(seconds, 0)))
 
 
 def describe(info: dict[str, Any]) -> str:
-    """Return the description that `status` and the status page show behind the state."""
+    """Return the description that `status` and the status page show after the state."""
     state = info["state"]
     if state == ProcessStates.RUNNING:
         return RUNNING.format(pid=info["pid"], uptime=uptime(info["now"] - info["start"]))

@@ -1,4 +1,4 @@
-"""Reading and clearing log files on behalf of callers (floor 5)."""
+"""Reading and clearing log files for RPC clients (floor 5)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 SHOWN_CHARACTERS = 64
-"""Length of the part of a wrong argument that its fault shows."""
+"""Maximum length of an invalid argument in the text of its fault."""
 
 
 def _to_int(value: Any) -> int:
@@ -35,7 +35,7 @@ def _to_int(value: Any) -> int:
 
 
 def read(path: Any, offset: Any, length: Any) -> str:
-    """Return a part of a file as text.
+    """Return part of a file as text.
 
     Raises `RPCError` NO_FILE, INCORRECT_PARAMETERS, BAD_ARGUMENTS or FAILED.
     """
@@ -53,12 +53,12 @@ def _reason(path: str, error: BaseException | None) -> str | None:
 
 
 def process_log(process: Subprocess, channel: str) -> Any:
-    """Return the path of a process's log; None when it has none."""
+    """Return the path of a process's log, None if it has none."""
     return getattr(process.config, f"{channel}_logfile")
 
 
 def read_process_log(daemon: Daemon, name: str, offset: Any, length: Any, channel: str) -> str:
-    """Return a part of a process's log; see `readProcessStdoutLog`."""
+    """Return part of a process's log; see `readProcessStdoutLog`."""
     return read(process_log(find_process(daemon, name), channel), offset, length)
 
 
@@ -90,7 +90,7 @@ def clear_main_log(daemon: Daemon) -> bool:
     try:
         for handler in daemon.context.logger.handlers:
             if getattr(handler, "baseFilename", None) == path:
-                daemon.context.logger.info("reopening log file")  # not into the new one
+                daemon.context.logger.info("reopening log file")  # while it is still the old one
                 handler.renew()
     except OSError:
         raise RPCError(Faults.FAILED, path) from None

@@ -1,4 +1,4 @@
-"""From the names that callers give to groups and processes (floor 5)."""
+"""Lookup of groups and processes by the names that clients send (floor 5)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Member = tuple["ProcessGroupBase", "Subprocess"]
 
 
 def find_group(daemon: Daemon, name: str) -> ProcessGroupBase:
-    """Return a group; raises `RPCError` BAD_NAME, or `TypeError` for an array or a struct."""
+    """Return a group; raises `RPCError` BAD_NAME, or `TypeError` for an array or struct."""
     group = daemon.process_groups.get(name)
     if group is None:
         raise RPCError(Faults.BAD_NAME, name)
@@ -23,7 +23,7 @@ def find_group(daemon: Daemon, name: str) -> ProcessGroupBase:
 
 
 def find(daemon: Daemon, name: str) -> tuple[ProcessGroupBase, Subprocess | None]:
-    """Return the group and process that a namespec means; no process for `group:*`.
+    """Return the group and process that a namespec names; None as the process of `group:*`.
 
     Raises `RPCError` BAD_NAME.
     """
@@ -40,7 +40,7 @@ def find(daemon: Daemon, name: str) -> tuple[ProcessGroupBase, Subprocess | None
 
 
 def find_process(daemon: Daemon, name: str) -> Subprocess:
-    """Return the one process that a namespec means; raises `RPCError` BAD_NAME."""
+    """Return the single process that a namespec names; raises `RPCError` BAD_NAME."""
     process = find(daemon, name)[1]
     if process is None:
         raise RPCError(Faults.BAD_NAME, name)
@@ -48,7 +48,7 @@ def find_process(daemon: Daemon, name: str) -> Subprocess:
 
 
 def members(groups: list[ProcessGroupBase], *, by_name: bool = False) -> list[Member]:
-    """Return all processes of groups: by priority, or alphabetically."""
+    """Return all processes of groups, sorted by priority or by name."""
     if by_name:
         return [
             (group, group.processes[name])

@@ -1,7 +1,7 @@
 """`system.multicall`: several calls in one request, one after the other (floor 5).
 
-`xmlrpc` calls it.  For clients the results are kept as XML: compact, and of a size that is known
-before all of them are there.  A program inside the daemon gets values.
+`xmlrpc` calls it.  For clients the results are kept as XML, which is compact and has a known size
+before all calls are complete.  Callers inside the daemon receive values.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     Call: TypeAlias = "Callable[[str, list[Any]], Any]"
 
 MAX_CALLS: Final = 10_000
-"""Of one `system.multicall`."""
+"""Limit of calls in one `system.multicall`."""
 
 MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
-"""Results of one `system.multicall`, as XML; then the remaining calls are not made."""
+"""Limit of the results of one `system.multicall` as XML; beyond it no more calls are made."""
 
 
 def values(call: Call, calls: Any) -> Any:
     """Return the results, or a deferred function; raises `RPCError`.
 
-    `call` is called with the name of a method and its parameters.
+    `call` receives the name of a method and its parameters.
     """
     question = in_sequence(_steps(call, calls, None))
     results = question()
@@ -58,21 +58,21 @@ def _element(result: Any) -> bytes:
 
 
 class Results:
-    """The results of one multicall, kept as XML in UTF-8."""
+    """Results of one multicall as XML in UTF-8, up to a limit of their size."""
 
     def __init__(self) -> None:
         self._bytes = 0
 
     def check(self) -> None:
-        """Raise `RPCError` if no more results are kept."""
+        """Raise `RPCError` if the limit is exceeded."""
         if self._bytes > MAX_RESULT_BYTES:
             raise RPCError(
                 Faults.FAILED,
-                f"not called, the results of system.multicall exceed {MAX_RESULT_BYTES} bytes",
+                f"not called: the results of system.multicall exceed {MAX_RESULT_BYTES} bytes",
             )
 
     def keep(self, value: Any) -> Any:
-        """Return a result as XML; one that has no type in XML-RPC is returned as it is."""
+        """Return a result as XML; return one that has no XML-RPC type unchanged."""
         try:
             element = xmlvalues.to_xml(value).encode()
         except TypeError:
@@ -82,7 +82,7 @@ class Results:
 
 
 def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[], Any]]:
-    """Return the calls as steps, whose results `results` keeps; raises `RPCError`."""
+    """Return the calls as steps that convert their values by `results`; raises `RPCError`."""
     if not isinstance(calls, list) or not all(isinstance(wanted, dict) for wanted in calls):
         raise RPCError(Faults.INCORRECT_PARAMETERS)
     if len(calls) > MAX_CALLS:
@@ -91,7 +91,7 @@ def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[],
 
 
 def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callable[[], Any]:
-    """Return one step of a multicall: its value, or its fault as a struct."""
+    """Return one step of a multicall, which returns a value, or its fault as a struct."""
 
     def keep(value: Any) -> Any:
         return value if results is None or value is NOT_DONE_YET else results.keep(value)
@@ -113,7 +113,7 @@ def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callab
 
 
 def _polling(question: Question, poll: Callable[[], Any]) -> Question:
-    """Return `poll`, which polls a deferred function, with what wakes that: it may change."""
+    """Return `poll` as a deferred function that always has the wake sources of `question`."""
 
     def ask() -> Any:
         answer = poll()
@@ -125,14 +125,14 @@ def _polling(question: Question, poll: Callable[[], Any]) -> Question:
 
 
 def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
-    """Return the function, with what it raises turned into a struct."""
+    """Return the function, with its exceptions converted to fault structs."""
 
     def call() -> Any:
         try:
             return function()
         except RPCError as error:
             return {"faultCode": error.code, "faultString": error.text}
-        except Exception as error:  # noqa: BLE001 - one call must not spoil the others
+        except Exception as error:  # noqa: BLE001 - a failed call must not affect the others
             text = f"FAILED: {type(error)}:{error}"
             return {"faultCode": Faults.FAILED, "faultString": text}
 

@@ -1,11 +1,11 @@
-"""The web interface (floor 5): pages, their actions, and what keeps them alive.
+"""The web interface (floor 5): pages, their actions and their live updates.
 
-`handler` finds the view of a request among `pages`, `views` says what a view is, `status`
-and `tail` are ours, `actions` does what their buttons say, `rows` and `templates` render,
-`changes` and `follow` are the streams that the pages' scripts listen to.
+`handler` looks up the view of a request in `pages`, `views` defines what a view is, `status`
+and `tail` are our views, `actions` implements their buttons, `rows` and `templates` render,
+`changes` and `follow` are the streams that the pages' scripts read.
 
-The names that plugins import from `supervisor.web` are here.  They are looked up when they
-are asked for: a daemon that shows nobody a page does without most of this package.
+The names that plugins import from `supervisor.web` are here.  They are imported on first use:
+a daemon that serves no page does not load most of this package.
 """
 
 from __future__ import annotations

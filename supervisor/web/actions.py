@@ -1,7 +1,7 @@
-"""What the buttons do, and how they tell what came of it (floor 5).
+"""The actions of the buttons, and the messages that report their results (floor 5).
 
-Each action is a deferred function that ends with a text for the person.  The texts that
-Supervisor 4.3 has are kept to the letter: scripts read them in the redirect.
+Each action is a deferred function that returns a message for the user.  Messages of
+Supervisor 4.3 are unchanged, because scripts parse them in the redirect.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @record(frozen=True)
 class Action:
-    """What a button says, what it is about, and whether it asks before it acts."""
+    """Label of a button, scope of its action, and whether the user must confirm it."""
 
     label: str
     scope: str
@@ -57,19 +57,19 @@ START_FAULTS: Final = {
 }
 
 TROUBLE: Final = ("ERROR", "unexpected rpc fault", "No such", "No process", "Unknown action")
-"""How the texts begin that tell of a failure."""
+"""Beginnings of the messages that report a failure."""
 
 SHOWN_FAILURES: Final = 5
-"""How many of the processes that could not be started are named."""
+"""Maximum number of failed processes that a message lists."""
 
 
 def is_trouble(text: str) -> bool:
-    """Whether a text tells of a failure."""
+    """Whether a message reports a failure."""
     return text.startswith(TROUBLE) or "; failed: " in text
 
 
 def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Question:
-    """Return the deferred function of an action; `name` is that of its process or group."""
+    """Return the deferred function of an action; `name` is its process or group."""
     return _MAKERS[action](rpc, name)
 
 
@@ -93,7 +93,7 @@ def make_action_on(
 
 
 def shown_processes(count: int) -> str:
-    """Return what a filtered action is about, in words."""
+    """Return a phrase for the scope of a filtered action."""
     return f"{count} shown process{'' if count == 1 else 'es'}"
 
 
@@ -102,10 +102,10 @@ def telling(
     tell: Callable[[list[Any]], str],
     complain: Callable[[RPCError], str] | None = None,
 ) -> Question:
-    """Return a deferred function that takes steps and tells what came of them.
+    """Return a deferred function that runs steps and returns a message about the result.
 
-    Supvisors asks once to look at the answer, and leaves the second time to us; so the
-    answer is kept.
+    Supvisors polls once itself to look at the message, and leaves the next poll to us, so
+    the message is kept.
     """
     question = in_sequence(steps)
     answer: str | None = None
@@ -129,7 +129,7 @@ def telling(
 
 
 def fault_text(error: RPCError) -> str:
-    """Return what is told of a fault that has no words of its own."""
+    """Return the message for a fault that has no specific one."""
     return f"unexpected rpc fault [{error.code}] {error.text}"
 
 
@@ -141,7 +141,7 @@ def _start_complaint(name: str) -> Callable[[RPCError], str]:
 
 
 def _unless_it_does_not_run(step: Step) -> Step:
-    """Return a step that takes NOT_RUNNING for a success."""
+    """Return a step that treats NOT_RUNNING as success."""
 
     def begin() -> Any:
         try:
@@ -178,7 +178,7 @@ def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
     return telling([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
 
 
-# -- several -------------------------------------------------------------------
+# -- several processes ---------------------------------------------------------
 
 
 def _start_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
@@ -211,7 +211,7 @@ def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
 
 
 def _on_several(steps: list[Step], done: str) -> Question:
-    """Return a deferred function that tells when all was done, and which processes failed."""
+    """Return a deferred function whose message has the time and the failed processes."""
 
     def tell(results: list[Any]) -> str:
         return f"{done} at {time.ctime()}{_failures(results[-1])}"

@@ -1,8 +1,8 @@
-"""The stream of changes that an open status page listens to (floor 5).
+"""The event stream of changes that an open status page reads (floor 5).
 
-Server-sent events (WHATWG HTML, 9.2): each carries the rows that have changed, ready to be
-put in place, or says that the groups are no longer the same.  Nothing is asked for and
-nothing happens while nothing changes, but for a sign of life now and then.
+Server-sent events (WHATWG HTML, 9.2): each contains the changed rows as HTML, or reports that the
+groups have changed.  There is no polling: while nothing changes, only a heartbeat is sent from
+time to time.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from supervisor.daemon import Daemon
 
 BEAT_SECONDS: Final = 25.0
-"""How often a sign of life is sent: less than the minute that proxies wait for one."""
+"""Interval of the heartbeat: below the one-minute timeout of proxies."""
 
 STREAM_HEADERS: Final = {
     "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",  # nginx would keep it to itself
+    "X-Accel-Buffering": "no",  # nginx would buffer the stream
     "X-Content-Type-Options": "nosniff",
 }
 
 
 class ChangesView(MeldView):
-    """Answers with a stream."""
+    """View that responds with an event stream."""
 
     content_type = "text/event-stream"
 
@@ -44,7 +44,7 @@ class ChangesView(MeldView):
 
 
 class Changes:
-    """What has changed since the last look: each process once, however slow the reader."""
+    """Changes since the last event: each process at most once, even for a slow reader."""
 
     recheck = BEAT_SECONDS
 
@@ -64,7 +64,7 @@ class Changes:
             events.subscribe(event_type, callback)
 
     def more(self) -> Any:
-        """Return the next event; a comment where there was none for a while."""
+        """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
         now = self._supervisord.context.clock.monotonic()
         message = self._message()
         if not message and now - self._said < BEAT_SECONDS:
@@ -73,9 +73,9 @@ class Changes:
         return message or b":\n\n"
 
     def close(self) -> None:
-        """Listen no more."""
+        """Unsubscribe."""
         for subscription in self._subscriptions:
-            with contextlib.suppress(ValueError):  # everything was cleared before a reload
+            with contextlib.suppress(ValueError):  # a reload clears all subscriptions
                 events.unsubscribe(*subscription)
 
     def _process_changed(self, event: Any) -> None:

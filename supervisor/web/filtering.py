@@ -1,6 +1,6 @@
-"""The filter of the status page: by a part of the name, and by the kind of state (floor 5).
+"""The filter of the status page: by part of the name, and by kind of state (floor 5).
 
-What is shown is also what the buttons for all processes act on.
+The buttons for all processes act on the processes that are shown.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
 
 @record(frozen=True)
 class Filter:
-    """A part of a name (`q`, any case) and a kind of state (`state`); empty: all."""
+    """Part of a name (`q`, case-insensitive) and kind of state (`state`); '' matches all."""
 
     q: str
     state: str
 
     @classmethod
     def of(cls, form: Mapping[str, str]) -> Filter:
-        """Return the filter that a request asks for; an unknown kind of state is none."""
+        """Return the filter in a request; an unknown kind of state is ignored."""
         state = form.get("state", "")
         return cls(form.get("q", "").strip(), state if state in rows.KINDS else "")
 
     @property
     def is_active(self) -> bool:
-        """Whether there is anything to filter by."""
+        """Whether the filter can exclude a process."""
         return bool(self.q or self.state)
 
     @property
     def fields(self) -> dict[str, str]:
-        """The query fields that ask for the filter again."""
+        """The query fields that reproduce the filter."""
         fields = {"q": self.q, "state": self.state}
         return {name: value for name, value in fields.items() if value}
 
     def matches(self, member: Member) -> bool:
-        """Whether a process is shown."""
+        """Whether a process matches the filter."""
         if self.state and rows.kind_of(member) != self.state:
             return False
         name = make_namespec(member[0].config.name, member[1].config.name)

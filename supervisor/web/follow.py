@@ -1,6 +1,6 @@
-"""The logs as streams: followed by the log page's script, or downloaded whole (floor 5).
+"""Logs as streams: followed by the log page's script, or downloaded as a whole (floor 5).
 
-Both take the fields of the log page: `processname` and `stream`, or `log=main`.
+All views take the fields of the log page: `processname` and `stream`, or `log=main`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from supervisor.web.views import ViewContext
 
 FOLLOWED_BYTES: Final = 64 * 1024
-"""How much of a log's end a follower begins with."""
+"""Size of the end of a log with which following begins."""
 
 READ_BYTES: Final = 64 * 1024
 
 OFFSET_FIELD: Final = "X-Log-Offset"
-"""Header field: the offset in the file, in bytes, of what a response begins with."""
+"""Header field: the offset in the file, in bytes, at which the response begins."""
 
 MAX_OFFSET_DIGITS: Final = 18
 
 
 class _LogView:
-    """Answers with something made of a log file, or with 404."""
+    """View that responds with content of a log file, or with 404."""
 
     delay = 0
 
@@ -68,10 +68,10 @@ class _LogView:
 
 
 class FollowView(_LogView):
-    """The end of a log, from the start of a line, and all that is written later."""
+    """The end of a log, from the start of a line, and all later output."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return a body without end, and where in the file it begins."""
+        """Return the offset at which the body begins, and the endless body."""
         body = FollowedFile(path, FOLLOWED_BYTES)
         with _opened(path) as file:
             body.sz = line_start(file.fileno(), body.sz)
@@ -79,10 +79,10 @@ class FollowView(_LogView):
 
 
 class EarlierView(_LogView):
-    """The lines of a log before those that a page shows: `before` is the offset of these."""
+    """The lines of a log before those that a page shows, which begin at offset `before`."""
 
     def body(self, path: str) -> tuple[dict[str, str], bytes]:
-        """Return whole lines, and where in the file they begin."""
+        """Return the offset at which the body begins, and the body, which has whole lines."""
         text = self.context.form.get("before", "")
         before = int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else 0
         earliest = max(before - FOLLOWED_BYTES, 0)
@@ -99,7 +99,7 @@ def _opened(path: str) -> FileIO:
 
 
 def line_start(fd: int, offset: int) -> int:
-    """Return where the first line begins at or after an offset; the offset, if that is far."""
+    """Return the first start of a line at or after an offset; the offset itself if none is near."""
     if offset <= 0:
         return 0
     newline = os.pread(fd, FOLLOWED_BYTES, offset - 1).find(b"\n")
@@ -107,10 +107,10 @@ def line_start(fd: int, offset: int) -> int:
 
 
 class DownloadView(_LogView):
-    """A log as a file."""
+    """A log as a file to download."""
 
     def body(self, path: str) -> tuple[dict[str, str], WholeFile]:
-        """Return the file, under its own name."""
+        """Return a header field with the file's name, and the file."""
         from urllib.parse import quote
 
         name = quote(os.path.basename(path), safe="")
@@ -119,7 +119,7 @@ class DownloadView(_LogView):
 
 
 class WholeFile:
-    """A file as long as it is now, however much is written to it meanwhile."""
+    """A file up to its current size; later output is not included."""
 
     def __init__(self, path: str) -> None:
         """Open the file; raises `OSError`."""
@@ -137,7 +137,7 @@ class WholeFile:
         return data
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

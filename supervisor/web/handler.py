@@ -1,6 +1,6 @@
-"""From a request to its view, and from what the view says to an answer (floor 5).
+"""Dispatch of requests to views, and responses made from their results (floor 5).
 
-`supervisord` puts the handler between the followed logs and the static files.
+`supervisord` installs the handler between those of the followed logs and the static files.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from supervisor.http.request import Request
 
 MAX_FIELDS = 100
-"""Fields of a form; ours have three."""
+"""Limit of the fields of a form; ours have three."""
 
 DEFAULT_PAGE = "index.html"
 
 
 class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
-    """Answers requests for the pages of `VIEWS`."""
+    """Handler of the pages in `VIEWS`."""
 
     IDENT = "Supervisor Web UI HTTP Request Handler"
 
@@ -29,13 +29,13 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
         self.supervisord = supervisord
 
     def match(self, request: Request) -> bool:
-        """Whether the path is that of a page."""
+        """Whether the path is a page."""
         from supervisor.web.pages import VIEWS
 
         return page_name(request) in VIEWS
 
     def handle_request(self, request: Request) -> None:
-        """Ask the view of the page until it has a response; send that."""
+        """Poll the view of the page until it returns a response, then send it."""
         if request.command not in {"GET", "HEAD", "POST"}:
             request.error(405)
             return
@@ -67,7 +67,7 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
         )
 
     def _failed(self, request: Request, _error: Exception) -> None:
-        """Log the exception being handled: it is a bug, of ours or of a plugin."""
+        """Log the exception being handled: it is a bug of Supervisor or a plugin."""
         self.supervisord.context.logger.critical(
             f"Showing {request.uri!r} raised an unexpected exception:\n{exception_text()}"
         )
@@ -88,7 +88,7 @@ def _send(request: Request, response: dict[str, Any]) -> None:
 
 
 def page_name(request: Request) -> str:
-    """Return which page a path means: a key of `VIEWS`, if there is such a page."""
+    """Return the name of a page from the path; it may be missing in `VIEWS`."""
     path = request.split_uri()[0]
     if "%" in path:
         from urllib.parse import unquote
@@ -98,10 +98,10 @@ def page_name(request: Request) -> str:
 
 
 def read_form(request: Request) -> dict[str, Any]:
-    """Return a request as CGI names it, with the fields of its query and its body.
+    """Return the CGI variables of a request, and the fields of its body and its query.
 
-    Of a field that comes twice the first counts.  Raises `ValueError` for a body or a
-    query that is no form.
+    The first of several values of a field wins.  Raises `ValueError` for a body or query
+    that is not a form.
     """
     form = _cgi_variables(request)
     texts = [form["QUERY_STRING"]]
@@ -122,7 +122,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
 
 
 def _cgi_variables(request: Request) -> dict[str, Any]:
-    """Return what RFC 3875 calls meta-variables, as far as plugins read them."""
+    """Return the meta-variables of RFC 3875 that plugins read."""
     path, _, query, _ = request.split_uri()
     channel = request.channel
     config = channel.server.config

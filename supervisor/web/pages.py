@@ -1,4 +1,4 @@
-"""Which pages there are (floor 5); `handler` and plugins look here."""
+"""The table of pages (floor 5), for `handler` and plugins."""
 
 from supervisor.web.changes import ChangesView
 from supervisor.web.follow import DownloadView, EarlierView, FollowView

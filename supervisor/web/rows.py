@@ -1,6 +1,6 @@
-"""The status page's texts: cut from the template once, filled for each request (floor 5).
+"""HTML fragments of the status page: extracted once, filled in for each request (floor 5).
 
-`status` fills whole pages, `changes` single rows.  A row costs some ten microseconds.
+`status` renders whole pages, `changes` single rows.  A row takes about ten microseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from supervisor.rpc.lookup import Member
 
-# State -> its kind (what it looks like, what one can filter by) and the actions it allows.
+# State -> its kind (for the appearance and the filter) and the actions that it allows.
 LOOKS: Final = {
     ProcessStates.STOPPED: ("off", ("start",)),
     ProcessStates.STARTING: ("busy", ("stop",)),
@@ -32,13 +32,13 @@ LOOKS: Final = {
     ProcessStates.UNKNOWN: ("bad", ("start",)),
 }
 
-# Kind -> what it is called, in the order of urgency.
+# Kind -> its name, in order of urgency.
 KINDS: Final = {"bad": "failed", "busy": "changing", "ok": "running", "off": "stopped"}
 
 
 @record(frozen=True)
 class StatusTexts:
-    """The status page with gaps, and what fills them."""
+    """The status page and its fragments, as texts with placeholders."""
 
     page: str
     message: str
@@ -53,8 +53,8 @@ _cut: tuple[Any, StatusTexts] | None = None
 
 
 def status_texts(root: Any) -> StatusTexts:
-    """Return the texts of a template's tree, which are cut when they are first needed."""
-    global _cut  # noqa: PLW0603 - one page, one cut
+    """Return the texts of a template's tree; extract them on first use."""
+    global _cut  # noqa: PLW0603 - one page, one cache entry
     if _cut is None or _cut[0] is not root:
         _cut = (root, _cut_texts(root.clone()))
     return _cut[1]
@@ -101,7 +101,7 @@ GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
 
 
 def _cut_rows(row: Any) -> dict[int, str]:
-    """Return a row for each state: what differs between them is settled here."""
+    """Return a row for each state, so that rendering need not decide by state."""
     return {state: _cut_row(row.clone(), state) for state in LOOKS}
 
 
@@ -143,9 +143,9 @@ def _cut_row(row: Any, state: int) -> str:
 
 
 def _button(button: Any, action: str, name: str, quoted: str) -> str:
-    """Return the button of an action as text with gaps.
+    """Return the button of an action as text with placeholders.
 
-    `formaction` works without scripts; an action that asks first leads to the question.
+    `formaction` works without scripts; an action to be confirmed leads to the question.
     """
     button = button.clone()
     asks = ACTIONS[action].asks_first
@@ -158,9 +158,9 @@ def _button(button: Any, action: str, name: str, quoted: str) -> str:
     return text_with_gaps(button)
 
 
-@lru_cache(maxsize=4096)  # half of what a row costs, and a page is made in one loop iteration
+@lru_cache(maxsize=4096)  # half the time of a row, and a page is rendered in one loop iteration
 def _names(group: str, process: str) -> dict[str, str]:
-    """Return the parts of a row that stay."""
+    """Return the constant parts of a row."""
     from urllib.parse import quote
 
     prefix = "" if group == process else f"{group}:"

@@ -1,9 +1,9 @@
-"""The status page: all processes, what can be done to them, and what came of it (floor 5).
+"""The status page: all processes, actions on them, and the results of actions (floor 5).
 
-Addresses are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  New are
-`ask=` in place of `action=`, which shows the question first; `q`, `state` and `sort`, which
-choose the rows that are shown and that the actions on all processes are about; and a JSON
-message instead of a redirect for a client that accepts only JSON.
+URLs are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  New are
+`ask=` in place of `action=`, which shows a confirmation first; `q`, `state` and `sort`, which
+select the rows to show, and so the processes that "all" refers to; and a JSON message instead
+of a redirect for a client that accepts only JSON.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ NOT_DONE: Final = "Nothing was done: the request did not come from this page."
 
 
 class StatusView(MeldView):
-    """Acts, and redirects to itself with a message; or shows the page."""
+    """View that shows the page, or performs an action and redirects to the page."""
 
     def render(self) -> Any:
-        """Return the page, the message in JSON, or what follows a redirect."""
+        """Return the page, the message in JSON, or '' with a redirect."""
         form, request = self.context.form, self.context.request
         self.context.response["headers"].update(PAGE_HEADERS)
         action = form.get("action")
@@ -69,7 +69,7 @@ class StatusView(MeldView):
         return self._tell(message)
 
     def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
-        """Return the deferred function of an action; it answers with a text, whatever happens."""
+        """Return the deferred function of an action; it returns a message in case of errors too."""
         known = ACTIONS.get(action)
         if known is None:
             return _saying(f"Unknown action {action}")
@@ -101,7 +101,7 @@ class StatusView(MeldView):
         return group is not None and process_name in group.processes
 
     def _tell(self, message: str) -> str:
-        """Return the answer to an action; a redirect has a relative address."""
+        """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
             return json.dumps({"message": message, "trouble": is_trouble(message)})
@@ -135,7 +135,7 @@ class StatusView(MeldView):
         }
 
     def _ask(self, texts: rows.StatusTexts, action: str | None) -> str:
-        """Return the question whether to act, with a button that does."""
+        """Return the confirmation form of an action."""
         known = ACTIONS.get(action or "")
         if known is None or action is None:
             return ""
@@ -157,7 +157,7 @@ class StatusView(MeldView):
         }
 
     def _buttons_for_all(self, everyone: list[Member]) -> str:
-        """Return the buttons that act on everything that is shown, named so."""
+        """Return the buttons that act on all shown processes, labelled accordingly."""
         if not self._filter.is_active:
             return "".join(_button_for_all(action, ACTIONS[action].label) for action in FOR_ALL)
         from urllib.parse import urlencode
@@ -171,7 +171,7 @@ class StatusView(MeldView):
         )
 
     def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
-        """Return the table's bodies: single programs, then each group under its heading."""
+        """Return the table bodies: single programs, then each group under its heading."""
         sort = self.context.form.get("sort")
         if sort in _KEYS:
             return _body(
@@ -193,7 +193,7 @@ class StatusView(MeldView):
 
 
 def _button_for_all(action: str, label: str, fields: str = "") -> str:
-    """Return a button; `data-label` is what its label begins with under a filter."""
+    """Return a button; `data-label` is its label without a filter."""
     verb = "ask" if ACTIONS[action].asks_first else "action"
     address = escaped(f"index.html?{verb}={action}{'&' if fields else ''}{fields}")
     return (
@@ -223,7 +223,7 @@ def _body(heading: str, made: list[str]) -> str:
 
 
 def counts(everyone: list[Member]) -> str:
-    """Return how many processes there are, and how many of each kind, in words."""
+    """Return a phrase with the number of processes, in total and of each kind."""
     numbers = dict.fromkeys(rows.KINDS, 0)
     for member in everyone:
         numbers[rows.kind_of(member)] += 1

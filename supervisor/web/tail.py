@@ -1,7 +1,7 @@
-"""The page of one log: its last bytes; a script lets it go on (floor 5).
+"""The page of one log: its last bytes; a script follows it from there (floor 5).
 
 `tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name
-means the activity log.
+selects the activity log.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STREAMS: Final = ("stdout", "stderr")
 
 
 class TailView(MeldView):
-    """Shows the end of a log, or what keeps us from showing it."""
+    """View that shows the end of a log, or the reason why there is none."""
 
     def render(self) -> str:
         """Return the page."""
@@ -44,7 +44,7 @@ class TailView(MeldView):
     def _tail(
         self, name: str | None, stream: str, limit: int, *, is_main: bool
     ) -> tuple[str, bool]:
-        """Return the end of the log, or the reason for its absence; and which it is."""
+        """Return the end of the log and True, or the reason for its absence and False."""
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if not name and not is_main:
             return "No process name found", False
@@ -59,7 +59,7 @@ class TailView(MeldView):
             return f"ERROR: {fault_text(error)}", False
 
     def _absence(self, name: str | None, stream: str) -> str:
-        """Return why a process has no log."""
+        """Return the reason why there is no log."""
         if name is None:
             return "No file for the activity log"
         if (
@@ -125,11 +125,11 @@ class TailView(MeldView):
 
 
 def without_sequences(text: str) -> str:
-    """Return text without control sequences: colours need the script."""
+    """Return text without control sequences; the script renders colours."""
     return AnsiStripper().feed(text.encode()).decode("utf-8", "replace") if "\x1b" in text else text
 
 
 def _limit(text: str) -> int:
-    """Return how many bytes to show; Supervisor 4 shows 1024 for what is no number."""
+    """Return the number of bytes to show; like Supervisor 4, 1024 if `text` is not a number."""
     number = int(text[:9]) if text.isascii() and text.isdigit() else 0
     return min(max(number, LEAST_BYTES), MOST_BYTES)

@@ -1,8 +1,8 @@
-"""Templates: read through meld3, kept, and cut into texts to fill (floor 5).
+"""Templates: parsed by meld3, cached, and converted to format strings (floor 5).
 
-meld3 builds a tree per page, which plugins' views work on.  For our own pages, which may
-have hundreds of rows, an element is turned into a text with named gaps once; filling the
-gaps is all that a request costs.
+meld3 builds a tree per page, and the views of plugins work on it.  Our own pages may have
+hundreds of rows.  For these an element is converted once to a text with named placeholders, so
+that a request only fills in the placeholders.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 
-# What templates written for Supervisor call the namespace of `meld:id`, and what meld3 does.
+# The namespace of `meld:id` in templates written for Supervisor, and in meld3.
 OUR_NAMESPACE: Final = "https://github.com/Supervisor/supervisor"
 MELD3_NAMESPACE: Final = "http://www.plope.com/software/meld3"
 
@@ -25,10 +25,10 @@ _gap = re.compile("@@([a-z_]+)@@").sub
 
 
 def template(path: str) -> Any:
-    """Return the tree of a template; its users clone it before they change it.
+    """Return the tree of a template; callers must clone it before changing it.
 
-    A relative path begins in the package.  Raises `OSError`, or what meld3 raises for a
-    file that is not well-formed.
+    A relative path is relative to the package.  Raises `OSError`, or an exception of meld3
+    for a file that is not well-formed.
     """
     path = os.path.join(PACKAGE, path)
     written = os.stat(path).st_mtime_ns
@@ -47,18 +47,18 @@ def _read(path: str) -> Any:
 
 
 def gap(name: str) -> str:
-    """Return what marks a gap within an element's text or attributes."""
+    """Return a placeholder for an element's text or attributes."""
     return f"@@{name}@@"
 
 
 def text_with_gaps(element: Any) -> str:
-    """Return an element as HTML, to be filled by `text % values`; values are HTML too."""
+    """Return an element as a format string for `text % values`; values are HTML too."""
     whole: str = element.write_htmlstring(encoding="utf-8", doctype="").decode()
     return _gap(r"%(\1)s", whole.strip().replace("%", "%%"))
 
 
 def cut_out(element: Any) -> str:
-    """Return an element as text with gaps; its place in the tree becomes one, too."""
+    """Return an element as a format string; replace it in the tree by a placeholder."""
     name = element.attrib[f"{{{MELD3_NAMESPACE}}}id"]
     text = text_with_gaps(element)
     element.replace(gap(name))
@@ -66,7 +66,7 @@ def cut_out(element: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return text as HTML, fit for elements and quoted attributes."""
+    """Return text escaped for HTML elements and quoted attributes."""
     return (
         text.replace("&", "&amp;")
         .replace("<", "&lt;")

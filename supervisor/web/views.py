@@ -1,8 +1,8 @@
-"""What a view is: made with a context, called until it has a response (floor 5).
+"""Views: constructed with a context, called until they return a response (floor 5).
 
-Plugins put views of their own into `VIEWS` and subclass `MeldView`; `handler` calls them.
-A view that answers `NOT_DONE_YET` is called again when one of its `wakes_on` wakes, or,
-where it has none, every `delay` seconds.
+Plugins add their own views to `VIEWS` and subclass `MeldView`; `handler` calls them.
+A view that returns `NOT_DONE_YET` is called again when one of its `wakes_on` notifies it or,
+if it has none, every `delay` seconds.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 VIEWS: Final[dict[str, dict[str, Any]]] = {}
 """Page -> {"template": path or None, "view": class}; edited while the daemon runs."""
 
-# Scripts and styles only from our own files, nothing inline; nobody may frame a page, and
-# no other site learns its address.
+# Scripts and styles only from our own files, nothing inline; no framing, and no referrer for
+# other sites.
 PAGE_HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -35,11 +35,11 @@ PAGE_HEADERS: Final = {
 
 
 class ViewContext:
-    """What a view may use: `form`, `request`, `response`, `supervisord`, `template`.
+    """Context of a view: `form`, `request`, `response`, `supervisord`, `template`.
 
-    `form` has the fields of the query and of the body, and CGI's names for the rest.
-    `response` is {"headers": {...}}, to which a view adds "body" (text, bytes or a
-    producer) and, if it is not 200, "status".
+    `form` has the fields of the query and the body, and the CGI variables.
+    `response` is {"headers": {...}}; a view adds "body" (text, bytes or a producer) and, if
+    it is not 200, "status".
     """
 
     form: dict[str, Any]
@@ -65,7 +65,7 @@ class MeldView:
 
     @property
     def wakes_on(self) -> tuple[Waiters, ...]:
-        """What makes calling again worthwhile: whatever the callback waits for."""
+        """The wake sources of the callback; a notification makes `handler` call the view again."""
         return () if self.callback is None else wakes_of(self.callback)
 
     def __call__(self) -> Any:
@@ -96,7 +96,7 @@ class MeldView:
 
 
 class OKView:
-    """Says that the server is there."""
+    """View that confirms that the server is up."""
 
     delay = 0
 

@@ -168,7 +168,7 @@ def test_what_the_user_is_told(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("host", "hint"),
-    [("http://127.0.0.1", "; an address has no http://"), ("no..where", "")],
+    [("http://127.0.0.1", "; write the address without http://"), ("no..where", "")],
 )
 def test_a_name_that_cannot_be_resolved(site: Site, host: str, hint: str) -> None:
     told = complaint(site, inet_config(9001, host=host))

@@ -103,7 +103,7 @@ def test_without_the_daemon_the_page_looks_dead(page: Browser, site: Site) -> No
     page.open(site.url)
     page.wait_until_live()
     site.daemon.stop()
-    page.wait_for_text("#live", "No answer since")
+    page.wait_for_text("#live", "No response since")
     assert page.evaluate("document.querySelector('#processes').inert") is True
     assert page.evaluate("getComputedStyle(document.querySelector('#processes')).opacity") == "0.5"
     site.daemon.start()

@@ -1,6 +1,6 @@
-// The status page, alive: changes come as rows ready to be put in place, actions are sent
-// without leaving the page, and what came of them is shown beside the process. Without this
-// script the same page works by forms and redirects.
+// Live updates of the status page: changed rows arrive as HTML, actions are sent without
+// leaving the page, and their results appear beside the process. Without this script the
+// page works with forms and redirects.
 "use strict";
 
 const RESULT_SECONDS = 12;
@@ -14,7 +14,7 @@ const KINDS = { bad: "failed", busy: "changing", ok: "running", off: "stopped" }
 const URGENCY = Object.keys(KINDS);
 const title = document.title;
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
-let clockOffset = 0; // seconds by which the server's clock is ahead of ours
+let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
 let source = null;
 
 const rows = () => table.querySelectorAll("tr[data-name]");
@@ -32,7 +32,7 @@ function parseRow(html) {
   return holder.content.querySelector("tr");
 }
 
-// Replacing an element takes the focus from what is in it: remember, and give it back.
+// Replacing a row removes the focus from its elements: remember and restore it.
 function keepingFocus(change) {
   const focused = document.activeElement;
   const row = focused && focused.closest("tr[data-name]");
@@ -106,7 +106,8 @@ function filterRows() {
   document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
 }
 
-// The buttons for all processes act on what is shown, and say so.
+// The buttons for all processes act on those that are shown; under a filter, their
+// labels give the number.
 function nameButtonsForAll(shown, isFiltered) {
   for (const button of byId("all").querySelectorAll("[data-label]")) {
     const address = new URL(button.formAction);
@@ -125,7 +126,7 @@ function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// -- the whole page, when the groups are others or we have been away ----------------------
+// -- the whole page, after a reconnect or a change of groups -------------------------------
 
 async function synchronise() {
   const response = await fetch(`index.html?sort=${encodeURIComponent(filters.sort.value)}`);
@@ -179,7 +180,7 @@ function listen() {
   source = new EventSource("changes");
   source.onopen = () => {
     showLive(true);
-    synchronise().catch(() => {}); // what has changed before the stream began
+    synchronise().catch(() => {}); // fetch the changes from before the stream began
   };
   source.onmessage = (event) => {
     const message = JSON.parse(event.data);
@@ -201,7 +202,7 @@ function deafen() {
   source = null;
 }
 
-// Without the daemon the rows are the past, and no button does anything.
+// Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
   const wasLost = live.classList.contains("lost");
   live.hidden = false;
@@ -209,7 +210,7 @@ function showLive(isLive) {
   document.body.classList.toggle("lost", !isLive);
   for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
   if (isLive) setText(live, "Live");
-  else if (!wasLost) setText(live, `No answer since ${new Date().toLocaleTimeString()}`);
+  else if (!wasLost) setText(live, `No response since ${new Date().toLocaleTimeString()}`);
 }
 
 // -- acting -----------------------------------------------------------------------------------
@@ -254,7 +255,8 @@ async function send(address) {
   }
 }
 
-// In the row of the process; for screen readers, groups and all of them, above the table.
+// Show a result in the row of its process. Above the table, show results for groups and for
+// all processes; screen readers read every result there.
 function tellResult(name, { message, trouble }) {
   const banner = byId("message");
   const row = rowOf(name);
@@ -285,7 +287,7 @@ function showResult(name) {
   row.querySelector(".about").append(shown);
 }
 
-// -- begin --------------------------------------------------------------------------------------
+// -- initialisation -----------------------------------------------------------------------------
 
 function rememberFilters() {
   const kept = new URLSearchParams();

@@ -1,11 +1,11 @@
-// The log page, alive: what is written arrives as it is written, can be held back, and can
-// be searched by showing only the lines that contain a text.
-// Earlier parts of a long log are loaded when the reader scrolls up to them.
+// Live updates of the log page: new output is appended as it is written. The user can pause
+// it, and can filter the lines by a text. Earlier parts of a long log are loaded when the
+// user scrolls up to them.
 "use strict";
 
-const MOST_CHARACTERS = 2 * 1024 * 1024; // kept in the page; older lines go
+const MOST_CHARACTERS = 2 * 1024 * 1024; // kept in the page; older lines are removed
 const RETRY_SECONDS = 3;
-const NEAR_THE_END = 40; // pixels: a reader there wants to see what comes
+const NEAR_THE_END = 40; // pixels: closer to the end, the page scrolls with new output
 const NEAR_THE_START = 200; // pixels
 
 const byId = (id) => document.getElementById(id);
@@ -15,10 +15,10 @@ const search = byId("q");
 const pause = byId("pause");
 let text = log.textContent;
 let held = ""; // arrived while paused
-let heldIsWhole = false; // the stream has begun anew meanwhile
+let heldIsWhole = false; // the stream was restarted while paused
 let isPaused = false;
 let aborter = null;
-let offset = 0; // of the text in the file, in bytes; 0 when nothing is before it
+let offset = 0; // of the text in the file, in bytes; 0 if nothing precedes it
 let isLoading = false;
 
 function isAtTheEnd() {
@@ -33,8 +33,8 @@ function toTheEnd() {
 
 const SEQUENCE = /\x1b(?:\[([0-9;:]*)m|\[[ -?]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[^[\]])/g;
 const ATTRIBUTES = { 1: "bold", 2: "faint", 3: "italic", 4: "underline", 7: "inverse" };
-let style = {}; // at the end of what is shown
-let unfinished = ""; // the start of a sequence there
+let style = {}; // at the end of the shown text
+let unfinished = ""; // beginning of a sequence at the end of the shown text
 
 function paletteColour(index) {
   if (index >= 232) return `rgb(${Array(3).fill((index - 232) * 10 + 8).join()})`;
@@ -43,7 +43,7 @@ function paletteColour(index) {
   return `rgb(${part(Math.floor(cube / 36))},${part(Math.floor(cube / 6))},${part(cube)})`;
 }
 
-// 38 and 48 take the numbers behind them: 5;INDEX or 2;RED;GREEN;BLUE.
+// 38 and 48 have parameters: 5;INDEX or 2;RED;GREEN;BLUE.
 function extendedColour(codes) {
   if (codes.shift() === 5) {
     const index = codes.shift() & 255;
@@ -80,7 +80,7 @@ function styled(piece) {
   return span.className || span.style.length ? span : document.createTextNode(piece);
 }
 
-// Text with its colours; of the other control sequences nothing is shown.
+// Return text with its colours; drop other control sequences.
 function rendered(raw) {
   const fragment = document.createDocumentFragment();
   let end = 0;
@@ -93,7 +93,7 @@ function rendered(raw) {
   return fragment;
 }
 
-// A sequence that is not complete waits for its end.
+// Split off an incomplete sequence at the end, to prepend it to the next text.
 function splitUnfinished(raw) {
   const unfinished = /\x1b(?:\[[ -?]{0,64}|\][^\x07\x1b]{0,256})?$/.exec(raw);
   return unfinished ? [raw.slice(0, unfinished.index), unfinished[0]] : [raw, ""];
@@ -128,7 +128,7 @@ function append(more) {
   const isTooLong = text.length > MOST_CHARACTERS;
   if (isTooLong) {
     text = text.slice(text.indexOf("\n", text.length - MOST_CHARACTERS / 2) + 1);
-    offset = 0; // where that is in the file is not known
+    offset = 0; // the offset of the remaining text is unknown
   }
   if (isTooLong || search.value) {
     show();
@@ -156,11 +156,11 @@ function begin(whole) {
   toTheEnd();
 }
 
-// -- what is before ------------------------------------------------------------------------
+// -- earlier lines -------------------------------------------------------------------------
 
 async function loadEarlier() {
   if (isLoading || !offset || search.value || log.scrollTop > NEAR_THE_START) return;
-  if (text.length > MOST_CHARACTERS / 2) return; // the rest is in the download
+  if (text.length > MOST_CHARACTERS / 2) return; // the download has the rest
   isLoading = true;
   const before = offset;
   try {
@@ -174,7 +174,7 @@ async function loadEarlier() {
       log.scrollTop = log.scrollHeight - height;
     }
   } catch {
-    // the next scrolling tries again
+    // retry at the next scroll event
   }
   isLoading = false;
 }
@@ -191,7 +191,7 @@ async function follow() {
     offset = Number(response.headers.get("X-Log-Offset"));
     await read(response.body.pipeThrough(new TextDecoderStream()).getReader());
   } catch {
-    // the connection is gone, or we have hidden ourselves: below we try again
+    // the connection is lost, or the page was hidden: retry below
   }
   aborter = null;
   if (!document.hidden) {
@@ -200,7 +200,7 @@ async function follow() {
   }
 }
 
-// The stream begins with the end of the log, which takes the place of what is shown.
+// The stream begins with the end of the log, which replaces the shown text.
 async function read(reader) {
   let isFirst = true;
   for (;;) {
@@ -238,7 +238,7 @@ function togglePause() {
   }
 }
 
-// -- begin ----------------------------------------------------------------------------------
+// -- initialisation -------------------------------------------------------------------------
 
 if (log.dataset.follow) {
   byId("find").hidden = false;
