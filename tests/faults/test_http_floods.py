@@ -107,6 +107,7 @@ def test_a_multicall_of_a_hundred_thousand_calls(directory: Path) -> None:
 
 def test_a_multicall_with_large_results(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
+        daemon.wait_for_text("big.log", "READY")  # the last that the program writes
         (directory / "big.log").write_bytes(b"x" * 5 * MB)
         before = memory_bytes(daemon.pid)
         call = {"methodName": "supervisor.readProcessStdoutLog", "params": ["big", 0, 0]}
