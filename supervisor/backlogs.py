@@ -1,19 +1,19 @@
-"""Log bytes that could not be written at once, waiting or dropped (floor 2).
+"""The backlog of a log: bytes that could not be written at once, queued or dropped (floor 2).
 
-A `logsinks.Sink` writes straight to its fd.  When the fd takes no more, a `Backlog` comes
-between them until everything is in order again:
+A `logsinks.Sink` writes straight to its fd.  When the fd accepts no more, a `Backlog` is put
+between them until it has been flushed:
 
-    writer -> Sink ------------------------> fd     the ordinary path
-    writer -> Sink -> [Gap] -> waiting ----> fd     a reader that lags behind, a full disk
+    writer -> Sink ------------------------> fd     the usual path
+    writer -> Sink -> [Gap] -> waiting ----> fd     a slow reader, a full disk
 
-A pipe or terminal whose reader lags behind has bytes *waiting*; the loop sends them when the
-reader is ready.  What cannot wait, because the disk is full or too much is waiting already,
-falls into a *gap*.  A gap begins and ends between two lines wherever that is possible, and a
-note takes the place of the dropped bytes.
+A pipe or terminal with a slow reader has bytes *waiting*; the loop sends them when the reader is
+ready.  Bytes that cannot be queued, because the disk is full or the queue has reached its bound,
+are dropped into a *gap*.  A gap begins and ends between two lines wherever that is possible, and
+a note replaces the dropped bytes.
 
-A backlog outlives its sink: a program that has ended, a log that has been reopened and a daemon
-that reloads leave their bytes in the loop.  Only the end of the daemon waits for readers
-(`drain`), and only while they take something.
+A backlog outlives its sink: the loop still sends the bytes of a program that has exited, of a log
+that has been reopened, and of a daemon that reloads.  The daemon waits for readers only when it
+exits (`drain`), and only while they make progress.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from supervisor.loop import Loop
 
 PATIENCE_SECONDS = 1.0
-"""Longest wait for a reader that lags behind, while no loop runs."""
+"""Longest wait for a slow reader while no loop runs."""
 
 STALL_SECONDS = 5.0
-"""Longest wait for readers at the end of the daemon, since one of them last took something."""
+"""Longest wait for readers when the daemon exits, since one of them last made progress."""
 
 MAX_WAITING_BYTES = 4 * 1024 * 1024
-"""Upper bound of the bytes waiting for a reader, per writer of the log; more is dropped."""
+"""Upper bound of the bytes queued for a reader, per writer of the log; more is dropped."""
 
 SEND_BYTES = 128 * 1024
-"""Upper bound of one write to a reader that lags behind; a pipe takes 64 KiB by default."""
+"""Upper bound of one write to a slow reader; a pipe holds 64 KiB by default."""
 
 MAX_LINE_BYTES = 64 * 1024
-"""The longest rest of a line that is kept so that the line before a gap is complete."""
+"""Longest end of a line that is kept in order to complete the line before a gap."""
 
 STALLED = "its reader has stalled"
 
@@ -52,8 +52,8 @@ _waiting: set[Backlog] = set()
 
 
 def set_background_loop(loop: Loop | None) -> None:
-    """Let a loop send what is waiting; None while no loop runs."""
-    global _loop  # noqa: PLW0603 - sinks are made everywhere, also by plugins
+    """Set the loop that sends queued bytes; None while no loop runs."""
+    global _loop  # noqa: PLW0603 - sinks are created everywhere, also by plugins
     for backlog in _waiting:
         if _loop is not None:
             _loop.forget(backlog)
@@ -63,10 +63,10 @@ def set_background_loop(loop: Loop | None) -> None:
 
 
 def drain() -> list[tuple[str, int]]:
-    """Send what is waiting, for as long as readers take something; no loop may run.
+    """Send the queued bytes while readers make progress; call it when no loop runs.
 
-    Returns (path, bytes) of each log that had to be given up.  Waits up to `STALL_SECONDS`
-    without progress.
+    Returns (path, bytes) of each log that was given up.  Waits up to `STALL_SECONDS` without
+    progress.
     """
     while _waiting:
         backlogs = {backlog.fd: backlog for backlog in _waiting}
@@ -85,10 +85,10 @@ def drain() -> list[tuple[str, int]]:
 
 
 class Gap:
-    """Bytes that a log did not take, and the text that takes their place.  Does no I/O.
+    """The bytes that a log dropped, and the text that replaces them.  Does no I/O.
 
-    The line that was cut off by the gap is completed before the note, if its end is known by
-    then.  The rest of a line whose beginning is in the gap goes into the gap as well.
+    The line that the gap cuts off is completed before the note, if its end is known by then.
+    The end of a line that begins in the gap is dropped as well.
     """
 
     def __init__(self) -> None:
@@ -100,36 +100,36 @@ class Gap:
         return bool(self.dropped_bytes or self._head)
 
     def begin(self, data: bytes, *, in_line: bool) -> None:
-        """Drop the first bytes; `in_line` says that those before them end within a line."""
+        """Drop the first bytes; `in_line` if the bytes before them end within a line."""
         if in_line:
             end = data.find(b"\n", 0, MAX_LINE_BYTES) + 1
             self._head, data = data[:end] or b"\n", data[end:]
         self.drop(data)
 
     def drop(self, data: bytes) -> None:
-        """Drop bytes that follow those which have been dropped."""
+        """Drop the bytes that follow those already dropped."""
         if data:
             self.dropped_bytes += len(data)
             self._ends_in_line = not data.endswith(b"\n")
 
     def trim(self, data: bytes) -> bytes:
-        """Drop the rest of a line that begins in the gap; return what comes after it.
+        """Drop the end of a line that begins in the gap; return the bytes after it.
 
-        Where no line ends in `data`, all of it is returned: it may be no text at all.
+        If no line ends in `data`, return all of it: it may be binary data.
         """
         end = data.find(b"\n") + 1 if self._ends_in_line else 0
         self.drop(data[:end])
         return data[end:]
 
     def text(self) -> bytes:
-        """Return what is to be written in place of the dropped bytes."""
+        """Return the text to write in place of the dropped bytes."""
         if not self.dropped_bytes:
             return self._head
         note = f"supervisor: {self.dropped_bytes} bytes dropped (write failed)\n"
         return self._head + note.encode()
 
     def written(self, text: bytes, size: int) -> None:
-        """Record that the first `size` bytes of what `text` returned have been written."""
+        """Record that the first `size` bytes of the `text` have been written."""
         if size:
             self._head = text[size:]
             self.dropped_bytes = 0
@@ -137,10 +137,10 @@ class Gap:
 
 
 class Backlog:
-    """Bytes waiting for an fd, in order, and the gap behind them.
+    """The queue of bytes for an fd, and the gap behind them.
 
-    A channel of the loop while bytes are waiting.  `shared` says that the fd is used by other
-    processes too and may block, so that it must be polled before each write.  `last_byte` is
+    It is a channel of the loop while bytes are waiting.  `shared` means that other processes
+    use the fd too and that it may block, so it must be polled before each write.  `last_byte` is
     the byte that was written last, None if that is unknown.
     """
 
@@ -156,13 +156,13 @@ class Backlog:
         self._on_flushed: Callable[[], object] | None = None
 
     def __bool__(self) -> bool:
-        """Whether a write must still go this way."""
+        """Whether a write must still go through the backlog."""
         return self._shared or bool(self._waiting or self._gap)
 
     def write(self, data: bytes, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
-        """Write, keep or drop bytes, in this order of preference.
+        """Write, queue or drop bytes, in this order of preference.
 
-        Raises the `OSError` that begins a gap, once.
+        Raises the `OSError` that starts a gap, once.
         """
         if not data:
             return
@@ -191,7 +191,7 @@ class Backlog:
             raise
 
     def _fill_gap(self) -> bool:
-        """Write the text of the gap, or let it wait; False if neither is possible yet."""
+        """Write or queue the text of the gap; return False if neither is possible yet."""
         gap = self._gap
         try:
             while text := gap.text():
@@ -207,7 +207,7 @@ class Backlog:
 
     def _enqueue(self, data: bytes, max_bytes: int) -> None:
         waiting, gap = self._waiting, self._gap
-        if gap and len(waiting) < max_bytes // 2:  # not a note for every few bytes
+        if gap and len(waiting) < max_bytes // 2:  # avoids a note for every few bytes
             data = gap.trim(data)
             text = gap.text()
             gap.written(text, len(text))
@@ -229,12 +229,12 @@ class Backlog:
         self._waiting += data
 
     def _send(self, data: bytes | bytearray, deadline: float | None) -> int:
-        """Write once, and wait until `deadline` (monotonic seconds) until that is possible.
+        """Write once, waiting until `deadline` (monotonic seconds) at most for the fd.
 
-        Returns how many bytes were taken; raises `BlockingIOError` for a reader that lags.
+        Returns the number of bytes written; raises `BlockingIOError` if the reader is too slow.
         """
         if self._shared:
-            # What poll calls writable takes PIPE_BUF bytes without blocking, no more.
+            # An fd that poll reports as writable accepts PIPE_BUF bytes without blocking, no more.
             self._wait(deadline)
             sent = os.write(self.fd, data[: select.PIPE_BUF])
         else:
@@ -263,7 +263,7 @@ class Backlog:
         return self.fd
 
     def readable(self) -> bool:
-        """Whether to read: never."""
+        """Whether to read (never)."""
         return False
 
     def writable(self) -> bool:
@@ -274,19 +274,19 @@ class Backlog:
         """Do nothing; never called, see `readable`."""
 
     def handle_write_event(self) -> None:
-        """Send what the reader is ready for; raises `OSError` when it has gone."""
+        """Send as much as the reader accepts; raises `OSError` when it has closed its end."""
         try:
             sent = self._send(self._waiting[:SEND_BYTES], None)
         except BlockingIOError:
             return
         del self._waiting[:sent]
         if not self._waiting and self._on_flushed is not None:
-            self._fill_gap()  # else with the next write, which knows where the next line begins
+            self._fill_gap()  # else the next write does it, which knows where the next line begins
         if not self._waiting:
             self._flushed()
 
     def handle_error(self) -> None:
-        """Drop what was kept for a reader that has gone; the next write will fail."""
+        """Drop the bytes queued for a reader that has closed its end; the next write will fail."""
         self._waiting.clear()
         self._gap = Gap()
         self._flushed()
@@ -301,7 +301,7 @@ class Backlog:
     # -- the end --------------------------------------------------------------------
 
     def when_flushed(self, action: Callable[[], object] | None) -> None:
-        """Call `action` when nothing is waiting any more, maybe at once; None takes it back."""
+        """Call `action` once nothing is waiting, maybe at once; None cancels it."""
         self._on_flushed = action
         if action is None:
             return
@@ -314,7 +314,7 @@ class Backlog:
         """Do nothing: the fd belongs to the sink."""
 
     def give_up(self) -> int:
-        """Stop waiting; return how many bytes are dropped.  The note is left if it fits."""
+        """Drop the queued bytes and return their number.  The note is written if it fits."""
         self._gap.drop(bytes(self._waiting))
         dropped_bytes = self._gap.dropped_bytes
         self._waiting.clear()

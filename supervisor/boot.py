@@ -1,7 +1,7 @@
 """The steps between reading the configuration and running (floor 6).
 
-`Supervisor.main` takes them in order.  What cannot be done raises `BootError` with the
-text for the user; what is worth saying is returned and logged once the log is open.
+`Supervisor.main` runs them in order.  A step that fails raises `BootError` with the text for
+the user.  Messages are returned, and logged once the log is open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT_WARNING = (
 )
 
 
-# What functions of the daemon import only when they need it; a test keeps it complete.
+# Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
     "cProfile",
     "datetime",
@@ -86,9 +86,9 @@ def drop_privileges(settings: Settings) -> tuple[list[str], list[str]]:
 def _modules_are_readable_by_all() -> bool:
     """Whether every user can read the modules that are imported later.
 
-    Preloading them all doubles the memory of the daemon and the time to its first answer, so
-    it is done only where an installation is private, below a home directory for example.  Files
-    that were installed together have the same mode: one of each directory is looked at.
+    Preloading them all doubles the daemon's memory and the time to its first response, so it is
+    done only for a private installation, below a home directory for example.  Files that were
+    installed together have the same mode, so one file of each directory is checked.
     """
     specs = [importlib.machinery.PathFinder.find_spec(name) for name in SAMPLE_MODULES]
     files = [spec.origin for spec in specs if spec is not None and spec.origin is not None]
@@ -96,9 +96,9 @@ def _modules_are_readable_by_all() -> bool:
 
 
 def _preload_modules() -> None:
-    """Import while root can still read the files of Python and of this package."""
+    """Import modules while root can still read the files of Python and of this package."""
     for name in LATE_IMPORTS:
-        with contextlib.suppress(ImportError):  # missing: its use fails later, as without `user=`
+        with contextlib.suppress(ImportError):  # a missing module fails on use, as without `user=`
             importlib.import_module(name)
 
 
@@ -111,7 +111,7 @@ def raise_limits(settings: Settings) -> list[str]:
 
 
 def open_activity_log(settings: Settings) -> Logger:
-    """Open the activity log: on stdout when in the foreground, and where it is configured."""
+    """Open the activity log: the configured file, and stdout when in the foreground."""
     logger = loggers.getLogger(settings.loglevel)
     if settings.nodaemon and not settings.silent:
         loggers.handle_stdout(logger, LOG_FORMAT)
@@ -135,13 +135,13 @@ def open_activity_log(settings: Settings) -> Logger:
 
 
 def report_log_trouble_to(logger: Logger) -> None:
-    """Let logs that cannot be written be known in the activity log, or else on stderr."""
+    """Report failures to write logs in the activity log, or else on stderr."""
     is_reporting = False
     to_stderr = loggers.report_to_stderr
 
     def report(text: str) -> None:
         nonlocal is_reporting
-        if is_reporting:  # the activity log itself is in trouble
+        if is_reporting:  # the activity log itself has failed
             to_stderr(text)
             return
         is_reporting = True
@@ -156,7 +156,7 @@ def report_log_trouble_to(logger: Logger) -> None:
 def log_what_was_said(
     logger: Logger, configuration: Configuration, criticals: list[str], infos: list[str]
 ) -> None:
-    """Log what came up before there was a log: the worst first."""
+    """Log the messages collected before the log was open, the most severe first."""
     for text in (*configuration.criticals, *criticals):
         logger.critical(text)
     for text in configuration.warnings:
@@ -168,7 +168,7 @@ def log_what_was_said(
 def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
     """Delete the AUTO logs, and their backups, that an earlier run of this identifier left.
 
-    Those of other users are passed over: their daemons may still write to them.
+    Logs of other users are skipped: their daemons may still write to them.
     """
     pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
     try:
@@ -188,10 +188,10 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
 
 @contextlib.contextmanager
 def in_background(settings: Settings, logger: Logger) -> Iterator[None]:
-    """Go to the background; only the child comes into the block.
+    """Daemonize; only the child enters the block.
 
-    The parent ends when the child leaves it: what is done there is done for whoever waits
-    for `supervisord` to return.
+    The parent exits when the child leaves the block: by then, the work in it is done for a caller
+    that waits for `supervisord` to return.
     """
     parent_waits, child_closes = os.pipe()
     if os.fork():

@@ -1,6 +1,6 @@
-"""What the front doors may ask of the running daemon (floor 4, a protocol).
+"""The interface between the running daemon and the API layer (floor 4, a protocol).
 
-`supervisord.Supervisor` is the one implementation; the doors know only this much.
+`supervisord.Supervisor` is the one implementation; the API layer uses no more than this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DaemonOptions(Protocol):
-    """The part of `supervisord.options` that the doors use."""
+    """The part of `supervisord.options` that the API layer uses."""
 
     mood: int
     process_group_configs: list[ProcessGroupConfig]
@@ -31,33 +31,33 @@ class DaemonOptions(Protocol):
 
     @property
     def server_configs(self) -> Sequence[Any]:
-        """The HTTP servers that are configured."""
+        """The configured HTTP servers."""
 
     def get_pid(self) -> int:
         """Return the daemon's pid."""
 
 
 class Daemon(Protocol):
-    """The running daemon, as a plugin's `supervisord` argument shows it."""
+    """The running daemon, as plugins get it in their `supervisord` argument."""
 
     process_groups: dict[str, ProcessGroupBase]
 
     @property
     def context(self) -> Context:
-        """Loop, logger, mood and settings."""
+        """The runtime context: loop, logger, daemon state and settings."""
 
     @property
     def options(self) -> DaemonOptions:
-        """The door to the daemon's settings."""
+        """The plugin API of the daemon's settings."""
 
     def add_process_group(self, config: ProcessGroupConfig) -> bool:
-        """Take a group in; False when there is one of that name."""
+        """Add a group; return False if a group of that name exists."""
 
     def remove_process_group(self, name: str) -> bool:
-        """Let a group go; False when some of its processes are not stopped."""
+        """Remove a group; return False if some of its processes are not stopped."""
 
     def reread(self) -> list[list[str]]:
         """Read the configuration again; raises `RPCError` CANT_REREAD."""
 
     def check_configuration(self) -> None:
-        """Make sure that a restart would succeed; raises `RPCError` CANT_REREAD."""
+        """Check that a restart would succeed; raises `RPCError` CANT_REREAD."""

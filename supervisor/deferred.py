@@ -1,10 +1,10 @@
-"""Answers that wait: functions that are asked again until they are done (floor 1).
+"""Deferred results: functions that are polled until they return a result (floor 1).
 
-An RPC method may return a plain function with `.delay` (seconds) instead of a value.
-Whoever holds it calls it until it returns something other than `NOT_DONE_YET`.  Plugins
-write such functions by hand and poll ours; so ours stay plain functions.  What ours have
-in addition is `.wakes_on`: the `Waiters` whose next wake-up makes asking again
-worthwhile.  A holder that knows `.wakes_on` never polls.
+An RPC method may return a plain function with `.delay` (seconds) instead of a value.  The
+caller calls it until it returns something other than `NOT_DONE_YET`.  Plugins write such
+functions by hand and poll the daemon's, so the daemon's stay plain functions.  They have one
+more attribute, `.wakes_on`: the `Waiters` that wake the caller when calling again is
+worthwhile.  A caller that uses `.wakes_on` never polls.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class NOT_DONE_YET:  # noqa: N801 - the name that plugins compare with
-    """Returned (the class itself) by a deferred function that has no answer yet."""
+    """Returned (the class itself) by a deferred function that has no result yet."""
 
 
 Question: TypeAlias = "Callable[[], Any]"
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.05
 
 
 class Waiters:
-    """Callbacks that wait for the next change of something; each is called once."""
+    """Callbacks waiting for the next change of something; each is called once."""
 
     def __init__(self) -> None:
         self._callbacks: dict[Callable[[], None], None] = {}
@@ -35,15 +35,15 @@ class Waiters:
         return bool(self._callbacks)
 
     def add(self, callback: Callable[[], None]) -> None:
-        """Call `callback` at the next `wake`, once, however often it was added."""
+        """Call `callback` once at the next `wake`, even if it was added more than once."""
         self._callbacks[callback] = None
 
     def discard(self, callback: Callable[[], None]) -> None:
-        """Forget a callback that no longer waits; unknown ones are ignored."""
+        """Remove a callback; unknown ones are ignored."""
         self._callbacks.pop(callback, None)
 
     def wake(self) -> None:
-        """Call everyone who waits, in the order in which they came."""
+        """Call all waiting callbacks, in the order in which they were added."""
         if self._callbacks:
             callbacks, self._callbacks = self._callbacks, {}
             for callback in callbacks:
@@ -53,7 +53,7 @@ class Waiters:
 def deferred(
     question: Question, delay: float = POLL_SECONDS, wakes_on: Iterable[Waiters] = ()
 ) -> Question:
-    """Return a plain function that asks `question`, dressed as plugins expect it."""
+    """Return a plain function that polls `question`, with the attributes that plugins expect."""
 
     def ask() -> Any:
         return question()
@@ -64,7 +64,7 @@ def deferred(
 
 
 def wakes_of(question: Question) -> tuple[Waiters, ...]:
-    """Return the wake-ups of a deferred function; () for one that must be polled."""
+    """Return the wake-up sources of a deferred function; () for one that must be polled."""
     return getattr(question, "wakes_on", ())
 
 
@@ -72,13 +72,12 @@ Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Question]]]"
 
 
 def side_by_side(begin: Beginning) -> Question:
-    """Ask several deferred functions side by side; the answer is the list of their answers.
+    """Run several deferred functions concurrently; the result is the list of their results.
 
-    `begin` runs when the function is asked for the first time, and returns the answers
-    that were there at once and the questions that wait.  Answers stand in the order in
-    which they came.  Only the questions that were woken since the last time are asked
-    again (and those that have no wake-up of their own), so N answers cost N questions
-    and not N squared.
+    `begin` runs at the first call.  It returns the results that are available at once and the
+    functions that are pending.  Results are in the order of completion.  Only functions that
+    were woken since the last call are polled again (and those without a wake-up source), so
+    N results cost N calls and not N squared.
     """
     return _SideBySide(begin).function
 
@@ -131,10 +130,10 @@ class _SideBySide:
 
 
 def in_sequence(steps: Sequence[Callable[[], Any]]) -> Question:
-    """Run steps one after the other; the answer is the list of what they answer.
+    """Run steps one after the other; the result is the list of their results.
 
     A step may return a value or a deferred function; the next step starts only when the
-    one before it has answered.
+    previous one has returned its result.
     """
     return _InSequence(steps).function
 

@@ -1,8 +1,8 @@
 """The channels of a child's stdin, stdout and stderr (floor 4).
 
-`make_dispatchers` is called by a process before each spawn.  An output dispatcher reads
-what there is, splits captured parts out, and writes the rest to the child's log, to the
-activity log and to whoever listens to log events.
+A process calls `make_dispatchers` before each spawn.  An output dispatcher reads the available
+output and splits captured parts out.  The rest is written to the child's log, to the activity log
+and to the subscribers of log events.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ if TYPE_CHECKING:
     from supervisor.process.plan import Pipes
 
     class ListenerPool(Protocol):
-        """The group of a listener, which acts on what the listener says."""
+        """The group of a listener, which handles the listener's messages."""
 
         def listener_ready(self, process: Subprocess) -> None:
-            """READY has come."""
+            """Handle READY."""
 
         def listener_answered(self, process: Subprocess, result: bytes) -> None:
-            """A RESULT has come."""
+            """Handle a RESULT."""
 
         def listener_failed(self, process: Subprocess, reason: str) -> None:
-            """Something has come that is not in the protocol."""
+            """Handle a violation of the protocol."""
 
 
 INFO, DEBUG = loggers.LevelsByName.INFO, loggers.LevelsByName.DEBG
 
 READ_BYTES = 128 * 1024
-"""One read takes all that a pipe of default size can hold, twice."""
+"""Size of one read: twice the capacity of a pipe of default size."""
 
 READS_AFTER_REST = LARGE_PIPE_BYTES // READ_BYTES
-"""So many reads empty the largest pipe; a writer that is quicker must not keep the loop."""
+"""Upper bound per wake-up, enough for the largest pipe: a fast writer cannot starve the loop."""
 
 MAX_STDIN_BYTES = 4 * 1024 * 1024
-"""Bytes that may wait for one child to read its stdin; a single larger write may, too."""
+"""Upper bound of the bytes queued for one child's stdin; one larger write may exceed it."""
 
 DRAIN_BYTES = 2 * 1024 * 1024
-"""More than any pipe holds: where a dead child's own output must have ended."""
+"""Bound of the reads after a child's death: more than any pipe can still hold of its output."""
 
 EVENT_TYPES: dict[
     str, tuple[type[events.ProcessLogEvent], type[events.ProcessCommunicationEvent]]
@@ -70,10 +70,10 @@ EVENT_TYPES: dict[
 
 @functools.cache  # a daemon without programs never needs it
 def _buffers() -> list[memoryview]:
-    """Return the one buffer that all output is read into, as `readv` takes it.
+    """Return the one buffer that all output is read into, as an argument of `readv`.
 
-    It begins with a page, as the pieces in a pipe do: the kernel's copies take up to half as
-    long again where malloc has put a buffer as it happens (1.5 instead of 1.1 s/GB).
+    It is page-aligned, like the segments of a pipe: copies into an unaligned buffer from
+    malloc take the kernel up to half as long again (1.5 instead of 1.1 s/GB).
     """
     return [memoryview(mmap.mmap(-1, READ_BYTES, mmap.MAP_PRIVATE))]
 
@@ -105,18 +105,18 @@ class Dispatcher:
         return self.fd
 
     def readable(self) -> bool:
-        """Overridden by what reads."""
+        """Whether to read: not by default; overridden by channels that read."""
         return False
 
     def writable(self) -> bool:
-        """Overridden by what writes."""
+        """Whether to write: not by default; overridden by channels that write."""
         return False
 
     def handle_read_event(self) -> None:
-        """Overridden by what reads."""
+        """Do nothing; overridden by channels that read."""
 
     def handle_write_event(self) -> None:
-        """Overridden by what writes."""
+        """Do nothing; overridden by channels that write."""
 
     def handle_error(self) -> None:
         """Log the exception being handled and close this end only."""
@@ -126,7 +126,7 @@ class Dispatcher:
         self.close()
 
     def drain(self) -> None:
-        """Take what the child left behind before it died."""
+        """Read the output that the child wrote before it died."""
 
     def close(self) -> None:
         """Leave the loop and close the fd."""
@@ -139,14 +139,14 @@ class Dispatcher:
                 logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
 
     def removelogs(self) -> None:
-        """Overridden by what logs."""
+        """Do nothing; overridden by channels that log."""
 
     def reopenlogs(self) -> None:
-        """Overridden by what logs."""
+        """Do nothing; overridden by channels that log."""
 
 
 class PInputDispatcher(Dispatcher):
-    """The child's stdin: bytes wait here until the child takes them."""
+    """The child's stdin: bytes are queued here until the child reads them."""
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
@@ -154,10 +154,10 @@ class PInputDispatcher(Dispatcher):
         self._waits = False
 
     def write(self, data: bytes) -> None:
-        """Queue bytes and send what the pipe takes at once.
+        """Queue bytes and send as many as the pipe accepts at once.
 
-        Raises `BrokenPipeError` when the child has closed its stdin, and `BlockingIOError` when
-        it does not read and too many bytes would wait; none of `data` is queued then.
+        Raises `BrokenPipeError` when the child has closed its stdin.  Raises `BlockingIOError`
+        when it does not read and the queue is full; none of `data` is queued then.
         """
         waiting = len(self.input_buffer)
         if waiting and waiting + len(data) > MAX_STDIN_BYTES:
@@ -166,7 +166,7 @@ class PInputDispatcher(Dispatcher):
         self.flush()
 
     def flush(self) -> None:
-        """Send what the pipe takes; the rest waits for the loop."""
+        """Send as many bytes as the pipe accepts; the loop sends the rest later."""
         try:
             while self.input_buffer:
                 sent = os.write(self.fd, self.input_buffer)
@@ -186,7 +186,7 @@ class PInputDispatcher(Dispatcher):
         return bool(self.input_buffer)
 
     def handle_write_event(self) -> None:
-        """The pipe takes bytes again, or its other end has gone."""
+        """Flush when the pipe is writable again, or close when its other end has been closed."""
         try:
             self.flush()
         except BrokenPipeError:
@@ -203,7 +203,7 @@ class PInputDispatcher(Dispatcher):
 
 
 class OutputDispatcher(Dispatcher):
-    """What reads a child's output; subclasses say what becomes of the bytes."""
+    """Reads a child's output; subclasses handle the bytes."""
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
@@ -214,30 +214,30 @@ class OutputDispatcher(Dispatcher):
         self._is_resting = False
 
     def readable(self) -> bool:
-        """Read until the child, and whoever inherited its end, has closed it."""
+        """Whether to read: until the child, and each process that inherited its end, closes it."""
         return not self.closed and not self._is_resting
 
     def read(self) -> bytes | None:
-        """Read once; b"" at the end of the stream, None when nothing is there."""
+        """Read once; return b"" at the end of the stream, None when nothing is available."""
         buffers = _buffers()
         try:
             size = os.readv(self.fd, buffers)
         except BlockingIOError:
             return None
         except OSError as error:
-            if error.errno == errno.EIO:  # a terminal whose other side has gone
+            if error.errno == errno.EIO:  # a terminal whose other side has been closed
                 return b""
             raise
         return buffers[0][:size].tobytes()
 
     def handle_read_event(self) -> None:
-        """Some output, or its end, has come."""
+        """Read output, or the end of the stream."""
         self._take()
         if self._is_resting:
             self.process.context.loop.interest_changed(self)
 
     def _take(self) -> bool:
-        """Read once and do what is to be done; return whether something was there."""
+        """Read once and handle the bytes; return whether there were any."""
         data = self.read()
         if data:
             self.output_arrived(data)
@@ -248,7 +248,7 @@ class OutputDispatcher(Dispatcher):
         return bool(data)
 
     def _rest(self, pace: Pace, size: int) -> None:
-        """Leave the pipe alone for a moment, if its pace says so and nobody follows the log."""
+        """Delay the next read, if the pace requires it and no client follows the log."""
         loop = self.process.context.loop
         now = loop.clock.monotonic()
         seconds = pace.rest_after(size, now)
@@ -259,19 +259,19 @@ class OutputDispatcher(Dispatcher):
             loop.call_at(now + seconds, self._rested)
 
     def _rested(self) -> None:
-        """Read what has come meanwhile; without another rest, the kernel watches again."""
+        """Read after the delay; watch the pipe again unless another delay follows."""
         self._is_resting = False
         try:
             for _ in range(READS_AFTER_REST):
                 if self.closed or self._is_resting or not self._take():
                     break
-        except Exception:  # noqa: BLE001 - as in the loop: it closes this channel only
+        except Exception:  # noqa: BLE001 - as in the loop: an error closes this channel only
             self.handle_error()
         if not self.closed and not self._is_resting:
             self.process.context.loop.interest_changed(self)
 
     def drain(self) -> None:
-        """Read to the end, or as far as the dead child can have written."""
+        """Read to the end of the stream, or as much as the dead child can have written."""
         taken = 0
         while not self.closed and taken < DRAIN_BYTES:
             data = self.read()
@@ -284,7 +284,7 @@ class OutputDispatcher(Dispatcher):
             self.output_arrived(data)
 
     def output_arrived(self, data: bytes) -> None:
-        """Do what is to be done with the output."""
+        """Handle output."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -295,13 +295,13 @@ class OutputDispatcher(Dispatcher):
                 self.childlog.close()
 
     def removelogs(self) -> None:
-        """Remove the log and begin a new one."""
+        """Remove the log and start a new one."""
         if self.childlog is not None:
             for handler in self.childlog.handlers:
                 handler.renew()
 
     def reopenlogs(self) -> None:
-        """Open the log again, under the name it has, unless there is nothing more to log."""
+        """Reopen the log under the same name, unless the stream has ended."""
         if self.childlog is not None and not self.closed:
             self.process.context.reopen_logs(self.childlog.handlers)
 
@@ -309,8 +309,8 @@ class OutputDispatcher(Dispatcher):
 class POutputDispatcher(OutputDispatcher):
     """stdout or stderr of a program.
 
-    `pid` is set when the process has ended and a grandchild still holds the pipe: the process
-    has no pid then, or the next one's.
+    `pid` is set when the process has exited and a grandchild still holds the pipe: by then the
+    process has no pid, or that of the next child.
     """
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
@@ -322,17 +322,17 @@ class POutputDispatcher(OutputDispatcher):
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0
         if not self.events_enabled and not capture_bytes:
-            self._pace = Pace(READ_BYTES)  # nobody but a log waits for the bytes
+            self._pace = Pace(READ_BYTES)  # only a log consumes the bytes
 
     def output_arrived(self, data: bytes) -> None:
-        """Separate captured parts from what is to be logged."""
+        """Separate captured parts from the output to log."""
         if self._splitter is None:
             self._log(data)
             return
         self._handle(self._splitter.feed(data))
 
     def close(self) -> None:
-        """Give out what was held back, then close."""
+        """Flush the bytes that were held back, then close."""
         if not self.closed:
             if self._splitter is not None:
                 self._handle(self._splitter.flush())
@@ -356,7 +356,7 @@ class POutputDispatcher(OutputDispatcher):
         process.context.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
 
     def _log(self, data: bytes) -> None:
-        """Log what is not captured; plugins wrap this method on the class."""
+        """Log output that is not captured; plugins wrap this method on the class."""
         if data and self._stripper is not None:
             data = self._stripper.feed(data)
         self._write(data)
@@ -368,7 +368,7 @@ class POutputDispatcher(OutputDispatcher):
             self._announce(data)
 
     def _announce(self, data: bytes) -> None:
-        """Let the activity log and the listeners know of output."""
+        """Write output to the activity log and notify the listeners."""
         process = self.process
         logger = process.context.logger
         if logger.level <= DEBUG:
@@ -387,7 +387,7 @@ class PEventListenerDispatcher(OutputDispatcher):
         self._pool: ListenerPool = process.group  # type: ignore[assignment]
 
     def output_arrived(self, data: bytes) -> None:
-        """Log the bytes and act on what they say."""
+        """Log the bytes and handle the messages in them."""
         self._write(data if self._stripper is None else self._stripper.feed(data))
         logger = self.process.context.logger
         if logger.level <= DEBUG:
@@ -405,7 +405,7 @@ class PEventListenerDispatcher(OutputDispatcher):
                 self._pool.listener_failed(process, message.text)
 
     def close(self) -> None:
-        """Log what was held back, then close."""
+        """Log the bytes that were held back, then close."""
         if not self.closed:
             if self._stripper is not None:
                 self._write(self._stripper.flush())
@@ -417,7 +417,7 @@ class PEventListenerDispatcher(OutputDispatcher):
 
 
 def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:
-    """Open the log that a channel writes to; None when it has none."""
+    """Open the log of a channel; return None if it has none."""
     config = process.config
     logfile = getattr(config, f"{channel}_logfile")
     to_syslog: bool = getattr(config, f"{channel}_syslog")
@@ -440,9 +440,9 @@ def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:
 
 
 def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]:
-    """Make the dispatchers of a process that is about to be started, by fd.
+    """Return the dispatchers, by fd, of a process that is about to be started.
 
-    Raises `OSError` when a log cannot be opened; the daemon's ends are closed then.
+    Raises `OSError` when a log cannot be opened; the daemon's ends of the pipes are closed then.
     """
     is_listener = isinstance(process.config, EventListenerConfig)
     stdout: Callable[[Subprocess, str, int], Dispatcher] = (
@@ -464,7 +464,7 @@ def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]
 
 
 def leave_reason(dispatchers: Iterable[Dispatcher], reason: str) -> None:
-    """Leave in a program's log why it was not started: its owner looks there first."""
+    """Write the reason of a failed start to the program's log: its owner looks there first."""
     outputs = [each for each in dispatchers if isinstance(each, POutputDispatcher)]
     if outputs:
         text = f"supervisor: {reason}\nsupervisor: child process was not spawned\n"

@@ -1,8 +1,8 @@
-"""Event types, their payloads, and who is told of them (floor 2).
+"""Event types, their payloads and their subscribers (floor 2).
 
-Whatever happens is announced with `notify`: processes, groups and the daemon call it,
-event listener pools and plugins subscribe.  Names and payload texts are the protocol
-that listeners read, so they are Supervisor 4.3's to the letter.
+Processes, groups and the daemon publish events with `notify`; event listener pools and plugins
+subscribe.  Names and payload texts are the protocol that listeners read, so they are exactly
+those of Supervisor 4.3.
 """
 
 from __future__ import annotations
@@ -18,56 +18,56 @@ if TYPE_CHECKING:
     from typing import Any, ClassVar, TypeAlias
 
 Process: TypeAlias = "Any"
-"""What carries `config.name`, `group`, `pid` and `backoff`; plugins pass look-alikes."""
+"""An object with `config.name`, `group`, `pid` and `backoff`; plugins pass their own."""
 
 Callback: TypeAlias = "Callable[[Any], object]"
 
 callbacks: list[tuple[type, Callback]] = []
-"""Who is told of what, in the order of subscription; plugins look at it and edit it."""
+"""All subscriptions, in the order in which they were made; plugins read and edit the list."""
 
 
 subscriptions_changed = Waiters()
-"""Woken by each subscription and its end: who makes events only on demand waits here."""
+"""Woken by each subscribe and unsubscribe, for publishers that make events only on demand."""
 
 
 def subscribe(type: type, callback: Callback) -> None:  # noqa: A002 - the parameter name of Supervisor 4
     """Call `callback` with every event of a type or of its subtypes.
 
-    A callback that subscribes twice is called twice, as pools that name both a type and
-    its parent expect.
+    A callback that subscribes twice is called twice: pools that name both a type and its parent
+    expect that.
     """
     callbacks.append((type, callback))
     subscriptions_changed.wake()
 
 
 def unsubscribe(type: type, callback: Callback) -> None:  # noqa: A002 - as above
-    """Take back one `subscribe`; raises `ValueError` when there was none."""
+    """Undo one `subscribe`; raises `ValueError` if there is none."""
     callbacks.remove((type, callback))
     subscriptions_changed.wake()
 
 
 def clear() -> None:
-    """Forget everybody who has subscribed: before a reload, and between tests."""
+    """Remove all subscriptions, before a reload and between tests."""
     callbacks.clear()
     subscriptions_changed.wake()
 
 
 def notify(event: object) -> None:
-    """Tell everybody who has subscribed to the event's type, in their order.
+    """Notify all subscribers of the event's type, in the order of subscription.
 
-    Callbacks may subscribe and unsubscribe meanwhile; that counts from the next event
-    on.  There is no table from type to callbacks, because plugins edit `callbacks`, and
-    asking a dozen subscriptions costs less than a microsecond.
+    Callbacks may subscribe and unsubscribe meanwhile; this takes effect with the next event.
+    There is no table from type to callbacks, because plugins edit `callbacks`, and checking a
+    dozen subscriptions takes less than a microsecond.
 
-    Raises what a callback has raised, after all have been told; an `ExceptionGroup` if
-    several have.
+    Raises the exception of a callback after all have been called; an `ExceptionGroup` if several
+    callbacks have failed.
     """
     errors: list[Exception] = []
     for event_type, callback in tuple(callbacks):
         if isinstance(event, event_type):
             try:
                 callback(event)
-            except Exception as error:  # noqa: BLE001 - the others are told all the same
+            except Exception as error:  # noqa: BLE001 - the others are called all the same
                 errors.append(error)
     if len(errors) > 1:
         raise ExceptionGroup(f"{len(errors)} subscribers failed", errors)
@@ -76,20 +76,20 @@ def notify(event: object) -> None:
 
 
 def has_subscribers(event_type: type) -> bool:
-    """Whether anybody would be told of such an event: if not, it need not be made."""
+    """Whether such an event has subscribers; if not, it need not be made."""
     return any(issubclass(event_type, wanted) for wanted, _ in callbacks)
 
 
 def _origin(process: Process) -> str:
-    """Name a process as payloads do; one without a group leaves the group's name empty."""
+    """Return the process's names as in payloads; without a group, the group's name is empty."""
     group = process.group
     return f"processname:{process.config.name} groupname:{group.config.name if group else ''}"
 
 
 class Event:
-    """Anything that listeners can be told; `EVENT` stands for all of them.
+    """Base class of all events that listeners can receive; `EVENT` subscribes to all of them.
 
-    The serials are given by the pools that queue the event.
+    The pools that queue the event assign the serials.
     """
 
     serial: int | None
@@ -111,7 +111,7 @@ class ProcessLogEvent(Event):
         self.data = data
 
     def payload(self) -> str:
-        """Return who wrote on which channel, and a line further down what."""
+        """Return the process and the channel on one line, the output from the next line on."""
         head = f"{_origin(self.process)} pid:{self.pid} channel:{self.channel}"
         return f"{head}\n{as_text(self.data)}"
 
@@ -141,7 +141,7 @@ class ProcessCommunicationEvent(Event):
         self.data = data
 
     def payload(self) -> str:
-        """Return who wrote, and a line further down what."""
+        """Return the process on one line, the data from the next line on."""
         return f"{_origin(self.process)} pid:{self.pid}\n{as_text(self.data)}"
 
 
@@ -158,23 +158,23 @@ class ProcessCommunicationStderrEvent(ProcessCommunicationEvent):
 
 
 class RemoteCommunicationEvent(Event):
-    """Somebody has called `sendRemoteCommEvent`."""
+    """A client has called `sendRemoteCommEvent`."""
 
     def __init__(self, type: str, data: str) -> None:  # noqa: A002 - the name that plugins read
         self.type = type
         self.data = data
 
     def payload(self) -> str:
-        """Return the type, and a line further down the data."""
+        """Return the type on one line, the data from the next line on."""
         return f"type:{self.type}\n{self.data}"
 
 
 class SupervisorStateChangeEvent(Event):
-    """The daemon enters another mood; the payload is empty."""
+    """The daemon enters another state; the payload is empty."""
 
 
 class SupervisorRunningEvent(SupervisorStateChangeEvent):
-    """The daemon has come up."""
+    """The daemon is up."""
 
 
 class SupervisorStoppingEvent(SupervisorStateChangeEvent):
@@ -182,7 +182,7 @@ class SupervisorStoppingEvent(SupervisorStateChangeEvent):
 
 
 class ProcessGroupEvent(Event):
-    """Something has happened to a group as a whole; `group` is its name."""
+    """A group has changed; `group` is its name."""
 
     def __init__(self, group: str) -> None:
         self.group = group
@@ -208,10 +208,10 @@ _EXTRA_VALUES: dict[str, Callable[[Any], object]] = {
 
 
 class ProcessStateEvent(Event):
-    """A process has entered the state that the class stands for.
+    """A process has entered the state that the class represents.
 
-    The extra values are read when the event is made: by the time a listener gets it,
-    the pid may be another one.
+    The extra values are read when the event is created: by the time a listener receives it,
+    the pid may have changed.
     """
 
     frm: int | None = None
@@ -225,7 +225,7 @@ class ProcessStateEvent(Event):
         self.extra_values = self.get_extra_values()
 
     def get_extra_values(self) -> list[tuple[str, object]]:
-        """Return what the payload says beyond names and former state."""
+        """Return the values of the payload beyond names and former state."""
         return [(name, _EXTRA_VALUES[name](self)) for name in self.extras]
 
     def payload(self) -> str:
@@ -239,11 +239,11 @@ class ProcessStateFatalEvent(ProcessStateEvent):
 
 
 class ProcessStateUnknownEvent(ProcessStateEvent):
-    """In a state that the daemon does not understand."""
+    """In a state that the daemon cannot handle."""
 
 
 class ProcessStateStartingOrBackoffEvent(ProcessStateEvent):
-    """What starts have in common: how many have failed so far."""
+    """Base class of events of a start; the payload has the number of failed tries."""
 
     extras = ("tries",)
 
@@ -275,7 +275,7 @@ class ProcessStateStoppingEvent(ProcessStateEvent):
 
 
 class ProcessStateStoppedEvent(ProcessStateEvent):
-    """Ended because it was asked to; the pid is the one that it had."""
+    """Ended on request; the pid is that of the dead child."""
 
     extras = ("pid",)
 
@@ -329,9 +329,9 @@ TICK_EVENTS = [Tick5Event, Tick60Event, Tick3600Event]
 
 
 class EventRejectedEvent:
-    """A listener has refused an event or died with it: its pool takes it back.
+    """A listener has rejected an event or died while handling it: its pool requeues it.
 
-    Not an `Event`: listeners are never told of it.
+    Not an `Event`: listeners never receive it.
     """
 
     def __init__(self, process: Process, event: Event) -> None:
@@ -340,7 +340,7 @@ class EventRejectedEvent:
 
 
 class EventTypes:
-    """The names under which configuration files and listeners know the types."""
+    """The names of the types in configuration files and in the listeners' protocol."""
 
     EVENT = Event
     PROCESS_STATE = ProcessStateEvent
@@ -372,11 +372,11 @@ class EventTypes:
 
 
 _names: dict[type, str] = {}
-"""Names that were found: a search of the table costs 2 us, for every event sent."""
+"""Cache of names: searching the table would take 2 us for every event sent."""
 
 
 def getEventNameByType(requested: type) -> str | None:
-    """Return the name of a type, None when it has none."""
+    """Return the name of a type, None if it has none."""
     if requested in _names:
         return _names[requested]
     for name, event_type in vars(EventTypes).items():
@@ -387,6 +387,6 @@ def getEventNameByType(requested: type) -> str | None:
 
 
 def register(name: str, event: type) -> None:
-    """Give a plugin's event type a name of its own, or a name another type."""
+    """Register a name for a plugin's event type, or replace the type of a name."""
     setattr(EventTypes, name, event)
     _names.clear()

@@ -1,10 +1,10 @@
 """Opening files whose names other users can influence (floor 1).
 
 Logs are written, read and rotated in directories that other users may own, often by root.
-A look at a name says nothing about the file that the next system call finds under it, because
-the owner of the directory can exchange one for the other in between.  Every decision here is
-therefore made on a descriptor, and a symlink is read through a descriptor too, once
-(openat(2), O_PATH in open(2), readlinkat(2) with an empty path).
+Checking a name proves nothing about the file that the next system call finds under it, because
+the owner of the directory can replace the file in between.  Every decision here is therefore made
+on a descriptor, and a symlink is read through a descriptor too, once (openat(2), O_PATH in
+open(2), readlinkat(2) with an empty path).
 
 The rule, for reading and for writing:
 
@@ -12,8 +12,8 @@ The rule, for reading and for writing:
 * A symlink of another user in the middle of a path is followed only to a directory of the same
   user, who could have put a directory there instead.
 
-A path is walked only if it has symlinks in it: a directory whose path in /proc/self/fd is the
-one that was asked for has been reached without any, which costs three system calls to know.
+A path is walked only if it contains symlinks: if the path of the opened directory in
+/proc/self/fd equals the requested one, there were none.  This check takes three system calls.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 MAX_LINKS = 40
-"""Symlinks in one path; as many as Linux follows (path_resolution(7))."""
+"""Upper bound of the symlinks in one path, as in Linux (path_resolution(7))."""
 
 MAX_CREATE_ATTEMPTS = 10
-"""Attempts to create a file while other users put theirs in its place."""
+"""Attempts to create a file while another user creates one of the same name."""
 
 APPEND_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
@@ -40,7 +40,7 @@ LINK_ERRNOS = (errno.ELOOP, errno.EMLINK)
 """Errors of O_NOFOLLOW for a symlink, on Linux and on FreeBSD."""
 
 _O_PATH = getattr(os, "O_PATH", 0)
-"""0 where descriptors cannot take the place of names (not Linux)."""
+"""0 where descriptors cannot replace names (not Linux)."""
 
 _KINDS = {
     stat.S_IFIFO: "it is a fifo",
@@ -51,8 +51,8 @@ _KINDS = {
 }
 
 
-class NotRegularFile(OSError):  # noqa: N818 - named after what is there, as IsADirectoryError is
-    """The path leads to a fifo, device, directory or socket; `strerror` says to which."""
+class NotRegularFile(OSError):  # noqa: N818 - named like IsADirectoryError
+    """The path leads to a fifo, device, directory or socket; `strerror` names the kind."""
 
     def __init__(self, path: str, mode: int) -> None:
         reason = _KINDS.get(stat.S_IFMT(mode), "it is not a regular file")
@@ -65,7 +65,7 @@ def open_log(
     """Open a log for appending, without blocking; return the fd.
 
     The file is created with `permissions` (less the umask) if it is missing.  A fifo without a
-    reader is opened for reading too and keeps what its buffer takes until one comes (fifo(7)).
+    reader is opened for reading too, and buffers the bytes until a reader opens it (fifo(7)).
     With `exclusive` the file must be new: see `_create`.  Raises `OSError`.
     """
     if exclusive:
@@ -86,8 +86,8 @@ def open_log(
 def open_for_reading(path: str) -> int:
     """Open a regular file for reading; return the fd.
 
-    /dev/null is taken as an empty file.  Raises `NotRegularFile` for a fifo, another device or a
-    directory, and `OSError`.
+    /dev/null is treated as an empty file.  Raises `NotRegularFile` for a fifo, another device or
+    a directory, and `OSError`.
     """
     return require_regular(_open(path, READ_FLAGS), path)
 
@@ -120,15 +120,15 @@ def open_own(path: str, flags: int, permissions: int = 0o666) -> int:
 
 
 def directory_of(path: str) -> _Directory:
-    """Return a context manager for the directory of a file: `name` is the file's in `fd`.
+    """Return a context manager for the directory of a file: `name` is the file's name in `fd`.
 
-    The block raises `OSError` for a directory that cannot be reached by the rule.
+    The block raises `OSError` for a directory that the rule does not allow.
     """
     return _Directory(path)
 
 
 def is_in_place(path: str, fd: int) -> bool:
-    """Whether an fd leads to what a path names now, which a symlink never is."""
+    """Whether a path still names the file that is open as an fd (never true for a symlink)."""
     try:
         with _Directory(path) as directory:
             return directory.holds(fd)
@@ -146,8 +146,8 @@ def remove_own(path: str, fd: int) -> None:
 def _create(path: str, permissions: int) -> int:
     """Create a file in place of one that has been renamed; return the fd.
 
-    A regular file of a trusted user may have come first: another process that rotates the same
-    log.  What another user has put there is removed.  Raises `OSError`.
+    Another process that rotates the same log may have created it first: a regular file of a
+    trusted user is used.  A file of any other user is removed.  Raises `OSError`.
     """
     with _Directory(path) as directory:
         for _ in range(MAX_CREATE_ATTEMPTS):
@@ -159,16 +159,16 @@ def _create(path: str, permissions: int) -> int:
                 return fd
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(directory.name, dir_fd=directory.fd)
-        raise FileExistsError(errno.EEXIST, "another user creates it again and again", path)
+        raise FileExistsError(errno.EEXIST, "another user keeps creating it", path)
 
 
 def _open_trusted(directory: _Directory) -> int | None:
-    """Open an existing file for appending; None if other users have made it, or none is there."""
+    """Open an existing file for appending; None if another user owns it or it does not exist."""
     try:
         fd = directory.open(APPEND_FLAGS)
     except OSError as error:
         if error.errno in {*LINK_ERRNOS, errno.ENXIO, errno.ENOENT}:
-            return None  # a symlink; a fifo or socket; removed in between
+            return None  # a symlink, a fifo, a socket, or removed in between
         raise
     status = os.fstat(fd)
     is_regular = stat.S_ISREG(status.st_mode) and status.st_nlink == 1
@@ -184,11 +184,11 @@ def _open_trusted(directory: _Directory) -> int | None:
 def find_unprotected(path: str) -> str | None:
     """Return the first component of a path that other users can change, None without one.
 
-    That is what another user owns, and what a group or others may write to.  A directory in
-    the middle of the path may be writable to all if it is sticky (/tmp): others create names
-    there, but cannot exchange those of root and of the effective user.  Each component is
-    looked at by name after those above it, so that other users cannot exchange it meanwhile.
-    Raises `OSError` for a path that leads nowhere.
+    That is a component that another user owns, or that a group or others may write to.  A
+    directory in the middle of the path may be writable by all if it is sticky (/tmp): other users
+    create names there, but cannot replace those of root and of the effective user.  Each
+    component is checked by name after those above it, so that other users cannot replace it
+    meanwhile.  Raises `OSError` for a path that does not exist.
     """
     pending = _components(os.path.join(os.getcwd(), path))
     reached, links = "/", 0
@@ -206,14 +206,14 @@ def find_unprotected(path: str) -> str | None:
         if not pending:
             return None
         name = pending.pop()
-        # What has been reached has no symlinks in it, so that its parent is in its text.
+        # The resolved path has no symlinks in it, so its text contains its parent.
         reached = os.path.dirname(reached) if name == ".." else os.path.join(reached, name)
 
 
 def is_changeable(status: os.stat_result, *, is_last: bool) -> bool:
     """Whether other users can change what a component of a path leads to.
 
-    See `find_unprotected`; `is_last` says that nothing follows the component.
+    See `find_unprotected`; `is_last` marks the last component.
     """
     if not is_trusted(status):
         return True
@@ -253,8 +253,8 @@ def _open_in(directory: _Directory, flags: int, permissions: int) -> int:
 class _Directory:
     """The directory of a file, held open while the file is opened or removed.
 
-    `fd` and `name` are for the `dir_fd` functions of `os`.  An `OSError` that leaves the block
-    names the whole path.
+    `fd` and `name` are arguments for the `dir_fd` functions of `os`.  An `OSError` raised from
+    the block names the whole path.
     """
 
     def __init__(self, path: str, walk: _Walk | None = None, parent_fd: int | None = None) -> None:
@@ -283,16 +283,16 @@ class _Directory:
             error.filename = self._path
 
     def open(self, flags: int, permissions: int = 0o666) -> int:
-        """Open the file if it is no symlink; return the fd."""
+        """Open the file unless it is a symlink; return the fd."""
         return os.open(self.name, flags | os.O_NOFOLLOW, permissions, dir_fd=self.fd)
 
     def holds(self, fd: int) -> bool:
-        """Whether the directory has the file that is open as `fd`, under the name."""
+        """Whether the name in the directory is the file that is open as `fd`."""
         status = os.stat(self.name, dir_fd=self.fd, follow_symlinks=False)
         return os.path.samestat(status, os.fstat(fd))
 
     def open_target(self, flags: int, permissions: int) -> int:
-        """Open the file that the name, a symlink, leads to; return the fd."""
+        """Open the target of the name, which is a symlink; return the fd."""
         self._walk.count_link()
         if not _O_PATH:
             status, target = os.lstat(self.name), None
@@ -308,7 +308,7 @@ class _Directory:
                 raise PermissionError(errno.EPERM, "it is a symbolic link of another user")
             if target is None:
                 return os.open(self.name, flags, permissions, dir_fd=self.fd)
-        # What is no symlink any more has been exchanged: look again.
+        # A file that is no longer a symlink has been replaced: check again.
         following = _Directory(target or self.name, self._walk, self.fd)
         return _open_in(following, flags, permissions)
 
@@ -320,7 +320,7 @@ class _Walk:
         self._links = 0
 
     def count_link(self) -> None:
-        """Take note of a symlink; raises `OSError` if there have been too many."""
+        """Count a symlink; raises `OSError` if there have been too many."""
         self._links += 1
         if self._links > MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -366,7 +366,7 @@ class _Walk:
             fd = self._enter(target, directory)
         if not is_trusted(status) and os.fstat(fd).st_uid != status.st_uid:
             os.close(fd)
-            reason = "its path has a symbolic link of another user to what is not his"
+            reason = "its path has a symbolic link of another user, who does not own the target"
             raise PermissionError(errno.EPERM, reason)
         return fd
 
@@ -374,8 +374,8 @@ class _Walk:
 def _link_target(link: int, status: os.stat_result) -> str | None:
     """Return the text of a symlink that is open as `link`.
 
-    None for what is no symlink, and for one in /proc: its text may be "pipe:[7]", only the
-    kernel can follow it, and no user can exchange it.
+    None for any other file, and for a symlink in /proc: its text may be "pipe:[7]", only the
+    kernel can follow it, and no user can replace it.
     """
     if not stat.S_ISLNK(status.st_mode):
         return None

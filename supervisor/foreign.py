@@ -1,8 +1,9 @@
-"""What plugins do behind our back, noticed once a second (floor 6).
+"""A heartbeat that notices, once a second, changes that plugins make directly (floor 6).
 
-They assign to processes, of which no timer knows, and put dispatchers of their own into
-`get_process_map`, which Supervisor 4 asked on every turn.  `supervisord` starts this only
-when an RPC interface of somebody else is configured: an idle daemon makes no system call.
+Plugins assign to attributes of processes, which arms no timer.  They also add their own
+dispatchers to `get_process_map`, which Supervisor 4 calls in every turn of its loop.
+`supervisord` starts the heartbeat only if a plugin's RPC interface is configured: otherwise an
+idle daemon makes no system call.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class ForeignDispatcher:
-    """A plugin's dispatcher as a channel of the loop: it knows its fd as `fd` alone."""
+    """A plugin's dispatcher as a channel of the loop: it has an `fd` attribute, but no `fileno`."""
 
     def __init__(self, fd: int, dispatcher: Any) -> None:
         self._fd = fd
@@ -34,14 +35,14 @@ class ForeignDispatcher:
 
 
 class Heartbeat:
-    """Looks after what plugins have changed."""
+    """A timer that applies the changes made by plugins."""
 
     def __init__(self, supervisord: Supervisor) -> None:
         self._supervisord = supervisord
         self._dispatchers: dict[int, Any] = {}
 
     def beat(self) -> None:
-        """Let every process look at the clock, now and every second from now on."""
+        """Call `transition` of every process, now and every second from now on."""
         self._supervisord.context.loop.call_later(HEARTBEAT_SECONDS, self.beat)
         if "get_process_map" in vars(self._supervisord):  # knot-resolver replaces it
             self._watch_dispatchers()

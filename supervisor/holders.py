@@ -1,8 +1,8 @@
-"""The process that holds the address of a socket, as far as /proc tells (floor 1).
+"""The process that holds the address of a socket, as far as /proc shows it (floor 1).
 
-`http.listening` asks when an address is in use, before the daemon ends.  /proc/net lists sockets
-with their inodes, and /proc/PID/fd has a link to the inode for each descriptor (proc(5)).  The
-descriptors of other users' processes are for root alone, so there may be no answer.
+`http.listening` looks it up when an address is in use, before the daemon exits.  /proc/net lists
+sockets with their inodes, and /proc/PID/fd has a link to the inode for each descriptor (proc(5)).
+Only root can read the descriptors of other users' processes, so there may be no result.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from supervisor.addresses import TcpAddress
 
 MAX_SOCKETS = 100_000
-"""Lines of one file of /proc/net that are read at most."""
+"""Upper bound of the lines read from one file of /proc/net."""
 
 MAX_FDS = 200_000
-"""Descriptors that are looked at: 0.2 s."""
+"""Upper bound of the descriptors that are checked (0.2 s)."""
 
 MAX_NAME_CHARS = 15
-"""The kernel keeps as many bytes of a process's name (proc_pid_comm(5))."""
+"""Length to which the kernel truncates a process's name (proc_pid_comm(5))."""
 
 TCP_LISTEN = "0A"
 
 WORD_BYTES = 4
-"""The kernel prints an address in words of this size, in the order of the machine's bytes."""
+"""Size of the words in which the kernel prints an address, in the machine's byte order."""
 
 MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 """First bytes of an IPv4 address in IPv6 form (RFC 4291, 2.5.5.2)."""
@@ -41,7 +41,7 @@ MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 def holder_of_port(address: TcpAddress) -> str | None:
     """Return the process that listens where `address` cannot be bound: `pid 12 (nginx)`.
 
-    Of a port that is connected, and not listened on, it is the process that has the connection.
+    If the port is connected, but not listened on, this is the process that has the connection.
     """
     wanted = pack(address.host) or b""
     listening: list[str] = []
@@ -57,12 +57,12 @@ def holder_of_port(address: TcpAddress) -> str | None:
 def holder_of_file(path: str) -> str | None:
     """Return the process whose unix socket has a path, like `holder_of_port`.
 
-    The kernel knows a socket by the name that it was bound to, and a daemon of this kind binds
-    `PATH.PID` and gives it the name `PATH` afterwards.
+    The kernel lists a socket under the name to which it was bound, and supervisord binds
+    `PATH.PID` and renames it to `PATH` afterwards.
     """
     found = []
     for fields in _rows("/proc/net/unix"):
-        name = fields[7] if len(fields) > 7 else ""  # noqa: PLR2004 - most have no name
+        name = fields[7] if len(fields) > 7 else ""  # noqa: PLR2004 - most sockets have no name
         if name == path or (name.startswith(f"{path}.") and name[len(path) + 1 :].isdigit()):
             found.append(fields[6])
     return _process_of(found)
@@ -77,7 +77,7 @@ def _rows(file: str) -> Iterator[list[str]]:
 
 
 def _packed(text: str) -> bytes:
-    """Return an address of /proc/net/tcp in network order; an IPv4 one has four bytes."""
+    """Return an address of /proc/net/tcp in network byte order: four bytes for IPv4."""
     data = bytes.fromhex(text)
     if sys.byteorder == "little":
         words = (data[i : i + WORD_BYTES] for i in range(0, len(data), WORD_BYTES))
@@ -86,19 +86,19 @@ def _packed(text: str) -> bytes:
 
 
 def _overlap(one: bytes, other: bytes) -> bool:
-    """Whether two addresses cannot have one port: they are equal, or one is every interface."""
+    """Whether two addresses conflict on one port: they are equal, or one is the wildcard."""
     return one == other or not any(one) or not any(other)
 
 
 def _process_of(inodes: Iterable[str]) -> str | None:
-    """Return the first process that has one of these sockets open, None if none is seen."""
+    """Return the first process that has one of these sockets open, None if none is visible."""
     links = {f"socket:[{inode}]" for inode in inodes}
     if not links:
         return None
     looked_at = 0
     with suppress(OSError):
         for pid in filter(str.isdigit, os.listdir("/proc")):
-            with suppress(OSError):  # it has ended, or belongs to another user
+            with suppress(OSError):  # it has exited, or belongs to another user
                 for fd in os.listdir(f"/proc/{pid}/fd"):
                     looked_at += 1
                     if looked_at > MAX_FDS:

@@ -1,6 +1,6 @@
-"""Reading log files: parts of them, their tails, and what comes after (floor 2).
+"""Reading log files: parts of them, their tails, and what is appended later (floor 2).
 
-`rpc.logs` reads and tails; `http.bodies` follows.  `logsinks` calls `notify_written`
+`rpc.logs` reads and tails them; `http.bodies` follows them.  `logsinks` calls `notify_written`
 after each write, and followers wait on `written(path)`.
 """
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 READ_BYTES = 64 * 1024
 
 TRUNCATED = b"==> File truncated <==\n"
-"""What a follower reads where the file has lost what it had read before."""
+"""The text that a follower reads where the file has been truncated."""
 
 followed: dict[str, ReferenceType[Waiters]] = {}
-"""Log files for whose next write somebody waits; `logsinks` looks here before it calls."""
+"""Log files with waiting followers; `logsinks` checks this before it calls `notify_written`."""
 
 
 def written(path: str) -> Waiters:
-    """Return those who wait for the next write to a log file.
+    """Return the callbacks that wait for the next write to a log file.
 
-    The entry lasts as long as somebody holds on to what is returned.
+    The entry in `followed` exists as long as the returned object is referenced.
     """
     reference = followed.get(path)
     waiters = reference() if reference is not None else None
@@ -45,10 +45,10 @@ def _forget(path: str, reference: ReferenceType[Waiters]) -> None:
 
 
 def notify_written(path: str) -> None:
-    """Wake those who wait for a write, a rotation or a removal of a log file.
+    """Wake the callbacks that wait for a write, a rotation or a removal of a log file.
 
-    Plugins log from threads of their own; what waits belongs to the loop, so that such
-    writes are left for its next look.
+    Plugins log from their own threads, but the callbacks must run in the loop's thread.  Such
+    writes are therefore noticed at the next poll.
     """
     reference = followed.get(path)
     waiters = reference() if reference is not None else None
@@ -63,9 +63,9 @@ def notify_written(path: str) -> None:
 def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - Supervisor 4's name
     """Return `length` bytes of a file from `offset` on; a length of 0 reads to its end.
 
-    A negative offset counts from the end, and then the length must be 0.  Raises
-    `ValueError` with `BAD_ARGUMENTS`, or with `FAILED` (and an `OSError` as its cause) when the
-    file cannot be read: the names of the faults that callers get.
+    A negative offset counts from the end, and then the length must be 0.  Raises `ValueError`
+    with the name of the fault: `BAD_ARGUMENTS`, or `FAILED` (with an `OSError` as its cause) when
+    the file cannot be read.
     """
     if length < 0 or (offset < 0 and length != 0):
         raise ValueError("BAD_ARGUMENTS")
@@ -75,18 +75,18 @@ def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - 
             if offset < 0:
                 offset = max(size + offset, 0)
             file.seek(offset)
-            # Python allocates the length that is asked for, however short the file is.
+            # Python allocates the requested length, even if the file is shorter.
             return file.read(min(length, max(size - offset, READ_BYTES)) if length else -1)
     except (OSError, ValueError) as error:  # ValueError: an offset beyond 64 bits
         raise ValueError("FAILED") from error
 
 
 def tailFile(filename: str, offset: int, length: int) -> list[Any]:  # noqa: N802 - Supervisor 4's name
-    """Return [text, size, overflow]: the last `length` bytes of a file that grew.
+    """Return [text, size, overflow]: the last `length` bytes of a file that has grown.
 
-    `offset` is the size that the caller was told the last time: nothing is returned when
-    the file has not grown beyond it, and `overflow` says that more than `length` bytes
-    have come since.  A file that cannot be read is one of size 0.
+    `offset` is the size that the previous call returned.  The text is empty if the file has not
+    grown beyond it; `overflow` is true if more than `length` bytes have been appended since.  A
+    file that cannot be read has size 0.
     """
     try:
         with open(open_for_reading(filename), "rb") as file:
@@ -101,10 +101,10 @@ def tailFile(filename: str, offset: int, length: int) -> list[Any]:  # noqa: N80
 
 
 class Follower:
-    """What is appended to a file, across rotation, truncation and removal.
+    """A reader of what is appended to a file, across rotation, truncation and removal.
 
-    The file need not exist yet.  What is no regular file has nothing to follow.
-    `offset` is how many bytes of the file have been read.
+    The file need not exist yet.  Only regular files can be followed.  `offset` is the number of
+    bytes that have been read.
     """
 
     def __init__(self, path: str, start_bytes: int = 1024) -> None:
@@ -115,7 +115,7 @@ class Follower:
         self.offset = max(self._size() - start_bytes, 0)
 
     def read(self, limit: int = READ_BYTES) -> bytes:
-        """Return up to `limit` bytes that have not been read yet; b"" when there are none."""
+        """Return up to `limit` bytes that have not been read yet; b"" if there are none."""
         if self._fd is None:
             self._open(self.path)
         data = self._read(limit)
@@ -126,7 +126,7 @@ class Follower:
             successor = self._successor()
             if successor is None:
                 break
-            # What came before the file was replaced may have come after the last read.
+            # Bytes may have been appended between the last read and the replacement.
             data = self._read(limit)
             if not data and not self._open(successor):
                 break
@@ -134,7 +134,7 @@ class Follower:
         return data
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the file."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
@@ -155,7 +155,7 @@ class Follower:
         return data
 
     def _open(self, path: str) -> bool:
-        """Change over to a file, from its first byte on; False if that is not possible."""
+        """Switch to a file, from its first byte on; return False if that is not possible."""
         try:
             fd = open_for_reading(path)
         except OSError:
@@ -165,10 +165,10 @@ class Follower:
         return True
 
     def _successor(self) -> str | None:
-        """Return the file to go on with; None while there is none but our own.
+        """Return the file to read next; None while there is none but the current one.
 
-        Rotation renames `path` to `path.1`, that to `path.2` and so on: a reader that
-        is behind finds its own file there, and beside it the one that came next.
+        Rotation renames `path` to `path.1`, that to `path.2` and so on: a reader that lags behind
+        finds its own file among these names, and beside it the next one.
         """
         if self._is_ours(self.path) is not False:
             return None
@@ -180,7 +180,7 @@ class Follower:
         return self.path
 
     def _is_ours(self, path: str) -> bool | None:
-        """Whether a path leads to the file that is being read; None if it leads nowhere."""
+        """Whether a path leads to the file that is being read; None if it does not exist."""
         if self._fd is None:
             return None
         try:

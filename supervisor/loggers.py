@@ -1,8 +1,8 @@
 """Loggers and their handlers (floor 2).
 
-One logger for the daemon's activity, one for each output of each program.  Names and
-signatures are those of Supervisor 4, because plugins make loggers of their own and
-replace `emit` on the classes: a `Logger` calls `handler.emit(record)` and nothing else.
+There is one logger for the daemon's activity, and one for each output of each program.  Names and
+signatures are those of Supervisor 4, because plugins make their own loggers and replace `emit` on
+the classes: a `Logger` calls `handler.emit(record)` and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BOUND_IO_BYTES = 2 * 1024 * 1024
 
 
 class LevelsByName:
-    """Levels under the codes that stand in the activity log."""
+    """Levels under their codes in the activity log."""
 
     CRIT = 50
     ERRO = 40
@@ -38,7 +38,7 @@ class LevelsByName:
 
 
 class LevelsByDescription:
-    """Levels under the names that stand in configuration files."""
+    """Levels under their names in configuration files."""
 
     critical = LevelsByName.CRIT
     error = LevelsByName.ERRO
@@ -55,27 +55,27 @@ LOG_LEVELS_BY_NUM: dict[int, str] = {
 
 
 def getLevelNumByDescription(description: str) -> int | None:
-    """Return the level that a configuration file calls so, None if there is none."""
+    """Return the level with a name from a configuration file, None if there is none."""
     number: int | None = getattr(LevelsByDescription, description, None)
     return number
 
 
 def report_to_stderr(text: str) -> None:
-    """Say what is wrong with a log where there is nothing better to say it."""
+    """Report a failure of a log on stderr: the default of `report_trouble`."""
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
 report_trouble: Callable[[str], None] = report_to_stderr
-"""Told when a log cannot be written; the daemon puts its activity log here."""
+"""Called when a log cannot be written; the daemon routes this to its activity log."""
 
 
 def exception_text() -> str:
     """Return the traceback of the exception being handled, as Python prints it.
 
-    `traceback` and what it imports are 0.7 MiB, a seventh of the daemon, for what may never
-    come.  Without fds nothing can be imported, and the exception itself must do.
+    `traceback` and its imports take 0.7 MiB, a seventh of the daemon, so they are imported only
+    when needed.  Without free fds the import fails; then only the exception itself is returned.
     """
     kind, value, _ = sys.exc_info()
     try:
@@ -86,7 +86,7 @@ def exception_text() -> str:
 
 
 class LogRecord:
-    """One message; what it looks like is worked out when a handler asks, once."""
+    """One message; it is formatted once, when the first handler needs it."""
 
     def __init__(self, level: int, msg: Text, **kw: Any) -> None:
         self.level = level
@@ -95,7 +95,7 @@ class LogRecord:
         self.dictrepr: dict[str, str] | None = None
 
     def asdict(self) -> dict[str, str]:
-        """Return what formats name: `message`, `levelname` and `asctime`."""
+        """Return the fields that formats use: `message`, `levelname` and `asctime`."""
         if self.dictrepr is None:
             msg = self.msg
             message = msg.decode("utf-8", "replace") if isinstance(msg, bytes) else msg
@@ -115,7 +115,7 @@ def _asctime(now: float) -> str:
 
 
 class Handler:
-    """Formats records and writes them to `stream`, which takes text or bytes."""
+    """Formats records and writes them to `stream`, which accepts text or bytes."""
 
     fmt = "%(message)s"
     level: int = LevelsByName.INFO
@@ -133,7 +133,7 @@ class Handler:
         self.level = level
 
     def emit(self, record: LogRecord) -> None:
-        """Write a record; whatever goes wrong is reported and does not reach the caller."""
+        """Write a record; failures are reported and do not reach the caller."""
         try:
             is_raw = self.fmt == "%(message)s" and isinstance(record.msg, bytes)
             data = record.msg if is_raw else self.fmt % record.asdict()
@@ -141,11 +141,11 @@ class Handler:
                 self.stream.write(data)
             else:
                 self._write_to_foreign(data)
-        except Exception:  # noqa: BLE001 - logging must not end what it reports on
+        except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError()
 
     def _write_to_foreign(self, data: Text) -> None:
-        """Write to a stream that is not ours; a text stream says so by having an encoding."""
+        """Write to a stream other than a sink; a text stream is one that has an encoding."""
         stream = self.stream
         if hasattr(stream, "encoding"):
             data = data if isinstance(data, str) else data.decode("utf-8", "replace")
@@ -164,7 +164,7 @@ class Handler:
             report_trouble(f"cannot log: {type(error).__name__}: {error}")
 
     def flush(self) -> None:
-        """Let the stream write out what it holds."""
+        """Flush the stream."""
         self.stream.flush()
 
     def close(self) -> None:
@@ -175,13 +175,13 @@ class Handler:
                 self.stream.close()
 
     def reopen(self) -> None:
-        """Do nothing: there is no name to open again."""
+        """Do nothing: the stream has no name to reopen."""
 
     def remove(self) -> None:
         """Do nothing: there is nothing to remove."""
 
     def renew(self) -> None:
-        """Forget what has been written, where that can be."""
+        """Discard the contents, where that is possible."""
         self.remove()
         self.reopen()
 
@@ -199,7 +199,7 @@ def _is_standard(stream: Any) -> bool:
 
 
 class StreamHandler(Handler):
-    """Writes to a stream that somebody else has opened."""
+    """Writes to a stream that the caller has opened."""
 
     def __init__(self, strm: Any = None) -> None:
         super().__init__(strm)
@@ -212,38 +212,38 @@ class StreamHandler(Handler):
 
 
 class BoundIO:
-    """Bytes in memory; the oldest make room for new ones beyond `maxbytes`."""
+    """Bytes in memory; beyond `maxbytes`, the oldest are discarded."""
 
     def __init__(self, maxbytes: int, buf: bytes = b"") -> None:
         self.maxbytes = maxbytes
         self.buf = buf
 
     def write(self, b: bytes) -> None:
-        """Append bytes; one write is kept whole, even above the limit."""
+        """Append bytes; a single write is kept whole, even above the limit."""
         room = max(self.maxbytes - len(b), 0)
         self.buf = self.buf[max(len(self.buf) - room, 0) :] + b
 
     def getvalue(self) -> bytes:
-        """Return what is there."""
+        """Return the contents."""
         return self.buf
 
     def clear(self) -> None:
-        """Forget what is there."""
+        """Discard the contents."""
         self.buf = b""
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: there is no buffer."""
 
     def close(self) -> None:
-        """Forget what is there."""
+        """Discard the contents."""
         self.clear()
 
 
 class FileHandler(Handler):
-    """Appends to a file, or to whatever else its name leads to.
+    """Appends to a file, or to a pipe, terminal or device of that name.
 
-    Handlers of the same path share what they write to: where one reopens, clears or rotates
-    it, the others follow.  Raises `OSError` when it cannot be opened.
+    Handlers of the same path share one sink: when one reopens, clears or rotates it, the others
+    use the new file too.  Raises `OSError` when it cannot be opened.
     """
 
     stream: Sink
@@ -254,7 +254,7 @@ class FileHandler(Handler):
         self.mode = mode
 
     def reopen(self) -> None:
-        """Open the file under its name again; the old one stays if that fails.
+        """Reopen the file under its name; the old one stays open if that fails.
 
         Raises `OSError`.
         """
@@ -264,9 +264,9 @@ class FileHandler(Handler):
             self.stream.open_again()
 
     def renew(self) -> None:
-        """Begin a new file in place of the one that is there, if it is a file.
+        """Replace the file by a new one, if it is a regular file.
 
-        Raises `OSError`, and then what is written still goes where it went before.
+        Raises `OSError`; writes then still go to the old file.
         """
         if self.closed:
             logsinks.clear(self.baseFilename)
@@ -274,7 +274,7 @@ class FileHandler(Handler):
             self.stream.begin_file()
 
     def remove(self) -> None:
-        """Close and remove the file, if it is one.  Raises `OSError`."""
+        """Close and remove the file, if it is a regular file.  Raises `OSError`."""
         self.close()
         self.stream.unlink()
 
@@ -282,7 +282,7 @@ class FileHandler(Handler):
 class RotatingFileHandler(FileHandler):
     """A file that becomes `NAME.1` when it has reached `maxBytes`, that `NAME.2` and so on.
 
-    The last of `backupCount` files makes room; with none, the file is emptied.
+    The oldest of `backupCount` files is overwritten; without backups, the file is truncated.
     """
 
     def __init__(
@@ -308,7 +308,7 @@ class RotatingFileHandler(FileHandler):
         try:
             rotate(self.stream, self.maxBytes, self.backupCount)
         except OSError:
-            # Try again when as much has been written once more.
+            # Try again after the same number of bytes.
             self.stream.size = 0
             self.handleError()
         notify_written(self.baseFilename)
@@ -321,25 +321,25 @@ class SyslogHandler(Handler):
         super().__init__(None)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: there is no buffer."""
 
     def emit(self, record: LogRecord) -> None:
-        """Send a record line by line; whatever goes wrong is reported."""
+        """Send a record line by line; failures are reported."""
         try:
             values = record.asdict()
             for line in values["message"].rstrip("\n").split("\n"):
                 self._syslog(self.fmt % {**values, "message": line})
-        except Exception:  # noqa: BLE001 - logging must not end what it reports on
+        except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError()
 
     def _syslog(self, msg: str) -> None:
         import syslog
 
-        syslog.syslog(msg.replace("\0", "\\x00"))  # syslog(3) would stop there
+        syslog.syslog(msg.replace("\0", "\\x00"))  # syslog(3) would truncate the text there
 
 
 class Logger:
-    """Hands messages at or above its level to its handlers."""
+    """Passes messages at or above its level to its handlers."""
 
     def __init__(self, level: int | None = None, handlers: list[Handler] | None = None) -> None:
         self.level: int = LevelsByName.INFO if level is None else level
@@ -386,7 +386,7 @@ class Logger:
             self.log(LevelsByName.CRIT, msg, **kw)
 
     def log(self, level: int, msg: Text, **kw: Any) -> None:
-        """Hand a message to the handlers; `%(name)s` in it is taken from `kw`, if given."""
+        """Pass a message to the handlers; `%(name)s` in it is replaced from `kw`, if given."""
         record = LogRecord(level, msg, **kw) if kw else LogRecord(level, msg)
         for handler in self.handlers:
             if level >= handler.level:
@@ -397,7 +397,7 @@ class Logger:
         self.handlers.append(hdlr)
 
     def getvalue(self) -> bytes:
-        """Return what an in-memory handler holds; raises `NotImplementedError` without one."""
+        """Return the contents of an in-memory handler; raises `NotImplementedError` without one."""
         for handler in self.handlers:
             if isinstance(handler.stream, BoundIO):
                 return handler.stream.getvalue()
@@ -405,7 +405,7 @@ class Logger:
 
 
 def getLogger(level: int | None = None) -> Logger:
-    """Return a logger without handlers; the level is INFO unless told."""
+    """Return a logger without handlers; the default level is INFO."""
     return Logger(level)
 
 
@@ -416,13 +416,13 @@ def _add(logger: Logger, handler: Handler, fmt: str) -> None:
 
 
 def handle_boundIO(logger: Logger, fmt: str, maxbytes: int = BOUND_IO_BYTES) -> None:
-    """Keep what is logged in memory, up to `maxbytes`."""
+    """Log to memory, up to `maxbytes`."""
     _add(logger, StreamHandler(BoundIO(maxbytes)), fmt)
 
 
 def handle_stdout(logger: Logger, fmt: str) -> None:
-    """Log to stdout; a terminal or pipe that stalls does not stop the daemon."""
-    is_real = _fd_of(sys.stdout) == 1  # else somebody has put a stream of his own there
+    """Log to stdout; a terminal or pipe that stalls does not block the daemon."""
+    is_real = _fd_of(sys.stdout) == 1  # else the stream has been replaced
     _add(logger, StreamHandler(open_sink("/dev/stdout") if is_real else sys.stdout), fmt)
 
 
@@ -431,7 +431,7 @@ def handle_syslog(logger: Logger, fmt: str) -> None:
     _add(logger, SyslogHandler(), fmt)
 
 
-def handle_file(  # noqa: PLR0917 - called so by plugins
+def handle_file(  # noqa: PLR0917 - plugins call it like this
     logger: Logger,
     filename: str,
     fmt: str,

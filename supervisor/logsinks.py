@@ -1,12 +1,11 @@
 """The destinations of log bytes: files, pipes, terminals (floor 2).
 
-The file handlers of `loggers` write through a `Sink`: unbuffered, on an fd of its own,
-with its own count of bytes.  A sink never makes the daemon wait for a reader, and never
-loses bytes without a note.
+The file handlers of `loggers` write through a `Sink`: unbuffered, on its own fd, with its own
+count of bytes.  A sink never blocks the daemon for a reader, and never drops bytes without a note.
 
-All handlers of one path share one sink: one fd, one size, one backlog.  When one of them
-rotates, clears or reopens the file, the others go on in the new one, so that the order of
-the lines is kept and none is written to a file that has gone.
+All handlers of one path share one sink: one fd, one size, one backlog.  When one of them rotates,
+clears or reopens the file, the others continue in the new one.  This keeps the order of the lines,
+and no line is written to a file that has been removed.
 """
 
 from __future__ import annotations
@@ -26,15 +25,14 @@ FD_PATH_PREFIXES = ("/dev/std", "/dev/fd/", "/proc/")
 """Prefixes of names that may lead to regular files, but must not be renamed or removed."""
 
 _sinks: dict[str, Sink] = {}
-"""The sinks that are open, and those whose last bytes still wait for a reader."""
+"""The open sinks, and closed ones whose last bytes are not flushed yet."""
 
 
 class Sink:
-    """An fd that takes log bytes, shared by all that write to its path.
+    """The fd of a log, shared by all writers of its path.
 
-    `size` counts the bytes of a regular file and stays 0 for everything else, so that
-    only files ever reach a limit.  `shared` says that the fd is used by other processes too
-    and may block.
+    `size` counts the bytes of a regular file and stays 0 for everything else, so that only files
+    ever reach a limit.  `shared` means that other processes use the fd too and that it may block.
     """
 
     def __init__(self, fd: int, path: str, *, shared: bool = False) -> None:
@@ -50,19 +48,18 @@ class Sink:
         self._backlog = Backlog(fd, self.path, shared=True) if shared else None
 
     def write(self, data: bytes | str) -> None:
-        """Write everything that can be written.
+        """Write as many bytes as the fd accepts, and queue or drop the rest.
 
-        What a reader is not ready for is sent later.  What cannot be written (the disk is
-        full, the reader has stalled for too long) is dropped and counted; a note takes its
-        place as soon as there is room again.  Raises the `OSError` that began the trouble,
-        once.
+        Bytes for a slow reader are sent later.  Bytes that cannot be written (the disk is full, the
+        reader has stalled for too long) are dropped and counted; a note replaces them as soon as
+        there is room again.  Raises the first `OSError` of such a failure, once.
         """
         if isinstance(data, str):
             data = data.encode("utf-8", "backslashreplace")
         if self._backlog is not None:
             self._write_behind(data)
             return
-        # A backlog exists only while something is in the way: each takes 8 us, a write 0.5.
+        # A backlog exists only while it is needed: making one takes 8 us, a write 0.5 us.
         try:
             sent = os.write(self.fd, data) if data else 0
         except OSError:
@@ -75,7 +72,7 @@ class Sink:
             notify_written(self.path)
 
     def _write_behind(self, data: bytes, last_byte: int | None = None) -> None:
-        """Write where a backlog is, or becomes, necessary; see `write`.
+        """Write through the backlog, which is made if necessary; see `write`.
 
         `last_byte` is the byte that was written before, None if that is unknown.
         """
@@ -96,10 +93,9 @@ class Sink:
     # -- other files under the same name ---------------------------------------------
 
     def open_again(self) -> Sink:
-        """Take what the path leads to now, for another writer or in place of what was open.
+        """Reopen the path, for another writer or in place of the file that was open.
 
-        A reader that is still reading gets what waits for it first.  Raises `OSError`, and then
-        everything stays as it was.
+        Queued bytes are sent to the old reader first.  Raises `OSError`; nothing is changed then.
         """
         fd, shared = _open(self.path)
         if self._backlog and os.path.samestat(os.fstat(fd), os.fstat(self.fd)):
@@ -109,7 +105,7 @@ class Sink:
         return self
 
     def change_to(self, fd: int, *, shared: bool = False) -> None:
-        """Write to another fd from now on; the one before is closed when nothing waits for it."""
+        """Write to another fd from now on; the old one is closed once it has been flushed."""
         before, backlog = self.fd, self._backlog
         self._take(fd, shared=shared)
         if backlog is None:
@@ -118,9 +114,9 @@ class Sink:
             backlog.when_flushed(partial(os.close, before))
 
     def begin_file(self) -> None:
-        """Remove the file and begin a new one; everything else is left alone.
+        """Replace a regular file by a new one; do nothing for anything else.
 
-        Raises `OSError`, and then what is written still goes where it went before.
+        Raises `OSError`; writes then still go to the old file.
         """
         if not self.is_file:
             self.open_again()
@@ -129,7 +125,7 @@ class Sink:
         self.change_to(files.open_log(self.path, exclusive=True))
 
     def unlink(self) -> None:
-        """Remove what has the name of the log, if the log is a file.  Raises `OSError`."""
+        """Remove the log, if it is a regular file.  Raises `OSError`."""
         if self.is_file:
             with contextlib.suppress(FileNotFoundError), files.directory_of(self.path) as parent:
                 os.unlink(parent.name, dir_fd=parent.fd)
@@ -138,7 +134,7 @@ class Sink:
     # -- as a stream ------------------------------------------------------------
 
     def flush(self) -> None:
-        """Do nothing: what can be written is not held back."""
+        """Do nothing: there is no buffer."""
 
     def fileno(self) -> int:
         """Return the fd."""
@@ -151,7 +147,7 @@ class Sink:
         self._users += 1
 
     def close(self) -> None:
-        """Remove a writer; after the last one the fd is closed once its reader has everything."""
+        """Remove a writer; after the last one, the fd is closed once it has been flushed."""
         self._users = max(self._users - 1, 0)
         if self._users or self.fd < 0:
             return
@@ -161,7 +157,7 @@ class Sink:
             self._backlog.when_flushed(self._release)
 
     def _release(self) -> None:
-        """Close the fd, once: its number may soon be used for something else."""
+        """Close the fd, once: its number may soon be reused."""
         if _sinks.get(self.path) is self:
             del _sinks[self.path]
         fd, self.fd, self._backlog = self.fd, -1, None
@@ -181,7 +177,7 @@ def _last_byte(fd: int) -> int | None:
 
 
 def open_sink(path: str, mode: str = "ab") -> Sink:
-    """Open a log for appending, emptied first if `mode` says `w`; see `files.open_log`.
+    """Open a log for appending, truncated first if `mode` has a `w`; see `files.open_log`.
 
     Returns the sink of the other writers of the path, if there are any.  Raises `OSError`.
     """
@@ -198,9 +194,9 @@ def open_sink(path: str, mode: str = "ab") -> Sink:
 
 
 def clear(path: str) -> None:
-    """Begin a new file in place of a log, for all that write to it.
+    """Replace a log by a new file, for all its writers.
 
-    Nothing happens if the log is not there, or is not a file.  Raises `OSError`.
+    Does nothing if the log does not exist or is not a regular file.  Raises `OSError`.
     """
     try:
         is_file = stat.S_ISREG(os.stat(path).st_mode)
@@ -215,11 +211,12 @@ def clear(path: str) -> None:
 
 
 def _open(path: str, *, truncate: bool = False) -> tuple[int, bool]:
-    """Open a log; return the fd, and whether other processes use it as it is.
+    """Open a log; return the fd, and whether other processes share it.
 
-    Stdout and stderr are opened by name, so that only the daemon's own end does not block.  A
-    file is used as it is: writers whose fds have one origin do not overwrite each other.  So is
-    what cannot be opened: a socket, a terminal of another user.  Raises `OSError`.
+    Stdout and stderr are opened by name, so that only the daemon's own end is non-blocking.  If
+    they are a regular file, the existing fd is duplicated: writers whose fds have one origin do
+    not overwrite each other.  The same is done if they cannot be opened: a socket, a terminal of
+    another user.  Raises `OSError`.
     """
     fd = STANDARD_FDS.get(path)
     if fd is None:

@@ -1,8 +1,8 @@
-"""The loop: fds, timers, signals and a queue of things to do soon (floor 1).
+"""The event loop: fds, timers, signals and a queue of actions to run soon (floor 1).
 
-It knows nothing about supervision.  Channels tell it when their interest in an fd has
-changed; one function makes the kernel agree.  Deadlines are timers in a heap.  With
-nothing to do it sleeps without a timeout and makes no system call at all.
+It knows nothing about supervision.  Channels notify it when their interest in an fd has changed,
+and one function updates the poller.  Deadlines are timers in a heap.  An idle loop sleeps without
+a timeout and makes no system call at all.
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ if TYPE_CHECKING:
             """Whether the channel wants to write now."""
 
         def handle_read_event(self) -> None:
-            """Read what is there; the fd may turn out not to be ready after all."""
+            """Read the available bytes; the fd may not be ready after all."""
 
         def handle_write_event(self) -> None:
-            """Write what can be written."""
+            """Write as much as the fd accepts."""
 
         def handle_error(self) -> None:
             """Log the exception being handled and close this channel only."""
 
         def close(self) -> None:
-            """Forget the fd and close it; closing twice is harmless."""
+            """Remove the channel from the loop and close the fd; closing twice is harmless."""
 
 
 Action = Callable[[], object]
 
 LONGEST_WAIT = 86_400.0
-"""Seconds: a poller's milliseconds must fit into 32 bits; waking early does no harm."""
+"""Upper bound of one wait: a poller's milliseconds must fit into 32 bits.  In seconds."""
 
 CROWD = 64
-"""So many timers may have been cancelled, or as many as have not, before they are dropped."""
+"""Cancelled timers, beyond the number of active ones, that may be in the heap."""
 
 
 class Clock:
     """The only place that reads time.
 
-    `time` is for what people see and follows the system's clock; `monotonic` is for
-    every deadline, so that a clock which is set back stalls nothing.  Both in seconds.
+    `time` is for display and follows the system's clock.  `monotonic` is for every deadline, so
+    that setting the clock back does not stall anything.  Both are in seconds.
     """
 
     time = staticmethod(_time.time)
@@ -84,7 +84,7 @@ class Timer:
 
 
 class Loop:
-    """Turns channels, timers, signals and the soon-queue in one thread."""
+    """Runs channels, timers, signals and the soon-queue in one thread."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class Loop:
         on_error: Callable[[str], None] | None = None,
         signals: deque[int] | None = None,
     ) -> None:
-        """Make a loop; `signals` is the queue of caught signals, if it outlives the loop."""
+        """Create a loop; `signals` is the queue of caught signals, if it outlives the loop."""
         self.clock = clock or Clock()
         self.on_error = on_error or _reraise
         self.on_signals: Action = lambda: None
@@ -114,7 +114,7 @@ class Loop:
     # -- channels -------------------------------------------------------------
 
     def watch(self, channel: Channel) -> None:
-        """Take a channel in and ask for its interest."""
+        """Add a channel and query its interest."""
         fd = channel.fileno()
         self._channels[fd] = channel
         self._newcomers.add(fd)
@@ -122,12 +122,12 @@ class Loop:
         self._wake_if_asleep()
 
     def interest_changed(self, channel: Channel) -> None:
-        """Ask the channel again what it wants before the next wait."""
+        """Query the channel's interest again before the next wait."""
         self._changed[channel.fileno()] = None
         self._wake_if_asleep()
 
     def forget(self, channel: Channel) -> None:
-        """Let a channel go; call it before its fd is closed."""
+        """Remove a channel; call this before its fd is closed."""
         fd = channel.fileno()
         if self._channels.get(fd) is channel:
             del self._channels[fd]
@@ -136,7 +136,7 @@ class Loop:
                 self._poller.set(fd, 0)
 
     def _tell_kernel(self) -> None:
-        """Make the kernel agree with what the channels want."""
+        """Update the poller to the interest of the channels."""
         while self._changed:
             fd, _ = self._changed.popitem()
             channel = self._channels.get(fd)
@@ -154,25 +154,25 @@ class Loop:
     # -- timers and the soon-queue --------------------------------------------
 
     def call_soon(self, action: Action) -> None:
-        """Do `action` at the end of this turn; from within the soon-queue, of the next."""
+        """Run `action` at the end of this turn; from within the soon-queue, of the next one."""
         self._soon.append(action)
         self._wake_if_asleep()
 
     def call_later(self, seconds: float, action: Action) -> Timer:
-        """Do `action` once, `seconds` from now (at once when that is not positive)."""
+        """Run `action` once, `seconds` from now (at once if that is not positive)."""
         return self.call_at(self.clock.monotonic() + seconds, action)
 
     def call_at(self, when: float, action: Action) -> Timer:
-        """Do `action` once, at a time of the monotonic clock (at once when it is past)."""
+        """Run `action` once, at a time of the monotonic clock (at once if it is past)."""
         timer = Timer(when, action)
         heapq.heappush(self._timers, (timer.when, next(self._order), timer))
         self._wake_if_asleep()
         return timer
 
     def _forget_cancelled(self) -> None:
-        """Drop timers that were cancelled: each connection leaves one that is due much later.
+        """Drop cancelled timers: each connection leaves one that would be due much later.
 
-        What another thread pushes meanwhile stays, because the list is never replaced.
+        Timers that another thread pushes meanwhile are kept, because the list is never replaced.
         """
         timers = self._timers
         entries = [heapq.heappop(timers) for _ in range(len(timers))]
@@ -182,16 +182,16 @@ class Loop:
         self._crowd = 2 * len(timers) + CROWD
 
     def _run_timers(self) -> None:
-        """Run the timers that are due now; those that they arm wait for the next turn.
+        """Run the timers that are due now; timers armed by them wait for the next turn.
 
-        Otherwise a timer that is armed again for a time in the past would starve the channels.
+        Otherwise a timer that rearms itself for a time in the past would starve the channels.
         """
         timers, due = self._timers, []
         now = self.clock.monotonic()
         while timers and timers[0][0] <= now:
             due.append(heapq.heappop(timers)[2])
         for timer in due:
-            if timer.action is not None:  # else cancelled, perhaps by one of the others
+            if timer.action is not None:  # else cancelled, perhaps by another timer
                 action, timer.action = timer.action, None
                 self._do(action)
 
@@ -208,27 +208,27 @@ class Loop:
     # -- signals --------------------------------------------------------------
 
     def catch_signals(self, *signals: int) -> None:
-        """Queue these signals for `next_signal`; `on_signals` is called in the turn."""
+        """Queue these signals for `next_signal`; the next turn calls `on_signals`."""
         signal.set_wakeup_fd(self._wakeup.sender.fileno(), warn_on_full_buffer=False)
         for signum in signals:
             signal.signal(signum, lambda caught, _frame: self._signals.append(caught))
 
     def next_signal(self) -> int | None:
-        """Take the oldest signal that was caught; None when there is none."""
+        """Take the oldest signal from the queue; return None if there is none."""
         return self._signals.popleft() if self._signals else None
 
     def _wake_if_asleep(self) -> None:
-        """Only another thread can meet a sleeping loop; plugins have threads."""
+        """Wake the loop if another thread calls, as plugins do: the loop may be asleep then."""
         if self._asleep:
             self._wakeup.wake()
 
     # -- turning --------------------------------------------------------------
 
     def turn(self, longest: float | None = None) -> None:
-        """Wait once, for at most `longest` seconds, then do all that is due.
+        """Wait once, for at most `longest` seconds, then run everything that is due.
 
-        I/O comes before signals: the last output of a child that has died is read
-        before its death is reported.
+        I/O is handled before signals: the last output of a dead child is read before its death is
+        reported.
         """
         if self._changed:
             self._tell_kernel()
@@ -282,12 +282,12 @@ class Loop:
     def _contain(self, channel: Channel) -> None:
         try:
             channel.handle_error()
-        except Exception:  # noqa: BLE001 - not even a channel that fails to fail
+        except Exception:  # noqa: BLE001 - `handle_error` itself may fail
             self.on_error(f"uncaptured python exception in {channel!r}")
             self.forget(channel)
 
     def close(self) -> None:
-        """Let go of everything; channels are forgotten, not closed."""
+        """Release all resources; channels are removed, not closed."""
         signal.set_wakeup_fd(-1)
         self.forget(self._wakeup)
         self._wakeup.close()
@@ -295,7 +295,7 @@ class Loop:
 
 
 class _Wakeup:
-    """The socket pair that ends a wait when a signal or another thread comes."""
+    """The socket pair by which a signal or another thread ends a wait."""
 
     def __init__(self) -> None:
         self._receiver, self.sender = socket.socketpair()
@@ -312,7 +312,7 @@ class _Wakeup:
         return False
 
     def wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # full: it is about to wake up anyway
+        with contextlib.suppress(BlockingIOError):  # full: the loop is about to wake up anyway
             self.sender.send(b"\0")
 
     def handle_read_event(self) -> None:

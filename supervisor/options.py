@@ -1,8 +1,8 @@
-"""The door that plugins hold: `supervisord.options`, and the old import names (floor 6).
+"""The plugin API: `supervisord.options`, and the old import names (floor 6).
 
-`ServerOptions` is made of the configuration, the context and the servers, which the
-daemon builds; nothing below this floor reads through it.  The config classes here are
-those of `config.model` with what plugins expect of them, above all the door itself.
+`ServerOptions` combines the configuration, the context and the servers, which the daemon builds;
+nothing below this floor uses it.  The config classes here are those of `config.model` with the
+attributes that plugins expect of them, above all `options`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `ClientOptions` when supvisors, mr.laforge or jobflow-remote ask for it."""
+    """Import `ClientOptions` on demand, for supvisors, mr.laforge and jobflow-remote."""
     if name != "ClientOptions":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from supervisor.client_options import ClientOptions
@@ -88,14 +88,14 @@ def __getattr__(name: str) -> Any:
     return ClientOptions
 
 
-# -- configs as plugins make and hold them ------------------------------------------
+# -- configs as plugins use them ----------------------------------------------------
 
 
 class ProcessConfig(model.ProcessConfig):
-    """A process's config that knows the door; every config of the daemon is one."""
+    """A process's config with the attribute `options`, as plugins expect."""
 
     def __init__(self, options: ServerOptions, **params: Any) -> None:
-        """Take the options by name; what is not one is passed over, as ever."""
+        """Take the options by name; unknown names are ignored, as in Supervisor 4."""
         options_of_ours = names(model.ProcessConfig)
         values = {name: value for name, value in params.items() if name in options_of_ours}
         super().__init__(**values)
@@ -103,9 +103,9 @@ class ProcessConfig(model.ProcessConfig):
         self.options = options
 
     def make_process(self, group: Any = None) -> Subprocess:
-        """Return a new process of a group, which does not yet know of it.
+        """Return a new process for a group, without adding it to the group.
 
-        Supvisors and supervisor_twiddler add processes to running groups so.
+        Supvisors and supervisor_twiddler add processes to running groups with this.
         """
         context = getattr(group, "context", self.options.context)
         process: Subprocess = getattr(group, "process_class", Subprocess)(self, context)
@@ -113,7 +113,7 @@ class ProcessConfig(model.ProcessConfig):
         return process
 
     def create_autochildlogs(self) -> None:
-        """Put a new file of its own in place of each AUTO log; raises `OSError`."""
+        """Replace each AUTO log setting by a new file; raises `OSError`."""
         create_auto_logs(self, self.options.settings)
 
 
@@ -126,7 +126,7 @@ class FastCGIProcessConfig(ProcessConfig, model.FastCGIProcessConfig):
 
 
 class ProcessGroupConfig(model.ProcessGroupConfig):
-    """A group's config as the tests of plugins make it."""
+    """A group's config as the tests of plugins create it."""
 
     def __init__(self, options: Any, *values: Any) -> None:
         super().__init__(*values)
@@ -134,14 +134,14 @@ class ProcessGroupConfig(model.ProcessGroupConfig):
 
 
 class EventListenerPoolConfig(model.EventListenerPoolConfig):
-    """A pool's config as the tests of plugins make it."""
+    """A pool's config as the tests of plugins create it."""
 
     def __init__(self, options: Any, *values: Any) -> None:
         super().__init__(*values)
         self.options = options
 
 
-# Class of `config.model` -> that of the door, for configs that plugins get to see.
+# Class of `config.model` -> class of the plugin API, for configs that plugins can see.
 DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
     model.ProcessConfig: ProcessConfig,
     model.EventListenerConfig: EventListenerConfig,
@@ -152,11 +152,11 @@ DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
 SETTINGS = frozenset(names(model.Settings))
 
 
-# -- the door -----------------------------------------------------------------------
+# -- the plugin API -----------------------------------------------------------------
 
 
 class ServerOptions:
-    """What plugins read, assign and call on the running daemon."""
+    """The attributes and methods of the running daemon that plugins use."""
 
     def __init__(self) -> None:
         settings = model.Settings(configfile=None, here=None, childlogdir="")
@@ -168,14 +168,14 @@ class ServerOptions:
 
     @cached_property
     def context(self) -> Context:
-        """What the daemon runs on: it puts its own here; without one, nobody turns the loop."""
+        """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
         return Context(Loop(), getLogger(), self.settings)
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
-        """Read the command line and the configuration; a mistake ends the program.
+        """Read the command line and the configuration; an error ends the program.
 
-        `file` is the configuration file of the run before a restart, if the daemon has
-        left the directory from which it was found.
+        `file` is the configuration file of the run before a restart, if the daemon has changed
+        the directory from which it was found.
         """
         self.arguments = list(sys.argv[1:] if args is None else args)
         self.file_before = file
@@ -184,8 +184,8 @@ class ServerOptions:
     def process_config(self, do_usage: bool = True) -> None:
         """Read the configuration (again).
 
-        Raises `ValueError` with the text for the user, unless `do_usage` asks to print it
-        and exit.
+        Raises `ValueError` with the text for the user; with `do_usage`, prints it and exits
+        instead.
         """
         try:
             self.configuration = self._read()
@@ -196,7 +196,7 @@ class ServerOptions:
         self.process_group_configs = self.configuration.groups
 
     def check(self) -> None:
-        """Read the configuration without taking it over; raises `ValueError`."""
+        """Read the configuration without applying it; raises `ValueError`."""
         self._read()
 
     def _read(self) -> Configuration:
@@ -208,10 +208,10 @@ class ServerOptions:
             opener=self.open,
         )
 
-    # Supvisors' tests replace these four to do without a file.
+    # Supvisors' tests replace these four to run without a file.
 
     def default_configfile(self) -> str:
-        """Return the file at the first of the default places; raises `ValueError` for none."""
+        """Return the first default path that exists; raises `ValueError` if there is none."""
         return search_server_file(self.exists)
 
     def exists(self, path: str) -> bool:
@@ -223,7 +223,7 @@ class ServerOptions:
         return open_text(path)
 
     def usage(self, msg: str) -> NoReturn:
-        """Print what is wrong with the configuration, and exit with 2."""
+        """Print an error in the configuration, and exit with 2."""
         fail(msg)
 
     def processes_from_section(
@@ -235,7 +235,7 @@ class ServerOptions:
     ) -> list[model.ProcessConfig]:
         """Return the processes of a section; raises `ValueError`.
 
-        supervisor_twiddler calls it with a parser that it has filled itself.
+        supervisor_twiddler calls this with its own parser.
         """
         klass = klass or ProcessConfig
         return list(
@@ -245,7 +245,7 @@ class ServerOptions:
     def _processes_from_section(
         self, parser: UnhosedConfigParser, section: str, group_name: str, klass: Any = None
     ) -> list[Any]:
-        """Do what `processes_from_section` says: Supvisors replaces this one on the class."""
+        """Implement `processes_from_section`; Supvisors replaces this method on the class."""
         plain = processes_from_section(parser, section, group_name, model.ProcessConfig)
         return [(klass or ProcessConfig)(self, **vars(config)) for config in plain]
 
@@ -258,9 +258,9 @@ class ServerOptions:
 
     @property
     def configfile(self) -> str | None:
-        """The configuration file; the next `process_config` reads the one that is assigned.
+        """The configuration file; after an assignment, `process_config` reads the new one.
 
-        devservices reads a file so, without `realize`.
+        devservices reads a file this way, without `realize`.
         """
         return self.file_before or self.settings.configfile
 
@@ -270,12 +270,12 @@ class ServerOptions:
 
     @property
     def server_configs(self) -> Sequence[ServerConfig]:
-        """The HTTP servers that are configured."""
+        """The configured HTTP servers."""
         return self.configuration.servers
 
     @property
     def rpcinterface_factories(self) -> Sequence[RPCInterfaceConfig]:
-        """The RPC interfaces that are configured."""
+        """The configured RPC interfaces."""
         return self.configuration.rpcinterfaces
 
     def __getattr__(self, name: str) -> Any:
@@ -286,7 +286,7 @@ class ServerOptions:
 
     @property
     def environ_expansions(self) -> dict[str, str]:
-        """The variables that values may use, as `ENV_NAME`; Supvisors fills in its own with it."""
+        """The variables for values, as `ENV_NAME`; Supvisors expands its own options with them."""
         return environment_names({**os.environ, **self.settings.environment})
 
     @property
@@ -296,7 +296,7 @@ class ServerOptions:
 
     @property
     def mood(self) -> int:
-        """What the daemon is up to, one of `SupervisorStates`; assigning it acts."""
+        """The state of the daemon, one of `SupervisorStates`; an assignment takes effect."""
         return self.context.mood
 
     @mood.setter
@@ -315,11 +315,11 @@ class ServerOptions:
         os.kill(pid, signum)
 
     def get_signal(self) -> int | None:
-        """Take the oldest signal that was caught."""
+        """Take the oldest signal from the queue."""
         return self.context.loop.next_signal()
 
     def cleanup_fds(self) -> None:
-        """Close the fds that the daemon was started with, also those above `minfds`."""
+        """Close the inherited fds, including those above `minfds`."""
         unix.close_inherited_fds(self.settings.minfds)
 
     def close_httpservers(self) -> None:
@@ -330,9 +330,9 @@ class ServerOptions:
 
     @property
     def is_shutting_down(self) -> bool:
-        """Whether the daemon is on its way out, for good or to restart."""
+        """Whether the daemon is shutting down or restarting."""
         return self.mood < SupervisorStates.RUNNING
 
 
 def _nothing() -> None:
-    """Only wakes the loop: the daemon looks at its mood after each turn."""
+    """Do nothing but wake the loop: the daemon checks its state after each turn."""

@@ -1,14 +1,13 @@
-"""Paths, looked at without touching file systems that may not answer (floor 1).
+"""Resolving paths without touching file systems that may hang (floor 1).
 
-A call that touches a dead NFS or FUSE mount does not return, not even with an error, and a
-daemon that makes it in its loop is dead as well.  Whether a path leads to such a mount can be
-decided without going there: the kernel lists the mounts in `/proc/self/mountinfo` (proc(5)),
-and a walk that takes one component at a time, and reads symbolic links itself, sees the mount
-point before it enters it.  `process.plan` and `process.launchers` ask.
+A call that touches a dead NFS or FUSE mount does not return, not even with an error, and a daemon
+that makes it in its loop hangs as well.  Whether a path leads to such a mount can be decided
+without touching it.  The kernel lists the mounts in `/proc/self/mountinfo` (proc(5)).  A walk that
+takes one component at a time, and reads symlinks itself, detects the mount point before it enters
+it.  `process.plan` and `process.launchers` use this.
 
-The same walk finds whether other users could exchange something on the way (`files` has the
-rule), because the owner of a file may hold up who opens it: with a lease, see fcntl(2), for 45
-seconds.
+The same walk checks whether other users could replace a component (`files` has the rule), because
+the owner of a file may delay an open of it: with a lease, see fcntl(2), for 45 seconds.
 """
 
 from __future__ import annotations
@@ -27,28 +26,28 @@ SLOW_TYPES = re.compile(
     r"(fuse\..*|fuse|fuseblk|autofs|nfs\d?|cifs|smb\d?|smbfs|ncpfs|9p|virtiofs|afs|coda|ceph|gfs2?"
     r"|ocfs2|lustre|beegfs|gpfs|orangefs|pvfs2|glusterfs|panfs|vboxsf|vmhgfs|prl_fs)"
 )
-"""Types of file systems behind which a network or a process has to answer."""
+"""Types of file systems that depend on a network or on a process."""
 
 KERNEL_DIRECTORIES = ("/proc/", "/sys/")
-"""No program is there, but systemd keeps an automount for binfmt_misc on every machine."""
+"""Ignored: they hold no programs, but systemd has an automount for binfmt_misc everywhere."""
 
 ESCAPED = re.compile(rb"\\([0-7]{3})")
-"""mountinfo writes spaces, tabs, newlines and backslashes so."""
+"""Escape sequence of mountinfo for spaces, tabs, newlines and backslashes."""
 
 READ_BYTES = 65536
 
 SEARCHABLE_BY_ALL = 0o111
 
 
-class MayWait(Exception):  # noqa: N818 - it is no failure
-    """A path leads to a file system that may not answer."""
+class MayWait(Exception):  # noqa: N818 - not an error
+    """A path leads to a file system that may hang."""
 
 
 def slow_mount_points(table: bytes) -> frozenset[str]:
     """Return the mount points of slow file systems in the text of a mount table.
 
-    One that another file system is mounted over is left out.  So is the root: a daemon whose
-    own files are there cannot be protected from it.
+    A mount point that another file system is mounted over is omitted.  So is the root: a daemon
+    whose own files are there cannot be protected from it.
     """
     mounts = []
     for line in table.splitlines():
@@ -66,9 +65,9 @@ def slow_mount_points(table: bytes) -> frozenset[str]:
 
 
 class MountTable:
-    """The slow mount points, read again only when the kernel says that the table has changed.
+    """The slow mount points, read again only when the kernel reports a change of the table.
 
-    Where there is no such table, outside Linux, no mount is known to be slow.
+    Without such a table, outside Linux, no mount is known to be slow.
     """
 
     def __init__(self, path: str = MOUNT_TABLE) -> None:
@@ -78,7 +77,7 @@ class MountTable:
         self._points: frozenset[str] = frozenset()
 
     def slow_points(self) -> frozenset[str]:
-        """Return the mount points of file systems that may not answer."""
+        """Return the mount points of file systems that may hang."""
         if self._poll is None:
             return self._points
         try:
@@ -88,7 +87,7 @@ class MountTable:
             elif not self._poll.poll(0):
                 return self._points
             self._points = slow_mount_points(self._read())
-        except OSError:  # no /proc, or no fd to spare: what was known last is the best guess
+        except OSError:  # no /proc, or no free fd: fall back to the last known table
             pass
         return self._points
 
@@ -101,14 +100,14 @@ class MountTable:
 
 
 mounts = MountTable()
-"""That of the daemon."""
+"""The daemon's mount table."""
 
 
 class Route:
-    """A path followed component by component, up to its end or to a slow mount point.
+    """A path resolved component by component, up to its end or to a slow mount point.
 
-    `path` is how far it was followed, without symbolic links; `status` that of the file at the
-    end, None if there is none or `may_wait` says that a slow mount is in the way.
+    `path` is the resolved part, without symlinks.  `status` is that of the file at the end, None
+    if there is none or if there is a slow mount on the way (`may_wait`).
     """
 
     __slots__ = (
@@ -127,7 +126,7 @@ class Route:
         self.is_protected = True
         """Whether only root and the effective user can change what the path leads to."""
         self.is_open_to_all = True
-        """Whether every user may search every directory, the one at the end included."""
+        """Whether every user may search every directory, including one at the end."""
         self._links = 0
         try:
             self._follow(path, slow_points)
@@ -161,7 +160,7 @@ class Route:
             self.status = os.lstat("/")
 
     def _target(self, link: str) -> str:
-        """Return what a link leads to, which begins at the root if it is absolute."""
+        """Return the target of a symlink; an absolute one begins at the root."""
         self._links += 1
         if self._links > files.MAX_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
@@ -172,7 +171,7 @@ class Route:
 
 
 def stat_at_once(path: str) -> os.stat_result | None:
-    """Return the status of a file, None if there is none; raises `MayWait` instead of waiting."""
+    """Return the status of a file, None if there is none; raises `MayWait` if it could hang."""
     slow_points = mounts.slow_points()
     if not slow_points:
         return stat_anyway(path)
@@ -183,7 +182,7 @@ def stat_at_once(path: str) -> os.stat_result | None:
 
 
 def stat_anyway(path: str) -> os.stat_result | None:
-    """Return the status of a file, None if there is none; it may wait for a file system."""
+    """Return the status of a file, None if there is none; this may wait for a file system."""
     try:
         return os.stat(path)
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""The pid file, and the lock by which a second daemon notices the first (floor 6).
+"""The pid file, and the lock by which a second daemon detects the first (floor 6).
 
-`supervisord` locks the file of an earlier run at boot, writes it once the daemon is in the
-background, and removes it at the end.
+`supervisord` locks the file of an earlier run at boot, writes it once daemonized, and removes it on
+exit.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ FLAGS = os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY
 class PidFile:
     """The pid file: removed only by the daemon that has written it.
 
-    As long as the daemon runs it holds a lock on the file (flock(2), which survives going to
-    the background).  Every user who can read the file can take that lock, so a lock alone does not
-    refuse a start: the file must also name a running supervisord.
+    The daemon holds a lock on the file while it runs (flock(2), which survives the fork into the
+    background).  Every user who can read the file can take that lock, so a lock alone does not
+    prevent a start: the file must also name a running supervisord.
 
-    What is no regular file (/dev/null) is written, but neither locked nor removed.
+    Anything but a regular file (/dev/null) is written, but neither locked nor removed.
     """
 
     def __init__(self, path: str) -> None:
@@ -42,8 +42,8 @@ class PidFile:
     def lock(self) -> None:
         """Lock the file of an earlier run, if there is one.
 
-        Raises `BootError` if the daemon that has written it is still running.  A file that
-        cannot be locked, on some network file systems, does not refuse a start.
+        Raises `BootError` if the daemon that wrote it is still running.  A file that cannot be
+        locked, as on some network file systems, does not prevent a start.
         """
         try:
             fd = files.open_own(self._path, FLAGS)
@@ -60,11 +60,11 @@ class PidFile:
         if pid is not None:
             raise BootError(
                 f"Another supervisord (pid {pid}) holds the pid file {self._path}; stop it, or"
-                " give this one a pidfile of its own"
+                " configure another pidfile for this one"
             )
 
     def write(self, logger: Logger) -> None:
-        """Write the pid; a failure is logged and not fatal."""
+        """Write the pid; a failure is logged, but not fatal."""
         try:
             if self._fd is None or not files.is_in_place(self._path, self._fd):
                 self._close()
@@ -87,11 +87,11 @@ class PidFile:
         self._close()
 
     def _open_locked(self) -> int:
-        """Open the file, in place of one whose lock an impostor holds; return the fd."""
+        """Open the file, replacing one that another program has locked; return the fd."""
         fd = files.open_own(self._path, FLAGS | os.O_CREAT)
         if not _is_regular(fd) or _lock(fd):
             return fd
-        with contextlib.suppress(OSError):  # without the right to do so the file is shared
+        with contextlib.suppress(OSError):  # without the permission the file is shared
             files.remove_own(self._path, fd)
             replacement = files.open_own(self._path, FLAGS | os.O_CREAT)
             os.close(fd)

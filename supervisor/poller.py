@@ -1,9 +1,9 @@
-"""What the kernel is asked about fds: epoll, kqueue, poll or select (floor 1).
+"""Pollers, the kernel's interfaces for waiting on fds: epoll, kqueue, poll or select (floor 1).
 
-Only `loop.py` calls these.  Each poller remembers what the kernel was told, so that
-telling it the same twice costs nothing.  `poll` answers with (fd, mask) pairs: `READ` and
-`WRITE` are the bits of poll(2) and epoll(7), so that the kernel's answer needs no translation.
-Any other bit (`TROUBLE`) is an error or a hang-up, about which only reading or writing tells more.
+Only `loop.py` calls these.  Each poller remembers the registered interest, so that setting the
+same interest twice makes no system call.  `poll` returns (fd, mask) pairs: `READ` and `WRITE` are
+the bits of poll(2) and epoll(7), so that the kernel's masks need no translation.  Any other bit
+(`TROUBLE`) is an error or a hang-up; only reading or writing reveals which.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     class Poller(Protocol):
-        """Watches fds; all of them do exactly this."""
+        """The common interface of all pollers."""
 
         def set(self, fd: int, interest: int) -> None:
             """Watch `fd` for `interest`, a mask of READ and WRITE; 0 ends it."""
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
             """Wait until something is ready, for at most `seconds` (None: for ever)."""
 
         def close(self) -> None:
-            """Give back what the poller holds."""
+            """Release the resources of the poller."""
 
 
 READ = select.POLLIN if hasattr(select, "POLLIN") else 1
@@ -37,14 +37,14 @@ TROUBLE = ~BOTH
 
 
 class RegisteringPoller:
-    """What epoll and poll have in common: each fd is registered once."""
+    """Base class for epoll and poll, where each fd is registered once."""
 
     def __init__(self, kernel: Any) -> None:
         self._kernel = kernel
         self._interest: dict[int, int] = {}
 
     def set(self, fd: int, interest: int) -> None:
-        """Watch `fd`; with no interest it is unregistered, or a hang-up would spin."""
+        """Watch `fd`; without interest it is unregistered, because a hang-up would spin."""
         before = self._interest.get(fd, 0)
         if interest == before:
             return
@@ -57,7 +57,7 @@ class RegisteringPoller:
 
 
 class EpollPoller(RegisteringPoller):
-    """Linux: a wait costs what is ready."""
+    """Linux: the cost of a wait grows with the ready fds."""
 
     def __init__(self) -> None:
         super().__init__(select.epoll())
@@ -69,7 +69,7 @@ class EpollPoller(RegisteringPoller):
 
 
 class PollPoller(RegisteringPoller):
-    """Unix without epoll or kqueue: a wait costs all that is registered."""
+    """Unix without epoll or kqueue: the cost of a wait grows with the registered fds."""
 
     def __init__(self) -> None:
         super().__init__(select.poll())
@@ -81,11 +81,11 @@ class PollPoller(RegisteringPoller):
         return ready
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""
 
 
 class SelectPoller:
-    """The last resort: at most FD_SETSIZE fds, and each wait costs all of them."""
+    """Last fallback: at most FD_SETSIZE fds; the cost of a wait grows with all of them."""
 
     def __init__(self) -> None:
         self._readers: set[int] = set()
@@ -105,7 +105,7 @@ class SelectPoller:
         return list(masks.items())
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there are no resources to release."""
 
 
 if sys.platform != "linux" and hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS
@@ -145,7 +145,7 @@ if sys.platform != "linux" and hasattr(select, "kqueue"):  # pragma: no cover - 
 
 
 def best_poller() -> Poller:
-    """Return the cheapest poller that this system has."""
+    """Return the fastest poller of this system."""
     if hasattr(select, "epoll"):
         return EpollPoller()
     if sys.platform != "linux" and hasattr(select, "kqueue"):  # pragma: no cover - BSD and macOS

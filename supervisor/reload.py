@@ -1,4 +1,4 @@
-"""What differs between the groups that run and those that are configured (floor 6)."""
+"""The difference between the running and the configured groups (floor 6)."""
 
 from __future__ import annotations
 

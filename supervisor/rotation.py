@@ -1,9 +1,9 @@
 """Rotation of log files: `x.log` becomes `x.log.1`, that `x.log.2` and so on (floor 2).
 
 `loggers.RotatingFileHandler` calls `rotate` after the write that has reached the limit.  The
-directory may belong to another user, who may put other things there: names are looked up in
-one descriptor of the directory, the new file is created with O_EXCL, and a directory in the
-place of a backup is moved aside.
+directory may belong to another user, who may create other files there.  Therefore names are looked
+up through one descriptor of the directory, the new file is created with O_EXCL, and a directory
+with the name of a backup is moved aside.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from supervisor.logsinks import Sink
 
 MAX_TRIED_NAMES = 100
-"""Upper bound for looking up backups one by one (0.2 ms), not in a list of the directory."""
+"""Upper bound for looking up backups one by one (0.2 ms); beyond it, the directory is listed."""
 
 MAX_OBSTACLES = 100
-"""Upper bound of the names that are tried for a directory that is moved aside."""
+"""Upper bound of the names tried for a directory that is moved aside."""
 
 
 def rotate(sink: Sink, max_bytes: int, backup_count: int) -> None:
-    """Rotate the file of a sink if it has reached `max_bytes`; the oldest backup makes room.
+    """Rotate the file of a sink if it has reached `max_bytes`; the oldest backup is overwritten.
 
-    Without backups, the file is emptied.  A file that another process has renamed or emptied is
-    left alone.  Raises `OSError`, and then what is written goes where it went before.
+    Without backups, the file is truncated.  Nothing is done if another process has renamed or
+    truncated the file.  Raises `OSError`; writes then still go to the old file.
     """
     status = os.fstat(sink.fd)
     if not _leads_to(sink.path, status):
@@ -53,12 +53,12 @@ def _leads_to(path: str, status: os.stat_result) -> bool:
 
 
 def _begin_file(path: str, before: os.stat_result) -> int:
-    """Create the new file, with the owner and the permissions of the one before."""
+    """Create the new file, with the owner and the permissions of the old one."""
     permissions = stat.S_IMODE(before.st_mode)
     fd = files.open_log(path, exclusive=True, permissions=permissions)
-    with contextlib.suppress(OSError):  # not root: the new file is the daemon's
+    with contextlib.suppress(OSError):  # not root: the daemon's user owns the new file
         os.fchown(fd, before.st_uid, before.st_gid)
-    with contextlib.suppress(OSError):  # a file of root that came first
+    with contextlib.suppress(OSError):  # root has created the file first
         os.fchmod(fd, permissions)
     return fd
 
@@ -66,7 +66,7 @@ def _begin_file(path: str, before: os.stat_result) -> int:
 def _shift(name: str, parent: int | None, count: int) -> None:
     """Rename the file and its backups, the oldest first; the last one is overwritten.
 
-    Gaps between the numbers stay, as in Supervisor 4.3.
+    Gaps between the numbers are kept, as in Supervisor 4.3.
     """
     for number in _existing_numbers(name, parent, count):
         _rename(f"{name}.{number}", f"{name}.{number + 1}", parent)
@@ -74,9 +74,9 @@ def _shift(name: str, parent: int | None, count: int) -> None:
 
 
 def _existing_numbers(name: str, parent: int | None, count: int) -> list[int]:
-    """Return the numbers of the backups that make room, the oldest first.
+    """Return the numbers of the backups to rename, the oldest first.
 
-    Names are tried if they are few; to try a million takes seconds.
+    Names are tried one by one if there are few; trying a million takes seconds.
     """
     numbers = range(count - 1, 0, -1)
     if count <= MAX_TRIED_NAMES:
@@ -92,7 +92,7 @@ def _existing_numbers(name: str, parent: int | None, count: int) -> list[int]:
 
 
 def _rename(source: str, target: str, parent: int | None) -> None:
-    """Rename a file if it is there.  A directory on either side is no log and moves aside."""
+    """Rename a file if it exists.  A directory of either name is not a log and is moved aside."""
     try:
         os.replace(source, target, src_dir_fd=parent, dst_dir_fd=parent)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def _rename(source: str, target: str, parent: int | None) -> None:
 
 
 def _move_aside(name: str, parent: int | None) -> bool:
-    """Give a directory another name; False if it is none.  Raises `OSError`."""
+    """Rename a directory; return False if it is not a directory.  Raises `OSError`."""
     try:
         mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def _move_aside(name: str, parent: int | None) -> bool:
     if not stat.S_ISDIR(mode):
         return False
     for number in range(MAX_OBSTACLES):
-        with contextlib.suppress(OSError):  # another obstacle has that name
+        with contextlib.suppress(OSError):  # another directory has that name
             os.rename(name, f"{name}.moved-{number}", src_dir_fd=parent, dst_dir_fd=parent)
             return True
     return False

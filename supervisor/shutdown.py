@@ -1,7 +1,7 @@
-"""Stopping everything, group by group, and answering the last clients (floor 6).
+"""The shutdown: stopping group by group, and serving the last clients (floor 6).
 
-The group with the highest priority number stops first; the next one is asked only when
-all its processes are down.
+The group with the highest priority number stops first; the next one only when all processes of
+the previous one are down.
 """
 
 from __future__ import annotations
@@ -19,26 +19,25 @@ if TYPE_CHECKING:
     from supervisor.process.groups import ProcessGroupBase
 
 GRACE_SECONDS = 1.0
-"""How long a busy event listener may take before it is asked to stop."""
+"""Grace period of a busy event listener before it is stopped, in seconds."""
 
 REPORT_SECONDS = 3.0
-"""How often the processes that are still to die are named in the activity log."""
+"""Interval between log lines that name the processes still running, in seconds."""
 
 
 DRAIN_SECONDS = 1.0
-"""Time for requests and answers that are on their way when everything has stopped."""
+"""Timeout of requests and responses that are in progress when everything has stopped."""
 
 FIRST_REQUEST_SECONDS = 0.1
-"""Time for the first byte of a client that has connected by then."""
+"""Timeout of the first byte of a client that has connected by then."""
 
 
 def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
-    """Serve the clients that have come, and let no others come.
+    """Serve the connected clients, and accept no new ones.
 
-    A socket that is closed with an unread request in it resets the connection.  A client that
-    polls until the daemon is gone must see answers first and a refused connection then.  Unix
-    sockets are removed late: jobflow-remote takes a daemon with a pid file but without its
-    socket for a broken one.
+    Closing a socket with an unread request resets the connection.  A client that polls until the
+    daemon is gone must get responses first, and then a refused connection.  Unix sockets are
+    removed late: jobflow-remote regards a daemon with a pid file but without its socket as broken.
     """
     servers = list(servers)
     began = loop.clock.monotonic()
@@ -59,7 +58,7 @@ def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
 
 
 class Shutdown:
-    """One way down; `advance` is called after each turn of the loop."""
+    """One shutdown; `advance` is called after each turn of the loop."""
 
     def __init__(self, groups: Iterable[ProcessGroupBase], context: Context) -> None:
         self._context = context
@@ -71,7 +70,7 @@ class Shutdown:
         self._report()
 
     def advance(self) -> bool:
-        """Ask the next group when the last one is down; True when all are."""
+        """Stop the next group when the previous one is down; return True when all are."""
         while True:
             while self._dying and self._dying[-1].get_state() in STOPPED_STATES:
                 self._dying.pop()
@@ -87,13 +86,13 @@ class Shutdown:
         return True
 
     def _may_stop(self, group: ProcessGroupBase) -> bool:
-        """Give event listeners a moment for what they have been told last."""
+        """Whether a group may be stopped: busy event listeners get a grace period first."""
         if not group.has_work():
             return True
         now = self._context.clock.monotonic()
         if self._grace_ends is None:
             self._grace_ends = now + GRACE_SECONDS
-            self._context.loop.call_later(GRACE_SECONDS, lambda: None)  # a turn to look again
+            self._context.loop.call_later(GRACE_SECONDS, lambda: None)  # checks again
         return now >= self._grace_ends
 
     def _stop_next_group(self) -> None:

@@ -1,6 +1,6 @@
 """The listening socket that the processes of an fcgi-program share (floor 4).
 
-It is opened when the first process needs it and closed when the last has let it go.  The
+It is opened when the first process needs it and closed when the last one has released it.  The
 file of a unix socket stays, as in Supervisor 4: web servers are configured with its path.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SocketManager:
-    """One socket by reference count; `acquire` and `release` come in pairs."""
+    """One socket with a reference count; each `acquire` needs one `release`."""
 
     def __init__(self, config: SocketConfig, logger: Logger) -> None:
         self.config = config
@@ -35,7 +35,7 @@ class SocketManager:
         return self._socket
 
     def release(self) -> None:
-        """One user less; the last one closes the socket."""
+        """Decrement the reference count; the last user closes the socket."""
         self._users -= 1
         if self._users <= 0 and self._socket is not None:
             self._logger.info(f"Closing socket {self.config.url}")

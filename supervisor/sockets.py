@@ -1,13 +1,13 @@
-"""Listening sockets, opened so that other users cannot turn that against us (floor 1).
+"""Listening sockets, opened so that other users cannot exploit it (floor 1).
 
 `socket_manager` opens those of FastCGI programs, `http.listening` those of the HTTP servers.
 
-A unix socket may stand in a folder in which another user renames what they like, at any
-moment.  `chmod` and `chown` by name would give that user a file of root's choosing: the name may
-have become a link meanwhile.  So the socket is created without any permission (umask 0777), its
-file is opened by O_PATH|O_NOFOLLOW, and mode and owner are given to that file alone, through
-/proc/self/fd (proc(5)), once it proves to be ours: a socket with mode 0 and one name.  Anything
-else of that kind in the folder is left from an earlier attempt that failed.
+A unix socket may be in a directory in which another user can rename files at any moment.  `chmod`
+and `chown` by name could then change another file, because the name may have become a symlink
+meanwhile.  So the socket is created without any permission (umask 0777) and its file is opened with
+O_PATH|O_NOFOLLOW.  Mode and owner are set through /proc/self/fd (proc(5)), once the file proves to
+be ours: a socket with mode 0 and one name.  Any other such socket in the directory is left over
+from a failed attempt.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Identity = tuple[int, int]
 
 MAX_ATTEMPTS = 16
-"""Attempts to create a socket that another user moves away at once."""
+"""Attempts to create a socket while another user moves it away at once."""
 
 NO_OWNER = (-1, -1)
 
@@ -46,7 +46,7 @@ def listen_tcp(address: TcpAddress, backlog: int) -> socket.socket:
     listener = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if address.host == "::":  # both families, also where the system's default is one
+        if address.host == "::":  # both families, even if the system's default is one
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((address.host, address.port))
         listener.listen(backlog)
@@ -61,9 +61,9 @@ def listen_unix(
 ) -> tuple[socket.socket, Identity]:
     """Return a socket that listens on a new file, and the identity of the file.
 
-    A socket of that name is replaced.  Clients can connect as soon as owner and mode are right,
-    not before.  Raises `OSError`: FileExistsError for anything of that name but a socket,
-    `LostRaceError` when another user has been quicker each time.
+    A socket of that name is replaced.  Clients can connect only after owner and mode have been set.
+    Raises `OSError`: FileExistsError if the name is in use, but not by a socket, `LostRaceError`
+    if another user has won the race each time.
     """
     for _ in range(MAX_ATTEMPTS):
         remove_socket(path)
@@ -95,7 +95,7 @@ def _listen_once(
 
 
 def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
-    """Give a new socket its owner and mode; return its identity."""
+    """Set owner and mode of a new socket; return its identity."""
     with pinned(path) as fd:
         if fd is None:  # pragma: no cover - no O_PATH here
             os.chown(path, *owner, follow_symlinks=False)
@@ -119,7 +119,7 @@ def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
 
 @contextmanager
 def pinned(path: str) -> Iterator[int | None]:
-    """Hold a file that cannot be read, a socket, so that no other one gets its inode number.
+    """Keep a socket's file referenced, so that its inode number cannot be reused.
 
     Yield a descriptor that refers to the file itself (O_PATH, open(2)), None on systems without
     it.  Raises `LostRaceError` if the file is gone.
@@ -140,7 +140,7 @@ def pinned(path: str) -> Iterator[int | None]:
 def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
     """Return pid, uid and gid of the client of a unix socket when it connected (unix(7)).
 
-    They are zeros on systems that do not tell.
+    All are 0 on systems without this option.
     """
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:  # pragma: no cover - Linux has it
@@ -151,7 +151,7 @@ def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
 
 
 def remove_socket(path: str) -> None:
-    """Unlink a socket, only ever a socket; nothing there is fine.  Raises `OSError`."""
+    """Unlink a socket, if there is one.  Raises `OSError` for any other file."""
     status = _lstat(path)
     if status is None:
         return
@@ -164,13 +164,13 @@ def remove_socket(path: str) -> None:
 
 
 def identity(path: str) -> Identity | None:
-    """Return what tells the file of this name from all others, None without one."""
+    """Return the identity of the file of this name, None if there is none."""
     status = _lstat(path)
     return None if status is None else _identity_of(status)
 
 
 def is_socket(path: str) -> bool:
-    """Whether a socket has this name, and not a link to one."""
+    """Whether this is the name of a socket, and not of a symlink to one."""
     status = _lstat(path)
     return status is not None and stat.S_ISSOCK(status.st_mode)
 

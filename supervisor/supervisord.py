@@ -1,4 +1,4 @@
-"""The daemon: builds everything, runs it, takes it down (floor 6, composition root).
+"""The daemon: builds, runs and shuts down everything (floor 6, composition root).
 
 `main` is the console script `supervisord`.
 """
@@ -58,7 +58,7 @@ class Supervisor:
         service_manager: ServiceManager | None = None,
         signals: deque[int] | None = None,
     ) -> None:
-        """Take what all runs of the process share; `signals` holds those not yet handled."""
+        """Take the objects that all runs share; `signals` is the queue of unhandled signals."""
         self.options = options
         self._signals = signals
         self._service_manager = service_manager or ServiceManager({})
@@ -67,18 +67,18 @@ class Supervisor:
 
     @property
     def context(self) -> Context:
-        """Loop, logger, mood and settings: what processes and plugins share."""
+        """Runtime context (loop, logger, daemon state, settings) of processes and plugins."""
         return self.options.context
 
-    # -- from start to end ------------------------------------------------------
+    # -- start, run and exit ----------------------------------------------------
 
     def main(self, *, first: bool = True) -> None:
-        """Boot, run until the mood says otherwise, clean up; raises `BootError`."""
+        """Boot, run until the daemon's state requires an end, clean up; raises `BootError`."""
         self._boot(first=first)
         try:
             self.run(first=first)
         except (boot.BootError, ServerError) as error:
-            if not first:  # in the background nobody reads stderr
+            if not first:  # in the background stderr is lost
                 self.context.logger.critical(str(error))
             raise
         finally:
@@ -88,7 +88,7 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if first:
             options.cleanup_fds()
-            paths.mounts.slow_points()  # the table stays open; later there may be no fd for it
+            paths.mounts.slow_points()  # keeps the table open; later there may be no free fd
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
         self._pidfile = PidFile(settings.pidfile)
@@ -108,16 +108,16 @@ class Supervisor:
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
     def _try_sockets(self) -> None:
-        """Raise `ServerError` if our sockets are in use: with the text that scripts know."""
+        """Raise `ServerError`, with the text that scripts expect, if a socket is in use."""
         loop = Loop()
         for _, server in open_http_servers(self.options.server_configs, loop, getLogger()):
             server.close()
         loop.close()
 
     def run(self, *, first: bool = True) -> None:
-        """Make servers and groups, go to the background, turn the loop to the end.
+        """Create servers and groups, daemonize, and run the loop to the end.
 
-        The sockets come first: a daemon that is refused them has touched nothing yet.
+        The sockets are opened first: if that fails, the daemon has changed nothing yet.
         """
         options, settings, context = self.options, self.options.settings, self.context
         options.httpservers = open_http_servers(
@@ -127,8 +127,8 @@ class Supervisor:
             boot.remove_old_auto_logs(settings, context.logger)
         try:
             for config in options.process_group_configs:
-                # After a reload the other programs must come back: who may write to the folder
-                # of a socket could keep them down.
+                # After a reload the other programs must start again: a user who may write to
+                # the directory of a socket could prevent that.
                 self.add_process_group(config, must_open=first)
         except OSError as error:
             raise boot.BootError(
@@ -143,16 +143,16 @@ class Supervisor:
         if first and not settings.nodaemon:
             with boot.in_background(settings, context.logger):
                 self._pidfile.write(context.logger)
-            if settings.directory:  # where the file that was found is not found again
+            if settings.directory:  # a relative path is no longer found there
                 options.file_before = settings.configfile
         else:
             self._pidfile.write(context.logger)
         self.runforever()
 
     def runforever(self) -> None:
-        """Turn the loop until everything has been stopped."""
+        """Run the loop until everything has been stopped."""
         self.context.announce(events.SupervisorRunningEvent())
-        self.handle_signals()  # first: after a SIGTERM during the reload nothing is started
+        self.handle_signals()  # before the start: a SIGTERM during the reload prevents it
         ticker = Ticker(self.context.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
@@ -177,27 +177,27 @@ class Supervisor:
         return self._shutdown.advance()
 
     def _clean_up(self) -> None:
-        """Let go of everything; what cannot be let go of keeps nothing else."""
+        """Release all resources; a failure in one step does not skip the others."""
         context = self.context
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
         steps += [context.leftovers.end, events.clear, self._pidfile.remove]
         steps += [partial(backlogs.set_background_loop, None), context.loop.close]
-        if context.mood != SupervisorStates.RESTARTING:  # else the next loop goes on sending
+        if context.mood != SupervisorStates.RESTARTING:  # else the next loop continues to send
             steps.append(self._drain_logs)
         for step in steps:
             context.attempt(step, "cleaning up")
         context.logger.close()
 
     def _drain_logs(self) -> None:
-        """Wait for the readers of logs, while they take something."""
+        """Wait for the readers of logs, while they make progress."""
         for path, dropped_bytes in backlogs.drain():
             self.context.logger.critical(
                 f"log {path}: {dropped_bytes} bytes dropped ({backlogs.STALLED})"
             )
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
-        """Return the handlers of one HTTP server, in the order in which they are asked."""
+        """Return the handlers of one HTTP server, in the order in which they are tried."""
         from supervisor.http import handlers
         from supervisor.web import supervisor_ui_handler
         from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
@@ -225,7 +225,7 @@ class Supervisor:
         for interface in self.options.rpcinterface_factories:
             try:
                 made = interface.factory(self, **interface.options)
-            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+            except Exception as error:  # noqa: BLE001 - plugins may raise any exception
                 if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
                     logger.warn(exception_text())
                 raise boot.BootError(
@@ -245,7 +245,7 @@ class Supervisor:
     # -- groups -----------------------------------------------------------------
 
     def add_process_group(self, config: ProcessGroupConfig, *, must_open: bool = True) -> bool:
-        """Take a group in; False when there is one of that name.
+        """Add a group; return False if a group of that name exists.
 
         Raises `OSError` for a log, `ValueError` for a FastCGI socket if it `must_open`.
         """
@@ -258,7 +258,7 @@ class Supervisor:
         return True
 
     def remove_process_group(self, name: str) -> bool:
-        """Let a group go; False when some of its processes are not stopped."""
+        """Remove a group; return False if some of its processes are not stopped."""
         group = self.process_groups[name]
         if group.get_unstopped_processes():
             return False
@@ -268,7 +268,7 @@ class Supervisor:
         return True
 
     def get_process_map(self) -> dict[int, Dispatcher]:
-        """Return the dispatchers of all processes by fd; see `foreign` for who replaces it."""
+        """Return the dispatchers of all processes by fd; plugins replace it, see `foreign`."""
         dispatchers: dict[int, Dispatcher] = {}
         for group in self.process_groups.values():
             for process in group.processes.values():
@@ -276,7 +276,7 @@ class Supervisor:
         return dispatchers
 
     def get_state(self) -> int:
-        """Return the mood; supervisor_twiddler and supervisor_cache ask for it."""
+        """Return the state of the daemon, for supervisor_twiddler and supervisor_cache."""
         return self.options.mood
 
     # -- configuration ------------------------------------------------------------
@@ -293,7 +293,7 @@ class Supervisor:
         return difference(self.options.process_group_configs, self.process_groups)
 
     def check_configuration(self) -> None:
-        """Make sure that a restart would find a good configuration; raises `RPCError`."""
+        """Check that a restart would find a valid configuration; raises `RPCError`."""
         try:
             self.options.check()
         except ValueError as error:
@@ -308,12 +308,12 @@ class Supervisor:
         )
 
     def handle_signals(self) -> None:
-        """Act on every signal that has come since the last turn."""
+        """Handle all signals received since the last turn."""
         while (signum := self.options.get_signal()) is not None:
             self.handle_signal(signum)
 
     def handle_signal(self, signum: int) -> None:
-        """Act on one signal."""
+        """Handle one signal."""
         logger, name = self.context.logger, signame(signum)
         is_final = self.context.mood == SupervisorStates.SHUTDOWN
         if signum in EXIT_SIGNALS:
@@ -351,7 +351,7 @@ class Supervisor:
                 self.context.attempt(process.reopenlogs, f"reopening a log of {process.name}")
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
-        """Collect the children that have died, and let their processes know."""
+        """Reap the dead children and notify their processes."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -385,7 +385,7 @@ def _make_group(
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run the daemon; what cannot start ends with one line on stderr and exit 2."""
+    """Run the daemon; a failed start prints one line on stderr and exits with 2."""
     open_standard_streams()
     file, first = None, True
     service_manager = ServiceManager(os.environ)
@@ -406,7 +406,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def _run(daemon: Supervisor, *, first: bool) -> None:
-    """Run the daemon, under the profiler when `profile_options` ask for it."""
+    """Run the daemon, under the profiler if `profile_options` is set."""
     profiling = daemon.options.settings.profile_options
     if profiling is None:
         daemon.main(first=first)

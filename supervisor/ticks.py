@@ -1,4 +1,4 @@
-"""TICK events on the boundaries of wall-clock time, while somebody listens (floor 4)."""
+"""TICK events on the boundaries of wall-clock time, while they have subscribers (floor 4)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHORTEST_PERIOD = min(event_type.period for event_type in events.TICK_EVENTS)
 
 
 class Ticker:
-    """Wakes at each boundary of the shortest period; sleeps while nobody subscribes."""
+    """Wakes at each boundary of the shortest period; sleeps while there are no subscribers."""
 
     def __init__(self, loop: Loop, supervisord: Daemon) -> None:
         self._loop = loop
@@ -25,7 +25,7 @@ class Ticker:
         self.arm()
 
     def arm(self) -> None:
-        """Set the timer if there is a subscriber; called again whenever that changes."""
+        """Set the timer if there is a subscriber; called after each change of the subscriptions."""
         events.subscriptions_changed.add(self.arm)
         wanted = any(events.has_subscribers(event_type) for event_type in events.TICK_EVENTS)
         if wanted and self._timer is None:
@@ -35,16 +35,16 @@ class Ticker:
             self._timer = None
 
     def stop(self) -> None:
-        """End it, with the daemon."""
+        """Cancel the timer when the daemon exits."""
         events.subscriptions_changed.discard(self.arm)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
     def tick(self) -> None:
-        """Notify of the periods that have begun since the last tick, and set the timer first.
+        """Set the timer, then notify of the periods that have begun since the last tick.
 
-        Each event is sent by itself: the loop logs what its subscribers raise.
+        Each event is sent separately, so that the loop logs the errors of its subscribers.
         """
         now = self._loop.clock.time()
         self._timer = self._loop.call_later(SHORTEST_PERIOD - now % SHORTEST_PERIOD, self.tick)

@@ -1,4 +1,4 @@
-"""What Unix asks of a daemon: privileges, limits, daemonizing, wait status (floor 1).
+"""Unix functions of a daemon: privileges, limits, daemonizing, wait status (floor 1).
 
 Nothing here knows about supervision; `boot` and `process` call it.
 """
@@ -65,7 +65,7 @@ def errname(number: int | None) -> str:
 
 
 class ProcessException(Exception):
-    """A command cannot be run; the text says why and is shown to users."""
+    """A command cannot be run; users see the text, which is the reason."""
 
 
 class BadCommand(ProcessException):
@@ -109,10 +109,10 @@ def find_executable(
 ) -> str:
     """Return the file that `program` names; raises `NotFound`, `NotExecutable`, `NoPermission`.
 
-    A name with a slash is taken as it is; another one is looked for in the `search_path` of
-    its environment.  A relative path is returned as it is, and looked for in the `directory`
-    from which the child will execute it (by default the current one).  `get_status` is called
-    for each candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
+    A name with a slash is used as it is; any other name is searched for in the `search_path` of
+    its environment.  A relative path is returned as it is, and checked in the `directory` from
+    which the child will execute it (by default the current one).  `get_status` is called for each
+    candidate; with `paths.stat_at_once`, `paths.MayWait` is raised too.
     """
     start = directory or ""
     if "/" in program:
@@ -144,7 +144,7 @@ def find_executable(
 
 @record(frozen=True)
 class Identity:
-    """A user, the primary group and all group ids, that one first."""
+    """A user, the primary group and all group ids, the primary one first."""
 
     uid: int
     gid: int
@@ -155,11 +155,10 @@ _identities: dict[int, Identity] = {}
 
 
 def look_up_identity(uid: int) -> Identity:
-    """Ask the system for the groups of a user and remember them.
+    """Look up the groups of a user and cache them.
 
-    A directory service behind it (LDAP, sssd) may take seconds for the answer: programs'
-    users are looked up when the configuration is read.  A uid without an entry has no
-    supplementary groups.
+    A directory service (LDAP, sssd) may take seconds to respond, so the users of programs are
+    looked up when the configuration is read.  A uid without an entry has no supplementary groups.
     """
     try:
         entry = pwd.getpwuid(uid)
@@ -172,17 +171,17 @@ def look_up_identity(uid: int) -> Identity:
 
 
 def identity_of(uid: int) -> Identity:
-    """Return a user as it was last looked up, or look it up."""
+    """Return the cached identity of a user, or look it up."""
     return _identities.get(uid) or look_up_identity(uid)
 
 
 def cannot_become(uid: int) -> str | None:
-    """Say why this process may not run something as user `uid`; None when it may."""
+    """Return why this process may not run a program as user `uid`; None if it may."""
     return None if os.getuid() in {0, uid} else "Can't drop privilege as nonroot user"
 
 
 def become(identity: Identity) -> str | None:
-    """Take on a user and its groups, for good; return the reason when that fails."""
+    """Change to a user and its groups, for good; return the reason if that fails."""
     try:
         os.setgroups(identity.groups)
     except OSError:
@@ -213,7 +212,7 @@ def is_readable_by_all(filename: str) -> bool:
 
 
 def drop_privileges(uid: int) -> str | None:
-    """Become user `uid` with its groups, for good; return the reason when that fails."""
+    """Change to user `uid` and its groups, for good; return the reason if that fails."""
     reason = cannot_become(uid)
     if reason is not None or os.getuid() == uid:
         return reason
@@ -228,7 +227,7 @@ COMPLAINT = (
     " the {it} to start."
 )
 
-# Limit, option, and the words for the complaint.
+# Limit, option, and the words for the error text.
 LIMITS = (
     (
         "RLIMIT_NOFILE",
@@ -255,7 +254,7 @@ def raise_limits(minimums: Mapping[str, int]) -> list[str]:
         if soft == resource.RLIM_INFINITY or soft >= minimum:
             continue
         if hard != resource.RLIM_INFINITY and hard < minimum:
-            hard = minimum  # only root may: everybody else is told below
+            hard = minimum  # only root may: other users get the error below
         try:
             resource.setrlimit(limit, (minimum, hard))
         except (OSError, ValueError):
@@ -279,7 +278,7 @@ def detach_from_terminal() -> None:
 
 
 def enlarge_pipe(fd: int, size: int) -> int:
-    """Let a pipe hold more, where the system allows it; return how much it holds."""
+    """Enlarge a pipe, where the system allows it; return its capacity."""
     if sys.platform != "linux":  # pragma: no cover - pipes have one size elsewhere
         return 0
     with contextlib.suppress(OSError):
@@ -315,7 +314,7 @@ def is_leaderless_group(pgid: int) -> bool:
         os.getpgid(pgid)
     except ProcessLookupError:
         pass
-    except OSError:  # a process that may not be asked is one all the same
+    except OSError:  # a process that may not be queried exists all the same
         return False
     else:
         return False
@@ -323,7 +322,7 @@ def is_leaderless_group(pgid: int) -> bool:
         os.killpg(pgid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:  # its members have changed their user
+    except PermissionError:  # the members run as another user
         return True
     return True
 
@@ -349,12 +348,12 @@ def open_pidfd(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except ProcessLookupError:
         raise
-    except OSError:  # an old kernel, seccomp, or no fd is free
+    except OSError:  # an old kernel, seccomp, or no free fd
         return None
 
 
 def is_zombie(pid: int) -> bool:
-    """Whether a process has exited, or is gone altogether; see proc_pid_stat(5)."""
+    """Whether a process has exited, or does not exist; see proc_pid_stat(5)."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()

@@ -1,6 +1,6 @@
 """One supervised process: its child, pipes, signals and logs (floor 4).
 
-`lifecycle.Lifecycle` decides when to start, kill and give up; this class carries it out.
+`lifecycle.Lifecycle` decides when to start, kill and give up; this class does it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Subprocess(Lifecycle):
     """A process that the daemon starts, watches, restarts and stops."""
 
     def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
-        """Use the context of `config.options` when there is none (plugins' own tests)."""
+        """Fall back to the context of `config.options` (plugins' own tests pass none)."""
         super().__init__(config, context or config.options.context)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
@@ -61,7 +61,7 @@ class Subprocess(Lifecycle):
         return resolve_command(self.config)
 
     def spawn(self) -> int | None:
-        """Start the process; return its pid, or None when that failed (`spawnerr` says why)."""
+        """Start the process; return its pid, or None if that failed (see `spawnerr`)."""
         if self.pid:
             self.context.logger.warn(f"process '{self.name}' already running")
             return None
@@ -86,7 +86,7 @@ class Subprocess(Lifecycle):
         return Pipes.make(redirect_stderr=self.config.redirect_stderr)
 
     def _spawn_as_child(self, filename: str, argv: list[str], pipes: Pipes) -> int | None:
-        # The name of Supervisor 4: knot-resolver wraps it to set `config.environment`.
+        # Named as in Supervisor 4: knot-resolver wraps it to set `config.environment`.
         try:
             self.dispatchers = make_dispatchers(self, pipes)
             plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
@@ -114,27 +114,27 @@ class Subprocess(Lifecycle):
         return self.pid
 
     def _spawned(self) -> None:
-        # Not watched before: should exec fail, the logs must still be open for the reason.
+        # Not watched earlier: if exec fails, the logs must still be open for the reason.
         for dispatcher in self.dispatchers.values():
             self.context.loop.watch(dispatcher)
-        if not self.killing:  # else it has most likely died on the way to exec
+        if not self.killing:  # else it has most likely died before exec
             self.context.logger.info(f"spawned: '{self.name}' with pid {self.pid}")
         self.arm()
 
     @property
     def is_launching(self) -> bool:
-        """Whether there is a child that has not become the program yet."""
+        """Whether there is a child that has not executed the program yet."""
         return self._launch is not None
 
     def _exec_succeeded(self) -> None:
-        """The child has become the program: its life begins now."""
+        """Restart the clock of `startsecs`: the child has executed the program."""
         self._launch = None
         self._laststart = self.context.clock.time()
         self._started = self.context.clock.monotonic()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
-        """Return why the child that has died did not become the program; None if it did."""
+        """Return why the dead child did not execute the program; None if it did."""
         if self._launch is None:
             return None
         failure = self._launch.failure()
@@ -156,9 +156,9 @@ class Subprocess(Lifecycle):
     # -- stopping and signalling ------------------------------------------------
 
     def stop(self) -> str | None:
-        """Ask the process to stop; return None, or the reason why that failed.
+        """Start to stop the process; return None, or the reason of a failure.
 
-        One that is about to be started again needs only not to be.
+        If it is down and about to be restarted, the restart is cancelled.
         """
         is_down = self.awaits_restart
         self.administrative_stop = True
@@ -170,10 +170,10 @@ class Subprocess(Lifecycle):
         return self.kill(self.config.stopsignal)
 
     def kill(self, signum: int) -> str | None:
-        """Send a signal that is meant to end the process; return None or the failure.
+        """Send a signal that is meant to end the process; return None or the error text.
 
-        A process in BACKOFF has nothing to be killed and is just STOPPED.  SIGKILL
-        follows `stopwaitsecs` later, and again until the process is gone.
+        A process in BACKOFF has no child and enters STOPPED at once.  SIGKILL follows after
+        `stopwaitsecs`, and is repeated until the process is gone.
         """
         logger = self.context.logger
         if self.state == ProcessStates.BACKOFF:
@@ -201,7 +201,7 @@ class Subprocess(Lifecycle):
         return self._send(signum, "killing", whole_group=whole_group)
 
     def signal(self, signum: int) -> str | None:
-        """Send a signal without meaning to end the process; return None or the failure."""
+        """Send a signal that is not a stop request; return None or the error text."""
         logger = self.context.logger
         if not self.pid:
             text = f"attempted to send {self.name} sig {signame(signum)} but it wasn't running"
@@ -236,7 +236,7 @@ class Subprocess(Lifecycle):
         Raises `BrokenPipeError` if the child has closed it, `BlockingIOError` if it does not read.
         """
         if self.pid and not self.killing:
-            for dispatcher in reversed(self.dispatchers.values()):  # stdin comes last
+            for dispatcher in reversed(self.dispatchers.values()):  # stdin is the last one
                 if isinstance(dispatcher, PInputDispatcher) and not dispatcher.closed:
                     dispatcher.write(chars)
                     return
@@ -247,7 +247,7 @@ class Subprocess(Lifecycle):
     def finish(self, pid: int, status: int) -> None:  # noqa: ARG002 - plugins wrap it so
         """Handle the death of the child, which `waitpid` reported with `status`.
 
-        A stop that went to the whole process group ends when the group is empty.
+        A stop of the whole process group is complete when the group is empty.
         """
         failure = self._launch_failure()
         if failure is not None and not self.killing:
@@ -269,7 +269,7 @@ class Subprocess(Lifecycle):
         )
 
     def _signal_orphans(self, orphans: LeaderlessGroup, signum: int) -> None:
-        """Send a signal to what is left of the group; give up if that is not permitted."""
+        """Send a signal to the orphans of the group; give up if that is not permitted."""
         try:
             orphans.signal(signum)
         except OSError as error:
@@ -279,7 +279,7 @@ class Subprocess(Lifecycle):
             orphans.abandon()
 
     def _ended(self, status: int) -> None:
-        """Leave the state of a process that runs; of its group, nothing is waited for."""
+        """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
         self.context.attempt(self.drain, f"reading the last output of {self.name}")
         exit_status, text = decode_wait_status(status)
@@ -297,7 +297,7 @@ class Subprocess(Lifecycle):
             self.change_state(ProcessStates.BACKOFF)
         else:
             self._exited(exit_status, text, expected=expected)
-        self.pid = 0  # only now: the events name the pid that the process had
+        self.pid = 0  # only now: the events contain the pid of the dead child
         if self.event is not None:
             event, self.event = self.event, None
             self.context.announce(events.EventRejectedEvent(self, event))
@@ -326,12 +326,12 @@ class Subprocess(Lifecycle):
         self.change_state(ProcessStates.EXITED, expected)
 
     def drain(self) -> None:
-        """Read what the child has written before it died."""
+        """Read the output that the child wrote before it died."""
         for dispatcher in list(self.dispatchers.values()):
             dispatcher.drain()
 
     def _close_dispatchers(self, *, read_on: bool = False) -> None:
-        """Close the pipes, or read those for a moment that a grandchild still holds."""
+        """Close the pipes; with `read_on`, drain those that a grandchild holds for a moment."""
         dispatchers, self.dispatchers = self.dispatchers, {}
         for dispatcher in dispatchers.values():
             if read_on and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
@@ -343,7 +343,7 @@ class Subprocess(Lifecycle):
     # -- logs -----------------------------------------------------------------------
 
     def removelogs(self) -> None:
-        """Begin new log files, also while no child is there to write to them: `clear`.
+        """Start new log files, also while no child runs: the command `clear`.
 
         Every log is tried.  Raises the first `OSError`.
         """
@@ -362,6 +362,6 @@ class Subprocess(Lifecycle):
             raise errors[0]
 
     def reopenlogs(self) -> None:
-        """Close and open the logs again: what SIGUSR2 asks for."""
+        """Close and reopen the logs, on SIGUSR2."""
         for dispatcher in self.dispatchers.values():
             dispatcher.reopenlogs()

@@ -1,4 +1,4 @@
-"""What every process may use of the daemon, and nothing more (floor 4)."""
+"""The runtime context: the part of the daemon that processes may use (floor 4)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 @record()
 class Context:
-    """Loop, logger and settings, the daemon's mood, and who owns which pid.
+    """Loop, logger and settings, the daemon's state, and the processes by pid.
 
-    `serverurl` is what children are told when their program does not name one.
+    `serverurl` is the URL in a child's environment if its program does not set one.
     """
 
     loop: Loop
@@ -46,27 +46,27 @@ class Context:
 
     @cached_property
     def leftovers(self) -> Leftovers:
-        """What dead children have left behind."""
+        """The orphans of dead children."""
         return Leftovers(self.loop)
 
     def announce(self, event: object) -> None:
-        """Notify; a subscriber that fails must not keep anybody from going on."""
+        """Publish an event; a subscriber that fails does not stop the caller."""
         self.attempt(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
 
     def attempt(self, step: Callable[[], object], who: str) -> None:
-        """Take a step; what it raises is logged and keeps nobody from going on."""
+        """Run a step; an exception is logged and does not stop the caller."""
         try:
             step()
-        except Exception:  # noqa: BLE001 - plugins raise what they like, kernels as well
+        except Exception:  # noqa: BLE001 - plugins raise any exception, and the kernel any `OSError`
             self.logger.critical(f"{who} failed\n{exception_text()}")
 
     def reopen_logs(self, handlers: Iterable[Handler]) -> None:
-        """Open logs again; one that cannot be opened is logged, and its old file stays in use."""
+        """Reopen logs; a failure is logged, and the old file stays in use."""
         for handler in handlers:
             try:
                 handler.reopen()
             except OSError as error:
                 name = getattr(handler, "baseFilename", "stream")
                 self.logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
-            except Exception:  # noqa: BLE001 - a plugin's handler raises what it likes
+            except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
                 self.logger.critical(f"cannot reopen a log\n{exception_text()}")

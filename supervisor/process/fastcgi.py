@@ -1,4 +1,4 @@
-"""FastCGI processes: a listening socket stands where stdin is for others (floor 4)."""
+"""FastCGI processes: their stdin is a listening socket (floor 4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FastCGISubprocess(Subprocess):
-    """A process that holds the group's socket from its start to its end."""
+    """A process that holds the group's socket while it runs."""
 
     group: FastCGIProcessGroup | None
     _holds_socket = False
@@ -54,7 +54,7 @@ class FastCGIProcessGroup(ProcessGroupBase):
     def __init__(
         self, config: FastCGIGroupConfig, context: Context, *, must_open: bool = True
     ) -> None:
-        """Try the socket once; if it cannot be opened, raise `ValueError` or only log it."""
+        """Check that the socket can be opened; if not, raise `ValueError` or only log it."""
         self.socket_manager = SocketManager(config.socket_config, context.logger)
         try:
             self.socket_manager.acquire()

@@ -1,8 +1,8 @@
-"""The launcher that does not wait: fork, and a report from the child (floor 4).
+"""The launcher that does not block: fork, and a report from the child (floor 4).
 
-The child takes the steps to exec in the order of Supervisor 4 and writes what has failed into a
-pipe.  The pipe is close-on-exec, so that its end says that exec has succeeded; `LaunchReport` reads
-it in the loop.  `launchers.launch` decides when this is needed.
+The child takes the steps to exec in the order of Supervisor 4 and writes an error to a pipe.  The
+pipe is close-on-exec, so its end of file means that exec has succeeded; `LaunchReport` reads it in
+the loop.  `launchers.launch` decides when this is needed.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from supervisor.unix import Identity
 
 REPORT_FD = 3
-"""Where a forked child has its end of the report; below are its standard fds."""
+"""Fd of the report in a forked child, the first one after its standard fds."""
 
 REPORT_BYTES = 65536
-"""As much as a pipe holds."""
+"""Upper bound of a report: the capacity of a pipe."""
 
 FAILED_STATUS = 127
-"""Exit status of a child that did not get to exec, as in Supervisor 4."""
+"""Exit status of a child that failed before or in exec, as in Supervisor 4."""
 
 LEASE_HELD = "EAGAIN (a lease is held on the file)"
 
 
 def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
-    """Start the child, which goes its way to exec by itself and reports.
+    """Start the child, which executes the program on its own and reports errors.
 
-    Signals are blocked around the fork: one that came to the child before it has its own
-    handlers would be noticed by the daemon, and lost to the child.
+    Signals are blocked around the fork: a signal that reached the child before it has reset the
+    handlers would be handled as the daemon's, and be lost to the child.
     """
     try:
         reader, writer = os.pipe()
@@ -63,7 +63,7 @@ def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         os.close(writer)
-    with suppress(OSError):  # a `stop` may follow before the child has done it
+    with suppress(OSError):  # also here: a `stop` may follow before the child has done it
         os.setpgid(pid, pid)
     os.set_blocking(reader, False)
     return Launched(pid, reader)
@@ -81,7 +81,7 @@ def _fork_quietly() -> int:
 def _go_to_exec(
     plan: SpawnPlan, identity: Identity | None, report: int, mask: set[int | signal.Signals]
 ) -> NoReturn:
-    """In the child: become the program, or report why not and end."""
+    """Execute the program (in the child), or report the error and exit."""
     try:
         try:
             _leave_daemon(plan, report, mask)
@@ -96,12 +96,12 @@ def _go_to_exec(
 
 
 def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals]) -> None:
-    """Keep nothing of the daemon: no fd, no handler of a signal, no process group."""
+    """Drop what the child inherits from the daemon: fds, signal handlers, process group."""
     wanted = (plan.stdin, plan.stdout, plan.stderr, report)
     above = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(wanted)) for fd in wanted]
     for target, fd in enumerate(above):
         os.dup2(fd, target, inheritable=target != REPORT_FD)
-    # A child that waits would keep connections open and the pid file locked.
+    # A child that hangs would keep connections open and the pid file locked.
     os.closerange(len(wanted), os.sysconf("SC_OPEN_MAX"))
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
@@ -134,20 +134,20 @@ def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
 
 
 def _keep_leases_off(plan: SpawnPlan, executable: str) -> None:
-    """Hold the executable open until exec, which cannot wait for a lease then."""
+    """Keep the executable open until exec, so that exec cannot wait for a lease."""
     try:
         os.open(executable, os.O_RDONLY | os.O_NONBLOCK)
     except BlockingIOError:
         raise no_exec(plan, LEASE_HELD) from None
     except OSError:
-        pass  # it may be executed and not be read, or exec reports the same
+        pass  # it may be executable but not readable, or exec reports the same error
 
 
 class LaunchReport:
     """The report of a forked child, as a channel of the loop.
 
-    It ends when exec has succeeded, and `exec_succeeded` is called, or with the child's death:
-    then `failure` is what the child has said.
+    It ends when exec has succeeded, and `exec_succeeded` is called.  Or it ends with the child's
+    death; then `failure` is the error that the child has reported.
     """
 
     def __init__(self, fd: int, loop: Loop, exec_succeeded: Callable[[], object]) -> None:
@@ -167,32 +167,32 @@ class LaunchReport:
         return not self.closed
 
     def writable(self) -> bool:
-        """Reports are only read."""
+        """Whether to write (never)."""
         return False
 
     def handle_read_event(self) -> None:
-        """Read a part of the report, or its end."""
+        """Read a part of the report, or its end of file."""
         self._read()
         if self.closed and not self._text:
             self._exec_succeeded()
 
     def handle_write_event(self) -> None:
-        """Reports are only read."""
+        """Do nothing: reports are only read."""
 
     def handle_error(self) -> None:
-        """Close the pipe and let the loop log the exception."""
+        """Close the pipe; the loop logs the exception."""
         self.close()
         raise  # noqa: PLE0704 - called while the exception is being handled
 
     def failure(self) -> str | None:
-        """Return why the child, which is dead, did not get to exec; None if it may have."""
+        """Return why the dead child failed before exec; None if it reported no error."""
         while not self.closed and self._read():
             pass
         self.close()
         return os.fsdecode(self._text) if self._text else None
 
     def _read(self) -> bool:
-        """Read once; return whether something was there."""
+        """Read once; return whether there were any bytes."""
         try:
             part = os.read(self._fd, REPORT_BYTES)
         except BlockingIOError:

@@ -1,4 +1,4 @@
-"""Groups of processes (floor 4): what is started, stopped, added and removed together."""
+"""Groups of processes, which are started, stopped, added and removed together (floor 4)."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class ProcessGroupBase:
         return self.config.priority < other.config.priority
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
-        """Make a process of this group."""
+        """Add a process to this group and return it."""
         process = self.process_class(config, self.context)
         process.group = self
         self.processes[config.name] = process
         return process
 
     def transition(self) -> None:
-        """Let every process look at the clock."""
+        """Run everything that is due for the processes."""
         for process in list(self.processes.values()):
             self.context.attempt(process.transition, process.name)
 
     def arm(self) -> None:
-        """Let every process look at the clock soon, but not now."""
+        """Set the timers of all processes."""
         for process in self.processes.values():
             process.arm()
 
     def stop_all(self) -> None:
-        """Ask every process to stop, highest priority number first."""
+        """Start to stop every process, highest priority number first."""
         processes = sorted(self.processes.values())
         processes.reverse()
         for process in processes:
@@ -59,7 +59,7 @@ class ProcessGroupBase:
     def get_unstopped_processes(self) -> list[Subprocess]:
         """Return the processes that must still stop before the group can be removed.
 
-        One that could not be signalled (UNKNOWN) may still run.
+        A process that could not be signalled (UNKNOWN) may still run.
         """
         return [
             process
@@ -68,11 +68,11 @@ class ProcessGroupBase:
         ]
 
     def has_work(self) -> bool:
-        """Whether stopping now would cut short what the group is about to finish."""
+        """Whether the group has unfinished work that a stop would interrupt."""
         return False
 
     def before_remove(self) -> None:
-        """Let go of what the group holds; called when it is removed."""
+        """Release the group's resources; called when it is removed."""
         for process in self.processes.values():
             process.retire()
 
@@ -92,7 +92,7 @@ class ProcessGroup(ProcessGroupBase):
 
 
 def create_auto_logs(config: ProcessConfig, settings: Settings) -> None:
-    """Put a new file of its own in place of each AUTO log; raises `OSError`."""
+    """Replace each AUTO log setting by a new file; raises `OSError`."""
     for channel in ("stdout", "stderr"):
         option = f"{channel}_logfile"
         if getattr(config, option) is Automatic:

@@ -1,10 +1,10 @@
-"""The start of a child: which launcher, and the fast one (floor 4).
+"""Starting a child: the choice of the launcher, and the fast launcher (floor 4).
 
-`launch` starts nearly every child through `subprocess.Popen`, which uses vfork where it can: it is
-fast, and what fails between fork and exec is raised at once.  But the daemon waits until exec.
-Where that may take long, because of others, `forking` takes its place.  (`posix_spawn` takes half
-of the CPU, but leaves signals ignored in the child that 4.3.0 does not.)  See "Starting a child"
-in docs/development.md.
+`launch` starts nearly every child through `subprocess.Popen`, which uses vfork where it can.  It
+is fast, and an error between fork and exec is raised at once, but the daemon blocks until exec.
+Where other users or file systems may delay exec, `forking` is used instead.  (`posix_spawn` takes
+half of the CPU, but leaves signals ignored in the child that 4.3.0 does not.)  See "Starting a
+child" in docs/development.md.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from supervisor.unix import Identity
 
 SCRIPT_HEAD_BYTES = 256
-"""How much of a script the kernel reads for its `#!` line (execve(2))."""
+"""Length of the head of a script in which the kernel reads the `#!` line (execve(2))."""
 
 MAX_INTERPRETERS = 5
-"""How many interpreters may be scripts themselves (execve(2))."""
+"""Upper bound of nested interpreters that are scripts themselves (execve(2))."""
 
 
 def launch(plan: SpawnPlan) -> Launched:
-    """Start the child; raises `SpawnError` for what is known to have failed by then."""
+    """Start the child; raises `SpawnError` for errors that are known on return."""
     identity = _identity(plan.uid)
     if identity is not None:
         _give_pipes(plan, identity.uid)
@@ -53,7 +53,7 @@ def launch(plan: SpawnPlan) -> Launched:
 
 
 def _identity(uid: int | None) -> Identity | None:
-    """Return the user to change to, None if that is not needed."""
+    """Return the user to change to, None if no change is needed."""
     if uid is None:
         return None
     reason = unix.cannot_become(uid)
@@ -70,7 +70,7 @@ def _give_pipes(plan: SpawnPlan, uid: int) -> None:
     """
     for fd in {plan.stdin, plan.stdout, plan.stderr}:
         if stat.S_ISFIFO(os.fstat(fd).st_mode):
-            with suppress(OSError):  # a user namespace without this uid: setuid reports it
+            with suppress(OSError):  # a user namespace without this uid: setuid reports the error
                 os.fchown(fd, uid, -1)
 
 
@@ -78,15 +78,15 @@ def _give_pipes(plan: SpawnPlan, uid: int) -> None:
 
 
 def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -> bool:
-    """Whether the daemon must not stand still until exec, or the order of the steps matters.
+    """Whether exec could block the daemon, or the order of the steps matters.
 
-    1. The directory, the executable or its interpreter is on a file system that may not answer.
-    2. The user changes and may be unable to enter the directory, or root may: the user has to
-       change first.
-    3. A user other than root and the daemon's could have put the executable, or its interpreter,
-       there, and may hold up whatever executes it with a lease.
+    1. The directory, the executable or its interpreter is on a file system that may hang.
+    2. The user changes, and that user or root may be unable to enter the directory: the user has
+       to change first.
+    3. A user other than root and the daemon's controls the executable or its interpreter, and may
+       delay exec with a lease.
 
-    Appends fds to `files`: while a file is open for reading, no write lease is given on it.
+    Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """
     slow_points = paths.mounts.slow_points()
     if plan.directory is not None and (slow_points or identity is not None):
@@ -94,7 +94,7 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
         if directory.may_wait or (identity is not None and not directory.is_open_to_all):
             return True
     if "/" not in plan.executable:
-        return True  # 1: `resolve_command` has left the search to the child
+        return True  # 1: `resolve_command` leaves the search to the child
     path: str | None = plan.executable
     if plan.directory is not None:
         path = os.path.join(plan.directory, plan.executable)
@@ -106,13 +106,13 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
             return True
         try:
             path = _open_executable(route, files)
-        except BlockingIOError:  # root's own lease (Samba takes them): the child reports it
+        except BlockingIOError:  # root's own lease (Samba has them): the child reports it
             return True
     return False
 
 
 def _open_executable(route: paths.Route, files: list[int]) -> str | None:
-    """Open what is to be executed, append the fd; return its interpreter if it is a script.
+    """Open the file to execute and append the fd; return its interpreter if it is a script.
 
     Raises `BlockingIOError` if there is a lease on it.
     """
@@ -123,13 +123,13 @@ def _open_executable(route: paths.Route, files: list[int]) -> str | None:
     except BlockingIOError:
         raise
     except OSError:
-        return None  # to be executed it need not be readable
+        return None  # an executable need not be readable
     files.append(fd)
     return _interpreter(os.read(fd, SCRIPT_HEAD_BYTES))
 
 
 def _interpreter(head: bytes) -> str | None:
-    """Return the interpreter that the head of a file names, None if it is no script."""
+    """Return the interpreter named in the head of a file, None if it is not a script."""
     if not head.startswith(b"#!"):
         return None
     words = head[2:].split(b"\n", 1)[0].split(None, 1)
@@ -140,7 +140,7 @@ def _interpreter(head: bytes) -> str | None:
 
 
 def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
-    """Start the child and wait for exec, in the kernel."""
+    """Start the child; the kernel blocks the daemon until exec."""
     import subprocess
 
     user: dict[str, Any] = {}
@@ -164,12 +164,12 @@ def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     except OSError as error:
         if error.filename not in (None, plan.directory):
             raise no_exec(plan, unix.errname(error.errno)) from None
-        if identity is not None:  # Popen takes a refused setuid for a chdir, or for a fork
+        if identity is not None:  # Popen reports a refused setuid as a failed chdir or fork
             return fork(plan, identity)
         if error.filename is not None:
             raise no_directory(plan, error) from None
         raise no_fork(plan, error) from None
     except (ValueError, subprocess.SubprocessError) as error:
         raise no_exec(plan, error) from None
-    child.returncode = 0  # reaping is the daemon's: Popen must never wait for this pid
+    child.returncode = 0  # the daemon reaps: Popen must never wait for this pid
     return Launched(child.pid)

@@ -1,6 +1,6 @@
-"""What a child leaves behind when it dies: members of its process group, open pipes (floor 4).
+"""Orphans of a dead child: members of its process group, pipes that are still open (floor 4).
 
-`Subprocess` hands over both; each has a time after which nothing is left of it.
+`Subprocess` hands over both; each has a deadline after which it is killed or closed.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from supervisor.process.process_group import LeaderlessGroup
 
 LINGER_SECONDS = 1.0
-"""How long output is still read that a grandchild writes after the death of its parent."""
+"""Time for which a grandchild's output is still read after the death of its parent."""
 
 
 class Leftovers:
-    """Process groups without a leader that are to be killed, and pipes that are still read."""
+    """Process groups without a leader that will be killed, and pipes that are still drained."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
@@ -30,19 +30,19 @@ class Leftovers:
         self._pipes: dict[Dispatcher, Timer] = {}
 
     def kill_group_later(self, pgid: int, seconds: float) -> None:
-        """Kill what is left of a process group after some time, unless all members exit before."""
+        """Kill the rest of a process group after a delay, unless all members exit before."""
         group = self.groups.watch(pgid, self._forget_group)
         if group is not None:
             timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
             self._kill_timers[group] = timer
 
     def read_on(self, dispatcher: Dispatcher) -> None:
-        """Go on reading a pipe whose other end somebody still holds, for a moment."""
+        """Drain a pipe whose other end is still open, until the deadline."""
         close = self._loop.call_later(LINGER_SECONDS, lambda: self._close(dispatcher))
         self._pipes[dispatcher] = close
 
     def end(self) -> None:
-        """Leave nothing: the daemon goes down."""
+        """Kill and close everything at once: the daemon exits."""
         for group in list(self._kill_timers):
             self._kill_group(group)
         for dispatcher in list(self._pipes):

@@ -1,9 +1,9 @@
 """The state machine of a supervised process (floor 4).
 
-`transition()` is the rule: look at the clock and act.  It may be called at any time and
-by anyone; a timer, armed for `next_look()`, makes sure that it is called when there is
-something to do.  `change_state()` is the only writer of `state`.  What needs a pid, a pipe
-or a signal is left to the subclass, `child.Subprocess`.
+`transition()` does everything that is due.  It may be called at any time and by any code; a timer,
+armed for `next_look()`, ensures that it is called when the next deadline is reached.
+`change_state()` is the only writer of `state`.  Everything that needs a pid, a pipe or a signal is
+left to the subclass, `child.Subprocess`.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
     from supervisor.process.groups import ProcessGroupBase
 
 RESTART_SECONDS = 1.0
-"""At most one start in this time, so that a program that flaps does not spin."""
+"""Minimum interval between two starts, so that a flapping program does not spin.  In seconds."""
 
 SPAWN_LOOK_SECONDS = 0.05
-"""How soon to look again whether a `spawn` in another thread has come to an end."""
+"""Poll interval while a `spawn` runs in another thread, in seconds."""
 
 MIN_KILL_INTERVAL_SECONDS = 1.0
-"""Shortest time between two SIGKILLs for one process, should `stopwaitsecs` be shorter."""
+"""Minimum interval between two SIGKILLs for one process, if `stopwaitsecs` is shorter."""
 
 REPORT_SECONDS = 2.0
-"""How often a process that takes its time to stop is mentioned in the activity log."""
+"""Interval between log lines about a process that is still stopping, in seconds."""
 
 
 class Lifecycle:
     """State, deadlines and restarts of one process.
 
-    Plugins read and assign the public attributes, so they keep the names of
-    Supervisor 4: `laststart` and `laststop` are wall-clock seconds (0: never), `backoff`
-    counts the failed starts in a row, `killing` says that a stop has been asked for.
-    `start_requested` asks for a start as soon as the stop that is under way has ended.
+    Plugins read and assign the public attributes, so these keep the names of Supervisor 4.
+    `laststart` and `laststop` are wall-clock seconds (0: never), `backoff` counts the failed
+    starts in a row, `killing` is true while a stop is requested.  `start_requested` requests a
+    start as soon as the current stop is complete.
     """
 
     def __init__(self, config: ProcessConfig, context: Context) -> None:
@@ -91,9 +91,9 @@ class Lifecycle:
 
     @property
     def laststart(self) -> float:
-        """When it was last started; who assigns it moves the monotonic clock's start along.
+        """Time of the last start; an assignment moves the monotonic start time along.
 
-        Supvisors sets it to 0 for a start like the first, knot-resolver to a time to come.
+        Supvisors sets it to 0, as before the first start, and knot-resolver to a future time.
         """
         return self._laststart
 
@@ -107,14 +107,14 @@ class Lifecycle:
         """Return the state, one of `ProcessStates`."""
         return self.state
 
-    # -- the rule ---------------------------------------------------------------
+    # -- transitions ------------------------------------------------------------
 
     def transition(self) -> None:
-        """Look at the clock and do what is due; harmless when nothing is."""
+        """Do everything that is due now; harmless if nothing is."""
         now = self.context.clock.monotonic()
         state = self.state
         if state == ProcessStates.STARTING:
-            # Without a pid, `spawn` is still at work: multivisor calls it from a thread.
+            # Without a pid, `spawn` is still running: multivisor calls it from a thread.
             if self.pid and not self.is_launching and now >= self._started + self.config.startsecs:
                 self._stayed_up()
         elif state == ProcessStates.STOPPING:
@@ -132,7 +132,7 @@ class Lifecycle:
         self.arm()
 
     def next_look(self) -> float | None:
-        """Return when `transition` will next have something to do (monotonic seconds)."""
+        """Return the next deadline of `transition` (monotonic seconds), None if there is none."""
         state = self.state
         if state == ProcessStates.STARTING:
             if self.is_launching:
@@ -150,7 +150,7 @@ class Lifecycle:
         return self._start_at() if self._wants_start() else None
 
     def _wants_start(self) -> bool:
-        """Whether the process should be started without anybody asking."""
+        """Whether the process should be started without a request."""
         if self._is_removed or not self.context.may_start:
             return False
         if self.state == ProcessStates.EXITED:
@@ -171,7 +171,7 @@ class Lifecycle:
         return 0.0 if self.start_requested or not self.laststart else once_a_second
 
     def arm(self) -> None:
-        """Set the timer for the next look."""
+        """Set the timer for the next deadline."""
         when = self.next_look()
         if self._timer is None or self._timer.when != when:
             if self._timer is not None:
@@ -188,12 +188,12 @@ class Lifecycle:
 
     def _look(self) -> None:
         self._timer = None
-        # supervisor_twiddler takes single processes out of their groups.
+        # supervisor_twiddler removes single processes from their groups.
         if self.group is None or self.group.processes.get(self.name) is self:
             self.transition()
 
     def _assertInState(self, *states: int) -> None:
-        if self.state not in states:  # knot-resolver asks before it changes a state
+        if self.state not in states:  # knot-resolver calls this before it changes a state
             names = " ".join(getProcessStateDescription(code) or "" for code in states)
             raise AssertionError(f"{self!r} is not in {names}")
 
@@ -206,10 +206,10 @@ class Lifecycle:
         )
 
     def change_state(self, new_state: int, expected: bool = True) -> bool:  # noqa: FBT001, FBT002 - plugins call it
-        """Enter a state: announce it, wake whoever waits, arm the timer.
+        """Enter a state: publish the event, wake the waiting callers, arm the timer.
 
-        Returns False when the process was in that state already.  A step that
-        `TRANSITIONS` does not know is taken, but logged: plugins assign states.
+        Returns False if the process is in that state already.  A transition that is not in
+        `TRANSITIONS` is made, but logged, because plugins assign states.
         """
         old_state = self.state
         if new_state == old_state:
@@ -221,7 +221,7 @@ class Lifecycle:
             self.backoff += 1
             self._retry_at = self.context.clock.monotonic() + self.backoff
         elif new_state == ProcessStates.STOPPED:
-            self.backoff = 0  # the next start is not one more try
+            self.backoff = 0  # the next start is not a retry
         self.state = new_state
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
@@ -233,7 +233,7 @@ class Lifecycle:
     # -- stopping -----------------------------------------------------------------
 
     def stop_for_good(self) -> None:
-        """Stop, or give up trying to start, whatever the state."""
+        """Stop, or give up trying to start, in any state."""
         self.start_requested = False
         if self.get_state() == ProcessStates.BACKOFF:
             self.give_up()
@@ -242,11 +242,11 @@ class Lifecycle:
 
     @property
     def awaits_restart(self) -> bool:
-        """Whether the process has exited and will be started again without being asked for."""
+        """Whether the process has exited and will be restarted without a request."""
         return self.state == ProcessStates.EXITED and self._wants_start()
 
     def stop_report(self) -> None:
-        """Log now and then that the process is still stopping."""
+        """Log every `REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.context.clock.monotonic()
             if not self.laststopreport or now >= self.laststopreport + REPORT_SECONDS:
@@ -262,24 +262,24 @@ class Lifecycle:
 
     @property
     def is_running(self) -> bool:
-        """Whether a start would be refused because the process is up, or coming up."""
+        """Whether a start would be refused because the process is running or starting."""
         return self.get_state() in RUNNING_STATES
 
     # -- left to the subclass -------------------------------------------------------
 
     @property
     def is_launching(self) -> bool:
-        """Whether there is a child that has not become the program yet."""
+        """Whether there is a child that has not executed the program yet."""
         raise NotImplementedError
 
     def spawn(self) -> int | None:
-        """Start the process; return its pid, or None when that failed (`spawnerr` says why)."""
+        """Start the process; return its pid, or None if that failed (see `spawnerr`)."""
         raise NotImplementedError
 
     def stop(self) -> str | None:
-        """Ask the process to stop; return None, or the reason why that failed."""
+        """Start to stop the process; return None, or the reason of a failure."""
         raise NotImplementedError
 
     def kill(self, signum: int) -> str | None:
-        """Send a signal that is meant to end the process; return None or the failure."""
+        """Send a signal that is meant to end the process; return None or the error text."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Event listener pools: queues of events and the processes that take them (floor 4)."""
+"""Event listener pools: queues of events and the processes that handle them (floor 4)."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
 _serials = itertools.count()
 
 REJECTIONS_BEFORE_BACKOFF = 10
-"""Rejections in a row after which a pool takes a listener for one that rejects everything."""
+"""Rejections in a row after which a pool assumes that its listeners reject everything."""
 
 BACKOFF_SECONDS = 1
-"""Pause before the next event then, in seconds."""
+"""Pause before the next event after too many rejections, in seconds."""
 
 
 class RejectionBackoff:
-    """The pace of a pool whose listeners reject one event after the other.
+    """The back-off of a pool whose listeners reject one event after the other.
 
-    A rejected event goes to the next listener that is ready, at once.  A listener that rejects
-    everything, because its results have a wrong length for example, would get the same event
-    tens of thousands of times a second, each with a warning in the log.
+    A rejected event goes to the next ready listener at once.  A listener that rejects everything,
+    for example because its results have a wrong length, would receive the same event tens of
+    thousands of times a second, each time with a warning in the log.
     """
 
     def __init__(self, loop: Loop, resume: Callable[[], object]) -> None:
@@ -58,7 +58,7 @@ class RejectionBackoff:
 
     @property
     def paused(self) -> bool:
-        """Whether no event may be sent for now."""
+        """Whether events are held back for now."""
         return self._timer is not None
 
     def accepted(self) -> None:
@@ -72,7 +72,7 @@ class RejectionBackoff:
             self._timer = self._loop.call_later(BACKOFF_SECONDS, self._end_pause)
 
     def cancel(self) -> None:
-        """Forget the pause; nothing is resumed."""
+        """Cancel the pause without resuming."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -97,7 +97,7 @@ class EventListenerPool(ProcessGroupBase):
         events.subscribe(events.EventRejectedEvent, self.take_back)
 
     def before_remove(self) -> None:
-        """Stop listening."""
+        """Unsubscribe from events."""
         super().before_remove()
         for event_type in self.config.pool_events:
             events.unsubscribe(event_type, self.accept)
@@ -105,7 +105,7 @@ class EventListenerPool(ProcessGroupBase):
         self._backoff.cancel()
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
-        """Make a listener, which may say READY before it counts as running."""
+        """Add a listener, which may send READY before it is RUNNING."""
         process = super().add_process(config)
 
         def state_changed() -> None:
@@ -117,7 +117,7 @@ class EventListenerPool(ProcessGroupBase):
         return process
 
     def has_work(self) -> bool:
-        """Whether a listener has an event in hand, or may yet take one."""
+        """Whether a listener is handling an event, or may still accept one."""
         states = {
             process.listener_state
             for process in self.processes.values()
@@ -130,12 +130,12 @@ class EventListenerPool(ProcessGroupBase):
     # -- events in ------------------------------------------------------------
 
     def accept(self, event: events.Event) -> None:
-        """Queue an event that the pool has subscribed to, and hand out what can be."""
+        """Queue an event that the pool has subscribed to, and dispatch to ready listeners."""
         self._acceptEvent(event)
         self.dispatch()
 
     def take_back(self, rejected: events.EventRejectedEvent) -> None:
-        """A listener of this pool has rejected an event, or died with it."""
+        """Requeue an event that a listener of this pool has rejected, or died with."""
         if rejected.process.group is self:
             event = rejected.event
             self.context.logger.debug(
@@ -146,8 +146,8 @@ class EventListenerPool(ProcessGroupBase):
             self.dispatch()
 
     def _acceptEvent(self, event: events.Event, *, head: bool = False) -> None:
-        # This name and `_eventEnvelope` are those of Supervisor 4, and used by the tests of
-        # supervisord-dependent-startup.
+        # This name and `_eventEnvelope` are from Supervisor 4; the tests of
+        # supervisord-dependent-startup use them.
         if getattr(event, "serial", None) is None:
             event.serial = next(_serials)
         serials: dict[str, int] | None = getattr(event, "pool_serials", None)
@@ -169,7 +169,7 @@ class EventListenerPool(ProcessGroupBase):
     # -- events out -----------------------------------------------------------
 
     def dispatch(self) -> None:
-        """Give the oldest events to the listeners that are ready."""
+        """Send the oldest events to the ready listeners."""
         waiting = self.event_buffer
         if waiting and not self._backoff.paused:
             for process in self.processes.values():
@@ -183,9 +183,9 @@ class EventListenerPool(ProcessGroupBase):
             envelope = self._eventEnvelope(
                 type(event), event.serial, event.pool_serials[self.config.name], event.payload()
             )
-        except Exception:  # noqa: BLE001 - plugins make events of their own
+        except Exception:  # noqa: BLE001 - plugins have their own event types
             self.context.logger.error(
-                f"event {event.serial} cannot be told, discarding it\n{exception_text()}"
+                f"event {event.serial} has no valid payload, discarding it\n{exception_text()}"
             )
             return
         process.listener_state = BUSY
@@ -208,7 +208,7 @@ class EventListenerPool(ProcessGroupBase):
     def _eventEnvelope(
         self, event_type: type, serial: int | None, pool_serial: int, payload: str
     ) -> str:
-        # The length is that of characters, not of bytes: listeners in the wild count so.
+        # The length counts characters, not bytes, as existing listeners do.
         return (
             f"ver:3.0 server:{self.context.settings.identifier} serial:{serial}"
             f" pool:{self.config.name} poolserial:{pool_serial}"
@@ -218,13 +218,13 @@ class EventListenerPool(ProcessGroupBase):
     # -- the protocol -----------------------------------------------------------
 
     def listener_ready(self, process: Subprocess) -> None:
-        """The listener has said READY."""
+        """Handle READY of a listener."""
         process.event = None
         self._enter(process, READY)
         self.dispatch()
 
     def listener_answered(self, process: Subprocess, result: bytes) -> None:
-        """The listener has given a RESULT: the result handler judges it."""
+        """Pass the RESULT of a listener to the result handler."""
         event, process.event = process.event, None
         accepted = event is None or self._accepts(process, event, result)
         self._enter(process, ACKNOWLEDGED)
@@ -249,7 +249,7 @@ class EventListenerPool(ProcessGroupBase):
         return False
 
     def listener_failed(self, process: Subprocess, reason: str) -> None:
-        """The listener has said something that is not in the protocol."""
+        """Put a listener that has violated the protocol into the UNKNOWN state."""
         if reason:
             self.context.logger.warn(f"{process.name}: {reason}")
         self._enter(process, UNKNOWN)

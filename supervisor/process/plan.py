@@ -1,6 +1,6 @@
-"""From a config to a plan: everything that is decided before a child exists (floor 4).
+"""The plan of a child: everything that is decided before it exists (floor 4).
 
-`launchers.launch` carries a `SpawnPlan` out; the plan can be tested without forking.
+`launchers.launch` executes a `SpawnPlan`; the plan can be tested without forking.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class SpawnError(unix.ProcessException):
-    """The child could not be made; `in_child` when fork had succeeded, but not exec."""
+    """A child could not be started; `in_child` if the fork succeeded, but not exec."""
 
     def __init__(self, text: str, *, in_child: bool = False) -> None:
         super().__init__(text)
@@ -31,8 +31,8 @@ class SpawnError(unix.ProcessException):
 class Pipes:
     """The fds between daemon and child; `child_*` ends are closed after the launch.
 
-    With `redirect_stderr` there is no stderr pipe of its own: `stderr` is None and
-    `child_stderr` is the child's end of stdout.
+    With `redirect_stderr` there is no separate stderr pipe: `stderr` is None and `child_stderr`
+    is the child's end of stdout.
     """
 
     stdin: int | None
@@ -44,10 +44,10 @@ class Pipes:
 
     @classmethod
     def make(cls, *, redirect_stderr: bool, child_stdin: int | None = None) -> Pipes:
-        """Make the pipes; raises `OSError` and leaves nothing open when that fails.
+        """Create the pipes; raises `OSError`, and then no fd stays open.
 
-        `child_stdin` is an fd (a shared socket) to duplicate as the child's stdin
-        instead of making a pipe.
+        `child_stdin` is an fd (a shared socket) to duplicate as the child's stdin, instead of a
+        new pipe.
         """
         made: list[int] = []
 
@@ -74,17 +74,17 @@ class Pipes:
         return cls(stdin_write, stdout_read, stderr_read, stdin_read, stdout_write, stderr_write)
 
     def close_child_ends(self) -> None:
-        """Close what only the child needs."""
+        """Close the fds that only the child needs."""
         close_fds({self.child_stdin, self.child_stdout, self.child_stderr})
 
     def close_parent_ends(self, but: Collection[int] = ()) -> None:
-        """Close the daemon's ends, without those that dispatchers own."""
+        """Close the daemon's ends, except those that dispatchers own."""
         ends = {self.stdin, self.stdout, self.stderr}.difference(but)
         close_fds(fd for fd in ends if fd is not None)
 
 
 def close_fds(fds: Iterable[int]) -> None:
-    """Close fds, whatever state they are in."""
+    """Close fds, ignoring errors."""
     for fd in fds:
         with contextlib.suppress(OSError):
             os.close(fd)
@@ -92,7 +92,7 @@ def close_fds(fds: Iterable[int]) -> None:
 
 @record(frozen=True)
 class SpawnPlan:
-    """Everything that is decided about a child before it exists."""
+    """All parameters of the start of a child."""
 
     name: str
     executable: str
@@ -108,46 +108,46 @@ class SpawnPlan:
 
 @record(frozen=True)
 class Launched:
-    """A child that was started; the process is `pid`.
+    """A started child and its `pid`.
 
-    `report` is the fd on which it reports the way to exec, None if exec has succeeded.
+    `report` is the fd of its report until exec, None if exec has succeeded already.
     """
 
     pid: int
     report: int | None = None
 
 
-# -- what can fail, in the words of Supervisor 4 --------------------------------
+# -- errors, with the texts of Supervisor 4 -------------------------------------
 
 
 def pipe_failure(name: str, error: OSError) -> str:
-    """Return why a process has no pipes."""
+    """Return the text of a failure to create pipes."""
     if error.errno == errno.EMFILE:
         return f"too many open files to spawn '{name}'"
     return f"unknown error making pipes for '{name}': {unix.errname(error.errno)}"
 
 
 def no_user(uid: int, reason: str) -> SpawnError:
-    """Return the error of a user that cannot be changed to."""
+    """Return the error of a failed change of the user."""
     return SpawnError(f"couldn't setuid to {uid}: {reason}", in_child=True)
 
 
 def no_directory(plan: SpawnPlan, error: OSError) -> SpawnError:
-    """Return the error of a directory that cannot be entered."""
+    """Return the error of a failed chdir."""
     symbol = unix.errname(error.errno)
     return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)
 
 
 def no_exec(plan: SpawnPlan, reason: object) -> SpawnError:
-    """Return the error of an executable that cannot be executed."""
+    """Return the error of a failed exec."""
     return SpawnError(f"couldn't exec {plan.executable}: {reason}", in_child=True)
 
 
 def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
-    """Return the error of a child that could not be made."""
+    """Return the error of a failed fork."""
     if error.errno == errno.EAGAIN:
         return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
-    if error.errno == errno.EMFILE:  # of the pipe on which the exec is reported
+    if error.errno == errno.EMFILE:  # from the pipe of the report
         return SpawnError(pipe_failure(plan.name, error))
     return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
 
@@ -156,9 +156,9 @@ def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
 
 
 def dispatcher_failure(name: str, error: OSError) -> str:
-    """Return why a process has no dispatchers: a log cannot be opened.
+    """Return the text of a failure to create dispatchers: a log cannot be opened.
 
-    Supervisor 4 logs the symbol alone; a refusal of our own needs its reason as well.
+    Supervisor 4 logs only the symbol; an error raised by our own code needs its reason too.
     """
     text = f"unknown error making dispatchers for '{name}': {unix.errname(error.errno)}"
     is_own = error.errno is not None and error.strerror != os.strerror(error.errno)
@@ -168,8 +168,8 @@ def dispatcher_failure(name: str, error: OSError) -> str:
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     """Return (executable, argv) of a config; raises `ProcessException` with the reason.
 
-    If a file system that may not answer would have to be asked, the executable is the first
-    word as it is written: the child looks for it.
+    If the search would touch a file system that may hang, the executable is the first word as it
+    is written, and the child searches for it.
     """
     try:
         argv = unix.split_command(config.command)
@@ -185,7 +185,7 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
 
 
 def child_environment(config: ProcessConfig, group_name: str, context: Context) -> dict[str, str]:
-    """Return the child's environment: the daemon's, ours, then the program's own."""
+    """Return the child's environment: the daemon's, the SUPERVISOR_ variables, the program's."""
     environment = dict(os.environ)
     environment["SUPERVISOR_ENABLED"] = "1"
     serverurl = config.serverurl or context.serverurl
@@ -204,7 +204,7 @@ def plan_spawn(
     context: Context,
     pipes: Pipes,
 ) -> SpawnPlan:
-    """Put together what `launchers.launch` needs."""
+    """Return the plan of a child, for `launchers.launch`."""
     executable, argv = command
     return SpawnPlan(
         name=config.name,

@@ -1,15 +1,15 @@
 """Process groups that have lost their leader (floor 4).
 
-A program is the leader of a process group; when it dies, its children may go on.  A stop
-that goes to the whole group has to wait for them, and nothing in Unix reports the end of
-a group: they are not the daemon's children.  So `/proc` is scanned for members and a
-pidfd of each wakes the loop when it exits; when none is left, the next scan looks for
-those that were forked meanwhile.  Where there is no pidfd, a timer looks again.
+A program is the leader of a process group; when it dies, its children may keep running.  A stop of
+the whole group has to wait for them, but they are not the daemon's children, and Unix does not
+report the end of a group.  So `/proc` is scanned for members, and a pidfd of each wakes the loop
+when it exits.  When none is left, the next scan finds those that were forked meanwhile.  Without
+pidfds, a timer repeats the scan.
 
-The number of the group may be reused once the group is empty.  Therefore each look, and
-each signal, begins with `unix.is_leaderless_group`, which proves that it is still the same.
+The number of the group may be reused once the group is empty.  Therefore each scan, and each
+signal, begins with `unix.is_leaderless_group`, which proves that it is still the same group.
 
-`child.Subprocess` and `leftovers` use this by way of `GroupWatcher`.
+`child.Subprocess` and `leftovers` use this through `GroupWatcher`.
 """
 
 from __future__ import annotations
@@ -31,20 +31,20 @@ SETTLE_SECONDS = 0.01
 """Delay of a scan after a death: init reaps meanwhile, and one scan serves many deaths."""
 
 POLL_SECONDS = 0.1
-"""Interval between scans while there is a member of which no pidfd can be had."""
+"""Interval between scans while a member has no pidfd."""
 
 PIDS_PER_STEP = 1000
-"""Processes looked at in one turn of the loop (3 ms); a machine may have 100,000."""
+"""Processes checked in one turn of the loop (3 ms); a machine may have 100,000."""
 
 MAX_PIDFDS = 16
-"""Members of one group that are watched at a time; the next scan finds the others."""
+"""Members of one group that are watched at the same time; the next scan finds the others."""
 
 EMPTY_SCANS = 2
-"""Scans in a row that must find no member: one may miss a member that forks and exits."""
+"""Scans in a row that must find no member: one scan may miss a member that forks and exits."""
 
 
 class LeaderlessGroup:
-    """What is left of one process group; made by `GroupWatcher.watch`.
+    """The orphans of one process group; created by `GroupWatcher.watch`.
 
     `pgid` is its number; `on_empty` is called once, with the group, when no member is left.
     """
@@ -64,19 +64,19 @@ class LeaderlessGroup:
 
     @property
     def is_watched(self) -> bool:
-        """Whether a pidfd will say when to look again."""
+        """Whether a pidfd will trigger the next scan."""
         return bool(self._members)
 
     def signal(self, signum: int) -> None:
-        """Send a signal to all members; none are left if the group is no longer the same.
+        """Send a signal to all members; do nothing if the group has ended.
 
-        Raises `PermissionError` when there are members, but none may be signalled.
+        Raises `PermissionError` if there are members, but none may be signalled.
         """
         if unix.is_leaderless_group(self.pgid):
             with contextlib.suppress(ProcessLookupError):  # the last one has just been reaped
                 os.kill(-self.pgid, signum)
         for pid, member in list(self._members.items()):
-            if not _is_member(pid, self.pgid):  # it may have left for a group of its own
+            if not _is_member(pid, self.pgid):  # it may have moved to another group
                 self.member_left(member)
 
     def abandon(self) -> None:
@@ -84,7 +84,7 @@ class LeaderlessGroup:
         self._watcher.report_empty(self)
 
     def update(self, pids: list[int] | None) -> None:
-        """Take over the result of a scan; None if members cannot be listed here."""
+        """Apply the result of a scan; None if members cannot be listed."""
         self.is_polled = pids is None
         for pid in itertools.islice(pids or (), MAX_PIDFDS):
             try:
@@ -129,11 +129,11 @@ class MemberChannel:
         return self._fd
 
     def readable(self) -> bool:
-        """Whether to wait for the exit: always."""
+        """Whether to read (always): a pidfd is readable after the exit."""
         return True
 
     def writable(self) -> bool:
-        """Whether to wait for anything else: never."""
+        """Whether to write (never)."""
         return False
 
     def handle_read_event(self) -> None:
@@ -144,11 +144,11 @@ class MemberChannel:
         """Do nothing: a pidfd is never writable."""
 
     def handle_error(self) -> None:
-        """Look for members again after an exception."""
+        """Stop watching the member after an exception; a scan follows."""
         self._group.member_left(self)
 
     def close(self) -> None:
-        """Close the pidfd; the member is left alone."""
+        """Close the pidfd; the member is not affected."""
         self._loop.forget(self)
         os.close(self._fd)
 
@@ -179,7 +179,7 @@ class GroupWatcher:
         self._groups.pop(group, None)
 
     def scan_later(self, seconds: float) -> None:
-        """Look for members after some time, or earlier if that is arranged already."""
+        """Schedule a scan, unless an earlier one is scheduled."""
         when = self.loop.clock.monotonic() + seconds
         if self._timer is None or when < self._timer.when:
             if self._timer is not None:
@@ -188,7 +188,7 @@ class GroupWatcher:
 
     def _begin_scan(self) -> None:
         self._timer = None
-        if self._is_scanning:  # its end arranges the next one
+        if self._is_scanning:  # its end schedules the next one
             return
         for group in self._unwatched():
             if not unix.is_leaderless_group(group.pgid):
@@ -198,7 +198,7 @@ class GroupWatcher:
             self._scan(groups, unix.scan_processes(), {group.pgid: [] for group in groups})
 
     def _unwatched(self) -> list[LeaderlessGroup]:
-        """Return the groups of which only a scan can say whether they are empty."""
+        """Return the groups that need a scan, because no member has a pidfd."""
         return [group for group in self._groups if not group.is_watched]
 
     def _scan(
@@ -207,7 +207,7 @@ class GroupWatcher:
         processes: Iterator[tuple[int, int]],
         members: dict[int, list[int]],
     ) -> None:
-        """Look at some processes now and at the others in the next turns."""
+        """Check some processes now and the others in the next turns."""
         seen = 0
         try:
             for pid, pgid in itertools.islice(processes, PIDS_PER_STEP):
