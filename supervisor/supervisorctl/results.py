@@ -104,8 +104,7 @@ def connection_error_text(error: BaseException) -> str:
         return error.strerror[0].lower() + error.strerror[1:]
     if type(error).__name__ == "ProtocolError":
         return f"responded with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
-    if isinstance(
-        error, ValueError | OSError
-    ):  # the socket module raises OSError without an errno
+    # The socket module raises OSError without an errno.
+    if isinstance(error, ValueError | OSError):
         return f"cannot be used: {error}"
     return f"sent an invalid response ({type(error).__name__}: {error})"

@@ -26,7 +26,7 @@ SHOWN_BY = {
         "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
     ),
     "Names that cannot be resolved": CONFIGURATION,
-    "One line for a mistake in a file": CONFIGURATION,
+    "One line for an error in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
     "A protected here": CONFIGURATION,
     "An empty file name": CONFIGURATION,
@@ -45,7 +45,7 @@ SHOWN_BY = {
     "Without a temporary directory": (
         "tests/journeys/test_read_only_root.py::test_a_read_only_root_without_a_temporary_directory"
     ),
-    "Doubts about a configuration": (
+    "Configuration warnings": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
@@ -136,7 +136,7 @@ SHOWN_BY = {
     "One clear line from a server that misbehaves": (
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
-    "Faults that any command may meet": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
+    "Faults that any command may receive": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
     "Several names at once": (
         f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
     ),
@@ -155,7 +155,7 @@ SHOWN_BY = {
     "Passwords for unix sockets": (
         "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
     ),
-    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
+    "Endless responses": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
     "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
@@ -184,14 +184,14 @@ SHOWN_BY = {
     "Other encodings": RAW_HTTP,
     "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
-    "Connections that stay": RAW_HTTP,
+    "Persistent connections": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
     "Strict framing": RAW_HTTP,
     "Large bodies": (
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
-    "The last answers": (
+    "The last responses": (
         "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
     ),
     "Clients that stop sending": (
@@ -204,7 +204,7 @@ SHOWN_BY = {
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
-    "Bodies in chunks": RAW_HTTP,
+    "Chunked bodies": RAW_HTTP,
     "Absolute addresses and doubled slashes": RAW_HTTP,
     "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
@@ -213,7 +213,7 @@ SHOWN_BY = {
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
     ),
-    "What stands in the way of a unix socket": (
+    "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
     "Groups that another client changes": (
@@ -230,7 +230,7 @@ SHOWN_BY = {
     "Restarts that fail": (
         "tests/unit/test_web_status.py::test_restart_tells_of_a_start_that_fails"
     ),
-    "Pages of other sites": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
+    "Cross-site requests": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
     "Foreign names for the loopback address": (
         f"{GUARD}::test_a_loopback_server_answers_to_no_other"
     ),
