@@ -63,21 +63,23 @@ SHOWN_BY = {
     "Groups of a program's user": (
         "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
     ),
-    "A pid file that is held": (
+    "A pid file that is locked": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
-    "Clearing what is no file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
     "Escape sequences": (
         "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
     ),
     "Output beside captured parts": (
         "tests/unit/test_streams.py::test_output_is_not_held_back_unless_it_may_begin_a_token"
     ),
-    "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Symlinks in place of logs": (
+        f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"
+    ),
     "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
-    "Stopping what is about to be started again": (
+    "Stopping a process that is about to be restarted": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
     "Stopping a whole process group": (
@@ -94,8 +96,8 @@ SHOWN_BY = {
         "::test_a_program_that_may_not_be_signalled_is_not_removed"
     ),
     "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
-    "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
-    "The last words of grandchildren": (
+    "Orphans of a stopped group": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
+    "The last output of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
     ),
     "Standard output that is a socket": (
@@ -118,9 +120,7 @@ SHOWN_BY = {
     "Logs that cannot be reopened": (
         "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
     ),
-    "Logs whose readers lag behind": (
-        "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
-    ),
+    "Logs with slow readers": ("tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"),
     "Empty names and passwords": CONFIGURATION,
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
@@ -136,7 +136,9 @@ SHOWN_BY = {
     "One clear line from a server that misbehaves": (
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
-    "Faults that any command may receive": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
+    "Faults that any command may receive": (
+        f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"
+    ),
     "Several names at once": (
         f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
     ),
@@ -156,7 +158,7 @@ SHOWN_BY = {
         "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
     ),
     "Endless responses": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
-    "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
+    "Peers of the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
@@ -273,10 +275,10 @@ SHOWN_BY = {
     "Inherited descriptors": (
         "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
     ),
-    "What pidproxy reads in a pid file": (
+    "Pid files of pidproxy": (
         "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
-    "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
+    "The end of pidproxy": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }
 
 
