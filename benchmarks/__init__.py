@@ -1,1 +1,1 @@
-"""Ours beside Supervisor 4.3.0, in one run: see `python -m benchmarks --help`."""
+"""Benchmarks against Supervisor 4.3.0: see `python -m benchmarks --help`."""

@@ -1,7 +1,7 @@
-"""`python -m benchmarks [--quick] [ROW ...]`: measure both in turn, print a table.
+"""`python -m benchmarks [--quick] [ROW ...]`: measure both alternately, print a table.
 
-`--peers COUNT` compares with other supervisors instead, `--floor` shows what no daemon in
-Python can do without, `--soak 3600` tries ours for an hour.
+`--peers COUNT` compares with other supervisors instead, `--floor` measures the lower bound
+for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
 
 QUICK_SECONDS = 90
-"""When the quick form begins no further row, so that it ends within two minutes."""
+"""Time after which the quick form starts no further row, so that it ends within two minutes."""
 
 MEASURED = "| {:<24} | {:<20} | {:>9} | {:>15} | {:>9} | {:>15} | {:>6} | {:>9} |"
 HEADINGS = ("row", "figure", "ours", "p10..p90", "4.3.0", "p10..p90", "ratio", "ours, p99")
@@ -32,7 +32,7 @@ Samples = dict[str, dict[str, list[float]]]
 
 
 def main() -> None:
-    """Measure the rows that the command line names, all of them if it names none."""
+    """Measure the rows on the command line, or all rows if there are none."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def soak(seconds: int) -> int:
-    """Try ours for so long with everything at once; return 0 if memory and fds stay flat."""
+    """Run a mixed load on ours; return 0 if memory and fds stay flat."""
     environment = {**os.environ, "SUPERVISOR_SOAK_SECONDS": str(seconds)}
     command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_soak.py"]
     return subprocess.run(
@@ -66,7 +66,7 @@ def soak(seconds: int) -> int:
 
 
 def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
-    """Measure rows and print each as soon as it is there."""
+    """Measure rows and print each as soon as it is complete."""
     print(MEASURED.format(*HEADINGS))
     print("|" + " --- |" * len(HEADINGS))
     both = implementations(directory)
@@ -80,7 +80,7 @@ def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
             samples = sampled(
                 row, [Bench(each, directory, quick) for each in both.values()] * rounds
             )
-        except (AssertionError, OSError) as error:  # one that is too slow must not end the others
+        except (AssertionError, OSError) as error:  # a row that times out must not end the others
             print(f"not measured: {row.name}: {str(error)[:200]}", file=sys.stderr)
             continue
         for figure, found in samples.items():
@@ -88,7 +88,7 @@ def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
 
 
 def sampled(row: Row, benches: list[Bench]) -> Samples:
-    """Measure a row once with each; return the samples of each figure."""
+    """Measure a row once per implementation; return the samples of each figure."""
     samples: Samples = {}
     for bench in benches:
         for figure, values in row.measure(bench).items():
@@ -98,7 +98,7 @@ def sampled(row: Row, benches: list[Bench]) -> Samples:
 
 
 def table_line(name: str, figure: str, ours: list[float], theirs: list[float]) -> str:
-    """Return a line of the table; the ratio says how much better ours is, below 1: worse."""
+    """Return a line of the table; a ratio below 1 means that ours is worse."""
     mine, other = median(ours), median(theirs)
     better, worse = (mine, other) if figure.endswith("/s]") else (other, mine)
     ratio = better / worse if worse else math.inf

@@ -1,7 +1,7 @@
-"""What rows are made with: a daemon of either implementation, children in C, the kernel's figures.
+"""Tools for rows: a daemon of either implementation, children in C, the kernel's accounting.
 
 A row is a function `(Bench, ...) -> Figures`.  It measures one implementation once; `__main__`
-calls it for both in turn, several times, and puts the samples of a figure together.
+calls it for both alternately, several times, and collects the samples of each figure.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Bench:
-    """One implementation, a directory for its daemons, and whether there is little time."""
+    """One implementation, a directory for its daemons, and whether this is the quick form."""
 
     implementation: Implementation
     directory: Path
     quick: bool
 
     def times(self, full: int, quick: int) -> int:
-        """Return how often to do something, or how much of it."""
+        """Return the number of repetitions for the full or the quick form."""
         return quick if self.quick else full
 
     def daemon(self, config: str = "") -> Daemon:
-        """Return a daemon that has not been started, in a directory of its own."""
+        """Return a daemon that has not been started, in its own directory."""
         directory = Path(tempfile.mkdtemp(dir=self.directory))
         return Daemon(
             directory,
@@ -60,12 +60,12 @@ class Bench:
 
 
 def work_directory() -> str | None:
-    """Return where to make files: in memory where there is such a place."""
+    """Return a directory for files, in memory if possible."""
     return str(MEMORY_DIRECTORY) if os.access(MEMORY_DIRECTORY, os.W_OK) else None
 
 
 def implementations(directory: Path) -> dict[str, Implementation]:
-    """Return both, on the same interpreter, compiled, and with the same packages beside them."""
+    """Return both, compiled, on the same interpreter and with the same installed packages."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     package = directory / "lib" / "supervisor"
     shutil.copytree(ROOT / "supervisor", package, ignore=shutil.ignore_patterns("__pycache__"))
@@ -87,16 +87,16 @@ def implementations(directory: Path) -> dict[str, Implementation]:
 
 @cache
 def children_directory() -> tempfile.TemporaryDirectory[str]:
-    """Return the directory of the compiled children, which goes when the benchmarks end."""
+    """Return the directory of the compiled children, which is removed when the benchmarks end."""
     return tempfile.TemporaryDirectory(prefix="benchmarks-")
 
 
 @cache
 def child(name: str) -> str:
-    """Return the path of a program of `children/`, compiled at its first use.
+    """Return the path of a program of `children/`, compiled on first use.
 
-    It is linked statically where that can be: how long shared libraries take to load is not
-    what is measured.
+    It is linked statically if possible, so that the time to load shared libraries is not
+    measured.
     """
     program = Path(children_directory().name) / name
     compile_it = [*_compiler(), "-o", str(program), str(CHILDREN / f"{name}.c")]
@@ -117,7 +117,7 @@ def _compiler() -> list[str]:
 
 
 def programs(count: int, command: str = "", options: str = "") -> str:
-    """Return the section of a homogeneous group `many` of so many quiet programs."""
+    """Return the section of a homogeneous group `many` of `count` quiet programs."""
     return (
         f"""
         [program:many]
@@ -135,7 +135,7 @@ def programs(count: int, command: str = "", options: str = "") -> str:
 
 
 def head(count: int) -> str:
-    """Return options of `[supervisord]` for so many programs."""
+    """Return options of `[supervisord]` for `count` programs."""
     return f"minfds={max(1024, 5 * count + 100)}\n"
 
 
@@ -143,7 +143,7 @@ def head(count: int) -> str:
 
 
 def wait_for(predicate: Callable[[], T], pause: float = PAUSE_SECONDS) -> T:
-    """Ask until the answer is true, much more often than tests do."""
+    """Poll until a condition is true, at a much shorter interval than tests do."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not (answer := predicate()):
         if time.monotonic() > deadline:
@@ -153,7 +153,7 @@ def wait_for(predicate: Callable[[], T], pause: float = PAUSE_SECONDS) -> T:
 
 
 class Stamps:
-    """A FIFO in which children say when something happened to them."""
+    """A FIFO to which children write timestamps."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / "stamps"
@@ -170,7 +170,7 @@ class Stamps:
         return int(nanoseconds) / 1e9, int(number)
 
     def take(self, count: int) -> float:
-        """Wait for so many stamps; return the time of the latest."""
+        """Wait for a number of stamps; return the time of the latest."""
         return max(self.next()[0] for _ in range(count))
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class Stamps:
 
 @contextmanager
 def stamps(daemon: Daemon) -> Iterator[Stamps]:
-    """Have a FIFO `stamps` in the daemon's directory; its path is `%(here)s/stamps`."""
+    """Create a FIFO `stamps` in the daemon's directory; its path is `%(here)s/stamps`."""
     made = Stamps(daemon.directory)
     try:
         yield made
@@ -189,7 +189,7 @@ def stamps(daemon: Daemon) -> Iterator[Stamps]:
 
 
 class Asker:
-    """Sends the same HTTP request again and again, and reads its answers to the end."""
+    """A client that repeats one HTTP request and reads the complete responses."""
 
     def __init__(self, daemon: Daemon, request: bytes) -> None:
         self.path = str(daemon.socket_path)
@@ -197,7 +197,7 @@ class Asker:
         self.socket: socket.socket | None = None
 
     def ask(self, *, keep: bool = True) -> bytes:
-        """Return the body of the answer; the connection is kept for the next question."""
+        """Return the body of the response; the connection is kept for the next request."""
         if self.socket is None:
             self.socket = connect(self.path)
         self.socket.sendall(self.request)
@@ -250,26 +250,26 @@ def call_request(method: str, *names: str) -> bytes:
 
 
 def answers(path: Path) -> bool:
-    """Whether somebody accepts connections at a socket."""
+    """Whether a server accepts connections at a socket."""
     with suppress(OSError):
         connect(str(path)).close()
         return True
     return False
 
 
-# -- what the kernel knows -----------------------------------------------------
+# -- the kernel's accounting ---------------------------------------------------
 
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time of a process so far, user and system, to the nanosecond.
 
-    The clock's number is made as clock_getcpuclockid(3) makes it.
+    The clock id is computed as in clock_getcpuclockid(3).
     """
     return time.clock_gettime((~pid << 3) | 2)
 
 
 def wake_ups(pid: int) -> int:
-    """Return how often a process has waited for something so far."""
+    """Return the number of voluntary context switches of a process so far."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 

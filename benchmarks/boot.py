@@ -1,4 +1,4 @@
-"""From exec to all programs up, and from SIGTERM to the end."""
+"""Time from exec until all programs are up, and from SIGTERM to the end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PUBLIC_PYTHON = "/usr/bin/python3"
 
 
 def boot_and_shutdown(bench: Bench, count: int) -> Figures:
-    """Start with so many programs; children say when they run.  Then end it all."""
+    """Start with `count` programs, which report when they run, then shut down."""
     config = head(count) + programs(count, f"{child('stamp')} %(here)s/stamps")
     daemon = bench.daemon(config)
     with stamps(daemon) as from_children:

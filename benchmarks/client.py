@@ -1,4 +1,4 @@
-"""supervisorctl as a person waits for it."""
+"""The run time of supervisorctl."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.bench import Bench, Figures, programs
 
 
 def client(bench: Bench, arguments: tuple[str, ...]) -> Figures:
-    """Run one command several times, with ten programs there."""
+    """Run one command several times, with ten programs in the daemon."""
     waits = []
     times = bench.times(20, 8)
     with bench.daemon(programs(10)) as daemon:

@@ -1,4 +1,4 @@
-"""Lines of a child, handed to an event listener."""
+"""Delivery of a child's lines to an event listener."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.bench import Bench, Figures, child, cpu_seconds, stamps
 
 
 def delivery(bench: Bench, rate: int) -> Figures:
-    """Offer lines at a rate; the listener says when it has them all."""
+    """Write lines at a rate; the listener reports when it has received all of them."""
     lines = bench.times(100_000, 30_000)
     config = f"""
         [program:chatty]

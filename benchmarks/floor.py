@@ -1,4 +1,4 @@
-"""What no daemon in Python can do without, on this machine: what is left above it is ours.
+"""The lower bounds for any daemon in Python on this machine; any cost above them is ours.
 
 Each floor is the smallest program that does a row's work and nothing else: no limits, no
 faults, no passwords, no states.  `python -m benchmarks --floor` prints them.
@@ -37,7 +37,7 @@ from tests.support.reference import reference_environment
 
 REQUEST = call_request("supervisor.getState")
 ANSWER = b"x" * 404
-"""As long as the answer to `REQUEST`."""
+"""Has the length of the response to `REQUEST`."""
 
 WHAT_IS_NEEDED = "re, socket, select, signal, configparser, getopt"
 ROUNDS = 5
@@ -81,7 +81,7 @@ def floors() -> None:
 
 
 def _in_child(measure: Callable[[], float]) -> float:
-    """Measure in a process of its own, whose CPU time is that of the work alone."""
+    """Measure in a separate process, whose CPU time is that of the work alone."""
     reader, writer = os.pipe()
     if not os.fork():
         try:
@@ -113,7 +113,7 @@ def _waiting(python: str) -> float:
 
 
 def _answers(times: int = 3000) -> float:
-    """Answer a client in another process on a kept connection."""
+    """Serve a client in another process on a kept connection."""
     server, client = socket.socketpair()
     if not os.fork():
         server.close()
@@ -146,7 +146,7 @@ def _starts(launch: Launcher, times: int = 200) -> float:
 
 
 def _restarts(stamps: Stamps) -> Iterator[float]:
-    """Kill a program; the new one says when it runs."""
+    """Kill a program; the new one reports when it runs."""
     with _beside(restart, child("stamp"), str(stamps.path)):
         _, pid = stamps.next()
         for _ in range(DEATHS):
@@ -158,7 +158,7 @@ def _restarts(stamps: Stamps) -> Iterator[float]:
 
 
 def _told(stamps: Stamps) -> Iterator[float]:
-    """Kill a program; a listener says when it hears of it."""
+    """Kill a program; a listener reports when it is notified."""
     with tempfile.TemporaryDirectory() as directory, closing(Stamps(Path(directory))) as born:
         listener = [child("listener"), str(stamps.path)]
         with _beside(tell_deaths, [child("stamp"), str(born.path)], listener):
@@ -171,7 +171,7 @@ def _told(stamps: Stamps) -> Iterator[float]:
 
 
 def _stops(stamps: Stamps) -> Iterator[float]:
-    """Ask for a start, and, once the program runs, for its stop."""
+    """Request a start, and, once the program runs, its stop."""
     server, client = socket.socketpair()
     with server, client, _beside(start_and_stop, server, child("stamp"), str(stamps.path)):
         for _ in range(DEATHS):
@@ -191,7 +191,7 @@ def _wait(measure: Callable[[Stamps], Iterator[float]]) -> float:
 
 @contextmanager
 def _beside(act: Callable[..., None], *arguments: object) -> Iterator[None]:
-    """Run a smallest daemon in a process of its own for a while."""
+    """Run a smallest daemon in a separate process for a while."""
     pid = os.fork()
     if not pid:
         try:
@@ -210,7 +210,7 @@ def _beside(act: Callable[..., None], *arguments: object) -> Iterator[None]:
 
 
 def _events(lines: int = 30_000) -> float:
-    """Hand the lines of the row to its listener."""
+    """Deliver the lines of the row to its listener."""
     with tempfile.TemporaryDirectory() as directory, closing(Stamps(Path(directory))) as stamps:
         daemon = Smallest(Path(directory))
         began = time.process_time()
@@ -226,7 +226,7 @@ def _events(lines: int = 30_000) -> float:
 
 
 def _copies(size: int, megabytes: int, rest: float = 0.0) -> float:
-    """Copy what a child writes into a file in memory, with a rest after each short read."""
+    """Copy a child's output to a file in memory, with a delay after each short read."""
     count = megabytes * 2**20 // size
     buffer = memoryview(mmap.mmap(-1, READ_BYTES))
     target = os.memfd_create("log")

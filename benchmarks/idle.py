@@ -1,4 +1,4 @@
-"""A daemon whose programs just run."""
+"""An idle daemon: its programs run without output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.bench import Bench, Figures, cpu_seconds, head, memory_mib, prog
 
 
 def idle(bench: Bench, count: int) -> Figures:
-    """Leave a daemon alone for a while, then look at its memory as well."""
+    """Measure CPU and wake-ups of an idle daemon, then its memory."""
     seconds = bench.times(20, 5)
     with bench.daemon(head(count) + programs(count)) as daemon:
         daemon.close_rpc()

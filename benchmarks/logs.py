@@ -1,4 +1,4 @@
-"""What children write, on its way to log files; all bytes are counted."""
+"""Copying of children's output to log files; all bytes are counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PLAIN = "stdout_logfile_maxbytes=0"
 
 
 def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
-    """Let one child write as fast as it can."""
+    """Run one child that writes as fast as it can."""
     count = megabytes * 2**20 // size
     config = f"""
         [program:flood]
@@ -38,11 +38,11 @@ def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
 
 
 BURST = 10
-"""Lines at a time: 100 children that slept before each line would need both cores for that."""
+"""Lines per burst: 100 children that slept before each line would use both cores for that."""
 
 
 def chatty(bench: Bench, count: int, rate: int) -> Figures:
-    """Let many children write so many lines of 100 bytes a second each."""
+    """Run many children that each write lines of 100 bytes at a fixed rate per second."""
     seconds = bench.times(10, 3)
     config = f"""
         [program:chatty]
@@ -69,10 +69,10 @@ def chatty(bench: Bench, count: int, rate: int) -> Figures:
 
 
 def _claim_memory(directory: Path, size: int) -> None:
-    """Have so much free memory that a log there measures the daemon, not a host that gives pages.
+    """Claim enough memory so that a log there measures the daemon, not the host's page supply.
 
-    A virtual machine returns what it does not use, and a page that its host has to give again
-    costs several times what is done with it here.
+    A virtual machine returns unused memory to its host, and getting a page back costs several
+    times more than writing to it.
     """
     path = directory / "claimed"
     with path.open("wb") as file:

@@ -11,7 +11,7 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def status_page(bench: Bench, count: int) -> Figures:
-    """Ask for the page with so many programs on it."""
+    """Request the page with `count` programs on it."""
     times = bench.times(40, 8)
     waits = []
     with (

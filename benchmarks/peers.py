@@ -1,7 +1,7 @@
-"""Other supervisors, those that are installed, with the same programs: `--peers COUNT`.
+"""Other installed supervisors, with the same programs: `--peers COUNT`.
 
-runit, s6 and daemontools come from Debian, circus from PyPI, pm2 from npm.  Each is run as
-its manual shows, with its defaults, and judged by what its programs say of themselves.
+runit, s6 and daemontools are Debian packages, circus is from PyPI, pm2 from npm.  Each is run as
+in its manual, with its defaults, and measured by the reports of its programs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.support import proctable
 from tests.support.daemon import Daemon, Implementation
 
 SETTLE_SECONDS = 7
-"""Longer than the five seconds between two looks of those who poll."""
+"""Longer than the poll interval of the supervisors that poll, which is five seconds."""
 
 IDLE_SECONDS = 20
 DEATHS = 9
@@ -46,7 +46,7 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Peer:
-    """A supervisor: `prepare` makes its files and returns its command, `end` asks it to stop."""
+    """A supervisor: `prepare` creates its files and returns its command, `end` stops it."""
 
     name: str
     tool: str
@@ -54,7 +54,7 @@ class Peer:
     end: Callable[[int, Path], object]
 
 
-# -- how each is told to run so many programs ------------------------------------
+# -- configuration of each -------------------------------------------------------
 
 
 def supervisor(
@@ -68,7 +68,7 @@ def supervisor(
 
 
 def scanned(tool: tuple[str, ...], directory: Path, command: str, count: int) -> list[str]:
-    """Make a directory with a `run` script for each program: the family of daemontools."""
+    """Create a directory with a `run` script for each program: the family of daemontools."""
     services = directory / "services"
     for number in range(count):
         run = services / str(number) / "run"
@@ -79,7 +79,7 @@ def scanned(tool: tuple[str, ...], directory: Path, command: str, count: int) ->
 
 
 def s6(directory: Path, command: str, count: int) -> list[str]:
-    """Make such a directory for s6, which takes 500 programs unless told."""
+    """Create such a directory for s6, whose default limit is 500 programs."""
     return scanned(("s6-svscan", "-c", str(count + 100)), directory, command, count)
 
 
@@ -94,7 +94,7 @@ def circus(directory: Path, command: str, count: int) -> list[str]:
 
 
 def pm2(directory: Path, command: str, count: int) -> list[str]:
-    """Make an application of each program, in the foreground as in a container."""
+    """Define an application for each program, in the foreground as in a container."""
     script, arguments = command.split(maxsplit=1)
     applications = [
         {"name": str(number), "script": script, "args": arguments, "interpreter": "none"}
@@ -105,16 +105,16 @@ def pm2(directory: Path, command: str, count: int) -> list[str]:
     return ["pm2-runtime", "start", str(path)]
 
 
-# -- and to end ------------------------------------------------------------------
+# -- shutdown of each ------------------------------------------------------------
 
 
 def by(signum: int) -> Callable[[int, Path], object]:
-    """Return a way to end by one signal."""
+    """Return a function that ends a supervisor by one signal."""
     return lambda pid, _directory: os.kill(pid, signum)
 
 
 def by_svc(pid: int, directory: Path) -> None:
-    """End daemontools as its manual says: the scanner first, then each supervisor."""
+    """End daemontools as in its manual: the scanner first, then each supervisor."""
     os.kill(pid, signal.SIGTERM)
     subprocess.run(["svc", "-dx", *(directory / "services").iterdir()], check=True)
 
@@ -132,7 +132,7 @@ PEERS = (
 
 
 def compare(both: dict[str, Implementation], directory: Path, count: int) -> None:
-    """Print two tables: so many programs, and what a log costs."""
+    """Print two tables: `count` programs, and the cost of a log."""
     peers = [
         Peer(name, "", partial(supervisor, implementation), by(signal.SIGTERM))
         for name, implementation in both.items()
@@ -166,7 +166,7 @@ class Run:
 
 @contextmanager
 def _running(peer: Peer, directory: Path, count: int) -> Iterator[Run]:
-    """Start a supervisor and its programs; what is left of them in the end is killed."""
+    """Start a supervisor and its programs; processes that remain at the end are killed."""
     with closing(Stamps(directory)) as stamps:
         command = peer.prepare(directory, f"{child('stamp')} {stamps.path}", count)
         environment = {**os.environ, "PM2_HOME": str(directory)}
@@ -205,7 +205,7 @@ def _measured(peer: Peer, directory: Path, count: int) -> dict[str, float]:
 
 
 def _resting(pids: list[int]) -> dict[str, float]:
-    """Leave them alone for a while, then look at their memory as well."""
+    """Measure them while idle, then their memory."""
     cpu = sum(map(cpu_seconds, pids))
     time.sleep(IDLE_SECONDS)
     return {
@@ -216,7 +216,7 @@ def _resting(pids: list[int]) -> dict[str, float]:
 
 
 def _restart(root: int, stamps: Stamps) -> float:
-    """Kill a program, again and again; the new one says when it runs."""
+    """Kill a program repeatedly; each new one reports when it runs."""
     pid = next(pid for pid in _tree(root) if _is_child(pid))
     waits = []
     for _ in range(DEATHS):
@@ -229,7 +229,7 @@ def _restart(root: int, stamps: Stamps) -> float:
 
 
 def _loggers(directory: Path) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Yield what those who only write logs need for one."""
+    """Yield the cost of a log for programs that only write logs."""
     commands = (
         ("runit's svlogd", ["svlogd"]),
         ("s6-log", ["s6-log", "n10", "s50000000"]),
@@ -263,7 +263,7 @@ def _has_written(pid: int, count: int) -> bool:
 
 
 def _tree(root: int) -> list[int]:
-    """Return a process and all that descend from it."""
+    """Return a process and all of its descendants."""
     pids = [root]
     for pid in pids:
         for task in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -276,6 +276,6 @@ def _is_child(pid: int) -> bool:
 
 
 def _are_gone(pids: set[int]) -> bool:
-    """Forget those that are no more; return whether nobody is left."""
+    """Remove processes that have ended; return whether none is left."""
     pids -= {pid for pid in pids if not proctable.is_alive(pid)}
     return not pids

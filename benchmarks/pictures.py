@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pictures TABLE FOLDER`: draw what `python -m benchmarks` has printed."""
+"""`python -m benchmarks.pictures TABLE FOLDER`: draw charts from a printed table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RATIOS = {
     ("client-status", "wait [ms]"): "supervisorctl status",
     ("idle-0", "memory, PSS [MiB]"): "memory",
 }
-"""Row and figure -> what is said beside the bar."""
+"""Row and figure -> the label beside the bar."""
 
 GROWTH = ((10, "getState-10"), (1000, "getState-1000"), (3000, "getState-3000"))
 FIGURE = "CPU each [us]"
@@ -34,11 +34,11 @@ LABELS, BARS, VALUES, LINE = 280, 380, 80, 22
 OURS, THEIRS = "#2a7ab0", "#a0a0a0"
 
 Bar = tuple[str, float, str, str]
-"""Label, length on the scale, what stands behind it, colour."""
+"""Label, length on the scale, text after the bar, colour."""
 
 
 def measured(table: str) -> dict[tuple[str, str], tuple[float, float, float]]:
-    """Return row and figure -> (ours, theirs, how many times better ours is)."""
+    """Return row and figure -> (ours, theirs, ratio)."""
     found = {}
     for line in table.splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split("|")]
@@ -69,7 +69,7 @@ def drawing(title: str, bars: list[Bar]) -> str:
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw both charts."""
     _, table, folder = sys.argv
     found = measured(Path(table).read_text(encoding="utf-8"))
     ratios: list[Bar] = [

@@ -1,4 +1,4 @@
-"""A death and what follows it, starting and stopping."""
+"""Crashes and restarts, starts and stops of processes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ NAME = "many:many_0"
 START, STOP = (call_request(f"supervisor.{verb}Process", NAME) for verb in ("start", "stop"))
 
 LIFE_SECONDS = 1.05
-"""How long a child lives; a younger one waits until a second has passed since its start."""
+"""Lifetime of a child; restarts of a younger one are delayed to one second after its start."""
 
 
 def restart(bench: Bench, count: int, full: int = 20, quick: int = 5) -> Figures:
-    """Kill a child; the new one says when it runs.  `count - 1` others look on."""
+    """Kill a child; the new one reports when it runs.  `count - 1` others are idle."""
     config = (
         head(count)
         + programs(count - 1)
@@ -56,7 +56,7 @@ def restart(bench: Bench, count: int, full: int = 20, quick: int = 5) -> Figures
 
 
 def death_to_listener(bench: Bench) -> Figures:
-    """Kill a child; a listener of PROCESS_STATE_EXITED says when it hears of it."""
+    """Kill a child; a listener of PROCESS_STATE_EXITED reports when it is notified."""
     config = f"""
         [program:mortal]
         command={child("stamp")}
@@ -87,8 +87,8 @@ def _until_heard(pid: int, from_listener: Stamps) -> float:
 def start_and_stop(bench: Bench) -> Figures:
     """Start and stop one program by RPC, waiting for the answers.
 
-    In between the child says that it runs: 4.3.0 waits for ever for one that hears of its stop
-    before it is executed.
+    In between, wait until the child reports that it runs: 4.3.0 hangs if a child receives the
+    stop signal before exec.
     """
     starts, stops = [], []
     config = programs(1, f"{child('stamp')} %(here)s/stamps", "autostart=false")
@@ -111,7 +111,7 @@ def start_and_stop(bench: Bench) -> Figures:
 
 
 def start_slowly(bench: Bench) -> Figures:
-    """Start a program with `startsecs=1`: how long after that second the answer comes."""
+    """Measure the delay of the response after the second of a start with `startsecs=1`."""
     late = []
     config = programs(1, options="autostart=false\nstartsecs=1")
     daemon = bench.daemon(config)

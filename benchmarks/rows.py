@@ -1,4 +1,4 @@
-"""The rows: name, what measures it, how many rounds (0 leaves it out of the quick form)."""
+"""The rows: name, function, number of rounds (0 omits it from the quick form)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Row:
     quick_rounds: int = 1
 
     def rounds_of(self, *, quick: bool) -> int:
-        """Return how many rounds a form has."""
+        """Return the number of rounds of a form."""
         return self.quick_rounds if quick else self.rounds
 
 

@@ -1,4 +1,4 @@
-"""What an answer costs the daemon."""
+"""The cost of a response for the daemon."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from benchmarks.bench import Asker, Bench, Figures, call_request, cpu_seconds, h
 
 
 def answers(bench: Bench, count: int, method: str, times: int, *, keep: bool = True) -> Figures:
-    """Ask the same of a daemon with so many stopped programs, on kept or new connections."""
+    """Repeat a call to a daemon with `count` stopped programs, on kept or new connections."""
     config = head(count) + programs(count, options="autostart=false")
     with bench.daemon(config) as daemon:
         return _asked(Asker(daemon, call_request(f"supervisor.{method}")), daemon.pid, times, keep)
 
 
 def running(bench: Bench, count: int, method: str, times: int, *, keep: bool = True) -> Figures:
-    """Ask the same of a daemon with so many running programs, on kept or new connections."""
+    """Repeat a call to a daemon with `count` running programs, on kept or new connections."""
     with bench.daemon(head(count) + programs(count)) as daemon:
         asker = Asker(daemon, call_request(f"supervisor.{method}"))
         return _asked(asker, daemon.pid, times, keep)

@@ -1,8 +1,8 @@
-"""The smallest daemon: what a row costs without anything that makes a daemon useful.
+"""The smallest daemon: the cost of a row without the features of a real daemon.
 
-It makes pipes, starts programs, hears of their deaths and writes a log: no states, no
-limits, no faults, no passwords, nothing that could fail.  One for each process, for it
-takes SIGCHLD and SIGTERM.
+It creates pipes, starts programs, reaps them and writes a log.  It has no states, limits,
+faults or passwords, and no error handling.  Only one can exist in a process, because it
+handles SIGCHLD and SIGTERM.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def by_popen(command: Sequence[str], stdin: int, stdout: int) -> int:
 
 
 def by_posix_spawn(command: Sequence[str], stdin: int, stdout: int) -> int:
-    """Start a program with what the C library has for that."""
+    """Start a program with the C library's `posix_spawn`."""
     return os.posix_spawn(
         command[0],
         command,
@@ -63,7 +63,7 @@ def by_posix_spawn(command: Sequence[str], stdin: int, stdout: int) -> int:
 
 
 class Smallest:
-    """Starts programs, says what has happened to them; they die with it."""
+    """Starts programs and reports their output and exits; it kills them at its end."""
 
     def __init__(self, directory: Path, launch: Launcher = by_popen) -> None:
         self.epoll = select.epoll()
@@ -96,7 +96,7 @@ class Smallest:
         os.write(self._log, line)
 
     def turn(self) -> tuple[list[int], list[int]]:
-        """Wait for something; return (fds that are ready, pids that have died).
+        """Wait for an event; return (fds that are ready, pids that have died).
 
         Raises `SystemExit` after a SIGTERM.
         """
@@ -128,7 +128,7 @@ class Smallest:
             os.waitpid(pid, 0)
 
 
-# -- what it can be made to do ---------------------------------------------------
+# -- workloads -------------------------------------------------------------------
 
 
 def restart(daemon: Smallest, *command: str) -> None:
@@ -140,7 +140,7 @@ def restart(daemon: Smallest, *command: str) -> None:
 
 
 def tell_deaths(daemon: Smallest, mortal: Sequence[str], listener: Sequence[str]) -> None:
-    """Tell a listener each time a program has died, then start that again."""
+    """Notify a listener each time a program has died, then restart the program."""
     heir = daemon.start(*listener)
     daemon.epoll.register(heir.stdout, select.EPOLLIN)
     daemon.start(*mortal)
@@ -155,7 +155,7 @@ def tell_deaths(daemon: Smallest, mortal: Sequence[str], listener: Sequence[str]
 
 
 def start_and_stop(daemon: Smallest, client: socket.socket, *command: str) -> None:
-    """Start a program when a client asks for the first time, stop it at the second, and so on."""
+    """Start a program at a client's first request, stop it at the second, and so on."""
     daemon.epoll.register(client, select.EPOLLIN)
     started: Started | None = None
     while True:
@@ -172,7 +172,7 @@ def start_and_stop(daemon: Smallest, client: socket.socket, *command: str) -> No
 
 
 def relay(daemon: Smallest, writer: Sequence[str], listener: Sequence[str], size: int) -> int:
-    """Hand so many bytes of a program to a listener; return the number of events."""
+    """Deliver a number of bytes of a program to a listener; return the number of events."""
     to = daemon.start(*listener)
     source = daemon.start(*writer)
     for started in (to, source):

@@ -1,7 +1,7 @@
-"""`ClientOptions`: what the client was asked for, as plugins know it (client floor).
+"""`ClientOptions`: the client's settings, in the form that plugins use (client floor).
 
-`supervisorctl.main` makes one; third parties make their own and hand it to a
-`Controller`.  Known to them as `supervisor.options.ClientOptions`.
+`supervisorctl.main` creates one; third parties create their own and pass it to a
+`Controller`.  They import it as `supervisor.options.ClientOptions`.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class ClientOptions:
         self.plugin_factories: list[tuple[str, Callable[..., Any], dict[str, Any]]] = []
 
     def realize(self, args: Sequence[str] | None = None, doc: str | None = None) -> None:
-        """Read the command line (`sys.argv` without `args`) and the configuration file.
+        """Read the command line (`args`, or else `sys.argv`) and the configuration file.
 
-        A mistake, or `-h`, ends the program.  `doc` is the usage text of other programs.
+        An error or `-h` ends the program.  `doc`, the usage text in Supervisor 4, is ignored.
         """
-        del doc  # the usage is that of the command line's table
+        del doc  # the usage text is generated from the table of options
         try:
             found = read_client_configuration(sys.argv[1:] if args is None else args)
         except ConfigurationError as error:
@@ -63,9 +63,9 @@ class ClientOptions:
         ]
 
     def getServerProxy(self) -> ServerProxy:  # noqa: N802 - the name that plugins know
-        """Return a proxy with a connection of its own: threads may each have one.
+        """Return a proxy with its own connection, so that each thread can use one.
 
-        Raises ValueError when `serverurl` is neither unix:// nor http://.
+        Raises ValueError if `serverurl` is neither unix:// nor http://.
         """
         from supervisor.rpcclient import ServerProxy
         from supervisor.transport import SupervisorTransport
@@ -75,7 +75,7 @@ class ClientOptions:
         return ServerProxy(transport)
 
     def trusted_uids(self) -> frozenset[int]:
-        """Return the users to whom the password may go; see `peers`."""
+        """Return the users who may receive the password; see `peers`."""
         from contextlib import suppress
 
         from supervisor.datatypes import colon_separated_user_group
@@ -84,6 +84,6 @@ class ClientOptions:
         with suppress(OSError):
             uids.add(os.stat(self.configfile or "").st_uid)
         for name in self.socket_owners:
-            with suppress(ValueError):  # the daemon has its own words for it
+            with suppress(ValueError):  # the daemon reports this error itself
                 uids.add(colon_separated_user_group(name)[0])
         return frozenset(uids)

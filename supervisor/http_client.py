@@ -1,7 +1,7 @@
-"""Follows a log over HTTP: `tail -f`, `maintail -f` and `fg` (client floor).
+"""Streaming HTTP client that follows a log: `tail -f`, `maintail -f`, `fg` (client floor).
 
-`HTTPHandler(listener).get(serverurl, path)` reads an answer until it ends and tells a
-`Listener` of each piece as it comes.  Both names are those of Supervisor 4.
+`HTTPHandler(listener).get(serverurl, path)` reads a response until it ends and passes each
+part to a `Listener` as it arrives.  Both names are those of Supervisor 4.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ OK = 200
 
 
 class Listener:
-    """What becomes of an answer: this one prints the body to stdout, errors to stderr."""
+    """Callbacks for a response; this class prints the body to stdout, errors to stderr."""
 
     def __init__(self) -> None:
-        # A chunk may end inside a character.
+        # A chunk may end in the middle of a character.
         self._decoder = getincrementaldecoder("utf-8")("replace")
         self._harmless = HarmlessStream()
 
     def status(self, url: str, status: int) -> None:
-        """The HTTP status has come."""
+        """Handle the HTTP status."""
 
     def error(self, url: str, error: str) -> None:
-        """Nothing can be read."""
+        """Handle an error: nothing more can be read."""
         line = f"{url} {error}\n"
         sys.stderr.write(harmless(line) if is_terminal(sys.stderr) else line)
 
     def response_header(self, url: str, name: str, value: str) -> None:
-        """A field of the answer's head has come; its name is in lower case."""
+        """Handle a header field; its name is in lower case."""
 
     def feed(self, url: str, data: bytes) -> None:  # noqa: ARG002 - other listeners use it
-        """Bytes of the body have come."""
+        """Handle bytes of the body."""
         text = self._decoder.decode(data)
         if is_terminal(sys.stdout):
             text = self._harmless.feed(text)
@@ -56,14 +56,14 @@ class Listener:
         sys.stdout.flush()
 
     def done(self, url: str) -> None:
-        """The answer is complete."""
+        """Handle the end of a complete response."""
 
     def close(self, url: str) -> None:
-        """The connection is closed, whatever the reason."""
+        """Handle the end of the connection, after a complete response or an error."""
 
 
 class HTTPHandler:
-    """Reads one answer and tells a listener."""
+    """Reads one response and notifies a listener."""
 
     def __init__(self, listener: Listener, username: str = "", password: str | None = None) -> None:
         self.listener = listener
@@ -75,10 +75,10 @@ class HTTPHandler:
         self._closed = False
 
     def get(self, serverurl: str, path: str = "") -> None:
-        """Read `path` until the answer ends or `close` is called.
+        """Read `path` until the response ends or `close` is called.
 
-        What goes wrong is the listener's `error`.  Raises ValueError for a `serverurl` that
-        is none, and whatever the listener raises.
+        Connection errors go to the listener's `error`.  Raises ValueError for an invalid
+        `serverurl`, and any exception of the listener.
         """
         self.url = f"{serverurl}{path}"
         parser = AnswerParser()
@@ -97,16 +97,16 @@ class HTTPHandler:
             self.listener.close(self.url)
 
     def close(self) -> None:
-        """End `get`, also from another thread, or before it has begun."""
+        """Make `get` return; may be called from another thread, and before `get`."""
         self._closed = True
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(OSError):  # the other side was first
-                connection.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits in recv
+            with suppress(OSError):  # the server has already closed it
+                connection.shutdown(socket.SHUT_RDWR)  # wakes a thread blocked in recv
             connection.close()
 
     def _receive(self, parser: AnswerParser, serverurl: str, path: str) -> Iterator[bytes]:
-        """Ask for `path` and yield what comes of the body, also when nothing comes of it."""
+        """Request `path` and yield the body; yields b"" for data that contains none of it."""
         try:
             connection = self._connection = connect(serverurl)
             if self.username:
@@ -135,7 +135,7 @@ class HTTPHandler:
         self.listener.status(self.url, status)
         if status != OK:
             self.listener.error(self.url, f"Cannot read, status code {status}")
-            self._closed = True  # the body of an error is of no use to anybody
+            self._closed = True  # the body of an error page is not shown
             return
         for name, value in parser.headers.items():
             self.listener.response_header(self.url, name, value)

@@ -1,16 +1,16 @@
-"""Check of the process behind a unix socket before it gets the password (client floor).
+"""Check of the process behind a unix socket before it receives the password (client floor).
 
-In a folder in which anyone may create files, such as /tmp, another user can create the socket
-before the daemon does.  The client would send its password to that user.  So it looks at the user
-of the process that listens (SO_PEERCRED, unix(7)) and sends the password to
+In a world-writable directory such as /tmp, another user can create the socket before the daemon
+does.  The client would then send its password to that user.  It therefore checks the user of the
+listening process (SO_PEERCRED, unix(7)) and sends the password only to
 
 1. root, and its own user;
-2. the owner of the configuration file, who has written the password into it, and the users that
-   this file names: `user=` of the daemon, `chown=` of its socket;
-3. any user, if the path of the socket leads only through folders in which no other user can have
-   put it: the owners of these decide which process listens there.
+2. the owner of the configuration file, who wrote the password into it, and the users in this
+   file: `user=` of the daemon, `chown=` of its socket;
+3. any user, if no directory of the socket's path allows another user to have created it: the
+   owners of these directories decide which process listens there.
 
-`transport` calls it for users other than those of the first rule.
+`transport` handles the first rule and calls `check` for other users.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import stat
 
 
 class UntrustedPeerError(PermissionError):
-    """The password must not be sent to the process that listens on a socket."""
+    """Raised for a process that must not receive the password."""
 
 
 def check(uid: int, path: str, trusted_uids: frozenset[int]) -> None:
-    """Raise `UntrustedPeerError` if user `uid` may not get the password for a socket."""
+    """Raise `UntrustedPeerError` if user `uid` must not receive the password for a socket."""
     trusted = trusted_uids | {0, os.geteuid()}
     if uid not in trusted and _is_open_to_all(path, trusted):
         raise UntrustedPeerError(
@@ -36,12 +36,12 @@ def check(uid: int, path: str, trusted_uids: frozenset[int]) -> None:
 
 
 def _is_open_to_all(path: str, trusted: frozenset[int]) -> bool:
-    """Whether any user could have created a part of the path.
+    """Whether any user could have created a component of the path.
 
-    In a folder that everyone can write to that is so, unless the entry belongs to a trusted user.
+    That is possible in a world-writable directory, unless a trusted user owns the entry.
     """
     folder = os.path.realpath(os.path.dirname(os.path.abspath(path)))
-    owner_of_entry = None  # that of the socket proves nothing: it may have come meanwhile
+    owner_of_entry = None  # the socket's owner proves nothing: it may have been replaced since
     while True:
         try:
             status = os.stat(folder)

@@ -1,11 +1,11 @@
-"""A light XML-RPC client: a proxy, calls to XML, answers to values (client floor).
+"""A light XML-RPC client: a proxy, and the encoding of calls and responses (client floor).
 
-`supervisorctl` calls the daemon through `ServerProxy`, and `SupervisorTransport` reads
-every answer with `loads`.  `xmlrpc.client` would take 17 ms to import (with http.client,
-ssl and email) and 80 ms to read the answer of a thousand processes.  It comes in where
-commands of ours do not: for values other than text, integers and booleans, and for the
-exceptions, which are its own (`Fault`, `ResponseError`), so that plugins catch what they
-know.  Format: http://xmlrpc.com/spec.md, and what xmlrpc.client makes of it.
+`supervisorctl` calls the daemon through `ServerProxy`, and `SupervisorTransport` parses
+every response with `loads`.  `xmlrpc.client` would take 17 ms to import (with http.client,
+ssl and email) and 80 ms to parse a response with a thousand processes.  It is imported only
+as a fallback: for values other than text, integers and booleans, which our own commands do
+not use, and for its exceptions (`Fault`, `ResponseError`), because plugins catch those.
+Format: http://xmlrpc.com/spec.md, and the dialect of xmlrpc.client.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from xmlrpc.client import Fault, ProtocolError, ResponseError
 
     class Transport(Protocol):
-        """What carries calls: `SupervisorTransport`, or one in its manner."""
+        """Protocol of a transport; `SupervisorTransport` is one."""
 
         timeout: float | None
 
         def request(self, host: str, handler: str, request_body: bytes, /) -> Any:
-            """Return a tuple with the answer's value."""
+            """Return a tuple with the value of the response."""
 
         def close(self) -> None:
             """Close the connection."""
@@ -39,11 +39,11 @@ __all__ = [
     "loads",
 ]
 
-HOST = "127.0.0.1"  # a name for error texts: where to connect is the transport's affair
+HOST = "127.0.0.1"  # for error texts only: the transport knows the real address
 HANDLER = "/RPC2"
 
-# Seconds of silence after which a server hangs.  Only where every daemon answers at once:
-# other calls wait for processes, as long as these take.
+# Method -> response timeout in seconds.  Only for a method that returns at once: others may
+# wait for processes, which has no upper bound.
 TIMEOUTS = {"supervisor.getVersion": 30.0}
 
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
@@ -54,7 +54,7 @@ _EXCEPTIONS = ("Fault", "ProtocolError", "ResponseError")
 
 
 def __getattr__(name: str) -> Any:
-    """Import the exceptions when an `except` clause or a `raise` asks for them."""
+    """Import the exceptions on first use, in an `except` clause or a `raise`."""
     if name in _EXCEPTIONS:
         import xmlrpc.client
 
@@ -73,7 +73,7 @@ def dumps(method: str, params: tuple[Any, ...]) -> bytes:
     """Return the XML of a call.
 
     Raises TypeError or OverflowError, with the texts of xmlrpc.client, for values that
-    XML-RPC does not know.
+    XML-RPC cannot represent.
     """
     if not all(map(_is_common, params)):
         import xmlrpc.client
@@ -97,7 +97,7 @@ def _common(value: str | int) -> str:
     if isinstance(value, int):
         return f"<int>{value}</int>"
     if any(char < " " and char not in "\t\n" for char in value):
-        # XML has no way to write these; supervisord takes base64 for text.
+        # XML cannot represent these characters; supervisord accepts base64 as text.
         return f"<base64>{_base64(value)}</base64>"
     return f"<string>{_escape(value)}</string>"
 
@@ -112,14 +112,14 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-# -- answers --------------------------------------------------------------------------
+# -- responses ------------------------------------------------------------------------
 
 
 def loads(answer: bytes) -> Any:
-    """Return the value that an answer carries.
+    """Return the value of a response.
 
-    Raises `xmlrpc.client.Fault` if it carries a fault, `expat.ExpatError` if it is not
-    XML, `xmlrpc.client.ResponseError` if it is XML but no answer.
+    Raises `xmlrpc.client.Fault` if it contains a fault, `expat.ExpatError` if it is not
+    XML, `xmlrpc.client.ResponseError` if it is XML but not an XML-RPC response.
     """
     reader = _AnswerReader()
     try:
@@ -133,7 +133,7 @@ def loads(answer: bytes) -> Any:
 
 
 def _refuse_doctype(*_: object) -> None:
-    """Raise ValueError: entities could make a short answer fill the memory."""
+    """Raise ValueError: expanded entities of a short response could exhaust the memory."""
     raise ValueError("DOCTYPE")
 
 
@@ -166,7 +166,7 @@ class _AnswerReader:
         self.parser.CharacterDataHandler = self._text.append
         self.parser.StartDoctypeDeclHandler = _refuse_doctype
 
-    # For the answer of a thousand processes the next two are called 60,000 times each.
+    # A response with a thousand processes calls each of the next two 60,000 times.
 
     def _start(self, tag: str, _attributes: object) -> None:
         self._text.clear()
@@ -223,17 +223,17 @@ class _AnswerReader:
 
 
 class ServerProxy:
-    """`proxy.namespace.method(...)` calls the server, as with xmlrpc.client's ServerProxy.
+    """Proxy for a server, used like that of xmlrpc.client: `proxy.namespace.method(...)`.
 
     A call raises `xmlrpc.client.Fault`, `ProtocolError` for an HTTP status other than 200,
-    OSError when there is no connection, and what `loads` raises.
+    OSError for a connection error, and the exceptions of `loads`.
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
     def __call__(self, attr: str) -> Any:
-        """`proxy("close")` is the function that closes, `proxy("transport")` the transport."""
+        """Return the `close` function or the transport, as xmlrpc.client's proxy does."""
         found = {"close": self._transport.close, "transport": self._transport}.get(attr)
         if found is None:
             raise AttributeError(f"Attribute {attr!r} not found")
@@ -252,7 +252,7 @@ class ServerProxy:
 
 
 class Method:
-    """A remote method by its dotted name."""
+    """A remote method, identified by its dotted name."""
 
     def __init__(self, call: Callable[[str, tuple[Any, ...]], Any], name: str) -> None:
         self._call = call
@@ -262,5 +262,5 @@ class Method:
         return Method(self._call, f"{self._name}.{name}")
 
     def __call__(self, *params: Any) -> Any:
-        """Call it; for what is raised see `ServerProxy`."""
+        """Call the method; `ServerProxy` lists the exceptions."""
         return self._call(self._name, params)

@@ -1,9 +1,9 @@
-r"""Text from programs, shown on a person's terminal (client floor).
+r"""Sanitizing of untrusted text before it reaches a terminal (client floor).
 
-Logs and names may hold whatever a program, or who attacks it, has written: sequences that
-rename the window, type for the person, hide or reorder other text.  On a terminal only
-colours come through; the rest is shown as `\x1b`.  What goes to a file or a pipe is not
-touched.
+Logs and names are written by programs, and possibly by attackers of these.  They may contain
+sequences that rename the window, inject input, or hide or reorder other text.  On a terminal
+only colours pass through; other control characters are shown as `\x1b`.  Output to a file or
+a pipe is not changed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 RESET = "\x1b[0m"
 MAX_BYTE = 0xFF
 
-# Characters that change the order in which others are shown (UAX 9).
+# Characters that change the display order of other characters (UAX #9).
 BIDIRECTIONAL = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 
-# Everything that controls a terminal but line ends, tabs and colours (ECMA-48, SGR).
+# All terminal control characters except line ends, tabs and colours (ECMA-48, SGR).
 CONTROL = (
     r"\x1b(?!\[[0-9;:]*m)"
     rf"|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f{BIDIRECTIONAL}]"
@@ -29,15 +29,15 @@ UNFINISHED = r"\x1b(?:\[[0-9;:]{0,30})?\Z"
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a person looks at a stream."""
+    """Whether a stream is a terminal."""
     try:
         return bool(stream.isatty())
-    except (AttributeError, ValueError):  # a stream of somebody's own, or a closed one
+    except (AttributeError, ValueError):  # a stream class without isatty, or a closed stream
         return False
 
 
 def display_width(text: str) -> int:
-    """Return the number of columns that a text takes on a terminal (Unicode, UAX #11)."""
+    """Return the width of a text on a terminal, in columns (Unicode, UAX #11)."""
     if text.isascii():
         return len(text)
     import unicodedata
@@ -49,19 +49,19 @@ def display_width(text: str) -> int:
 
 
 def harmless(text: str) -> str:
-    """Return a whole text as it may stand on a terminal, its colours reset at the end."""
+    """Return a complete text that is safe for a terminal, with colours reset at the end."""
     shown = re.sub(CONTROL, _visible, text)
     return f"{shown}{RESET}" if "\x1b" in shown else shown
 
 
 class HarmlessStream:
-    """Makes a text harmless that comes bit by bit."""
+    """Sanitizes text that arrives in parts."""
 
     def __init__(self) -> None:
         self._held = ""
 
     def feed(self, text: str) -> str:
-        """Return what can be shown by now: the beginning of a colour waits for its end."""
+        """Return the text that can be shown now; an incomplete colour sequence is held back."""
         text, self._held = self._held + text, ""
         unfinished = re.search(UNFINISHED, text)
         if unfinished:

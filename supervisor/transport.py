@@ -1,11 +1,11 @@
-"""HTTP to a supervisord, over a unix socket or TCP (client floor).
+"""HTTP client for a supervisord, over a unix socket or TCP (client floor).
 
 `SupervisorTransport` carries XML-RPC, for the proxy of `rpcclient` and for that of
-`xmlrpc.client`; scripts and plugins make their own.  `connect` and `AnswerParser` also
-serve `http_client`, which follows logs.
+`xmlrpc.client`; scripts and plugins create their own.  `http_client`, which follows logs,
+also uses `connect` and `AnswerParser`.
 
-http.client takes 15 ms to import, so it is only asked for its exceptions, when one is due:
-callers catch those.  Source: RFC 9112.
+Importing http.client takes 15 ms.  It is therefore imported only to raise one of its
+exceptions, which callers catch.  Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 UNIX, HTTP = "unix://", "http://"
 
 RECV_BYTES = 1 << 16
-MAX_LINE_BYTES = 1 << 16  # a head or a chunk's size line longer than this is not HTTP
+MAX_LINE_BYTES = 1 << 16  # limit of a response head, and of a chunk's size line
 
-MAX_DIGITS = 16  # of a length
+MAX_DIGITS = 16  # of a length field or a chunk size
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
-"""Of an XML-RPC call: a server that never ends its answer must not take all memory."""
+"""Limit of an XML-RPC response, so that an endless one cannot exhaust the memory."""
 
-NO_BODY = (204, 304)  # statuses whose answer has no body, whatever its head says
+NO_BODY = (204, 304)  # statuses that never have a body, even with a Content-Length
 
 
 # -- addresses ------------------------------------------------------------------------
 
 
 def check_serverurl(serverurl: str | None) -> str:
-    """Return the address of a server; raises ValueError if it is neither unix nor http."""
+    """Return the URL of a server; raises ValueError if it is neither unix:// nor http://."""
     if not serverurl or not serverurl.startswith((UNIX, HTTP)):
         raise ValueError(f"Unknown protocol for serverurl {serverurl}")
     return serverurl
 
 
 def host_header(serverurl: str) -> str:
-    """Return the value of the Host field for an address."""
+    """Return the value of the Host field for a server's URL."""
     if serverurl.startswith(UNIX):
         return "localhost"
     return serverurl.removeprefix(HTTP).partition("/")[0].rpartition("@")[2]
 
 
 def _host_and_port(serverurl: str) -> tuple[str, int]:
-    """Return where `http://host[:port][/path]` points to; raises ValueError."""
+    """Return host and port of `http://host[:port][/path]`; raises ValueError."""
     netloc = host_header(serverurl)
     host, colon, port = netloc.rpartition(":")
-    if not colon or port.endswith("]"):  # no port, or the inside of [::1]
+    if not colon or port.endswith("]"):  # no port, or a colon inside [::1]
         host, port = netloc, "80"
     if not port.isdecimal():
         raise ValueError(f"nonnumeric port in {serverurl}: {port!r}")
@@ -68,7 +68,7 @@ def connect(serverurl: str, timeout: float | None = None) -> socket.socket:
     """Return a connected socket; `timeout` is in seconds.  Raises OSError or ValueError."""
     if serverurl.startswith(UNIX):
         return _connect_unix(serverurl.removeprefix(UNIX), timeout)
-    # It tries all addresses, such as ::1 while the server listens on 127.0.0.1.
+    # create_connection tries all addresses: `localhost` may resolve to ::1 first.
     return socket.create_connection(_host_and_port(serverurl), timeout)
 
 
@@ -86,9 +86,9 @@ def _connect_unix(path: str, timeout: float | None) -> socket.socket:
 def check_peer(
     connection: socket.socket, serverurl: str, trusted_uids: Callable[[], frozenset[int]]
 ) -> None:
-    """Make sure that a password may be sent to the process that listens on a unix socket.
+    """Check that the process listening on a unix socket may receive a password.
 
-    It listens as root or as our own user, or it is one that `peers.check` accepts.  Raises
+    It must run as root, as our own user, or as a user that `peers.check` accepts.  Raises
     `peers.UntrustedPeerError`, an OSError.
     """
     option = getattr(socket, "SO_PEERCRED", None)  # Linux: unix(7)
@@ -104,7 +104,7 @@ def check_peer(
 
 
 def authorization(username: str | None, password: str | None) -> str:
-    """Return the Authorization field for Basic authentication, '' without a user name."""
+    """Return the Authorization field for Basic authentication, or '' without a user name."""
     if not username:
         return ""
     from binascii import b2a_base64
@@ -113,7 +113,7 @@ def authorization(username: str | None, password: str | None) -> str:
     return f"Authorization: Basic {b2a_base64(credentials, newline=False).decode('ascii')}\r\n"
 
 
-# -- answers: a pure machine -----------------------------------------------------------
+# -- responses: a pure machine ---------------------------------------------------------
 
 
 def _bad_answer(line: bytes) -> Exception:
@@ -123,10 +123,10 @@ def _bad_answer(line: bytes) -> Exception:
 
 
 class AnswerParser:
-    """One HTTP answer: fed with bytes as they come, it returns those of the body.
+    """An incremental parser of one HTTP response; `feed` returns the bytes of the body.
 
-    `status` is None until the head is complete; `done` says that the answer has ended.
-    After that `keeps_connection` tells whether the connection may carry another request.
+    `status` is None until the head is complete.  `done` becomes true at the end of the
+    response; then `keeps_connection` is whether the connection can carry another request.
     """
 
     def __init__(self) -> None:
@@ -135,28 +135,28 @@ class AnswerParser:
         self.headers: dict[str, str] = {}  # names in lower case
         self.done = False
         self.keeps_connection = False
-        self._buffer = b""  # bytes that are not yet complete lines
-        self._left: int | None = None  # bytes to come of the body or chunk; None: up to EOF
+        self._buffer = b""  # an incomplete line
+        self._left: int | None = None  # remaining bytes of body or chunk; None: up to EOF
         self._read = self._read_head
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes from the server; return those of the body.
+        """Parse bytes from the server; return those of the body.
 
-        Raises `http.client.BadStatusLine` when this is not HTTP.
+        Raises `http.client.BadStatusLine` if the response is not valid HTTP.
         """
         body = []
         self._buffer += data
         while not self.done:
             part = self._read()
-            if part is None:  # it needs more bytes
+            if part is None:  # more bytes are needed
                 break
             body.append(part)
         return b"".join(body)
 
     def end(self) -> None:
-        """The server has closed the connection: raises if the answer is not complete.
+        """Handle the end of the connection; raises if the response is incomplete.
 
-        `http.client.RemoteDisconnected` when nothing came, otherwise `IncompleteRead`.
+        Raises `http.client.RemoteDisconnected` if nothing was received, else `IncompleteRead`.
         """
         if self.status is not None and self._read == self._read_sized and self._left is None:
             self.done = True
@@ -219,7 +219,7 @@ class AnswerParser:
         self.done = self._left == 0
 
     def _take(self) -> bytes | None:
-        """Return what has come of the body or chunk, None for nothing."""
+        """Return the received bytes of the body or chunk, or None if there are none."""
         data = self._buffer[: self._left]
         self._buffer = self._buffer[len(data) :]
         if self._left is not None:
@@ -269,11 +269,12 @@ class AnswerParser:
 
 
 class SupervisorTransport:
-    """Carries XML-RPC calls to `unix://path` or `http://host[:port]`, on a kept connection.
+    """XML-RPC transport to `unix://path` or `http://host[:port]`, on a persistent connection.
 
     For `xmlrpc.client.ServerProxy("http://127.0.0.1", transport=SupervisorTransport(user,
-    password, serverurl))`; the proxy's own address does not matter.  `timeout` is the longest
-    silence in seconds, None for any.  Raises ValueError for another kind of address.
+    password, serverurl))`; the proxy's own address is ignored.  `timeout` is the timeout of
+    each send and receive in seconds, None for no timeout.  Raises ValueError for another kind
+    of address.
     """
 
     def __init__(
@@ -291,7 +292,7 @@ class SupervisorTransport:
         self.connection: socket.socket | None = None
 
     def __del__(self) -> None:
-        # An address that is refused leaves an object without a connection.
+        # If __init__ has rejected the address, there is no `connection` attribute.
         if getattr(self, "connection", None) is not None:
             self.close()
 
@@ -308,10 +309,10 @@ class SupervisorTransport:
         request_body: bytes | str,
         verbose: bool = False,  # noqa: FBT001, FBT002 - the signature that xmlrpc.client calls
     ) -> Any:
-        """Return a tuple with the value of the answer, as `xmlrpc.client` wants it.
+        """Return a tuple with the value of the response, as `xmlrpc.client` expects it.
 
         Raises `xmlrpc.client.Fault`, `ProtocolError` for an HTTP status other than 200, OSError,
-        `http.client.HTTPException` when this is not HTTP, and what `rpcclient.loads` raises.
+        `http.client.HTTPException` for invalid HTTP, and the exceptions of `rpcclient.loads`.
         """
         self.verbose = verbose
         body = request_body.encode() if isinstance(request_body, str) else request_body
@@ -330,12 +331,13 @@ class SupervisorTransport:
         ).encode("latin-1", "replace")
 
     def _exchange(self, request: bytes) -> tuple[AnswerParser, bytes]:
-        """Send a request and return its answer, on the kept connection if it still stands."""
+        """Send a request and return the response; reuse the connection if it is still open."""
         if self.connection is not None:
             try:
                 return self._send_and_receive(self.connection, request)
             except ConnectionError:
-                # The server has closed it since; RemoteDisconnected is one of these.
+                # The server has closed it in the meantime (RemoteDisconnected is a
+                # ConnectionError, too): retry on a new connection.
                 self.close()
         self.connection = connect(self.serverurl, self.timeout)
         if self.username:
@@ -362,7 +364,7 @@ class SupervisorTransport:
                 else:
                     parser.end()
         except BaseException:
-            # Also a Ctrl-C: what is left of this answer must not begin the next one.
+            # Also on Ctrl-C: the rest of this response must not be read as the next one.
             self.close()
             raise
         if not parser.keeps_connection:
@@ -372,4 +374,4 @@ class SupervisorTransport:
 
 def _check_size(received_bytes: int) -> None:
     if received_bytes > MAX_ANSWER_BYTES:
-        raise OSError(errno.EMSGSIZE, f"answers with more than {MAX_ANSWER_BYTES >> 20} MB")
+        raise OSError(errno.EMSGSIZE, f"sent a response of more than {MAX_ANSWER_BYTES >> 20} MB")

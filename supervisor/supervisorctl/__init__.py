@@ -1,8 +1,7 @@
-"""`supervisorctl`: asks a running supervisord, and tells it what to do (client floor).
+"""`supervisorctl`: queries and controls a running supervisord (client floor).
 
-`main` is the console script.  A command is felt at once only if little is imported: the
-package itself imports nothing, and its public names come from their modules when somebody
-asks for them.
+`main` is the console script.  Start-up time is mostly import time, so the package itself
+imports nothing: `__getattr__` loads each public name from its module on first use.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
-# Name -> the module where it lives; plugins and scripts import these from here.
+# Public name -> the module that defines it; plugins and scripts import these from here.
 _HOMES = {
     "ClientOptions": "supervisor.client_options",
     "Controller": "supervisor.supervisorctl.controller",
@@ -42,9 +41,9 @@ def __getattr__(name: str) -> Any:
 
 
 def main(args: Sequence[str] | None = None, options: ClientOptions | None = None) -> None:
-    """Run one command, or the shell, and exit with the status that tells how it went.
+    """Run one command, or the shell, and exit with its exit status.
 
-    `args` are used instead of `sys.argv[1:]`.  Raises SystemExit, always.
+    `args` replaces `sys.argv[1:]`.  Always raises SystemExit.
     """
     try:
         open_standard_streams()
@@ -61,7 +60,7 @@ def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:
     if options is None:
         options = ClientOptions()
     options.realize(args)
-    from supervisor.supervisorctl.controller import Controller  # not for -h, nor for a mistake
+    from supervisor.supervisorctl.controller import Controller  # not for -h or a usage error
 
     controller = Controller(options)
     if options.args:

@@ -1,4 +1,4 @@
-"""`python -m supervisor.supervisorctl` works like the script (client floor)."""
+"""Entry point of `python -m supervisor.supervisorctl` (client floor)."""
 
 from supervisor.supervisorctl import main
 

@@ -25,7 +25,7 @@ def current_line() -> str:
 
 
 def keep_history(path: str) -> None:
-    """Begin with the lines of earlier sessions, and write those of this one at its end."""
+    """Load the history of earlier sessions, and save it when the session ends."""
     import readline
 
     with suppress(OSError):  # the first session has no file yet
@@ -36,12 +36,12 @@ def keep_history(path: str) -> None:
 def _write_history(path: str) -> None:
     import readline
 
-    with suppress(OSError):  # a history that cannot be kept is no reason to fail
+    with suppress(OSError):  # failing to save the history is not an error
         readline.write_history_file(path)
 
 
 def candidates(controller: Controller, text: str, line: str) -> list[str]:
-    """Return the words, each with the blank behind it, that may take the place of `text`."""
+    """Return the possible completions of `text`, each followed by a space."""
     words = line.split()
     if line != line.rstrip():
         words.append("")
@@ -65,5 +65,5 @@ def _namespecs(processes: list[dict[str, Any]]) -> set[str]:
 def _processes(controller: Controller) -> list[dict[str, Any]]:
     try:
         return list(controller.get_supervisor().getAllProcessInfo())
-    except Exception:  # noqa: BLE001 - no server, or it wants a password: nothing to propose
+    except Exception:  # noqa: BLE001 - no server, or it requires a password: nothing to suggest
         return []

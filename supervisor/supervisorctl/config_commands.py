@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 STOP_POLL_SECONDS = 0.1
 """Pause between two attempts to remove a group that another client is stopping."""
 
-# What is said of faults, by the name of the group that was asked for.
+# Fault -> the line to print; {} is the name of the group.
 ADD_FAULTS = {
     Faults.SHUTDOWN_STATE: "ERROR: shutting down",
     Faults.ALREADY_ADDED: "ERROR: process group already active",
@@ -40,7 +40,7 @@ class ConfigCommands(ServerCommands):
     """The commands about the configuration."""
 
     def _ask_daemon(self, texts: Mapping[int, str], method: Callable[..., Any], *args: str) -> Any:
-        """Return what a method answers, None after a fault for which there is a text."""
+        """Return the result of a method, or None after a fault that `texts` contains."""
         try:
             return method(*args)
         except rpcclient.Fault as fault:
@@ -55,7 +55,7 @@ class ConfigCommands(ServerCommands):
             return None
 
     def do_reread(self, arg: str) -> None:
-        """Let the daemon read the configuration, and print what has changed."""
+        """Make the daemon read the configuration, and print the changes."""
         if not self._takes_no_arguments("reread", arg):
             return
         found = self._ask_daemon(READ_FAULTS, self.ctl.get_supervisor().reloadConfig)
@@ -78,10 +78,10 @@ class ConfigCommands(ServerCommands):
 
     def help_reread(self) -> None:
         """Print the help of `reread`."""
-        self.ctl.output("reread \t\t\tRead the configuration, and only tell what has changed")
+        self.ctl.output("reread \t\t\tRead the configuration, and only list the changes")
 
     def do_avail(self, arg: str) -> None:
-        """Print the processes that are configured."""
+        """Print all configured processes."""
         if not self._takes_no_arguments("avail", arg):
             return
         infos = self._ask_daemon(READ_FAULTS, self.ctl.get_supervisor().getAllConfigInfo)
@@ -90,10 +90,10 @@ class ConfigCommands(ServerCommands):
 
     def help_avail(self) -> None:
         """Print the help of `avail`."""
-        self.ctl.output("avail\t\t\tShow all processes that are configured")
+        self.ctl.output("avail\t\t\tShow all configured processes")
 
     def do_add(self, arg: str) -> None:
-        """Activate groups of the configuration."""
+        """Activate configured groups."""
         supervisor = self.ctl.get_supervisor()
         for name in arg.split():
             if self._ask_daemon(ADD_FAULTS, supervisor.addProcessGroup, name) is not None:
@@ -101,10 +101,10 @@ class ConfigCommands(ServerCommands):
 
     def help_add(self) -> None:
         """Print the help of `add`."""
-        self.ctl.output("add <name> [...]\tActivate a process or group of the configuration")
+        self.ctl.output("add <name> [...]\tActivate a configured process or group")
 
     def do_remove(self, arg: str) -> None:
-        """Forget groups that are stopped."""
+        """Deactivate stopped groups."""
         supervisor = self.ctl.get_supervisor()
         for name in arg.split():
             if self._ask_daemon(REMOVE_FAULTS, supervisor.removeProcessGroup, name) is not None:
@@ -112,10 +112,10 @@ class ConfigCommands(ServerCommands):
 
     def help_remove(self) -> None:
         """Print the help of `remove`."""
-        self.ctl.output("remove <name> [...]\tForget a stopped process or group")
+        self.ctl.output("remove <name> [...]\tDeactivate a stopped process or group")
 
     def do_update(self, arg: str) -> None:
-        """Make the daemon run what the configuration says."""
+        """Apply the changes of the configuration: remove, replace and add groups."""
         supervisor = self.ctl.get_supervisor()
         found = self._ask_daemon(UPDATE_FAULTS, supervisor.reloadConfig)
         if found is None:
@@ -143,9 +143,9 @@ class ConfigCommands(ServerCommands):
                 self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
     def _try_step(self, step: Callable[[Any, str], None], supervisor: Any, name: str) -> None:
-        """Update one group; a fault is reported, and the other groups are updated all the same.
+        """Update one group; a fault is reported and does not skip the other groups.
 
-        Another client may have removed the group meanwhile, or added it.
+        Another client may have removed or added the group in the meantime.
         """
         try:
             step(supervisor, name)
@@ -171,7 +171,8 @@ class ConfigCommands(ServerCommands):
     def _stop_and_remove(self, supervisor: Any, name: str) -> bool:
         """Stop a group and remove it; return whether its processes could be stopped.
 
-        The daemon does not wait for processes that another client is stopping.
+        The daemon does not wait for processes that another client is stopping, so removal is
+        retried while it reports that some are still running.
         """
         while True:
             results = supervisor.stopProcessGroup(name)
@@ -193,7 +194,7 @@ class ConfigCommands(ServerCommands):
         """Print the help of `update`."""
         for names in ("\t\t", " all\t"):
             self.ctl.output(
-                f"update{names}\tRead the configuration; add, remove and restart what has changed"
+                f"update{names}\tRead the configuration; add, remove and restart changed groups"
             )
         self.ctl.output("update <gname> [...]\tThe same, for these groups only")
 

@@ -1,7 +1,7 @@
 """The shell of supervisorctl: finds the command in the plugins and runs it (client floor).
 
-`supervisorctl.main` makes one for each run; programs of others make their own, give them
-lines by `onecmd` (from any thread) and read `exitstatus`.
+`supervisorctl.main` creates one `Controller` per run.  Third-party programs create their own,
+pass lines to `onecmd` (from any thread) and read `exitstatus`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 API_VERSION = "3.0"
 UNAUTHORIZED = 401
 
-# What it means that nobody answers at the address; other failures are GENERIC.
+# Exit status when no server listens at the address; other failures are GENERIC.
 ABSENCES: dict[type[OSError], int] = {
     ConnectionRefusedError: LSBInitExitStatuses.INSUFFICIENT_PRIVILEGES,
     FileNotFoundError: LSBInitExitStatuses.NOT_RUNNING,
@@ -46,7 +46,7 @@ NO_NAMESPACE = (
     "(see sample.conf)."
 )
 
-# Faults that any command may meet.
+# Faults that any command may receive.
 FAULT_TEXTS = {
     Faults.SHUTDOWN_STATE: "ERROR: supervisord is shutting down or restarting",
     Faults.UNKNOWN_METHOD: (
@@ -57,10 +57,10 @@ FAULT_TEXTS = {
 
 
 class Controller(cmd.Cmd):
-    """Runs commands against the server that `options` name.
+    """Runs commands against the server that `options` specify.
 
-    `options` is a `ClientOptions`, or has its attributes.  `exitstatus` is what the commands
-    so far have come to, one of LSBInitExitStatuses or LSBStatusExitStatuses.
+    `options` is a `ClientOptions`, or has its attributes.  `exitstatus` is the result of the
+    commands so far, one of LSBInitExitStatuses or LSBStatusExitStatuses.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Controller(cmd.Cmd):
             try:
                 plugin = factory(self, **settings)
                 plugin.name = name
-            except Exception as error:  # noqa: BLE001 - plugins raise what they like
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 fail(f"Could not make {name} plugin: {type(error).__name__}: {error}")
             options.plugins.append(plugin)
             self.vocab += [each[3:] for each in dir(plugin) if _is_command(plugin, each)]
@@ -88,16 +88,16 @@ class Controller(cmd.Cmd):
     # -- the server ---------------------------------------------------------------
 
     def get_server_proxy(self, namespace: str | None = None) -> Any:
-        """Return a proxy of the server, or of one namespace of its methods."""
+        """Return a proxy for the server, or for one namespace of its methods."""
         proxy = self.options.getServerProxy()
         return proxy if namespace is None else getattr(proxy, namespace)
 
     def get_supervisor(self) -> Any:
-        """Return a proxy of the methods that control processes."""
+        """Return a proxy for the `supervisor` namespace."""
         return self.get_server_proxy("supervisor")
 
     def upcheck(self) -> bool:
-        """Return whether a supervisord that we understand answers; if not, say why not."""
+        """Return whether a compatible supervisord responds; if not, print the reason."""
         try:
             api = self.get_supervisor().getVersion()
         except tuple(ABSENCES) as error:
@@ -119,7 +119,7 @@ class Controller(cmd.Cmd):
     def set_exitstatus_from_xmlrpc_fault(
         self, faultcode: int, ignored_faultcode: int | None = None
     ) -> None:
-        """Let the exit status tell of a result, unless it is a success or is ignored."""
+        """Set the exit status for a fault, unless it is SUCCESS or is ignored."""
         if faultcode in DEAD_PROGRAM_FAULTS and faultcode != ignored_faultcode:
             self.exitstatus = LSBInitExitStatuses.NOT_RUNNING
         elif faultcode not in {Faults.SUCCESS, ignored_faultcode}:
@@ -128,7 +128,7 @@ class Controller(cmd.Cmd):
     # -- input and output -----------------------------------------------------------
 
     def output(self, message: object) -> None:
-        """Print a line, whatever the encoding of stdout; a reader that left is no error."""
+        """Print a line in any encoding of stdout; a reader that has gone is not an error."""
         line = f"{message}\n"
         if is_terminal(self.stdout):
             line = harmless(line)
@@ -140,10 +140,10 @@ class Controller(cmd.Cmd):
         return is_terminal(sys.stdout) and is_terminal(sys.stderr)
 
     def hint(self, advice: Callable[[Any], str | None]) -> None:
-        """Print a hint for a person at a terminal; scripts see nothing of it.
+        """Print a hint for a person at a terminal; scripts never see it.
 
-        `advice` gets the module `hints` and returns the text, or None.  It is called only at
-        a terminal, may ask the server, and must not turn a result into a failure.
+        `advice` receives the module `hints` and returns the text, or None.  It is called only
+        at a terminal, and may query the server; a failure of that is ignored.
         """
         if not self.is_at_terminal:
             return
@@ -157,7 +157,7 @@ class Controller(cmd.Cmd):
             sys.stderr.write(f"Hint: {harmless(text)}\n")
 
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
-        """Return what the user answers to a question; '' at the end of the input."""
+        """Return the user's answer to a question, or '' at the end of input."""
         try:
             return (reading or input)(question)
         except EOFError:
@@ -183,12 +183,12 @@ class Controller(cmd.Cmd):
                     self._report(error)
                 elif self._authenticate():
                     continue
-            except Exception as error:  # noqa: BLE001 - also whatever a plugin raises
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 self._report(error)
             return False
 
     def _authenticate(self) -> bool:
-        """Ask for another user name and password; return whether there are any to try."""
+        """Prompt for a user name and password; return whether the user entered any."""
         self.output("Server requires authentication")
         if self.options.interactive:
             from getpass import getpass
@@ -220,7 +220,7 @@ class Controller(cmd.Cmd):
             self.output(f"error: {type(error)}, {error}: {place}")
 
     def _get_do_func(self, command: str) -> Callable[[str], Any] | None:
-        """Return what runs a command: that of the first plugin that has it, or our own."""
+        """Return the method for a command, from the first plugin that has it, else our own."""
         plugins = [] if command == "help" else self.options.plugins
         for owner in (*plugins, self):
             do: Callable[[str], Any] | None = getattr(owner, f"do_{command}", None)
@@ -233,14 +233,14 @@ class Controller(cmd.Cmd):
         return False
 
     def default(self, line: str) -> None:
-        """Say that a command is unknown."""
+        """Report an unknown command."""
         self.output(f"*** Unknown syntax: {line}")
         self.exitstatus = LSBInitExitStatuses.GENERIC
         word = line.split(maxsplit=1)[0]
         self.hint(lambda hints: hints.for_unknown_word(word, self.vocab))
 
     def do_help(self, arg: str) -> None:
-        """Print the help of a command, or the commands of every plugin."""
+        """Print the help of a command, or list the commands of every plugin."""
         if arg == "help":
             self.help_help()
             return
@@ -254,11 +254,11 @@ class Controller(cmd.Cmd):
 
     def help_help(self) -> None:
         """Print the help of `help`."""
-        self.output("help\t\tList the actions that there are")
-        self.output("help <action>\tTell how an action is used")
+        self.output("help\t\tList the available actions")
+        self.output("help <action>\tShow the help of an action")
 
     def do_EOF(self, _arg: str) -> bool:
-        """Leave the shell; this is what `cmd` calls the end of the input."""
+        """Leave the shell; `cmd` calls this at the end of input."""
         self.output("")
         return True
 
@@ -276,9 +276,9 @@ class Controller(cmd.Cmd):
     def _prepare_readline(self, history_file: str | None) -> None:
         try:
             import readline
-        except ImportError:  # a Python without it still has a shell
+        except ImportError:  # the shell also works without it
             return
-        # Names of processes contain these.
+        # Process names contain these characters.
         delimiters = readline.get_completer_delims().translate(str.maketrans("", "", ":*-"))
         readline.set_completer_delims(delimiters)
         if history_file:
@@ -289,7 +289,7 @@ class Controller(cmd.Cmd):
     def complete(  # type: ignore[override]  # typeshed takes it for readline's own list
         self, text: str, state: int, line: str | None = None
     ) -> str | None:
-        """Return the `state`-th word that may end `text`, None after the last one."""
+        """Return the `state`-th completion of `text`, or None after the last one."""
         if state == 0:
             from supervisor.supervisorctl.completion import candidates, current_line
 
@@ -306,7 +306,7 @@ def _has_topic(plugin: object, topic: str) -> bool:
 
 
 def _where_raised(traceback: TracebackType | None) -> tuple[str, bool]:
-    """Return file and line of an exception, and whether it came through our transport."""
+    """Return file and line of an exception, and whether it passed through our transport."""
     place, passed_transport = "", False
     while traceback is not None:
         code = traceback.tb_frame.f_code

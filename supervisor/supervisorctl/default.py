@@ -1,6 +1,6 @@
-"""The commands of supervisorctl itself, in one plugin (client floor).
+"""The built-in commands of supervisorctl, as one plugin (client floor).
 
-`ClientOptions` names it as the first plugin.
+`ClientOptions` registers it as the first plugin.
 """
 
 from __future__ import annotations
@@ -11,6 +11,6 @@ from supervisor.supervisorctl.process_commands import ProcessCommands
 
 
 class DefaultControllerPlugin(ProcessCommands, LogCommands, ConfigCommands):
-    """Every command that supervisorctl has without plugins."""
+    """All built-in commands of supervisorctl."""
 
     name = "default"

@@ -1,4 +1,4 @@
-"""`fg`: a process's output on our terminal, our input for the process (client floor)."""
+"""`fg`: connects the terminal to a process's output and stdin (client floor)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GONE = {
 
 
 def converse(ctl: Controller, program: str) -> None:
-    """Print what a process writes and send it each line, until Ctrl-C or the end of input."""
+    """Print a process's output and send it each input line, until Ctrl-C or end of input."""
     follower = fgthread(program, ctl)
     follower.start()
     supervisor = ctl.get_supervisor()
@@ -37,7 +37,7 @@ def converse(ctl: Controller, program: str) -> None:
 
 
 class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
-    """Prints what a process writes to stdout and stderr, until `kill` is called."""
+    """A thread that prints a process's stdout and stderr until `kill` is called."""
 
     def __init__(self, program: str, ctl: Controller) -> None:
         super().__init__(name=f"fg {program}", daemon=True)
@@ -62,6 +62,6 @@ class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
         also.join()
 
     def kill(self) -> None:
-        """End the thread soon."""
+        """Make the thread end soon."""
         for handler in self._handlers:
             handler.close()

@@ -1,7 +1,7 @@
-"""Hints for a person at a terminal: the reason behind an error, the word meant (client floor).
+"""Hints for a person at a terminal: reasons for errors, spelling suggestions (client floor).
 
-`Controller.hint` imports this module only when a person can read the hint, so that scripts
-see, and pay for, the results alone.  Functions return None where there is nothing to add.
+`Controller.hint` imports this module only when a person can read the hint.  Scripts do not
+see hints, and do not pay for the import.  A function returns None if it has no hint.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
     Info = Mapping[str, Any]
 
-LOOK_AT_LOGS = "`supervisorctl tail {name} stderr` and the activity log (maintail) may say why."
-NO_CREDENTIALS = "set username= and password= in [supervisorctl], or give -u and -p."
+LOOK_AT_LOGS = "`supervisorctl tail {name} stderr` and the activity log (maintail) may show why."
+NO_CREDENTIALS = "set username= and password= in [supervisorctl], or use -u and -p."
 WRONG_CREDENTIALS = (
-    "the user name or the password is wrong; those of [supervisorctl] and of -u and -p must be"
-    " those of the server's section."
+    "wrong user name or password; those in [supervisorctl], or of -u and -p, must match those"
+    " in the server's section."
 )
 NO_CONFIGURATION = (
-    "no configuration file was found, so this is the default server; name a file with -c, or a"
-    " server with -s."
+    "no configuration file was found, so this is the default server; specify a file with -c, or"
+    " a server with -s."
 )
 
 CONNECTION_HINTS = {
     "FileNotFoundError": (
         "is supervisord running, and with this file= in [unix_http_server]?  Start it with"
-        " `supervisord -c FILE`, or name its configuration file with -c."
+        " `supervisord -c FILE`, or specify its configuration file with -c."
     ),
     "ConnectionRefusedError": (
-        "supervisord does not run, or listens elsewhere.  Start it with `supervisord -c FILE`,"
-        " or name its configuration file with -c."
+        "supervisord is not running, or listens elsewhere.  Start it with `supervisord -c FILE`,"
+        " or specify its configuration file with -c."
     ),
     "PermissionError": (
         "the socket belongs to another user: try sudo, or set chown= and chmod= in"
         " [unix_http_server]."
     ),
     "UntrustedPeerError": (
-        "if this is your supervisord, move its socket to a folder of its own, or name its user by"
-        " user= in [supervisord] or chown= in [unix_http_server] of your configuration file."
+        "if this is your supervisord, move its socket to a directory of its own, or set user= in"
+        " [supervisord] or chown= in [unix_http_server] in your configuration file."
     ),
-    "TimeoutError": "supervisord may be busy, or stopped: look at its log, and at `ps`.",
+    "TimeoutError": "supervisord may be busy, or suspended: check its log, and `ps`.",
 }
 
 
 def for_unknown_word(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that an unknown one resembles, as a question."""
+    """Return a suggestion of the known word that an unknown one resembles."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"did you mean `{close[0]}`?" if close else None
 
 
 def for_unknown_name(namespec: str, infos: Sequence[Info]) -> str | None:
-    """Return the process or group that was probably meant; `infos` are all processes."""
+    """Return a suggestion of the intended process or group; `infos` are all processes."""
     groups = {info["group"] for info in infos}
     if namespec in groups:
         return f"{namespec} is a group; `{namespec}:*` means all of its processes."
@@ -72,7 +72,7 @@ def for_unknown_name(namespec: str, infos: Sequence[Info]) -> str | None:
 
 
 def for_results(supervisor: Any, results: Iterable[Info]) -> str | None:
-    """Return what the daemon knows about the first failure of an action; may call it."""
+    """Return details about the first failure of an action; may query the daemon."""
     for result in results:
         name = make_namespec(result["group"], result["name"])
         status = result["status"]
@@ -88,14 +88,15 @@ def for_results(supervisor: Any, results: Iterable[Info]) -> str | None:
 
 
 def for_group(supervisor: Any, group: str) -> str | None:
-    """Return the group that was probably meant by an unknown one."""
+    """Return a suggestion of the group that an unknown name resembles."""
     return for_unknown_name(f"{group}:*", supervisor.getAllProcessInfo())
 
 
 def for_changed_files(configfile: str | None, infos: Iterable[Info]) -> str | None:
-    """Return that a file has changed since processes were started; `infos` are from before.
+    """Return a hint if a file has changed since the processes started.
 
-    `restart` does not read the configuration, which many expect of it.
+    `restart` does not read the configuration, though many users expect it to.  `infos` were
+    fetched before the restart.
     """
     starts = [info["start"] for info in infos if info["start"]]
     if configfile is None or not starts:
@@ -111,7 +112,7 @@ def for_changed_files(configfile: str | None, infos: Iterable[Info]) -> str | No
 
 
 def for_connection(error: BaseException, configfile: str | None, url: str) -> str | None:
-    """Return what may help when the server at `url` cannot be reached."""
+    """Return a remedy for a server at `url` that cannot be reached."""
     if isinstance(error, ValueError) and "://" not in url:
         return f"did you mean http://{url} ?"
     if configfile is None and url == SUPERVISORCTL["serverurl"] and isinstance(error, OSError):
@@ -120,5 +121,5 @@ def for_connection(error: BaseException, configfile: str | None, url: str) -> st
 
 
 def for_login(username: str | None) -> str:
-    """Return what may help after a login was refused."""
+    """Return a remedy for a refused login."""
     return WRONG_CREDENTIALS if username else NO_CREDENTIALS

@@ -37,7 +37,7 @@ CTRL_C_ENDS = "==> Press Ctrl-C to exit <=="
 class LogCommands(ControllerPluginBase):
     """The commands about logs."""
 
-    listener: Any = None  # what `tail -f` feeds; by default one that prints
+    listener: Any = None  # receives the data of `tail -f`; by default one that prints
 
     def _fail(self, message: str) -> None:
         self.ctl.output(message)
@@ -70,7 +70,7 @@ class LogCommands(ControllerPluginBase):
             )
 
     def _exists(self, name: str) -> bool:
-        """Return whether the daemon knows a process; if not, say so."""
+        """Return whether the daemon has a process; if not, print an error."""
         supervisor = self.ctl.get_supervisor()
         try:
             supervisor.getProcessInfo(name)
@@ -116,7 +116,7 @@ class LogCommands(ControllerPluginBase):
     def _show_end(
         self, method: str, names: list[str], modifier: str | None, texts: Mapping[int, str]
     ) -> None:
-        """Print the last bytes of a log, as many as the modifier says: `-100`."""
+        """Print the end of a log; a modifier such as `-100` sets the size in bytes."""
         size = _size(modifier)
         if size is None:
             self._fail(f"Error: bad argument {modifier}")
@@ -143,7 +143,7 @@ class LogCommands(ControllerPluginBase):
             handler.get(options.serverurl, path)
         except KeyboardInterrupt:
             self.ctl.output("")
-        except BrokenPipeError:  # nobody reads any more
+        except BrokenPipeError:  # the reader of stdout has gone
             silence(sys.stdout)
 
     # -- clear ------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class LogCommands(ControllerPluginBase):
     # -- fg -----------------------------------------------------------------------------
 
     def do_fg(self, arg: str) -> None:
-        """Show what a process writes, and send it what the user types."""
+        """Print a process's output, and send it the user's input."""
         if not self.ctl.upcheck():
             return
         names = arg.split()
@@ -194,7 +194,7 @@ class LogCommands(ControllerPluginBase):
             converse(self.ctl, names[0])
 
     def _is_running(self, name: str) -> bool:
-        """Return whether a process is running; if not, say so."""
+        """Return whether a process is running; if not, print an error."""
         try:
             info = self.ctl.get_supervisor().getProcessInfo(name)
         except rpcclient.Fault as fault:
@@ -210,12 +210,12 @@ class LogCommands(ControllerPluginBase):
 
     def help_fg(self) -> None:
         """Print the help of `fg`."""
-        self.ctl.output("fg <process>\tTalk to a process: its output, your input")
+        self.ctl.output("fg <process>\tConnect to a process: its output, your input")
         self.ctl.output("\t\tCtrl-C to exit")
 
 
 def _size(modifier: str | None) -> int | None:
-    """Return the number of bytes that `-100` asks for, None for anything else."""
+    """Return the number of bytes of a modifier such as `-100`, None for anything else."""
     if modifier is None:
         return TAIL_BYTES
     digits = modifier.removeprefix("-")

@@ -1,7 +1,7 @@
-"""The base of what adds commands to supervisorctl (client floor).
+"""The base class of plugins that add commands to supervisorctl (client floor).
 
-A plugin's `do_x(arg)` is the command `x`, its `help_x()` prints the help of `x`.  The
-commands of supervisorctl itself are such a plugin, and `[ctlplugin:x]` adds others.
+A plugin's `do_x(arg)` runs the command `x`, its `help_x()` prints the help of `x`.  The
+built-in commands are such a plugin, and `[ctlplugin:x]` adds others.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
     from supervisor.supervisorctl.controller import Controller
 
-# What `help` spreads the names of commands over.
+# Width over which `help` lays out the command names.
 HELP_COLUMNS = 80
 
 
 class ControllerPluginBase:
-    """Commands under a heading of their own in `help`; the section gives the name."""
+    """Commands with their own heading in `help`; `name` is that of the section."""
 
     name = ""
 
@@ -31,7 +31,7 @@ class ControllerPluginBase:
         return f"{self.name} commands (type help <topic>):"
 
     def do_help(self, arg: str) -> None:
-        """Print the help of a command, or the names of those that have one."""
+        """Print the help of a command, or list the commands that have help."""
         if not arg:
             topics = [topic for topic in self._commands() if self._helper(topic)]
             self.ctl.output("")
@@ -44,12 +44,12 @@ class ControllerPluginBase:
             print_help()
 
     def _commands(self) -> list[str]:
-        """Return the names of the plugin's commands, sorted; `help` is the controller's."""
+        """Return the sorted names of the plugin's commands, without the controller's `help`."""
         names = (name.removeprefix("do_") for name in dir(self) if name.startswith("do_"))
         return [name for name in names if name != "help"]
 
     def _helper(self, topic: str) -> Callable[[], Any] | None:
-        """Return what prints the help of a command: its `help_` method, or its docstring."""
+        """Return a function that prints a command's help: its `help_` method or docstring."""
         method: Callable[[], Any] | None = getattr(self, f"help_{topic}", None)
         if method is not None:
             return method
@@ -57,7 +57,7 @@ class ControllerPluginBase:
         return None if text is None else lambda: self.ctl.output(text)
 
     def _usage(self, error: str, help_topic: str) -> None:
-        """Print an error about arguments, and the command's help."""
+        """Print an argument error and the command's help."""
         self.ctl.output(error)
         print_help = self._helper(help_topic)
         if print_help is not None:

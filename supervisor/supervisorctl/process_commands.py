@@ -32,11 +32,11 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 MIN_NAME_COLUMNS = 30
 
 STOP_POLL_SECONDS = 0.1
-"""How often a server that cannot be waited for is asked whether a process has stopped."""
+"""Poll interval for a server that cannot wait until a process has stopped."""
 
 
 class ProcessAction:
-    """What start, stop and signal have in common, and where they differ."""
+    """The parameters in which start, stop and signal differ."""
 
     def __init__(  # noqa: PLR0917 - a row of the table below
         self,
@@ -50,7 +50,7 @@ class ProcessAction:
         self.one, self.group, self.all = one, group, all_  # methods of the daemon
         self.texts = texts
         self.no_such_group = no_such_group  # the exit status for an unknown group
-        self.harmless = harmless  # a fault that is printed, but is no failure
+        self.harmless = harmless  # a fault that is printed, but is not a failure
 
 
 START = ProcessAction(
@@ -74,7 +74,7 @@ SIGNAL = ProcessAction("signalProcess", "signalProcessGroup", "signalAllProcesse
 class ProcessCommands(ControllerPluginBase):
     """The commands about processes."""
 
-    # -- looking at them ------------------------------------------------------------
+    # -- queries --------------------------------------------------------------------
 
     def do_status(self, arg: str) -> None:
         """Print name, state and description of processes."""
@@ -86,12 +86,12 @@ class ProcessCommands(ControllerPluginBase):
         if names and "all" not in names:
             infos = [info for name in names for info in self._matching(every, name)]
         self._show_statuses(infos)
-        # Last, so that it prevails over an unknown name.
+        # Last, so that it takes precedence over an unknown name.
         if any(info["state"] in STOPPED_STATES for info in infos):
             self.ctl.exitstatus = LSBStatusExitStatuses.NOT_RUNNING
 
     def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
-        """Return the processes that a name stands for; say so if there are none."""
+        """Return the processes that a name matches; print an error if there are none."""
         group, process = split_namespec(namespec)
         found = [info for info in infos if _is_meant(info, namespec)]
         if not found:
@@ -152,9 +152,9 @@ class ProcessCommands(ControllerPluginBase):
         """Print the help of `pid`."""
         self.ctl.output("pid\t\t\tShow the pid of supervisord")
         self.ctl.output("pid <name>\t\tShow the pid of one process, 0 if it is not running")
-        self.ctl.output("pid all\t\t\tShow the pid of every process, one in a line")
+        self.ctl.output("pid all\t\t\tShow the pid of every process, one per line")
 
-    # -- acting on them --------------------------------------------------------------
+    # -- actions ---------------------------------------------------------------------
 
     def do_start(self, arg: str) -> None:
         """Start processes."""
@@ -214,7 +214,7 @@ class ProcessCommands(ControllerPluginBase):
         self.ctl.output("restart <gname>:*\tStop and start the processes of a group")
         self.ctl.output("restart <name> <name>\tStop and start several processes or groups")
         self.ctl.output("restart all\t\tStop and start all processes")
-        self.ctl.output("Note: the configuration is not read anew; see reread and update.")
+        self.ctl.output("Note: restart does not reread the configuration; see reread and update.")
 
     def do_signal(self, arg: str) -> None:
         """Send a signal to processes."""
@@ -237,7 +237,7 @@ class ProcessCommands(ControllerPluginBase):
     def _act(self, action: ProcessAction, names: Sequence[str], *values: str) -> None:
         """Apply an action to all processes, or to one name after the other.
 
-        `values` go to the daemon behind the name.
+        `values` are further arguments of the daemon's method.
         """
         supervisor = self.ctl.get_supervisor()
         if "all" in names:
@@ -250,7 +250,7 @@ class ProcessCommands(ControllerPluginBase):
             self._show_outcome(action, namespec, self._call(action, namespec, *values))
 
     def _stop_together(self, names: Sequence[str]) -> None:
-        """Ask all before waiting for the first, so that slow ones stop side by side."""
+        """Request every stop before waiting for the first, so that slow ones run in parallel."""
         outcomes = [(namespec, self._call(STOP, namespec, False)) for namespec in names]
         for namespec, results in outcomes:
             for result in results or ():
@@ -259,10 +259,10 @@ class ProcessCommands(ControllerPluginBase):
             self._show_outcome(STOP, namespec, results)
 
     def _wait_for_stop(self, namespec: str) -> None:
-        """Return when a process is no longer STOPPING.
+        """Wait until a process is no longer STOPPING.
 
-        A second stopProcess waits for the end of the first; Supervisor 4.3.0 answers it with
-        NOT_RUNNING at once and must be asked again and again.
+        A second stopProcess waits for the end of the first.  Supervisor 4.3.0 returns
+        NOT_RUNNING at once instead, so it must be polled.
         """
         supervisor = self.ctl.get_supervisor()
         while supervisor.getProcessInfo(namespec)["state"] == ProcessStates.STOPPING:
@@ -307,7 +307,7 @@ class ProcessCommands(ControllerPluginBase):
         return {"group": group, "name": process, "status": status, "description": description}
 
     def _startresult(self, result: Info) -> str:
-        # Supvisors replaces it, to say that a program is disabled.
+        # Supvisors overrides this to report a disabled program.
         return result_text(result, START_RESULTS)
 
     def _show_results(self, action: ProcessAction, results: Iterable[Info]) -> None:
@@ -321,6 +321,6 @@ class ProcessCommands(ControllerPluginBase):
 
 
 def _is_meant(info: Info, namespec: str) -> bool:
-    """Whether a namespec means a process, alone or with its group."""
+    """Whether a namespec matches a process, by its own name or its group's."""
     group, process = split_namespec(namespec)
     return bool(info["group"] == group and process in {None, info["name"]})

@@ -1,6 +1,6 @@
-"""What the daemon answers, in the words and exit statuses that scripts know (client floor).
+"""Results of the daemon as the texts and exit statuses that scripts expect (client floor).
 
-The commands and the controller walk these tables.
+The commands and the controller use these tables.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class LSBInitExitStatuses:
 
 
 class LSBStatusExitStatuses:
-    """Exit statuses of `status`, from the same place."""
+    """Exit statuses of `status`, from the same standard."""
 
     NOT_RUNNING = 3
     UNKNOWN = 4
 
 
-# Faults that mean: the program is not there now.
+# Faults which mean that the program is not running.
 DEAD_PROGRAM_FAULTS = (Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION, Faults.NOT_RUNNING)
 
 NO_SUCH_PROCESS = {Faults.BAD_NAME: "ERROR (no such process)"}
@@ -68,14 +68,14 @@ LOG_FAULTS = {
 }
 PROCESS_LOG_FAULTS = {**LOG_FAULTS, Faults.BAD_NAME: "ERROR (no such process name)"}
 
-# What some exceptions of the connection mean to users; by name, for http.client is imported
-# only when it has one to raise.
+# Texts for connection errors.  The keys are names, because http.client is imported only to
+# raise one of its exceptions.
 CONNECTION_ERRORS = {
     "ConnectionRefusedError": "refused connection",
     "FileNotFoundError": "no such file",
-    "IncompleteRead": "closed the connection amid its answer",
-    "RemoteDisconnected": "closed the connection without an answer",
-    "TimeoutError": "does not answer",
+    "IncompleteRead": "closed the connection before the end of its response",
+    "RemoteDisconnected": "closed the connection without a response",
+    "TimeoutError": "does not respond",
 }
 
 
@@ -85,27 +85,26 @@ def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     status: int = result["status"]
     text = texts.get(status)
     if text is None and status == Faults.FAILED:
-        return str(result["description"])  # it names the process itself
+        return str(result["description"])  # it already contains the process's name
     return f"{name}: {text or f'ERROR ({getFaultDescription(status)})'}"
 
 
 def log_fault_text(fault: Fault, texts: Mapping[int, str]) -> str:
-    """Return the text for a log that cannot be read, with the reason if the server sends one."""
+    """Return the error text for an unreadable log, with the reason if the server sends one."""
     _, name, reason = fault.faultString.partition("FAILED: ")
     return f"ERROR ({reason})" if name else texts[fault.faultCode]
 
 
 def connection_error_text(error: BaseException) -> str:
-    """Return what is wrong with a server that cannot be talked to, to be read after its URL."""
+    """Return the problem with an unusable server, to be printed after its URL."""
     known = CONNECTION_ERRORS.get(type(error).__name__)
     if known is not None:
         return known
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[0].lower() + error.strerror[1:]
     if type(error).__name__ == "ProtocolError":
-        return f"answers with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
-    if isinstance(
-        error, ValueError | OSError
-    ):  # an OSError without a number is the socket module's
+        return f"responded with {error.errcode} {error.errmsg}"  # type: ignore[attr-defined]
+    # The socket module raises OSError without an errno.
+    if isinstance(error, ValueError | OSError):
         return f"cannot be used: {error}"
-    return f"gives an answer that makes no sense ({type(error).__name__}: {error})"
+    return f"sent an invalid response ({type(error).__name__}: {error})"

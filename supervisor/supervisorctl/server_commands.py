@@ -15,7 +15,7 @@ class ServerCommands(ControllerPluginBase):
     """The commands about the daemon, and those that leave the shell."""
 
     def _takes_no_arguments(self, command: str, arg: str) -> bool:
-        """Return whether there are none; otherwise complain."""
+        """Return whether there are none; otherwise print an error."""
         if not arg:
             return True
         self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
@@ -23,7 +23,7 @@ class ServerCommands(ControllerPluginBase):
         return False
 
     def _confirmed(self, question: str) -> bool:
-        """Return whether the user, if there is one to ask, wants it."""
+        """Return whether the user confirms; without a shell there is no prompt."""
         if not self.ctl.options.interactive:
             return True
         return self.ctl.ask(f"Really {question} y/N? ").lower().startswith("y")
@@ -35,10 +35,10 @@ class ServerCommands(ControllerPluginBase):
 
     def help_version(self) -> None:
         """Print the help of `version`."""
-        self.ctl.output("version\t\t\tShow the version of the supervisord that answers")
+        self.ctl.output("version\t\t\tShow the version of the remote supervisord process")
 
     def do_reload(self, arg: str) -> None:
-        """Restart the daemon: everything is stopped, the configuration read, and started."""
+        """Restart the daemon: stop everything, read the configuration, start everything."""
         if not self._takes_no_arguments("reload", arg):
             return
         if not self._confirmed("restart the remote supervisord process"):
@@ -84,21 +84,21 @@ class ServerCommands(ControllerPluginBase):
         self.ctl.output("shutdown \tStop all processes and end supervisord")
 
     def do_open(self, arg: str) -> None:
-        """Turn to another daemon, and show its processes."""
+        """Switch to another daemon, and show its processes."""
         url = arg.strip()
         if not url.startswith(("http://", "unix://")):
             self.ctl.output("ERROR: url must be http:// or unix://")
             self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
             return
         self.ctl.options.serverurl = url
-        # What is running there does not tell whether it could be opened.
+        # The states of its processes must not affect the exit status of `open`.
         status = self.ctl.exitstatus
         self.ctl.onecmd("status")
         self.ctl.exitstatus = status
 
     def help_open(self) -> None:
         """Print the help of `open`."""
-        self.ctl.output("open <url>\tTurn to another supervisord.")
+        self.ctl.output("open <url>\tConnect to another supervisord.")
         self.ctl.output("\t\t(a unix socket is written unix:///path/of/the/socket)")
 
     def do_exit(self, _arg: str) -> bool:

@@ -123,7 +123,7 @@ def test_a_question_mark_prints_the_usage(command: str) -> None:
 @pytest.mark.parametrize("command", FILE_ERRORS)
 def test_an_error_in_a_file_is_told_in_one_line(command: str) -> None:
     """It begins as the original's, and may say more about where the mistake is."""
-    declared("One line for a mistake in a file")
+    declared("One line for an error in a file")
     theirs, ours = run_both(*command.split(), files=FILES)
     told, *_, help_line = theirs.pop("stderr")
     line, help_line_of_ours = ours.pop("stderr")

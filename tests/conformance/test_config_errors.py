@@ -68,7 +68,7 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Answers:
 
 def without_doubts(answer: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only ours warns of."""
-    declared("Doubts about a configuration")
+    declared("Configuration warnings")
     values = answer["values"]
     if not values or "warnings" not in values:
         return dict(answer)

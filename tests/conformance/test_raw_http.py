@@ -179,19 +179,19 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
         ("HTTP/1.1 405 Method Not Allowed", "open"),
     ),
     "a page, HTTP/1.0, kept": (
-        "Connections that stay",
+        "Persistent connections",
         request("/ok.html", "Connection: Keep-Alive", version="1.0"),
         ("HTTP/1.0 200 OK", "closed"),
         ("HTTP/1.0 200 OK", "open"),
     ),
     "a page, to be closed, in capitals": (
-        "Connections that stay",
+        "Persistent connections",
         request("/ok.html", "Connection: Close"),
         ("HTTP/1.1 200 OK", "open"),
         ("HTTP/1.1 200 OK", "closed"),
     ),
     "a call somewhere else": (
-        "Connections that stay",
+        "Persistent connections",
         post(STATE, path="/RPC3"),
         (REFUSED, "closed"),
         (REFUSED, "open"),
@@ -251,7 +251,7 @@ DIFFERENT: dict[str, tuple[str, bytes, Outcome, Outcome]] = {
         ("HTTP/1.1 200 OK", "open"),
     ),
     "a body in chunks": (
-        "Bodies in chunks",
+        "Chunked bodies",
         request("/RPC2", "Transfer-Encoding: chunked", method="POST")
         + b"%x\r\n%b\r\n0\r\n\r\n" % (len(STATE), STATE),
         ("HTTP/1.1 411 Length Required", "closed"),

@@ -47,7 +47,7 @@ VARYING = (
     (re.compile(r"\b4\.3\.[01]\b"), "<version>"),
 )
 
-# What only ours warns of: see "Doubts about a configuration" in docs/differences.md.
+# What only ours warns of: see "Configuration warnings" in docs/differences.md.
 DOUBT = re.compile(
     r"contains a password and can be read|controls what runs as root but"
     r"|is (defined|set) \d+ times|unknown option '.*' in section|unknown section \["

@@ -26,7 +26,7 @@ SHOWN_BY = {
         "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
     ),
     "Names that cannot be resolved": CONFIGURATION,
-    "One line for a mistake in a file": CONFIGURATION,
+    "One line for an error in a file": CONFIGURATION,
     "Unknown members of groups": CONFIGURATION,
     "A protected here": CONFIGURATION,
     "An empty file name": CONFIGURATION,
@@ -45,7 +45,7 @@ SHOWN_BY = {
     "Without a temporary directory": (
         "tests/journeys/test_read_only_root.py::test_a_read_only_root_without_a_temporary_directory"
     ),
-    "Doubts about a configuration": (
+    "Configuration warnings": (
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
@@ -63,21 +63,23 @@ SHOWN_BY = {
     "Groups of a program's user": (
         "tests/unit/test_config_groups.py::test_a_users_groups_are_looked_up_once_for_each_reading"
     ),
-    "A pid file that is held": (
+    "A pid file that is locked": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
-    "Clearing what is no file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
     "Escape sequences": (
         "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
     ),
     "Output beside captured parts": (
         "tests/unit/test_streams.py::test_output_is_not_held_back_unless_it_may_begin_a_token"
     ),
-    "Links in place of logs": (f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"),
+    "Symlinks in place of logs": (
+        f"{FILES}::test_root_does_not_log_where_somebody_elses_link_leads"
+    ),
     "Logs that cannot be read": f"{FILES}::test_a_log_that_cannot_be_read_is_a_plain_answer",
-    "Stopping what is about to be started again": (
+    "Stopping a process that is about to be restarted": (
         f"{CHILDREN}::test_a_crash_looping_group_is_stopped"
     ),
     "Stopping a whole process group": (
@@ -94,8 +96,8 @@ SHOWN_BY = {
         "::test_a_program_that_may_not_be_signalled_is_not_removed"
     ),
     "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
-    "What a stopped group leaves behind": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
-    "The last words of grandchildren": (
+    "Orphans of a stopped group": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
+    "The last output of grandchildren": (
         "tests/faults/test_logs.py::test_what_a_grandchild_says_late"
     ),
     "Standard output that is a socket": (
@@ -118,9 +120,7 @@ SHOWN_BY = {
     "Logs that cannot be reopened": (
         "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
     ),
-    "Logs whose readers lag behind": (
-        "tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"
-    ),
+    "Logs with slow readers": ("tests/faults/test_logs.py::test_a_log_that_takes_nothing_more"),
     "Empty names and passwords": CONFIGURATION,
     "Included files that cannot be read": f"{PARSER}::test_included_files_that_are_broken",
     "A broken file on reload": (
@@ -136,7 +136,9 @@ SHOWN_BY = {
     "One clear line from a server that misbehaves": (
         f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
     ),
-    "Faults that any command may meet": (f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"),
+    "Faults that any command may receive": (
+        f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"
+    ),
     "Several names at once": (
         f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
     ),
@@ -155,8 +157,8 @@ SHOWN_BY = {
     "Passwords for unix sockets": (
         "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
     ),
-    "Answers without end": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
-    "Who is on the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
+    "Endless responses": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
+    "Peers of the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
@@ -184,14 +186,14 @@ SHOWN_BY = {
     "Other encodings": RAW_HTTP,
     "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
-    "Connections that stay": RAW_HTTP,
+    "Persistent connections": RAW_HTTP,
     "Following a log over HTTP/1.0": RAW_HTTP,
     "Strict framing": RAW_HTTP,
     "Large bodies": (
         "tests/clients/test_curl.py::test_a_large_body_is_asked_for_before_it_is_sent"
     ),
     "Limits": f"{HTTP}::test_a_request_has_limits",
-    "The last answers": (
+    "The last responses": (
         "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
     ),
     "Clients that stop sending": (
@@ -204,7 +206,7 @@ SHOWN_BY = {
     "Logins": (
         "tests/unit/test_http_handlers.py::test_a_failed_login_is_logged_without_its_password"
     ),
-    "Bodies in chunks": RAW_HTTP,
+    "Chunked bodies": RAW_HTTP,
     "Absolute addresses and doubled slashes": RAW_HTTP,
     "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
@@ -213,7 +215,7 @@ SHOWN_BY = {
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
     ),
-    "What stands in the way of a unix socket": (
+    "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
     "Groups that another client changes": (
@@ -230,7 +232,7 @@ SHOWN_BY = {
     "Restarts that fail": (
         "tests/unit/test_web_status.py::test_restart_tells_of_a_start_that_fails"
     ),
-    "Pages of other sites": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
+    "Cross-site requests": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
     "Foreign names for the loopback address": (
         f"{GUARD}::test_a_loopback_server_answers_to_no_other"
     ),
@@ -273,10 +275,10 @@ SHOWN_BY = {
     "Inherited descriptors": (
         "tests/journeys/test_standard_streams.py::test_children_inherit_their_own_pipes_only"
     ),
-    "What pidproxy reads in a pid file": (
+    "Pid files of pidproxy": (
         "tests/unit/test_pidproxy.py::test_only_another_process_gets_signals"
     ),
-    "When pidproxy ends": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
+    "The end of pidproxy": "tests/unit/test_pidproxy.py::test_it_ends_with_its_command",
 }
 
 

@@ -32,13 +32,13 @@ def through_the_wire(url: str) -> Ctl:
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        (None, "closed the connection without an answer"),
-        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "gives an answer that makes no sense (BadStatusLine: "),
-        (XML + b"Content-Length: 5\r\n\r\nhello", "makes no sense (ExpatError: syntax error"),
-        (XML + b"Content-Length: 50\r\n\r\n<?xml", "closed the connection amid its answer"),
-        (XML + b"Content-Length: 4\r\n\r\n<a/>", "makes no sense (ResponseError: "),
-        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "answers with 500 Oops"),
-        (b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answers with 404 Not Found"),
+        (None, "closed the connection without a response"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "sent an invalid response (BadStatusLine: "),
+        (XML + b"Content-Length: 5\r\n\r\nhello", "invalid response (ExpatError: syntax error"),
+        (XML + b"Content-Length: 50\r\n\r\n<?xml", "closed the connection before the end of its"),
+        (XML + b"Content-Length: 4\r\n\r\n<a/>", "invalid response (ResponseError: "),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "responded with 500 Oops"),
+        (b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", "responded with 404 Not Found"),
     ],
 )
 @pytest.mark.parametrize("line", ["status", "shutdown", "reread", "tail -f x"])
@@ -64,7 +64,7 @@ def test_a_server_whose_answer_has_no_end(monkeypatch: pytest.MonkeyPatch, kind:
     monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 300_000)
     with serving(lambda _: ENDLESS[kind]) as server:
         found = through_the_wire(server.url).run("status")
-    assert found == (f"{server.url} answers with more than 0 MB\n", 1)
+    assert found == (f"{server.url} sent a response of more than 0 MB\n", 1)
 
 
 def test_an_answer_that_would_multiply_itself() -> None:
@@ -76,7 +76,7 @@ def test_an_answer_that_would_multiply_itself() -> None:
     answer = XML + b"Content-Length: %d\r\n\r\n%b" % (len(content), content)
     with serving(lambda _: answer) as server:
         text, _ = through_the_wire(server.url).run("status")
-    assert "gives an answer that makes no sense (ResponseError" in text
+    assert "sent an invalid response (ResponseError" in text
     assert text.count("\n") == 1
 
 
@@ -90,7 +90,7 @@ def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(hang) as server:
         found = through_the_wire(server.url).run("version")
         released.set()
-    assert found == (f"{server.url} does not answer\n", 1)
+    assert found == (f"{server.url} does not respond\n", 1)
 
 
 def test_a_host_that_does_not_exist() -> None:

@@ -43,7 +43,7 @@ def result(status: int, description: str = "") -> dict[str, Any]:
     return {"group": "web", "name": "web", "status": status, "description": description}
 
 
-LOGS = "`supervisorctl tail web stderr` and the activity log (maintail) may say why."
+LOGS = "`supervisorctl tail web stderr` and the activity log (maintail) may show why."
 
 
 @pytest.mark.parametrize(
