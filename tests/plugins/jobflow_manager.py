@@ -1,4 +1,4 @@
-"""jobflow-remote's daemon manager, at the command of a test in another environment.
+"""jobflow-remote's daemon manager, driven by a test that runs in another environment.
 
     python jobflow_manager.py DIRECTORY FD
 
@@ -28,7 +28,7 @@ LAST_STATUS = "SHUT_DOWN"
 
 
 class Manager(DaemonManager):
-    """The daemon manager, with what only a test asks of it."""
+    """The daemon manager with two more methods for tests."""
 
     def recorded_runner(self) -> Any:
         """Return the database's record of the runner, None when none runs."""
