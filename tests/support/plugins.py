@@ -55,6 +55,17 @@ SUPVISORS = (
     "pytest-xdist==3.8.0",
 )
 
+JOBFLOW_REMOTE = (
+    "jobflow-remote==1.0.1",
+    # What its daemon manager and the database in memory come from.
+    "jobflow==0.4.0",
+    "maggma==0.77.1",
+    "monty==2026.10.21",
+    "psutil==7.2.2",
+    "pydantic==2.14.4",
+    "qtoolkit==0.1.7",
+)
+
 
 def _make(directory: Path, requirements: tuple[str, ...]) -> None:
     venv.create(directory, with_pip=True)
@@ -101,4 +112,6 @@ def ours_with_plugins() -> Implementation:
 
 
 if __name__ == "__main__":
-    print(plugin_environment(), plugin_environment(SUPVISORS), node_listener())
+    for requirements in (REQUIREMENTS, SUPVISORS, JOBFLOW_REMOTE):
+        print(plugin_environment(requirements))
+    print(node_listener())
