@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.harness import temporary_directory
 from tests.support import proctable
 from tests.support.children import child
+from tests.support.comparison import temporary_directory
 from tests.support.daemon import OURS, clean_environment
 from tests.support.plugins import JOBFLOW_REMOTE, plugin_environment
 from tests.support.waiting import wait_until
