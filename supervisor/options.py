@@ -29,7 +29,6 @@ from supervisor.process.child import Subprocess
 from supervisor.process.context import Context
 from supervisor.process.groups import create_auto_logs
 from supervisor.records import names
-from supervisor.states import SupervisorStates
 from supervisor.unix import (
     BadCommand,
     NoPermission,
@@ -327,11 +326,6 @@ class ServerOptions:
         for _, server in self.httpservers:
             server.close()
         self.httpservers = []
-
-    @property
-    def is_shutting_down(self) -> bool:
-        """Whether the daemon is shutting down or restarting."""
-        return self.mood < SupervisorStates.RUNNING
 
 
 def _nothing() -> None:

@@ -65,11 +65,11 @@ class Subprocess(Lifecycle):
         if self.pid:
             self.context.logger.warn(f"process '{self.name}' already running")
             return None
-        self.killing = self.system_stop = self.administrative_stop = False
+        self.killing = self.administrative_stop = False
         self.start_requested = False
         self.spawnerr = self.exitstatus = None
         self._laststart = self.context.clock.time()
-        self._started = self.context.clock.monotonic()
+        self._started_at = self.context.clock.monotonic()
         self.change_state(ProcessStates.STARTING)
         try:
             command = self.get_execv_args()
@@ -130,7 +130,7 @@ class Subprocess(Lifecycle):
         """Restart the clock of `startsecs`: the child has executed the program."""
         self._launch = None
         self._laststart = self.context.clock.time()
-        self._started = self.context.clock.monotonic()
+        self._started_at = self.context.clock.monotonic()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
@@ -284,7 +284,7 @@ class Subprocess(Lifecycle):
         self.context.attempt(self.drain, f"reading the last output of {self.name}")
         exit_status, text = decode_wait_status(status)
         self.laststop = self.context.clock.time()
-        lived = self.context.clock.monotonic() - self._started
+        lived = self.context.clock.monotonic() - self._started_at
         too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
         expected = exit_status in self.config.exitcodes
         self._close_dispatchers(read_on=True)
@@ -314,7 +314,7 @@ class Subprocess(Lifecycle):
 
     def _exited(self, exit_status: int, text: str, *, expected: bool) -> None:
         if self.state == ProcessStates.STARTING:
-            self._stayed_up()
+            self._mark_running()
         self.backoff = 0
         self.exitstatus = exit_status
         logger = self.context.logger

@@ -54,7 +54,7 @@ class ProcessGroupBase:
         processes = sorted(self.processes.values())
         processes.reverse()
         for process in processes:
-            self.context.attempt(process.stop_for_good, f"stopping {process.name}")
+            self.context.attempt(process.stop_or_give_up, f"stopping {process.name}")
 
     def get_unstopped_processes(self) -> list[Subprocess]:
         """Return the processes that must still stop before the group can be removed.

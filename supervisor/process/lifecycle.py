@@ -1,7 +1,8 @@
 """The state machine of a supervised process (floor 4).
 
-`transition()` does everything that is due.  It may be called at any time and by any code; a timer,
-armed for `next_look()`, ensures that it is called when the next deadline is reached.
+`_next_step()` is the rule: what happens next without a request, and when.  `transition()` takes the
+step if it is due; it may be called at any time and by any code.  A timer, armed for
+`next_deadline()`, ensures that it is called in time.
 `change_state()` is the only writer of `state`.  Everything that needs a pid, a pipe or a signal is
 left to the subclass, `child.Subprocess`.
 """
@@ -22,6 +23,8 @@ from supervisor.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from supervisor.config.model import ProcessConfig
     from supervisor.loop import Timer
     from supervisor.process.context import Context
@@ -60,13 +63,12 @@ class Lifecycle:
         self.laststopreport = 0.0
         self.backoff = 0
         self.killing = False
-        self.system_stop = False
         self.administrative_stop = False
         self.start_requested = False
         self.exitstatus: int | None = None
         self.spawnerr: str | None = None
         self.changed = Waiters()
-        self._started = -RESTART_SECONDS
+        self._started_at = -RESTART_SECONDS
         self._retry_at = 0.0
         self._kill_at = 0.0
         self._timer: Timer | None = None
@@ -100,7 +102,7 @@ class Lifecycle:
     @laststart.setter
     def laststart(self, when: float) -> None:
         if when and self._laststart:
-            self._started += when - self._laststart
+            self._started_at += when - self._laststart
         self._laststart = when
 
     def get_state(self) -> int:
@@ -110,44 +112,48 @@ class Lifecycle:
     # -- transitions ------------------------------------------------------------
 
     def transition(self) -> None:
-        """Do everything that is due now; harmless if nothing is."""
-        now = self.context.clock.monotonic()
-        state = self.state
-        if state == ProcessStates.STARTING:
-            # Without a pid, `spawn` is still running: multivisor calls it from a thread.
-            if self.pid and not self.is_launching and now >= self._started + self.config.startsecs:
-                self._stayed_up()
-        elif state == ProcessStates.STOPPING:
-            if now >= self._kill_at:
-                self.context.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
-                self.kill(signal.SIGKILL)
-            elif self.laststopreport:
-                self.stop_report()
-        elif state == ProcessStates.BACKOFF and self.backoff > self.config.startretries:
-            self.give_up()
-            text = "entered FATAL state, too many start retries too quickly"
-            self.context.logger.info(f"gave up: {self.name} {text}")
-        elif self._wants_start() and now >= self._start_at():
-            self.spawn()
+        """Take the next step if it is due; harmless if none is."""
+        step = self._next_step()
+        if step is not None:
+            deadline, action = step
+            if self.context.clock.monotonic() >= deadline:
+                action()
         self.arm()
 
-    def next_look(self) -> float | None:
-        """Return the next deadline of `transition` (monotonic seconds), None if there is none."""
+    def next_deadline(self) -> float | None:
+        """Return when the next step is due (monotonic seconds), None if there is none."""
+        step = self._next_step()
+        return None if step is None else step[0]
+
+    def _next_step(self) -> tuple[float, Callable[[], object]] | None:
+        """Return what happens next without a request: (deadline in monotonic seconds, action)."""
         state = self.state
         if state == ProcessStates.STARTING:
-            if self.is_launching:
+            if self.is_launching:  # the report of the child comes first
                 return None
-            due = self._started + self.config.startsecs
+            running_at = self._started_at + self.config.startsecs
             if self.pid:
-                return due
-            return max(due, self.context.clock.monotonic() + SPAWN_LOOK_SECONDS)
+                return running_at, self._mark_running
+            # `spawn` is still running: multivisor calls it from a thread.
+            later = self.context.clock.monotonic() + SPAWN_LOOK_SECONDS
+            return max(running_at, later), _wait
         if state == ProcessStates.STOPPING:
-            if self.laststopreport:
-                return min(self._kill_at, self.context.clock.monotonic() + REPORT_SECONDS)
-            return self._kill_at
+            report_at = self.laststopreport + REPORT_SECONDS
+            if self.laststopreport and report_at < self._kill_at:
+                return report_at, self.stop_report
+            return self._kill_at, self._kill_stubborn
         if state == ProcessStates.BACKOFF and self.backoff > self.config.startretries:
-            return 0.0
-        return self._start_at() if self._wants_start() else None
+            return 0.0, self._give_up_retrying
+        return (self._start_at(), self.spawn) if self._wants_start() else None
+
+    def _kill_stubborn(self) -> None:
+        self.context.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
+        self.kill(signal.SIGKILL)
+
+    def _give_up_retrying(self) -> None:
+        self.give_up()
+        text = "entered FATAL state, too many start retries too quickly"
+        self.context.logger.info(f"gave up: {self.name} {text}")
 
     def _wants_start(self) -> bool:
         """Whether the process should be started without a request."""
@@ -165,18 +171,18 @@ class Lifecycle:
         return self.state == ProcessStates.BACKOFF
 
     def _start_at(self) -> float:
-        once_a_second = self._started + RESTART_SECONDS
+        once_a_second = self._started_at + RESTART_SECONDS
         if self.state == ProcessStates.BACKOFF:
             return max(self._retry_at, once_a_second)
         return 0.0 if self.start_requested or not self.laststart else once_a_second
 
     def arm(self) -> None:
         """Set the timer for the next deadline."""
-        when = self.next_look()
+        when = self.next_deadline()
         if self._timer is None or self._timer.when != when:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = None if when is None else self.context.loop.call_at(when, self._look)
+            self._timer = None if when is None else self.context.loop.call_at(when, self._on_timer)
 
     def retire(self) -> None:
         """Never start again: the group has been removed."""
@@ -186,7 +192,7 @@ class Lifecycle:
             self.start_requested = False
             self.changed.wake()
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         # supervisor_twiddler removes single processes from their groups.
         if self.group is None or self.group.processes.get(self.name) is self:
@@ -197,7 +203,7 @@ class Lifecycle:
             names = " ".join(getProcessStateDescription(code) or "" for code in states)
             raise AssertionError(f"{self!r} is not in {names}")
 
-    def _stayed_up(self) -> None:
+    def _mark_running(self) -> None:
         self.backoff = 0
         self.change_state(ProcessStates.RUNNING)
         self.context.logger.info(
@@ -232,7 +238,7 @@ class Lifecycle:
 
     # -- stopping -----------------------------------------------------------------
 
-    def stop_for_good(self) -> None:
+    def stop_or_give_up(self) -> None:
         """Stop, or give up trying to start, in any state."""
         self.start_requested = False
         if self.get_state() == ProcessStates.BACKOFF:
@@ -257,7 +263,6 @@ class Lifecycle:
     def give_up(self) -> None:
         """Stop trying to start the process."""
         self.backoff = 0
-        self.system_stop = True
         self.change_state(ProcessStates.FATAL)
 
     @property
@@ -283,3 +288,7 @@ class Lifecycle:
     def kill(self, signum: int) -> str | None:
         """Send a signal that is meant to end the process; return None or the error text."""
         raise NotImplementedError
+
+
+def _wait() -> None:
+    """Do nothing yet."""

@@ -19,7 +19,7 @@ from tests.support.world import World, make_world
 
 MANY = 30
 METHODS = (
-    (Subprocess, "transition", "next_look", "drain", "finish"),
+    (Subprocess, "transition", "next_deadline", "drain", "finish"),
     (POutputDispatcher, "readable", "writable", "handle_read_event", "handle_write_event"),
 )
 

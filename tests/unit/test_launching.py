@@ -89,7 +89,7 @@ def test_the_process_is_starting_for_as_long_as_it_takes(
     world.pass_time(3600)
     assert launching.state == ProcessStates.STARTING
     assert launching.process.pid == PID
-    assert launching.process.next_look() is None
+    assert launching.process.next_deadline() is None
     assert world.lines("info") == []
 
 

@@ -53,16 +53,16 @@ class TestStarting:
         process = world.process(autostart=False, startsecs=0)
         process.change_state(ProcessStates.STARTING)
         now = world.clock.monotonic()
-        assert (process.next_look() or 0) > now
+        assert (process.next_deadline() or 0) > now
         world.pass_time(1)
         assert process.state == ProcessStates.STARTING
-        assert (process.next_look() or 0) > world.clock.monotonic()
+        assert (process.next_deadline() or 0) > world.clock.monotonic()
 
     def test_without_autostart_nothing_happens(self, world: World) -> None:
         process = world.process(autostart=False)
         process.transition()
         assert process.state == ProcessStates.STOPPED
-        assert process.next_look() is None
+        assert process.next_deadline() is None
 
     def test_running_after_exactly_startsecs(self, world: World) -> None:
         process = started(world, startsecs=3)
@@ -143,7 +143,7 @@ class TestBackoff:
         assert world.lines("info")[-1] == (
             "gave up: p entered FATAL state, too many start retries too quickly"
         )
-        assert process.next_look() is None
+        assert process.next_deadline() is None
 
     def test_success_forgets_the_failures(self, world: World) -> None:
         process = started(world)
