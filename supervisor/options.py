@@ -194,9 +194,9 @@ class ServerOptions:
             raise
         self.process_group_configs = self.configuration.groups
 
-    def check(self) -> None:
-        """Read the configuration without applying it; raises `ValueError`."""
-        self._read()
+    def check(self) -> Configuration:
+        """Return the configuration as it is now, without applying it; raises `ValueError`."""
+        return self._read()
 
     def _read(self) -> Configuration:
         return read_server_configuration(

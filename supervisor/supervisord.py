@@ -36,7 +36,7 @@ from supervisor.unix import decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
@@ -110,8 +110,7 @@ class Supervisor:
     def _try_sockets(self) -> None:
         """Raise `ServerError`, with the text that scripts expect, if a socket is in use."""
         loop = Loop()
-        for _, server in open_http_servers(self.options.server_configs, loop, getLogger()):
-            server.close()
+        _probe_servers(self.options.server_configs, loop)
         loop.close()
 
     def run(self, *, first: bool = True) -> None:
@@ -295,8 +294,12 @@ class Supervisor:
     def check_configuration(self) -> None:
         """Check that a restart would find a valid configuration; raises `RPCError`."""
         try:
-            self.options.check()
-        except ValueError as error:
+            servers = self.options.check().servers
+            own = {config.file or config.port for config, _ in self.options.httpservers}
+            # What this daemon uses itself is free by then.
+            others = [config for config in servers if (config.file or config.port) not in own]
+            _probe_servers(others, self.context.loop)
+        except (ValueError, ServerError) as error:
             raise RPCError(Faults.CANT_REREAD, error) from None
 
     # -- signals ------------------------------------------------------------------
@@ -370,6 +373,12 @@ class Supervisor:
 
     def _finish(self, process: Subprocess, pid: int, status: int) -> None:
         self.context.attempt(lambda: process.finish(pid, status), f"the end of {process.name}")
+
+
+def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
+    """Open servers and close them again; raises `ServerError` if that is not possible."""
+    for _, server in open_http_servers(configs, loop, getLogger()):
+        server.close()
 
 
 def _make_group(

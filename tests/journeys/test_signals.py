@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import signal
+import socket
 from pathlib import Path
+from xmlrpc.client import Fault
 
 import pytest
 
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 CONFIG = f"[program:web]\ncommand={child('sleeper')}\nstartsecs=0\n"
@@ -86,6 +89,26 @@ def test_sighup_with_a_broken_file_changes_nothing(directory: Path) -> None:
         daemon.wait_for_log("invalid literal for int()")
         assert daemon.info("web")["pid"] == pid
         assert daemon.info("web")["statename"] == "RUNNING"
+
+
+def test_a_reload_onto_an_address_in_use_changes_nothing(directory: Path) -> None:
+    """The daemon's own addresses are not in use; nor is one that another option changes."""
+    server = "[inet_http_server]\nport={}\n"
+    own = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with Daemon(directory, CONFIG + server.format(f"127.0.0.1:{own}")) as daemon:
+            pid = daemon.wait_for_state("web", "RUNNING")["pid"]
+            daemon.write_config(CONFIG + server.format(f"127.0.0.1:{port}"))
+            with pytest.raises(Fault, match=f"CANT_REREAD.*In use: 127.0.0.1:{port}"):
+                daemon.rpc.supervisor.restart()
+            daemon.signal(signal.SIGHUP)
+            daemon.wait_for_log(f"In use: 127.0.0.1:{port}")
+            assert daemon.info("web")["pid"] == pid
+            daemon.write_config(CONFIG + server.format(f"*:{own}"))
+            assert daemon.rpc.supervisor.restart()
+            daemon.wait_for_start(2)
+            assert daemon.wait_for_state("web", "RUNNING")["pid"] != pid
 
 
 def test_sigusr2_reopens_the_logs(directory: Path) -> None:
