@@ -248,4 +248,4 @@ def test_a_restart_does_not_read_a_changed_file(directory: Path) -> None:
 def test_what_to_do_without_any_configuration(directory: Path) -> None:
     seen = at_a_terminal(directory, "supervisord")
     assert "No config file found at default paths" in seen
-    assert "Hint: `echo_supervisord_conf" in seen
+    assert "Hint: create a configuration with `echo_supervisord_conf" in seen
