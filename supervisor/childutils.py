@@ -15,7 +15,7 @@ import time
 import xmlrpc.client
 from collections.abc import Mapping
 
-from supervisor.transport import SupervisorTransport
+from supervisor.client.transport import SupervisorTransport
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

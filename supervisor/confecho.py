@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from supervisor.output import put
+from supervisor.common.stdio import put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Conversions from configuration text to values, one small function per type (floor 0).
+"""Conversions from configuration text to values, one small function per type.
 
 Each function takes the text of an option and returns its value, or raises ValueError
 with a message about the text; the reader of the configuration adds the section and the
@@ -15,7 +15,7 @@ import pwd
 import sys
 from collections.abc import Callable, Mapping
 
-from supervisor import quoting
+from supervisor.common import quoting
 
 TRUTHY_STRINGS = ("yes", "true", "on", "1")
 FALSY_STRINGS = ("no", "false", "off", "0")

@@ -1,4 +1,4 @@
-"""The channels of a child's stdin, stdout and stderr (floor 4).
+"""The channels of a child's stdin, stdout and stderr.
 
 A process calls `make_dispatchers` before each spawn.  An output dispatcher reads the available
 output and splits captured parts out.  The rest is written to the child's log, to the activity log
@@ -12,18 +12,15 @@ import functools
 import mmap
 import os
 
-from supervisor import events, logfiles, loggers, unix
+from supervisor import events, loggers
+from supervisor.common.ansi import AnsiStripper
+from supervisor.common.capture import Captured, CaptureSplitter
+from supervisor.common.listener_protocol import ListenerStream, Ready
+from supervisor.common.read_batching import LARGE_PIPE_BYTES, Pace
+from supervisor.common.text import as_text
 from supervisor.config.model import EventListenerConfig
-from supervisor.streams import (
-    LARGE_PIPE_BYTES,
-    AnsiStripper,
-    Captured,
-    CaptureSplitter,
-    ListenerStream,
-    Pace,
-    Ready,
-    as_text,
-)
+from supervisor.engine import posix
+from supervisor.logs import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -253,8 +250,8 @@ class OutputDispatcher(Dispatcher):
         now = loop.clock.monotonic()
         seconds = pace.rest_after(size, now)
         if pace.wanted_pipe_bytes:
-            pace.pipe_grew(unix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
-        if seconds and self._logfile not in logfiles.followed:
+            pace.pipe_grew(posix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
+        if seconds and self._logfile not in reading.followed:
             self._is_resting = True
             loop.call_at(now + seconds, self._rested)
 

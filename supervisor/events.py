@@ -1,4 +1,4 @@
-"""Event types, their payloads and their subscribers (floor 2).
+"""Event types, their payloads and their subscribers.
 
 Processes, groups and the daemon publish events with `notify`; event listener pools and plugins
 subscribe.  Names and payload texts are the protocol that listeners read, so they are exactly
@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from supervisor.deferred import Waiters
+from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
+from supervisor.common.text import as_text
+from supervisor.engine.deferred import Waiters
 from supervisor.states import ProcessStates, getProcessStateDescription
-from supervisor.streams import BEGIN_TOKEN, END_TOKEN, as_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Streaming HTTP client that follows a log: `tail -f`, `maintail -f`, `fg` (client floor).
+"""Streaming HTTP client that follows a log: `tail -f`, `maintail -f`, `fg`.
 
 `HTTPHandler(listener).get(serverurl, path)` reads a response until it ends and passes each
 part to a `Listener` as it arrives.  Both names are those of Supervisor 4.
@@ -14,9 +14,8 @@ from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote
 
-from supervisor.output import write_encodable
-from supervisor.terminal import HarmlessStream, harmless, is_terminal
-from supervisor.transport import (
+from supervisor.client.terminal import HarmlessStream, harmless, is_terminal
+from supervisor.client.transport import (
     RECV_BYTES,
     AnswerParser,
     authorization,
@@ -24,6 +23,7 @@ from supervisor.transport import (
     connect,
     host_header,
 )
+from supervisor.common.stdio import write_encodable
 
 OK = 200
 

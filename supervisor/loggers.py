@@ -1,4 +1,4 @@
-"""Loggers and their handlers (floor 2).
+"""Loggers and their handlers.
 
 There is one logger for the daemon's activity, and one for each output of each program.  Names and
 signatures are those of Supervisor 4, because plugins make their own loggers and replace `emit` on
@@ -11,10 +11,10 @@ import sys
 import time
 from collections.abc import Callable
 
-from supervisor import logsinks
-from supervisor.logfiles import notify_written
-from supervisor.logsinks import Sink, open_sink
-from supervisor.rotation import rotate
+from supervisor.logs import sinks
+from supervisor.logs.reading import notify_written
+from supervisor.logs.rotation import rotate
+from supervisor.logs.sinks import Sink, open_sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class FileHandler(Handler):
         Raises `OSError`; writes then still go to the old file.
         """
         if self.closed:
-            logsinks.clear(self.baseFilename)
+            sinks.clear(self.baseFilename)
         else:
             self.stream.begin_file()
 

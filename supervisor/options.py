@@ -1,4 +1,4 @@
-"""The plugin API: `supervisord.options`, and the old import names (floor 6).
+"""The plugin API: `supervisord.options`, and the old import names.
 
 `ServerOptions` combines the configuration, the context and the servers, which the daemon builds;
 nothing below this floor uses it.  The config classes here are those of `config.model` with the
@@ -11,7 +11,9 @@ import os
 import sys
 from functools import cached_property
 
-from supervisor import unix
+from supervisor.common.namespec import make_namespec, split_namespec
+from supervisor.common.records import names
+from supervisor.common.version import VERSION
 from supervisor.config import model
 from supervisor.config.commandline import (
     ConfigurationError,
@@ -21,15 +23,9 @@ from supervisor.config.commandline import (
 )
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import processes_from_section
-from supervisor.logfiles import readFile, tailFile
-from supervisor.loggers import getLogger
-from supervisor.loop import Loop
-from supervisor.namespec import make_namespec, split_namespec
-from supervisor.process.child import Subprocess
-from supervisor.process.context import Context
-from supervisor.process.groups import create_auto_logs
-from supervisor.records import names
-from supervisor.unix import (
+from supervisor.engine import posix
+from supervisor.engine.loop import Loop
+from supervisor.engine.posix import (
     BadCommand,
     NoPermission,
     NotExecutable,
@@ -38,7 +34,11 @@ from supervisor.unix import (
     decode_wait_status,
     signame,
 )
-from supervisor.version import VERSION
+from supervisor.loggers import getLogger
+from supervisor.logs.reading import readFile, tailFile
+from supervisor.process.child import Subprocess
+from supervisor.process.groups import create_auto_logs
+from supervisor.process.runtime import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def __getattr__(name: str) -> Any:
     """Import `ClientOptions` on demand, for supvisors, mr.laforge and jobflow-remote."""
     if name != "ClientOptions":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from supervisor.client_options import ClientOptions
+    from supervisor.client.options import ClientOptions
 
     return ClientOptions
 
@@ -319,7 +319,7 @@ class ServerOptions:
 
     def cleanup_fds(self) -> None:
         """Close the inherited fds, including those above `minfds`."""
-        unix.close_inherited_fds(self.settings.minfds)
+        posix.close_inherited_fds(self.settings.minfds)
 
     def close_httpservers(self) -> None:
         """Close the listening sockets and the connections."""

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from supervisor.output import open_standard_streams, put
+from supervisor.common.stdio import open_standard_streams, put
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

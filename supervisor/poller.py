@@ -1,4 +1,4 @@
-"""Pollers, the kernel's interfaces for waiting on fds: epoll, kqueue, poll or select (floor 1).
+"""Pollers, the kernel's interfaces for waiting on fds: epoll, kqueue, poll or select.
 
 Only `loop.py` calls these.  Each poller remembers the registered interest, so that setting the
 same interest twice makes no system call.  `poll` returns (fd, mask) pairs: `READ` and `WRITE` are

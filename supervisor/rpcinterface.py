@@ -1,4 +1,4 @@
-"""The published RPC methods of the `supervisor` namespace (floor 5).
+"""The published RPC methods of the `supervisor` namespace.
 
 The docstrings are part of the API: `system.methodHelp` returns them, and
 `system.methodSignature` parses their `@param` and `@return` lines.  `rpc/` implements the
@@ -8,7 +8,8 @@ methods.
 from __future__ import annotations
 
 from supervisor import events
-from supervisor.faults import Faults, RPCError
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.version import VERSION
 from supervisor.rpc import control, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -17,18 +18,17 @@ from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
-from supervisor.version import VERSION
 from supervisor.xmlrpc import quicker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from supervisor.daemon import Daemon
+    from supervisor.common.xmlrpc_codec import Pieces
     from supervisor.process.child import Subprocess
+    from supervisor.process.daemon_protocol import Daemon
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
-    from supervisor.xmlvalues import Pieces
 
 API_VERSION = "3.0"
 

@@ -1,4 +1,4 @@
-"""The listening socket that the processes of an fcgi-program share (floor 4).
+"""The listening socket that the processes of an fcgi-program share.
 
 It is opened when the first process needs it and closed when the last one has released it.  The
 file of a unix socket stays, as in Supervisor 4: web servers are configured with its path.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 
-from supervisor import sockets
 from supervisor.config.model import InetSocketConfig
+from supervisor.engine import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Process, supervisor and listener states, and their valid transitions (floor 0).
+"""Process, supervisor and listener states, and their valid transitions.
 
 This file describes the life cycle of a process as data.  `Subprocess.change_state` checks
 against `TRANSITIONS`, and the state diagram in the documentation is generated from it.

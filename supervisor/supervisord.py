@@ -11,28 +11,31 @@ import sys
 from collections import deque
 from functools import partial
 
-from supervisor import backlogs, boot, events, paths
+from supervisor import events
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.stdio import open_standard_streams
 from supervisor.config.commandline import fail
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
-from supervisor.faults import Faults, RPCError
-from supervisor.foreign import Heartbeat
-from supervisor.http.guard import guard_handler
+from supervisor.daemon import boot
+from supervisor.daemon.config_diff import difference
+from supervisor.daemon.pidfile import PidFile
+from supervisor.daemon.plugin_heartbeat import Heartbeat
+from supervisor.daemon.sd_notify import ServiceManager
+from supervisor.daemon.shutdown import Shutdown, drain_servers
+from supervisor.daemon.ticks import Ticker
+from supervisor.engine import paths
+from supervisor.engine.loop import Loop
+from supervisor.engine.posix import decode_wait_status, signame
+from supervisor.http.csrf import guard_handler
 from supervisor.http.listening import ServerError
 from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
-from supervisor.loop import Loop
+from supervisor.logs import backlog
 from supervisor.options import ServerOptions
-from supervisor.output import open_standard_streams
-from supervisor.pidfile import PidFile
-from supervisor.process.context import Context
+from supervisor.process.event_pools import EventListenerPool
 from supervisor.process.groups import ProcessGroup, create_auto_logs
-from supervisor.process.listeners import EventListenerPool
-from supervisor.reload import difference
-from supervisor.servicemanager import ServiceManager
-from supervisor.shutdown import Shutdown, drain_servers
+from supervisor.process.runtime import Context
 from supervisor.states import SupervisorStates
-from supervisor.ticks import Ticker
-from supervisor.unix import decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +107,7 @@ class Supervisor:
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
             signals=self._signals,
         )
-        backlogs.set_background_loop(loop)
+        backlog.set_background_loop(loop)
         options.context = Context(loop, logger, settings, options.configuration.serverurl)
 
     def _try_sockets(self) -> None:
@@ -181,7 +184,7 @@ class Supervisor:
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
         steps += [context.leftovers.end, events.clear, self._pidfile.remove]
-        steps += [partial(backlogs.set_background_loop, None), context.loop.close]
+        steps += [partial(backlog.set_background_loop, None), context.loop.close]
         if context.mood != SupervisorStates.RESTARTING:  # else the next loop continues to send
             steps.append(self._drain_logs)
         for step in steps:
@@ -190,9 +193,9 @@ class Supervisor:
 
     def _drain_logs(self) -> None:
         """Wait for the readers of logs, while they make progress."""
-        for path, dropped_bytes in backlogs.drain():
+        for path, dropped_bytes in backlog.drain():
             self.context.logger.critical(
-                f"log {path}: {dropped_bytes} bytes dropped ({backlogs.STALLED})"
+                f"log {path}: {dropped_bytes} bytes dropped ({backlog.STALLED})"
             )
 
     def _handlers(self, server: ServerConfig) -> list[Any]:
@@ -267,7 +270,7 @@ class Supervisor:
         return True
 
     def get_process_map(self) -> dict[int, Dispatcher]:
-        """Return the dispatchers of all processes by fd; plugins replace it, see `foreign`."""
+        """Return the dispatchers by fd; plugins replace it, see `plugin_heartbeat`."""
         dispatchers: dict[int, Dispatcher] = {}
         for group in self.process_groups.values():
             for process in group.processes.values():
@@ -406,7 +409,7 @@ def main(args: Sequence[str] | None = None) -> None:
         try:
             _run(daemon, first=first)
         except (boot.BootError, ServerError) as error:
-            backlogs.drain()  # of the run before a reload
+            backlog.drain()  # of the run before a reload
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break

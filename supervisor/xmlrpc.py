@@ -1,6 +1,6 @@
-"""XML-RPC: the handler of /RPC2, method lookup, and `system.*` (floor 5).
+"""XML-RPC: the handler of /RPC2, method lookup, and `system.*`.
 
-`supervisord` creates one handler per HTTP server.  `supervisor.xmlvalues` converts values to
+`supervisord` creates one handler per HTTP server.  `common.xmlrpc_codec` converts values to
 and from XML; `rpcinterface` and plugins provide the methods.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 import re
 
-from supervisor import xmlvalues
-from supervisor.deferred import NOT_DONE_YET, Question
-from supervisor.escapes import one_line
-from supervisor.faults import Faults, RPCError, getFaultDescription
+from supervisor.common import xmlrpc_codec
+from supervisor.common.faults import Faults, RPCError, getFaultDescription
+from supervisor.common.text import one_line
+from supervisor.engine.deferred import NOT_DONE_YET, Question
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc import multicall
 from supervisor.rpc.info import capped_int
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Final, TypeVar
 
-    from supervisor.daemon import Daemon
     from supervisor.http.request import Request
     from supervisor.loggers import Logger
+    from supervisor.process.daemon_protocol import Daemon
 
     Method = TypeVar("Method", bound="Callable[..., Any]")
 
@@ -51,7 +51,7 @@ LOGGED_METHOD_CHARS: Final = 200
 def __getattr__(name: str) -> Any:
     """Provide the client's names to plugins, without loading their modules into every daemon."""
     if name == "SupervisorTransport":
-        from supervisor.transport import SupervisorTransport
+        from supervisor.client.transport import SupervisorTransport
 
         return SupervisorTransport
     if name == "xmlrpclib":
@@ -269,8 +269,8 @@ class SystemNamespaceRPCInterface:
 def xmlrpc_marshal(value: Any) -> str:
     """Return the response document for a value or an `xmlrpclib.Fault`."""
     if hasattr(value, "faultCode"):
-        return xmlvalues.fault(value.faultCode, value.faultString)
-    return xmlvalues.response(value)
+        return xmlrpc_codec.fault(value.faultCode, value.faultString)
+    return xmlrpc_codec.response(value)
 
 
 class supervisor_xmlrpc_handler:
@@ -298,7 +298,7 @@ class supervisor_xmlrpc_handler:
     def continue_request(self, data: bytes, request: Request) -> None:
         """Respond to the call in `data`."""
         try:
-            method, params = xmlvalues.parse_call(data)
+            method, params = xmlrpc_codec.parse_call(data)
         except ValueError:
             self._refuse(request, data, "unmarshallable")
             return
@@ -335,7 +335,7 @@ class supervisor_xmlrpc_handler:
 
         def failed(error: Exception) -> None:
             if isinstance(error, RPCError):
-                _respond(request, xmlvalues.fault(error.code, error.text))
+                _respond(request, xmlrpc_codec.fault(error.code, error.text))
             else:
                 self._answer_failure(request, data)
 
@@ -348,7 +348,7 @@ class supervisor_xmlrpc_handler:
             self._logger.trace(f"XML-RPC method {method}() returned fault: [{error.code}] {text}")
         if error.__cause__ is not None:
             self._logger.debug(exception_text())
-        _respond(request, xmlvalues.fault(error.code, error.text))
+        _respond(request, xmlrpc_codec.fault(error.code, error.text))
 
     def _answer_failure(self, request: Request, data: bytes) -> None:
         """Log the exception being handled: it is a bug of Supervisor or a plugin."""
@@ -368,8 +368,8 @@ class supervisor_xmlrpc_handler:
 
 
 def _document(value: Any) -> str | list[bytes]:
-    if isinstance(value, xmlvalues.Pieces):
-        return xmlvalues.response_in_pieces(value)
+    if isinstance(value, xmlrpc_codec.Pieces):
+        return xmlrpc_codec.response_in_pieces(value)
     return xmlrpc_marshal(value)
 
 

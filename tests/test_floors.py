@@ -10,9 +10,11 @@ import pytest
 
 from tests.support.floors import (
     FILES,
+    FLOORS,
     floor_of,
-    floors,
     imported_names,
+    is_client,
+    loaded_by,
     module_name,
     nodes,
     package_imports,
@@ -23,30 +25,52 @@ from tests.support.tables import assert_none
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 
-# Which floors a floor may import, itself aside. 5 and 6 reach for the client only to offer
-# its old names: `xmlrpc.SupervisorTransport` and `options.ClientOptions`.
-NUMBERED = ("0", "1", "2", "3", "4", "5", "6")
-ALLOWED = {
-    **{floor: set(NUMBERED[:index]) for index, floor in enumerate(NUMBERED[:5])},
-    "5": {*NUMBERED[:5], "client"},
-    "6": {*NUMBERED[:6], "client", "scripts"},
-    "client": {"0", "3"},
-    "scripts": {"0", "3", "client"},
+IMPORT_NAMES = {
+    "childutils",
+    "compat",
+    "confecho",
+    "datatypes",
+    "dispatchers",
+    "events",
+    "http_client",
+    "loggers",
+    "medusa",
+    "options",
+    "pidproxy",
+    "poller",
+    "rpcinterface",
+    "socket_manager",
+    "states",
+    "supervisord",
+    "xmlrpc",
 }
+"""Modules of Supervisor 4 that are not the name of a folder."""
+
+SERVER_FOLDERS = {"logs", "process", "http", "rpc", "web", "daemon"}
 RUNTIME_DEPENDENCIES = {"meld3"}
 
 
-def test_every_module_has_a_floor() -> None:
+def test_the_top_level_has_floors_and_import_names_alone() -> None:
+    """Other modules are in the folder of their floor."""
     modules = {module_name(path).partition(".")[0] for path in FILES} - {""}
-    assert_none(f"{name} is not in docs/development.md" for name in modules - floors().keys())
+    assert modules == FLOORS.keys() | IMPORT_NAMES
 
 
 def test_imports_go_only_downwards() -> None:
     assert_none(
         f"{found} (floor {floor_of(found.importer)} of {floor_of(found.imported)})"
         for found in package_imports()
-        if floor_of(found.imported) != floor_of(found.importer)
-        and floor_of(found.imported) not in ALLOWED.get(floor_of(found.importer), ())
+        if floor_of(found.imported) > floor_of(found.importer)
+    )
+
+
+def test_the_client_loads_nothing_of_the_server() -> None:
+    assert_none(
+        f"{module} loads {imported}"
+        for module in map(module_name, FILES)
+        if is_client(module)
+        for imported in loaded_by(module)
+        if imported.partition(".")[0] in SERVER_FOLDERS
     )
 
 
@@ -70,14 +94,6 @@ def test_the_runtime_depends_on_meld3_alone() -> None:
         for node, _ in nodes(parsed(path))
         for name in imported_names(node, module_name(path), is_package=False)
         if name.partition(".")[0] not in allowed
-    )
-
-
-def test_floor_0_needs_the_standard_library_alone() -> None:
-    assert_none(
-        found
-        for found in package_imports()
-        if floor_of(found.importer) == "0" and floor_of(found.imported) != "0"
     )
 
 

@@ -21,10 +21,10 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from supervisor import events, states
+from supervisor.common.faults import Faults
 from supervisor.config import schema
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import CLIENT_USAGE, SERVER_USAGE
-from supervisor.faults import Faults
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 from supervisor.xmlrpc import SystemNamespaceRPCInterface

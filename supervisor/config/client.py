@@ -1,4 +1,4 @@
-"""Configuration of the client: `[supervisorctl]`, overridden by the command line (floor 3).
+"""Configuration of the client: `[supervisorctl]`, overridden by the command line.
 
 `commandline.read_client_configuration` calls `read`.  The classes are plain because importing
 `dataclasses` costs a client as much as everything else that it does.

@@ -1,4 +1,4 @@
-"""Command-line parsing and the search for the configuration file (floor 3).
+"""Command-line parsing and the search for the configuration file.
 
 Both commands share the option parser, the search for the file and the format of errors.
 `config.settings` (daemon) and `config.client` read the file itself.  Each is imported on
@@ -13,9 +13,9 @@ import sys
 import warnings
 
 from supervisor import datatypes
+from supervisor.common.stdio import put
+from supervisor.common.version import VERSION
 from supervisor.config.parser import ConfigurationError, open_text
-from supervisor.output import put
-from supervisor.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

@@ -1,4 +1,4 @@
-"""Comments that truncate a quoted value (floor 3).
+"""Comments that truncate a quoted value.
 
 configparser treats a `;` or `#` after whitespace as the start of a comment, even inside quotes.
 It truncates `sh -c 'while : ; do date; done'` to `sh -c 'while :`, as Supervisor 4 does.  The

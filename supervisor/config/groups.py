@@ -1,4 +1,4 @@
-"""Process groups, read from every section that defines or names programs (floor 3)."""
+"""Process groups, read from every section that defines or names programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Included files: the daemon reads the files that `[include]` names (floor 3).
+"""Included files: the daemon reads the files that `[include]` names.
 
 The client does not read them.
 """
@@ -15,7 +15,7 @@ from supervisor.config.parser import (
     host_expansion,
     read_file,
 )
-from supervisor.files import READ_FLAGS, require_regular
+from supervisor.engine.files import READ_FLAGS, require_regular
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

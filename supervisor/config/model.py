@@ -1,4 +1,4 @@
-"""Typed results of reading a configuration (floor 3).
+"""Typed results of reading a configuration.
 
 `Settings` and `ServerConfig` are frozen, because they describe the daemon.  Process and group
 configs are mutable, because plugins assign to them before a spawn; `reread` compares them by
@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable, Mapping
 
+from supervisor.common.records import field, names, record
 from supervisor.datatypes import (
     Automatic,
     AutoRestart,
@@ -19,13 +20,12 @@ from supervisor.datatypes import (
     RestartWhenExitUnexpected,
     Syslog,
 )
-from supervisor.records import field, names, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from supervisor.addresses import TcpAddress
+    from supervisor.common.addresses import TcpAddress
 
 
 @record()

@@ -1,4 +1,4 @@
-"""INI reader: files to sections, and sections to expanded text (floor 3).
+"""INI reader: files to sections, and sections to expanded text.
 
 `UnhosedConfigParser` keeps the name and the methods that plugins use.  Our own readers
 take a whole `Section` from it, because single option look-ups in configparser dominate the
@@ -14,9 +14,9 @@ import os
 import re
 from collections.abc import Mapping
 
+from supervisor.common.quoting import ShieldedText, shield, unshield
 from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint
 from supervisor.datatypes import process_or_group_name
-from supervisor.quoting import ShieldedText, shield, unshield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -85,7 +85,7 @@ def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
 
 
 class _Shielded:
-    """Shielded expansions, for values in which quotes are syntax; see `supervisor.quoting`."""
+    """Shielded expansions, for values in which quotes are syntax; see `common.quoting`."""
 
     def __init__(self, expansions: Mapping[str, object]) -> None:
         self._expansions = expansions
@@ -126,7 +126,7 @@ class Section:
         """Return an option, expanded and converted; None if it is not set.
 
         `names` replaces the section's own names; `called` replaces `section.option` in errors.
-        `shielded` shields the expansions as `supervisor.quoting` explains.  Raises
+        `shielded` shields the expansions as `common.quoting` explains.  Raises
         ConfigurationError for any ValueError of the conversion.
         """
         text = self.options.get(option)

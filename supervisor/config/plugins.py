@@ -1,4 +1,4 @@
-"""Object references in the configuration, and plugin sections (floor 3).
+"""Object references in the configuration, and plugin sections.
 
 The daemon reads `[rpcinterface:x]` with this module, the client `[ctlplugin:x]`.
 """

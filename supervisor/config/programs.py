@@ -1,4 +1,4 @@
-"""Process configs from a program section (floor 3).
+"""Process configs from a program section.
 
 This module expands `numprocs`.  `config.groups` reads the groups, listener pools and FastCGI
 groups, which all get their processes from here.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from supervisor import unix
 from supervisor.config import schema
 from supervisor.config.model import ProcessConfig
 from supervisor.config.parser import (
@@ -18,6 +17,7 @@ from supervisor.config.parser import (
     host_expansion,
 )
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
+from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
     """Look up a user's groups now and cache them for the starts of its programs."""
     if uid is not None and uid not in parser.users:
         parser.users.add(uid)
-        unix.look_up_identity(uid)
+        posix.look_up_identity(uid)
 
 
 def _read_process(
@@ -118,8 +118,8 @@ def _command_hint(section: Section, command: str) -> str:
     if command.count("'") % 2 == 0 and command.count('"') % 2 == 0:
         return ""
     try:
-        unix.split_command(command)
-    except unix.BadCommand:
+        posix.split_command(command)
+    except posix.BadCommand:
         return section.comment_hint("command")
     return ""
 

@@ -1,4 +1,4 @@
-"""Options of every section: name, conversion and default (floor 3).
+"""Options of every section: name, conversion and default.
 
 The readers and the generator of the reference documentation iterate over these tables.  The
 order matters: if several options are invalid, the first one is reported.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from supervisor import datatypes
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Option:
     """One option; `default` is the text to use if the option is not set.
 
     `value` is the converted default.  If `default` is None, `value` is used as it is; it may
-    then depend on other options.  `shielded` values are expanded as `supervisor.quoting` explains.
+    then depend on other options.  `shielded` values are expanded as `common.quoting` explains.
     """
 
     def __init__(

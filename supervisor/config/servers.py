@@ -1,4 +1,4 @@
-"""Configured sockets: HTTP servers and FastCGI sockets (floor 3)."""
+"""Configured sockets: HTTP servers and FastCGI sockets."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.model import (
     InetSocketConfig,

@@ -1,4 +1,4 @@
-"""Configuration of the daemon: the file, overridden by the command line (floor 3).
+"""Configuration of the daemon: the file, overridden by the command line.
 
 `commandline.read_server_configuration` calls `read` at start and at every reread.
 """
@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Mapping
 
 from supervisor.config import schema
-from supervisor.config.doubts import all_doubts, shared_logs
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
+from supervisor.config.lint import all_doubts, shared_logs
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.parser import (
     ConfigurationError,

@@ -1,10 +1,10 @@
-"""The HTTP server, one floor below its users (floor 5).
+"""The HTTP server, one floor below its users.
 
 The names that plugins import from `supervisor.http` are here; our own code imports the
 modules.
 """
 
-from supervisor.deferred import NOT_DONE_YET
+from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.http.bodies import tail_f_producer
 from supervisor.http.handlers import (
     default_handler,

@@ -1,25 +1,25 @@
-"""Response bodies that are produced step by step, and deferred responses (floor 5).
+"""Response bodies that are produced step by step, and deferred responses.
 
 A producer is an object with `more()`, which returns bytes, `b""` at its end, or
 `NOT_DONE_YET`.  Attributes of a producer or of a deferred function define when to poll it
-again (see `supervisor.deferred`): `wakes_on`, `delay` and, here, `recheck`, the seconds after
+again (see `engine.deferred`): `wakes_on`, `delay` and, here, `recheck`, the seconds after
 which to poll even without a notification.
-`channel` holds at most one `Waiting` at a time.
+`connection` holds at most one `Waiting` at a time.
 """
 
 from __future__ import annotations
 
-from supervisor import logfiles
-from supervisor.deferred import NOT_DONE_YET, POLL_SECONDS, wakes_of
-from supervisor.http import wire
+from supervisor.engine.deferred import NOT_DONE_YET, POLL_SECONDS, wakes_of
+from supervisor.http import http1
+from supervisor.logs import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from supervisor.deferred import Question, Waiters
-    from supervisor.loop import Loop, Timer
+    from supervisor.engine.deferred import Question, Waiters
+    from supervisor.engine.loop import Loop, Timer
 
     class Producer(Protocol):
         """A body that is produced step by step."""
@@ -123,10 +123,10 @@ class FollowedFile:
 
         Raises `FileNotFoundError` for a file that is unreadable or not regular.
         """
-        self._follower = logfiles.Follower(path, start_bytes=start_bytes)
+        self._follower = reading.Follower(path, start_bytes=start_bytes)
         if not self._follower.is_open:
             raise FileNotFoundError(path)
-        self.wakes_on = (logfiles.written(path),)
+        self.wakes_on = (reading.written(path),)
 
     def more(self) -> Any:
         """Return the bytes written since the last call, or `NOT_DONE_YET`."""
@@ -174,9 +174,9 @@ class Stream:
         if data is NOT_DONE_YET or not self._chunked:
             return data
         if data:
-            return wire.chunk(data)
+            return http1.chunk(data)
         self._chunked = False  # only the last chunk marks the end
-        return wire.LAST_CHUNK
+        return http1.LAST_CHUNK
 
     def _next(self) -> Any:
         while self._parts:

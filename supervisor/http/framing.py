@@ -1,6 +1,6 @@
-"""Limits of a request, and a decoder of chunked bodies, both without I/O (floor 5).
+"""Limits of a request, and a decoder of chunked bodies, both without I/O.
 
-`wire.RequestParser` finds the head of a request and leaves a body whose length is not known in
+`http1.RequestParser` finds the head of a request and leaves a body whose length is not known in
 advance to a `ChunkDecoder`.  Such a body is a sequence of chunks (RFC 9112, 7.1):
 
     5;name=value CRLF      the size in hexadecimal digits, and extensions, which are ignored
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 
-from supervisor.records import record
+from supervisor.common.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

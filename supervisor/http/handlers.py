@@ -1,4 +1,4 @@
-"""Handlers: authentication, followed logs, static files (floor 5).
+"""Handlers: authentication, followed logs, static files.
 
 `supervisord` creates them and passes them to a server, in the order in which they are tried.
 Plugins create some of them too, hence their names and the arguments of their constructors.
@@ -11,18 +11,18 @@ import os
 import stat
 
 from supervisor import http
-from supervisor.http import wire
+from supervisor.common.namespec import split_namespec
+from supervisor.http import http1
 from supervisor.http.bodies import TAIL_BYTES
-from supervisor.namespec import split_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
-    from supervisor.daemon import Daemon
     from supervisor.http.request import Request
     from supervisor.http.server import Handler
+    from supervisor.process.daemon_protocol import Daemon
 
 LOGGED_NAME_CHARS: Final = 64
 
@@ -156,7 +156,7 @@ class _FollowHandler:
         except OSError:
             request.error(404)
             return
-        request["Last-Modified"] = wire.http_date(modified)
+        request["Last-Modified"] = http1.http_date(modified)
         request["Content-Type"] = "text/plain;charset=utf-8"
         request["X-Content-Type-Options"] = "nosniff"  # a browser might render a log as HTML
         request["X-Accel-Buffering"] = "no"  # nginx would buffer the lines
@@ -245,10 +245,10 @@ class default_handler:
             request.error(404)
             return
         condition = request.get_header("if-modified-since") or ""
-        if wire.is_unmodified(condition, modified, len(content)):
+        if http1.is_unmodified(condition, modified, len(content)):
             request.error(304)
             return
-        request["Last-Modified"] = wire.http_date(modified)
+        request["Last-Modified"] = http1.http_date(modified)
         request["Content-Type"] = content_type
         request["X-Content-Type-Options"] = "nosniff"
         request.push(content)

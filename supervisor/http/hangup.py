@@ -1,4 +1,4 @@
-"""Detection of a disconnect after the client has closed its sending side (floor 5).
+"""Detection of a disconnect after the client has closed its sending side.
 
 A client that has sent all its requests may close its side only (`shutdown(SHUT_WR)`, `nc -N`) and
 still wait for the response.  From then on a read returns end-of-file, whether or not the client
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisor.loop import Loop
+    from supervisor.engine.loop import Loop
 
 PROBE_SECONDS = 15
 

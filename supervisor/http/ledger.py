@@ -1,4 +1,4 @@
-"""Limit of the memory that all connections of a server hold together (floor 5).
+"""Limit of the memory that all connections of a server hold together.
 
 The limits of `framing.Limits` apply to one request.  A client that opens many connections could
 reach them on each, so the total is limited too.

@@ -1,4 +1,4 @@
-"""The listening socket of an HTTP server (floor 5).
+"""The listening socket of an HTTP server.
 
 `server` opens one per configured server.  A failure is a `ServerError`; its text begins with the
 line of Supervisor 4.
@@ -11,7 +11,7 @@ import os
 import socket
 import sys
 
-from supervisor import sockets
+from supervisor.engine import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] 
 
 def _in_use(config: ServerConfig) -> ServerError:
     """Return the error for an address in use; it names the process that holds it, if known."""
-    from supervisor.holders import holder_of_file, holder_of_port
+    from supervisor.engine.socket_holders import holder_of_file, holder_of_port
 
     if config.address is None:
         where, holder = config.file, holder_of_file(config.file or "")

@@ -1,4 +1,4 @@
-"""Send buffer of one connection (floor 5)."""
+"""Send buffer of one connection."""
 
 from __future__ import annotations
 

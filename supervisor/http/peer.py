@@ -1,11 +1,11 @@
-"""The client at the other end of a connection, as named in the log and by the limits (floor 5)."""
+"""The client at the other end of a connection, as named in the log and by the limits."""
 
 from __future__ import annotations
 
 import socket
 
-from supervisor.addresses import TcpAddress
-from supervisor.sockets import peer_credentials
+from supervisor.common.addresses import TcpAddress
+from supervisor.engine.sockets import peer_credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Phases of a connection and their timeouts (floor 5)."""
+"""Phases of a connection and their timeouts."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""One request and its response, in the vocabulary of medusa (floor 5).
+"""One request and its response, in the vocabulary of medusa.
 
 Handlers, ours and those of plugins, read `command`, `uri`, `header` and `body`, set
 header fields with `request["Name"] = value`, `push` the body and end with `done()` or
-`error(code)`.  `channel` creates requests and sends their responses.
+`error(code)`.  `connection` creates requests and sends their responses.
 """
 
 from __future__ import annotations
 
 import re
 
-from supervisor.http import wire
+from supervisor.http import http1
 from supervisor.http.bodies import Stream
 
 TYPE_CHECKING = False
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Final
 
-    from supervisor.deferred import Question
+    from supervisor.engine.deferred import Question
     from supervisor.http.bodies import Producer
-    from supervisor.http.channel import HTTPChannel
+    from supervisor.http.connection import HTTPChannel
 
 SERVER: Final = "Supervisor"
 
@@ -44,9 +44,9 @@ LINE_BREAKS: Final = frozenset("\r\n\0")
 class Request:
     """One request, and the response to it."""
 
-    responses: Final = wire.RESPONSES
+    responses: Final = http1.RESPONSES
 
-    def __init__(self, channel: HTTPChannel, head: wire.Head) -> None:
+    def __init__(self, channel: HTTPChannel, head: http1.Head) -> None:
         self.channel = channel
         self.command = head.command
         self.uri = head.uri
@@ -100,7 +100,7 @@ class Request:
 
     def error(self, code: int, message: str | None = None) -> None:
         """Respond with an error page; discard the body pushed so far."""
-        phrase = wire.RESPONSES.get(code, "Unknown")
+        phrase = http1.RESPONSES.get(code, "Unknown")
         page = ERROR_PAGE.format(code=code, phrase=phrase, message=message or phrase)
         self.reply_code = code
         self.drop_body()
@@ -147,7 +147,7 @@ class Request:
             else:
                 self.keep_alive = False  # closing the connection ends the body
         self._say_what_becomes_of_the_connection(fields)
-        head = wire.answer_head(self.version, self.reply_code, fields)
+        head = http1.answer_head(self.version, self.reply_code, fields)
         if not has_body:
             self.drop_body()
             return [head], None

@@ -1,4 +1,4 @@
-"""HTTP servers: listening sockets and the connections that they accept (floor 5).
+"""HTTP servers: listening sockets and the connections that they accept.
 
 `supervisord` creates the servers; their handlers produce the responses.
 """
@@ -12,11 +12,11 @@ import resource
 import select
 import socket
 
-from supervisor import sockets
-from supervisor.addresses import TcpAddress
-from supervisor.http import wire
-from supervisor.http.channel import HTTPChannel
-from supervisor.http.connections import Connections
+from supervisor.common.addresses import TcpAddress
+from supervisor.engine import sockets
+from supervisor.http import http1
+from supervisor.http.connection import HTTPChannel
+from supervisor.http.connection_table import Connections
 from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from supervisor.config.model import ServerConfig
+    from supervisor.engine.loop import Loop
     from supervisor.http.request import Request
     from supervisor.loggers import Logger
-    from supervisor.loop import Loop
 
     class Handler(Protocol):
         """A handler of requests; a server tries its handlers in order until one matches."""
@@ -114,7 +114,7 @@ class HTTPServer:
 
     def date(self) -> str:
         """Return the current time in HTTP's format."""
-        return wire.http_date(int(self.loop.clock.time()))
+        return http1.http_date(int(self.loop.clock.time()))
 
     # -- interface to the loop ------------------------------------------------------
 

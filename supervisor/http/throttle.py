@@ -1,4 +1,4 @@
-"""Rate limit of the log lines that clients cause (floor 5)."""
+"""Rate limit of the log lines that clients cause."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisor.loop import Loop
+    from supervisor.engine.loop import Loop
 
 MAX_LINES = 5
 """Limit of lines per origin and second; of the remaining lines only the number is logged."""

@@ -1,4 +1,4 @@
-"""`compact_traceback`, for knot-resolver's notify socket (floor 6)."""
+"""`compact_traceback`, for knot-resolver's notify socket."""
 
 from __future__ import annotations
 

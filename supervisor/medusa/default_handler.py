@@ -1,4 +1,4 @@
-"""`default_handler`, for Supvisors, which replaces ours with a handler of its own (floor 6)."""
+"""`default_handler`, for Supvisors, which replaces ours with a handler of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`os_filesystem`, for Supvisors, which serves a folder of its own (floor 6)."""
+"""`os_filesystem`, for Supvisors, which serves a folder of its own."""
 
 from __future__ import annotations
 

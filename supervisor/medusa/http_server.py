@@ -1,8 +1,8 @@
-"""The names of medusa's `http_server` that Supvisors and its tests import (floor 6)."""
+"""The names of medusa's `http_server` that Supvisors and its tests import."""
 
 from __future__ import annotations
 
-from supervisor.http import wire
+from supervisor.http import http1
 from supervisor.http.request import Request
 from supervisor.medusa import http_date
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
 
-    from supervisor.http.channel import HTTPChannel
+    from supervisor.http.connection import HTTPChannel
 
 __all__ = ["get_header", "http_date", "http_request"]
 
@@ -30,7 +30,7 @@ class http_request(Request):
     ) -> None:
         fields = (line.partition(":") for line in header)
         named = {name.lower(): value.strip() for name, _, value in fields}
-        head = wire.Head(
+        head = http1.Head(
             command,
             uri,
             version,

@@ -1,4 +1,4 @@
-"""Processes and their groups (floor 4); the names that plugins import are re-exported here."""
+"""Processes and their groups; the names that plugins import are re-exported here."""
 
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroup, ProcessGroupBase

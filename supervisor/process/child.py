@@ -1,4 +1,4 @@
-"""One supervised process: its child, pipes, signals and logs (floor 4).
+"""One supervised process: its child, pipes, signals and logs.
 
 `lifecycle.Lifecycle` decides when to start, kill and give up; this class does it.
 """
@@ -10,14 +10,16 @@ import os
 import signal
 from functools import partial
 
-from supervisor import events, logsinks
+from supervisor import events
 from supervisor.dispatchers import (
     PInputDispatcher,
     POutputDispatcher,
     leave_reason,
     make_dispatchers,
 )
+from supervisor.engine.posix import ProcessException, decode_wait_status, signame
 from supervisor.loggers import exception_text
+from supervisor.logs import sinks
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
@@ -30,7 +32,6 @@ from supervisor.process.plan import (
     resolve_command,
 )
 from supervisor.states import EventListenerStates, ProcessStates
-from supervisor.unix import ProcessException, decode_wait_status, signame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
-    from supervisor.process.context import Context
     from supervisor.process.process_group import LeaderlessGroup
+    from supervisor.process.runtime import Context
 
 
 class Subprocess(Lifecycle):
@@ -351,7 +352,7 @@ class Subprocess(Lifecycle):
         steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
         if not steps:
             paths = (self.config.stdout_logfile, self.config.stderr_logfile)
-            steps = [partial(logsinks.clear, path) for path in paths if isinstance(path, str)]
+            steps = [partial(sinks.clear, path) for path in paths if isinstance(path, str)]
         errors = []
         for step in steps:
             try:

@@ -1,4 +1,4 @@
-"""FastCGI processes: their stdin is a listening socket (floor 4)."""
+"""FastCGI processes: their stdin is a listening socket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from supervisor.socket_manager import SocketManager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import FastCGIGroupConfig
-    from supervisor.process.context import Context
+    from supervisor.process.runtime import Context
 
 
 class FastCGISubprocess(Subprocess):

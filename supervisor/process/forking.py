@@ -1,4 +1,4 @@
-"""The launcher that does not block: fork, and a report from the child (floor 4).
+"""The launcher that does not block: fork, and a report from the child.
 
 The child takes the steps to exec in the order of Supervisor 4 and writes an error to a pipe.  The
 pipe is close-on-exec, so its end of file means that exec has succeeded; `LaunchReport` reads it in
@@ -12,7 +12,7 @@ import os
 import signal
 from contextlib import suppress
 
-from supervisor import unix
+from supervisor.engine import posix
 from supervisor.process.plan import (
     Launched,
     no_directory,
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from supervisor.loop import Loop
+    from supervisor.engine.loop import Loop
+    from supervisor.engine.posix import Identity
     from supervisor.process.plan import SpawnPlan
-    from supervisor.unix import Identity
 
 REPORT_FD = 3
 """Fd of the report in a forked child, the first one after its standard fds."""
@@ -87,7 +87,7 @@ def _go_to_exec(
             _leave_daemon(plan, report, mask)
             report = REPORT_FD
             _become_program(plan, identity)
-        except unix.ProcessException as error:
+        except posix.ProcessException as error:
             os.write(report, os.fsencode(str(error)))
         except (OSError, ValueError) as error:
             os.write(report, os.fsencode(str(no_exec(plan, error))))
@@ -114,9 +114,9 @@ def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals])
 
 def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
     """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
-    executable = unix.find_executable(plan.executable, plan.environment)
+    executable = posix.find_executable(plan.executable, plan.environment)
     if identity is not None:
-        reason = unix.become(identity)
+        reason = posix.become(identity)
         if reason is not None:
             raise no_user(identity.uid, reason)
     if plan.directory is not None:
@@ -130,7 +130,7 @@ def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
     try:
         os.execve(executable, plan.argv, plan.environment)
     except OSError as error:
-        raise no_exec(plan, unix.errname(error.errno)) from None
+        raise no_exec(plan, posix.errname(error.errno)) from None
 
 
 def _keep_leases_off(plan: SpawnPlan, executable: str) -> None:

@@ -1,4 +1,4 @@
-"""Groups of processes, which are started, stopped, added and removed together (floor 4)."""
+"""Groups of processes, which are started, stopped, added and removed together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from supervisor.states import STOPPED_STATES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
-    from supervisor.process.context import Context
+    from supervisor.process.runtime import Context
 
 
 class ProcessGroupBase:

@@ -1,4 +1,4 @@
-"""Starting a child: the choice of the launcher, and the fast launcher (floor 4).
+"""Starting a child: the choice of the launcher, and the fast launcher.
 
 `launch` starts nearly every child through `subprocess.Popen`, which uses vfork where it can.  It
 is fast, and an error between fork and exec is raised at once, but the daemon blocks until exec.
@@ -13,7 +13,7 @@ import os
 import stat
 from contextlib import suppress
 
-from supervisor import paths, unix
+from supervisor.engine import paths, posix
 from supervisor.process.forking import fork
 from supervisor.process.plan import (
     Launched,
@@ -28,8 +28,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from supervisor.engine.posix import Identity
     from supervisor.process.plan import SpawnPlan
-    from supervisor.unix import Identity
 
 SCRIPT_HEAD_BYTES = 256
 """Length of the head of a script in which the kernel reads the `#!` line (execve(2))."""
@@ -56,10 +56,10 @@ def _identity(uid: int | None) -> Identity | None:
     """Return the user to change to, None if no change is needed."""
     if uid is None:
         return None
-    reason = unix.cannot_become(uid)
+    reason = posix.cannot_become(uid)
     if reason is not None:
         raise no_user(uid, reason)
-    return None if os.getuid() == uid else unix.identity_of(uid)
+    return None if os.getuid() == uid else posix.identity_of(uid)
 
 
 def _give_pipes(plan: SpawnPlan, uid: int) -> None:
@@ -163,7 +163,7 @@ def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
         )
     except OSError as error:
         if error.filename not in (None, plan.directory):
-            raise no_exec(plan, unix.errname(error.errno)) from None
+            raise no_exec(plan, posix.errname(error.errno)) from None
         if identity is not None:  # Popen reports a refused setuid as a failed chdir or fork
             return fork(plan, identity)
         if error.filename is not None:

@@ -1,4 +1,4 @@
-"""The state machine of a supervised process (floor 4).
+"""The state machine of a supervised process.
 
 `_next_step()` is the rule: what happens next without a request, and when.  `transition()` takes the
 step if it is due; it may be called at any time and by any code.  A timer, armed for
@@ -13,7 +13,7 @@ import signal
 
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally
-from supervisor.deferred import Waiters
+from supervisor.engine.deferred import Waiters
 from supervisor.states import (
     RUNNING_STATES,
     TRANSITIONS,
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.config.model import ProcessConfig
-    from supervisor.loop import Timer
-    from supervisor.process.context import Context
+    from supervisor.engine.loop import Timer
     from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.runtime import Context
 
 RESTART_SECONDS = 1.0
 """Minimum interval between two starts, so that a flapping program does not spin.  In seconds."""

@@ -1,4 +1,4 @@
-"""The plan of a child: everything that is decided before it exists (floor 4).
+"""The plan of a child: everything that is decided before it exists.
 
 `launchers.launch` executes a `SpawnPlan`; the plan can be tested without forking.
 """
@@ -10,16 +10,16 @@ import errno
 import os
 from collections.abc import Collection, Iterable, Mapping
 
-from supervisor import paths, unix
-from supervisor.records import record
+from supervisor.common.records import record
+from supervisor.engine import paths, posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
-    from supervisor.process.context import Context
+    from supervisor.process.runtime import Context
 
 
-class SpawnError(unix.ProcessException):
+class SpawnError(posix.ProcessException):
     """A child could not be started; `in_child` if the fork succeeded, but not exec."""
 
     def __init__(self, text: str, *, in_child: bool = False) -> None:
@@ -124,7 +124,7 @@ def pipe_failure(name: str, error: OSError) -> str:
     """Return the text of a failure to create pipes."""
     if error.errno == errno.EMFILE:
         return f"too many open files to spawn '{name}'"
-    return f"unknown error making pipes for '{name}': {unix.errname(error.errno)}"
+    return f"unknown error making pipes for '{name}': {posix.errname(error.errno)}"
 
 
 def no_user(uid: int, reason: str) -> SpawnError:
@@ -134,7 +134,7 @@ def no_user(uid: int, reason: str) -> SpawnError:
 
 def no_directory(plan: SpawnPlan, error: OSError) -> SpawnError:
     """Return the error of a failed chdir."""
-    symbol = unix.errname(error.errno)
+    symbol = posix.errname(error.errno)
     return SpawnError(f"couldn't chdir to {plan.directory}: {symbol}", in_child=True)
 
 
@@ -149,7 +149,7 @@ def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:
         return SpawnError(f"Too many processes in process table to spawn '{plan.name}'")
     if error.errno == errno.EMFILE:  # from the pipe of the report
         return SpawnError(pipe_failure(plan.name, error))
-    return SpawnError(f"unknown error during fork for '{plan.name}': {unix.errname(error.errno)}")
+    return SpawnError(f"unknown error during fork for '{plan.name}': {posix.errname(error.errno)}")
 
 
 # -- from a config to a plan -----------------------------------------------------
@@ -160,7 +160,7 @@ def dispatcher_failure(name: str, error: OSError) -> str:
 
     Supervisor 4 logs only the symbol; an error raised by our own code needs its reason too.
     """
-    text = f"unknown error making dispatchers for '{name}': {unix.errname(error.errno)}"
+    text = f"unknown error making dispatchers for '{name}': {posix.errname(error.errno)}"
     is_own = error.errno is not None and error.strerror != os.strerror(error.errno)
     return f"{text} ({error.strerror})" if is_own and error.strerror else text
 
@@ -172,11 +172,11 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     is written, and the child searches for it.
     """
     try:
-        argv = unix.split_command(config.command)
-    except unix.BadCommand as error:
-        raise unix.BadCommand(f"{error}{config.command_hint}") from None
+        argv = posix.split_command(config.command)
+    except posix.BadCommand as error:
+        raise posix.BadCommand(f"{error}{config.command_hint}") from None
     try:
-        executable = unix.find_executable(
+        executable = posix.find_executable(
             argv[0], config.environment, paths.stat_at_once, config.directory
         )
     except paths.MayWait:

@@ -1,4 +1,4 @@
-"""Process groups that have lost their leader (floor 4).
+"""Process groups that have lost their leader.
 
 A program is the leader of a process group; when it dies, its children may keep running.  A stop of
 the whole group has to wait for them, but they are not the daemon's children, and Unix does not
@@ -7,9 +7,9 @@ when it exits.  When none is left, the next scan finds those that were forked me
 pidfds, a timer repeats the scan.
 
 The number of the group may be reused once the group is empty.  Therefore each scan, and each
-signal, begins with `unix.is_leaderless_group`, which proves that it is still the same group.
+signal, begins with `posix.is_leaderless_group`, which proves that it is still the same group.
 
-`child.Subprocess` and `leftovers` use this through `GroupWatcher`.
+`child.Subprocess` and `orphans` use this through `GroupWatcher`.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import itertools
 import os
 import select
 
-from supervisor import unix
+from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from supervisor.loop import Loop, Timer
+    from supervisor.engine.loop import Loop, Timer
 
 SETTLE_SECONDS = 0.01
 """Delay of a scan after a death: init reaps meanwhile, and one scan serves many deaths."""
@@ -72,7 +72,7 @@ class LeaderlessGroup:
 
         Raises `PermissionError` if there are members, but none may be signalled.
         """
-        if unix.is_leaderless_group(self.pgid):
+        if posix.is_leaderless_group(self.pgid):
             with contextlib.suppress(ProcessLookupError):  # the last one has just been reaped
                 os.kill(-self.pgid, signum)
         for pid, member in list(self._members.items()):
@@ -88,11 +88,11 @@ class LeaderlessGroup:
         self.is_polled = pids is None
         for pid in itertools.islice(pids or (), MAX_PIDFDS):
             try:
-                fd = unix.open_pidfd(pid)
+                fd = posix.open_pidfd(pid)
             except ProcessLookupError:
                 continue
             if fd is None:
-                self.is_polled |= not unix.is_zombie(pid)
+                self.is_polled |= not posix.is_zombie(pid)
             elif _has_exited(fd) or not _is_member(pid, self.pgid):
                 os.close(fd)
             else:
@@ -166,7 +166,7 @@ class GroupWatcher:
         self, pgid: int, on_empty: Callable[[LeaderlessGroup], object]
     ) -> LeaderlessGroup | None:
         """Watch a group whose leader has been reaped; None if it is empty already."""
-        if not unix.is_leaderless_group(pgid):
+        if not posix.is_leaderless_group(pgid):
             return None
         group = LeaderlessGroup(pgid, on_empty, self)
         self._groups[group] = None
@@ -191,11 +191,11 @@ class GroupWatcher:
         if self._is_scanning:  # its end schedules the next one
             return
         for group in self._unwatched():
-            if not unix.is_leaderless_group(group.pgid):
+            if not posix.is_leaderless_group(group.pgid):
                 self.report_empty(group)
         if groups := self._unwatched():
             self._is_scanning = True
-            self._scan(groups, unix.scan_processes(), {group.pgid: [] for group in groups})
+            self._scan(groups, posix.scan_processes(), {group.pgid: [] for group in groups})
 
     def _unwatched(self) -> list[LeaderlessGroup]:
         """Return the groups that need a scan, because no member has a pidfd."""

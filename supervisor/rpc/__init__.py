@@ -1,1 +1,1 @@
-"""Implementation of the RPC methods (floor 5); `rpcinterface` publishes them."""
+"""Implementation of the RPC methods; `rpcinterface` publishes them."""

@@ -1,4 +1,4 @@
-"""Starting, stopping and signalling: one process, a group, or all (floor 5).
+"""Starting, stopping and signalling: one process, a group, or all.
 
 Each function implements the RPC method of the same name and returns its value, or a deferred
 function if the caller wants to wait.
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.namespec import make_namespec
 from supervisor.datatypes import signal_number
-from supervisor.deferred import NOT_DONE_YET, Question, deferred, side_by_side
-from supervisor.faults import Faults, RPCError
-from supervisor.namespec import make_namespec
+from supervisor.engine.deferred import NOT_DONE_YET, Question, deferred, side_by_side
+from supervisor.engine.posix import NotFound, ProcessException
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
-from supervisor.unix import NotFound, ProcessException
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

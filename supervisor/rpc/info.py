@@ -1,4 +1,4 @@
-"""Structs that describe processes and configurations to RPC clients (floor 5)."""
+"""Structs that describe processes and configurations to RPC clients."""
 
 from __future__ import annotations
 

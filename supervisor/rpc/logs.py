@@ -1,19 +1,19 @@
-"""Reading and clearing log files for RPC clients (floor 5)."""
+"""Reading and clearing log files for RPC clients."""
 
 from __future__ import annotations
 
 import os
 
-from supervisor.faults import Faults, RPCError
-from supervisor.logfiles import readFile, tailFile
+from supervisor.common.faults import Faults, RPCError
+from supervisor.logs.reading import readFile, tailFile
 from supervisor.rpc.lookup import find_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
+    from supervisor.process.daemon_protocol import Daemon
 
 
 SHOWN_CHARACTERS = 64

@@ -1,14 +1,14 @@
-"""Lookup of groups and processes by the names that clients send (floor 5)."""
+"""Lookup of groups and processes by the names that clients send."""
 
 from __future__ import annotations
 
-from supervisor.faults import Faults, RPCError
-from supervisor.namespec import split_namespec
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.namespec import split_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.daemon import Daemon
     from supervisor.process.child import Subprocess
+    from supervisor.process.daemon_protocol import Daemon
     from supervisor.process.groups import ProcessGroupBase
 
 Member = tuple["ProcessGroupBase", "Subprocess"]

@@ -1,4 +1,4 @@
-"""`system.multicall`: several calls in one request, one after the other (floor 5).
+"""`system.multicall`: several calls in one request, one after the other.
 
 `xmlrpc` calls it.  For clients the results are kept as XML, which is compact and has a known size
 before all calls are complete.  Callers inside the daemon receive values.
@@ -6,8 +6,9 @@ before all calls are complete.  Callers inside the daemon receive values.
 
 from __future__ import annotations
 
-from supervisor import xmlvalues
-from supervisor.deferred import (
+from supervisor.common import xmlrpc_codec
+from supervisor.common.faults import Faults, RPCError
+from supervisor.engine.deferred import (
     NOT_DONE_YET,
     POLL_SECONDS,
     Question,
@@ -15,7 +16,6 @@ from supervisor.deferred import (
     in_sequence,
     wakes_of,
 )
-from supervisor.faults import Faults, RPCError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,19 +42,19 @@ def values(call: Call, calls: Any) -> Any:
 
 
 def as_xml(call: Call, calls: Any) -> Any:
-    """Return the results as `xmlvalues.Pieces`, or a deferred function; raises `RPCError`."""
+    """Return the results as `xmlrpc_codec.Pieces`, or a deferred function; raises `RPCError`."""
     question = in_sequence(_steps(call, calls, Results()))
 
     def poll() -> Any:
         results = question()
-        return results if results is NOT_DONE_YET else xmlvalues.Pieces(map(_element, results))
+        return results if results is NOT_DONE_YET else xmlrpc_codec.Pieces(map(_element, results))
 
     results = poll()
     return _polling(question, poll) if results is NOT_DONE_YET else results
 
 
 def _element(result: Any) -> bytes:
-    return result if isinstance(result, bytes) else xmlvalues.to_xml(result).encode()
+    return result if isinstance(result, bytes) else xmlrpc_codec.to_xml(result).encode()
 
 
 class Results:
@@ -74,7 +74,7 @@ class Results:
     def keep(self, value: Any) -> Any:
         """Return a result as XML; return one that has no XML-RPC type unchanged."""
         try:
-            element = xmlvalues.to_xml(value).encode()
+            element = xmlrpc_codec.to_xml(value).encode()
         except TypeError:
             return value
         self._bytes += len(element)

@@ -1,4 +1,4 @@
-"""`supervisorctl`: queries and controls a running supervisord (client floor).
+"""`supervisorctl`: queries and controls a running supervisord.
 
 `main` is the console script.  Start-up time is mostly import time, so the package itself
 imports nothing: `__getattr__` loads each public name from its module on first use.
@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import sys
 
-from supervisor.output import open_standard_streams
+from supervisor.common.stdio import open_standard_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Sequence
     from typing import Any
 
-    from supervisor.client_options import ClientOptions
+    from supervisor.client.options import ClientOptions
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Public name -> the module that defines it; plugins and scripts import these from here.
 _HOMES = {
-    "ClientOptions": "supervisor.client_options",
+    "ClientOptions": "supervisor.client.options",
     "Controller": "supervisor.supervisorctl.controller",
     "ControllerPluginBase": "supervisor.supervisorctl.plugin",
     "DefaultControllerPlugin": "supervisor.supervisorctl.default",
@@ -55,7 +55,7 @@ def main(args: Sequence[str] | None = None, options: ClientOptions | None = None
 
 
 def _run(args: Sequence[str] | None, options: ClientOptions | None) -> int:
-    from supervisor.client_options import ClientOptions
+    from supervisor.client.options import ClientOptions
 
     if options is None:
         options = ClientOptions()

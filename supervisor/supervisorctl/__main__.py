@@ -1,4 +1,4 @@
-"""Entry point of `python -m supervisor.supervisorctl` (client floor)."""
+"""Entry point of `python -m supervisor.supervisorctl`."""
 
 from supervisor.supervisorctl import main
 

@@ -1,11 +1,11 @@
-"""Tab completion and history of the shell (client floor); the controller calls it."""
+"""Tab completion and history of the shell; the controller calls it."""
 
 from __future__ import annotations
 
 import atexit
 from contextlib import suppress
 
-from supervisor.namespec import make_namespec
+from supervisor.common.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

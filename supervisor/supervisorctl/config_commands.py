@@ -1,4 +1,4 @@
-"""Commands about the configuration: reread, avail, add, remove, update (client floor).
+"""Commands about the configuration: reread, avail, add, remove, update.
 
 Part of `default.DefaultControllerPlugin`.
 """
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 
-from supervisor import rpcclient
-from supervisor.faults import Faults
-from supervisor.namespec import make_namespec
+from supervisor.client import proxy
+from supervisor.common.faults import Faults
+from supervisor.common.namespec import make_namespec
 from supervisor.supervisorctl.results import LSBInitExitStatuses
 from supervisor.supervisorctl.server_commands import ServerCommands
 
@@ -43,7 +43,7 @@ class ConfigCommands(ServerCommands):
         """Return the result of a method, or None after a fault that `texts` contains."""
         try:
             return method(*args)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             text = texts.get(fault.faultCode)
             if fault.faultCode == Faults.CANT_REREAD:
                 text = f"ERROR: {fault.faultString}"
@@ -149,7 +149,7 @@ class ConfigCommands(ServerCommands):
         """
         try:
             step(supervisor, name)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise
             self.ctl.output(f"{name}: ERROR ({fault.faultString})")
@@ -182,7 +182,7 @@ class ConfigCommands(ServerCommands):
                 return False
             try:
                 supervisor.removeProcessGroup(name)
-            except rpcclient.Fault as fault:
+            except proxy.Fault as fault:
                 if fault.faultCode != Faults.STILL_RUNNING:
                     raise
                 time.sleep(STOP_POLL_SECONDS)

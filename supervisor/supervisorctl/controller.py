@@ -1,4 +1,4 @@
-"""The shell of supervisorctl: finds the command in the plugins and runs it (client floor).
+"""The shell of supervisorctl: finds the command in the plugins and runs it.
 
 `supervisorctl.main` creates one `Controller` per run.  Third-party programs create their own,
 pass lines to `onecmd` (from any thread) and read `exitstatus`.
@@ -9,16 +9,16 @@ from __future__ import annotations
 import cmd
 import sys
 
-from supervisor import rpcclient
+from supervisor.client import proxy
+from supervisor.client.terminal import harmless, is_terminal
+from supervisor.common.faults import Faults
+from supervisor.common.stdio import put
 from supervisor.config.commandline import fail
-from supervisor.faults import Faults
-from supervisor.output import put
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
     LSBInitExitStatuses,
     connection_error_text,
 )
-from supervisor.terminal import harmless, is_terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -104,7 +104,7 @@ class Controller(cmd.Cmd):
             self._tell_of(error)
             self.exitstatus = ABSENCES[type(error)]
             return False
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode != Faults.UNKNOWN_METHOD:
                 raise
             self.output(NO_NAMESPACE)
@@ -151,7 +151,7 @@ class Controller(cmd.Cmd):
 
         try:
             text = advice(hints)
-        except (OSError, rpcclient.Fault, rpcclient.ProtocolError):
+        except (OSError, proxy.Fault, proxy.ProtocolError):
             return
         if text:
             sys.stderr.write(f"Hint: {harmless(text)}\n")
@@ -178,7 +178,7 @@ class Controller(cmd.Cmd):
         while True:
             try:
                 return bool(do(argument or ""))
-            except rpcclient.ProtocolError as error:
+            except proxy.ProtocolError as error:
                 if error.errcode != UNAUTHORIZED:
                     self._report(error)
                 elif self._authenticate():
@@ -211,10 +211,10 @@ class Controller(cmd.Cmd):
     def _report(self, error: Exception) -> None:
         self.exitstatus = LSBInitExitStatuses.GENERIC
         place, passed_transport = _where_raised(error.__traceback__)
-        text = FAULT_TEXTS.get(error.faultCode) if isinstance(error, rpcclient.Fault) else None
+        text = FAULT_TEXTS.get(error.faultCode) if isinstance(error, proxy.Fault) else None
         if text is not None:
             self.output(text)
-        elif passed_transport and not isinstance(error, rpcclient.Fault):
+        elif passed_transport and not isinstance(error, proxy.Fault):
             self._tell_of(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
@@ -312,6 +312,6 @@ def _where_raised(traceback: TracebackType | None) -> tuple[str, bool]:
         code = traceback.tb_frame.f_code
         place = f"file: {code.co_filename} line: {traceback.tb_lineno}"
         module = traceback.tb_frame.f_globals.get("__name__")
-        passed_transport |= module == "supervisor.transport"
+        passed_transport |= module == "supervisor.client.transport"
         traceback = traceback.tb_next
     return place, passed_transport

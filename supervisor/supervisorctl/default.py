@@ -1,4 +1,4 @@
-"""The built-in commands of supervisorctl, as one plugin (client floor).
+"""The built-in commands of supervisorctl, as one plugin.
 
 `ClientOptions` registers it as the first plugin.
 """

@@ -1,11 +1,11 @@
-"""`fg`: connects the terminal to a process's output and stdin (client floor)."""
+"""`fg`: connects the terminal to a process's output and stdin."""
 
 from __future__ import annotations
 
 import threading
 
-from supervisor import rpcclient
-from supervisor.faults import Faults
+from supervisor.client import proxy
+from supervisor.common.faults import Faults
 from supervisor.http_client import HTTPHandler, Listener
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def converse(ctl: Controller, program: str) -> None:
     try:
         while True:
             supervisor.sendProcessStdin(program, f"{input()}\n")
-    except rpcclient.Fault as fault:
+    except proxy.Fault as fault:
         ctl.output(GONE.get(fault.faultCode, f"ERROR: {fault}"))
         ctl.output("Exiting foreground")
     except (KeyboardInterrupt, EOFError):

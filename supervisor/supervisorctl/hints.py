@@ -1,4 +1,4 @@
-"""Hints for a person at a terminal: reasons for errors, spelling suggestions (client floor).
+"""Hints for a person at a terminal: reasons for errors, spelling suggestions.
 
 `Controller.hint` imports this module only when a person can read the hint.  Scripts do not
 see hints, and do not pay for the import.  A function returns None if it has no hint.
@@ -10,10 +10,10 @@ import difflib
 import os
 import time
 
+from supervisor.common.faults import Faults
+from supervisor.common.namespec import make_namespec
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.includes import included_files
-from supervisor.faults import Faults
-from supervisor.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

@@ -1,4 +1,4 @@
-"""Commands about logs and input: tail, maintail, clear, fg (client floor).
+"""Commands about logs and input: tail, maintail, clear, fg.
 
 Part of `default.DefaultControllerPlugin`.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-from supervisor import rpcclient
-from supervisor.faults import Faults
-from supervisor.namespec import split_namespec
-from supervisor.output import silence
+from supervisor.client import proxy
+from supervisor.common.faults import Faults
+from supervisor.common.namespec import split_namespec
+from supervisor.common.stdio import silence
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
@@ -74,7 +74,7 @@ class LogCommands(ControllerPluginBase):
         supervisor = self.ctl.get_supervisor()
         try:
             supervisor.getProcessInfo(name)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
@@ -123,7 +123,7 @@ class LogCommands(ControllerPluginBase):
             return
         try:
             text = getattr(self.ctl.get_supervisor(), method)(*names, -size, 0)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode not in texts:
                 raise
             subject = names[0] if names else "supervisord"
@@ -197,7 +197,7 @@ class LogCommands(ControllerPluginBase):
         """Return whether a process is running; if not, print an error."""
         try:
             info = self.ctl.get_supervisor().getProcessInfo(name)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode == Faults.BAD_NAME:
                 self._fail("ERROR: bad process name supplied")
             else:
@@ -227,6 +227,6 @@ def _clear_one(clear: Callable[[str], Any], namespec: str) -> Mapping[str, Any]:
     status, description = Faults.SUCCESS, ""
     try:
         clear(namespec)
-    except rpcclient.Fault as fault:
+    except proxy.Fault as fault:
         status, description = fault.faultCode, fault.faultString
     return {"group": group, "name": name, "status": status, "description": description}

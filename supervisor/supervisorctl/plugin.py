@@ -1,4 +1,4 @@
-"""The base class of plugins that add commands to supervisorctl (client floor).
+"""The base class of plugins that add commands to supervisorctl.
 
 A plugin's `do_x(arg)` runs the command `x`, its `help_x()` prints the help of `x`.  The
 built-in commands are such a plugin, and `[ctlplugin:x]` adds others.

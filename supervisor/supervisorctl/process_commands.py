@@ -1,4 +1,4 @@
-"""Commands about processes: status, pid, start, stop, restart, signal (client floor).
+"""Commands about processes: status, pid, start, stop, restart, signal.
 
 Part of `default.DefaultControllerPlugin`.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import time
 
-from supervisor import rpcclient
-from supervisor.faults import Faults
-from supervisor.namespec import make_namespec, split_namespec
+from supervisor.client import proxy
+from supervisor.client.terminal import display_width
+from supervisor.common.faults import Faults
+from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
@@ -20,7 +21,6 @@ from supervisor.supervisorctl.results import (
     LSBStatusExitStatuses,
     result_text,
 )
-from supervisor.terminal import display_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -138,7 +138,7 @@ class ProcessCommands(ControllerPluginBase):
     def _show_pid(self, supervisor: Any, name: str) -> None:
         try:
             info = supervisor.getProcessInfo(name)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             self.ctl.output(f"No such process {name}")
@@ -268,7 +268,7 @@ class ProcessCommands(ControllerPluginBase):
         while supervisor.getProcessInfo(namespec)["state"] == ProcessStates.STOPPING:
             try:
                 supervisor.stopProcess(namespec)
-            except rpcclient.Fault as fault:
+            except proxy.Fault as fault:
                 if fault.faultCode != Faults.NOT_RUNNING:
                     raise
                 time.sleep(STOP_POLL_SECONDS)
@@ -280,7 +280,7 @@ class ProcessCommands(ControllerPluginBase):
             return [self._act_on_one(action, group, process, namespec, *values)]
         try:
             return list(getattr(self.ctl.get_supervisor(), action.group)(group, *values))
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             return None
@@ -302,7 +302,7 @@ class ProcessCommands(ControllerPluginBase):
         status, description = Faults.SUCCESS, ""
         try:
             getattr(self.ctl.get_supervisor(), action.one)(namespec, *values)
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             status, description = fault.faultCode, fault.faultString
         return {"group": group, "name": process, "status": status, "description": description}
 

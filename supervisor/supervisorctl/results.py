@@ -1,19 +1,19 @@
-"""Results of the daemon as the texts and exit statuses that scripts expect (client floor).
+"""Results of the daemon as the texts and exit statuses that scripts expect.
 
 The commands and the controller use these tables.
 """
 
 from __future__ import annotations
 
-from supervisor.faults import Faults, getFaultDescription
-from supervisor.namespec import make_namespec
+from supervisor.common.faults import Faults, getFaultDescription
+from supervisor.common.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Mapping
     from typing import Any
 
-    from supervisor.rpcclient import Fault
+    from supervisor.client.proxy import Fault
 
 
 class LSBInitExitStatuses:

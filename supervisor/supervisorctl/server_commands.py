@@ -1,12 +1,12 @@
-"""Commands about the daemon and the shell: version, reload, shutdown, open, exit (client floor).
+"""Commands about the daemon and the shell: version, reload, shutdown, open, exit.
 
 Part of `default.DefaultControllerPlugin`.
 """
 
 from __future__ import annotations
 
-from supervisor import rpcclient
-from supervisor.faults import Faults
+from supervisor.client import proxy
+from supervisor.common.faults import Faults
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import LSBInitExitStatuses, connection_error_text
 
@@ -45,7 +45,7 @@ class ServerCommands(ControllerPluginBase):
             return
         try:
             self.ctl.get_supervisor().restart()
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 self.ctl.output("ERROR: already shutting down")
             elif fault.faultCode == Faults.CANT_REREAD:
@@ -68,7 +68,7 @@ class ServerCommands(ControllerPluginBase):
             return
         try:
             self.ctl.get_supervisor().shutdown()
-        except rpcclient.Fault as fault:
+        except proxy.Fault as fault:
             if fault.faultCode != Faults.SHUTDOWN_STATE:
                 raise
             self.ctl.output("ERROR: already shutting down")

@@ -1,4 +1,4 @@
-"""The web interface (floor 5): pages, their actions and their live updates.
+"""The web interface: pages, their actions and their live updates.
 
 `handler` looks up the view of a request in `pages`, `views` defines what a view is, `status`
 and `tail` are our views, `actions` implements their buttons, `rows` and `templates` render,

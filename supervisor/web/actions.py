@@ -1,4 +1,4 @@
-"""The actions of the buttons, and the messages that report their results (floor 5).
+"""The actions of the buttons, and the messages that report their results.
 
 Each action is a deferred function that returns a message for the user.  Messages of
 Supervisor 4.3 are unchanged, because scripts parse them in the redirect.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 
-from supervisor.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
-from supervisor.faults import Faults, RPCError
-from supervisor.records import record
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.records import record
+from supervisor.engine.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
 from supervisor.rpc.control import is_not_running, is_to_be_stopped, make_allfunc
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
-    from supervisor.deferred import Question
+    from supervisor.engine.deferred import Question
     from supervisor.rpc.lookup import Member
     from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 

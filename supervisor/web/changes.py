@@ -1,4 +1,4 @@
-"""The event stream of changes that an open status page reads (floor 5).
+"""The event stream of changes that an open status page reads.
 
 Server-sent events (WHATWG HTML, 9.2): each contains the changed rows as HTML, or reports that the
 groups have changed.  There is no polling: while nothing changes, only a heartbeat is sent from
@@ -11,7 +11,7 @@ import contextlib
 import json
 
 from supervisor import events
-from supervisor.deferred import NOT_DONE_YET, Waiters
+from supervisor.engine.deferred import NOT_DONE_YET, Waiters
 from supervisor.web import rows
 from supervisor.web.views import MeldView
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
-    from supervisor.daemon import Daemon
+    from supervisor.process.daemon_protocol import Daemon
 
 BEAT_SECONDS: Final = 25.0
 """Interval of the heartbeat: below the one-minute timeout of proxies."""

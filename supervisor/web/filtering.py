@@ -1,12 +1,12 @@
-"""The filter of the status page: by part of the name, and by kind of state (floor 5).
+"""The filter of the status page: by part of the name, and by kind of state.
 
 The buttons for all processes act on the processes that are shown.
 """
 
 from __future__ import annotations
 
-from supervisor.namespec import make_namespec
-from supervisor.records import record
+from supervisor.common.namespec import make_namespec
+from supervisor.common.records import record
 from supervisor.web import rows
 
 TYPE_CHECKING = False

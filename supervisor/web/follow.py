@@ -1,4 +1,4 @@
-"""Logs as streams: followed by the log page's script, or downloaded as a whole (floor 5).
+"""Logs as streams: followed by the log page's script, or downloaded as a whole.
 
 All views take the fields of the log page: `processname` and `stream`, or `log=main`.
 """
@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from supervisor.faults import RPCError
-from supervisor.files import open_for_reading
+from supervisor.common.faults import RPCError
+from supervisor.engine.files import open_for_reading
 from supervisor.http.bodies import FollowedFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process

@@ -1,4 +1,4 @@
-"""Dispatch of requests to views, and responses made from their results (floor 5).
+"""Dispatch of requests to views, and responses made from their results.
 
 `supervisord` installs the handler between those of the followed logs and the static files.
 """
@@ -11,8 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from supervisor.daemon import Daemon
     from supervisor.http.request import Request
+    from supervisor.process.daemon_protocol import Daemon
 
 MAX_FIELDS = 100
 """Limit of the fields of a form; ours have three."""

@@ -1,4 +1,4 @@
-"""The table of pages (floor 5), for `handler` and plugins."""
+"""The table of pages, for `handler` and plugins."""
 
 from supervisor.web.changes import ChangesView
 from supervisor.web.follow import DownloadView, EarlierView, FollowView

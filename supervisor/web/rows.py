@@ -1,4 +1,4 @@
-"""HTML fragments of the status page: extracted once, filled in for each request (floor 5).
+"""HTML fragments of the status page: extracted once, filled in for each request.
 
 `status` renders whole pages, `changes` single rows.  A row takes about ten microseconds.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from supervisor.records import record
+from supervisor.common.records import record
 from supervisor.rpc.info import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS

@@ -1,4 +1,4 @@
-"""The status page: all processes, actions on them, and the results of actions (floor 5).
+"""The status page: all processes, actions on them, and the results of actions.
 
 URLs are those of Supervisor 4.3: `index.html?action=stop&processname=cat`.  New are
 `ask=` in place of `action=`, which shows a confirmation first; `q`, `state` and `sort`, which
@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 from functools import cached_property
 
-from supervisor.deferred import NOT_DONE_YET
-from supervisor.http import guard
-from supervisor.namespec import split_namespec
+from supervisor.common.namespec import split_namespec
+from supervisor.common.version import VERSION
+from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.http import csrf
 from supervisor.rpc.lookup import members
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
-from supervisor.version import VERSION
 from supervisor.web import rows
 from supervisor.web.actions import (
     ACTIONS,
@@ -58,7 +58,7 @@ class StatusView(MeldView):
         action = form.get("action")
         if not action or request.command == "HEAD":
             return self._page(ask=form.get("ask"), message=form.get("message"))
-        if request.command == "GET" and action != "refresh" and guard.is_doubtful(request):
+        if request.command == "GET" and action != "refresh" and csrf.is_doubtful(request):
             self.context.response["status"] = FORBIDDEN
             return self._page(ask=action, message=NOT_DONE)
         if self.callback is None:

@@ -1,4 +1,4 @@
-"""The page of one log: its last bytes; a script follows it from there (floor 5).
+"""The page of one log: its last bytes; a script follows it from there.
 
 `tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name
 selects the activity log.
@@ -6,10 +6,10 @@ selects the activity log.
 
 from __future__ import annotations
 
-from supervisor.faults import Faults, RPCError
+from supervisor.common.ansi import AnsiStripper
+from supervisor.common.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
-from supervisor.streams import AnsiStripper
 from supervisor.web.actions import fault_text
 from supervisor.web.templates import escaped, gap, text_with_gaps
 from supervisor.web.views import PAGE_HEADERS, MeldView

@@ -1,4 +1,4 @@
-"""Templates: parsed by meld3, cached, and converted to format strings (floor 5).
+"""Templates: parsed by meld3, cached, and converted to format strings.
 
 meld3 builds a tree per page, and the views of plugins work on it.  Our own pages may have
 hundreds of rows.  For these an element is converted once to a text with named placeholders, so

@@ -1,4 +1,4 @@
-"""Views: constructed with a context, called until they return a response (floor 5).
+"""Views: constructed with a context, called until they return a response.
 
 Plugins add their own views to `VIEWS` and subclass `MeldView`; `handler` calls them.
 A view that returns `NOT_DONE_YET` is called again when one of its `wakes_on` notifies it or,
@@ -7,16 +7,16 @@ if it has none, every `delay` seconds.
 
 from __future__ import annotations
 
-from supervisor.deferred import NOT_DONE_YET, wakes_of
+from supervisor.engine.deferred import NOT_DONE_YET, wakes_of
 from supervisor.web.templates import template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from supervisor.daemon import Daemon
-    from supervisor.deferred import Question, Waiters
+    from supervisor.engine.deferred import Question, Waiters
     from supervisor.http.request import Request
+    from supervisor.process.daemon_protocol import Daemon
 
 VIEWS: Final[dict[str, dict[str, Any]]] = {}
 """Page -> {"template": path or None, "view": class}; edited while the daemon runs."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import peers
+from supervisor.client import peers
 from supervisor.http_client import HTTPHandler, Listener
 from tests.support.children import child
 from tests.support.daemon import CLIENT_SECONDS, OURS, clean_environment

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import sockets
+from supervisor.engine import sockets
 from supervisor.http.listening import ServerError
 from supervisor.http.server import HTTPServer
 from tests.support.children import child

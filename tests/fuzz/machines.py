@@ -10,20 +10,15 @@ import io
 from collections.abc import Callable
 from unittest.mock import patch
 
-from supervisor import streams
+from supervisor.client.terminal import HarmlessStream
+from supervisor.common import capture as capture_module
+from supervisor.common.ansi import AnsiStripper
+from supervisor.common.capture import Captured, CaptureSplitter
+from supervisor.common.listener_protocol import ListenerStream, Ready, Violation
+from supervisor.common.xmlrpc_codec import parse_call
 from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, read_file
-from supervisor.http import wire
+from supervisor.http import http1
 from supervisor.states import EventListenerStates
-from supervisor.streams import (
-    AnsiStripper,
-    Captured,
-    CaptureSplitter,
-    ListenerStream,
-    Ready,
-    Violation,
-)
-from supervisor.terminal import HarmlessStream
-from supervisor.xmlvalues import parse_call
 
 Machine = Callable[[bytes], None]
 
@@ -66,7 +61,7 @@ def capture(data: bytes) -> None:
         return plain, [part.data for part in parts if isinstance(part, Captured)]
 
     data, pieces = cut(data)
-    with patch.object(streams, "CAPTURE_FLOOR", LIMIT):
+    with patch.object(capture_module, "CAPTURE_FLOOR", LIMIT):
         plain, captured = split([data])
         assert (plain, captured) == split(pieces)
     assert all(len(part) <= LIMIT for part in captured)
@@ -94,14 +89,16 @@ def request(data: bytes) -> None:
     """Requests, or one refusal; which of two mistakes it tells of may depend on the cut."""
 
     def events(pieces: list[bytes]) -> list[str]:
-        parser = wire.RequestParser(wire.Limits(line=LIMIT, head=4 * LIMIT, fields=10, body=LIMIT))
+        parser = http1.RequestParser(
+            http1.Limits(line=LIMIT, head=4 * LIMIT, fields=10, body=LIMIT)
+        )
         found: list[str] = []
         try:
             for piece in pieces:
                 parser.feed(piece)
                 while (event := parser.next_event()) is not None:
                     found.append(repr(event))
-        except wire.BadRequest:
+        except http1.BadRequest:
             found.append("refused")
         return found
 

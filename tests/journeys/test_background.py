@@ -19,7 +19,8 @@ from tests.support.waiting import wait_until
 SLOW_TO_THE_BACKGROUND = """
 import os, time, types
 from pathlib import Path
-from supervisor import boot, loggers
+from supervisor import loggers
+from supervisor.daemon import boot
 settings = types.SimpleNamespace(directory=None, umask=0o22)
 with boot.in_background(settings, loggers.getLogger()):
     time.sleep(0.2)

@@ -91,7 +91,13 @@ def test_the_client_loads_nothing_of_the_server(directory: Path) -> None:
     loaded = run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=directory
     ).stdout
-    for module in ("supervisor.process", "supervisor.http'", "supervisor.loop", "ssl", "email"):
+    for module in (
+        "supervisor.process",
+        "supervisor.http'",
+        "supervisor.engine.loop",
+        "ssl",
+        "email",
+    ):
         assert f"'{module}" not in loaded
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from supervisor import childutils
-from supervisor.faults import Faults
+from supervisor.common.faults import Faults
 from tests.support.children import child
 from tests.support.daemon import Daemon
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.faults import Faults
+from supervisor.common.faults import Faults
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class FakeClock:
-    """Stands in for `supervisor.loop.Clock`: time passes only when a test says so.
+    """Stands in for `supervisor.engine.loop.Clock`: time passes only when a test says so.
 
     Wall time and monotonic time advance together; `set_wall` moves the first alone, as an
     administrator or NTP does.  All in seconds.

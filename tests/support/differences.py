@@ -12,8 +12,8 @@ PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
 COMMANDS = "tests/unit/test_supervisorctl.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
-GUARD = "tests/unit/test_http_guard.py"
-HTTP = "tests/unit/test_http_wire.py"
+GUARD = "tests/unit/test_http_csrf.py"
+HTTP = "tests/unit/test_http1.py"
 CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
 SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
@@ -23,7 +23,7 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
     "Variables in environment": (
-        "tests/unit/test_config_quoting.py::test_a_variable_arrives_byte_for_byte"
+        "tests/unit/test_quoting.py::test_a_variable_arrives_byte_for_byte"
     ),
     "Names that cannot be resolved": CONFIGURATION,
     "One line for an error in a file": CONFIGURATION,
@@ -115,7 +115,7 @@ SHOWN_BY = {
     "Logs with several writers": "tests/faults/test_shared_logs.py::test_a_rotated_log",
     "Logs on a full disk": ("tests/faults/test_logs.py::test_a_disk_that_is_full_for_a_while"),
     "Obstacles to a rotation": (
-        "tests/unit/test_rotation.py::test_obstacles_that_others_have_put_there"
+        "tests/unit/test_logs_rotation.py::test_obstacles_that_others_have_put_there"
     ),
     "Logs that cannot be reopened": (
         "tests/faults/test_shared_logs.py::test_one_log_that_cannot_be_reopened"
@@ -171,10 +171,10 @@ SHOWN_BY = {
         "::test_config_info_is_the_same_before_and_after_rereading"
     ),
     "Integers of 64 bits": (
-        "tests/unit/test_xmlvalues.py::test_large_integers_do_not_break_an_answer"
+        "tests/unit/test_xmlrpc_codec.py::test_large_integers_do_not_break_an_answer"
     ),
     "Characters that XML cannot carry": (
-        "tests/unit/test_xmlvalues.py::test_what_xml_cannot_carry_is_replaced"
+        "tests/unit/test_xmlrpc_codec.py::test_what_xml_cannot_carry_is_replaced"
     ),
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"
@@ -197,7 +197,7 @@ SHOWN_BY = {
         "tests/unit/test_shutdown.py::test_clients_that_wait_to_be_accepted_are_answered"
     ),
     "Clients that stop sending": (
-        "tests/unit/test_http_channel.py"
+        "tests/unit/test_http_connection.py"
         "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
     ),
     "Many calls in one request": (
@@ -210,7 +210,7 @@ SHOWN_BY = {
     "Absolute addresses and doubled slashes": RAW_HTTP,
     "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
-        "tests/unit/test_http_channel.py::test_an_answer_carries_what_clients_look_for"
+        "tests/unit/test_http_connection.py::test_an_answer_carries_what_clients_look_for"
     ),
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
@@ -259,11 +259,11 @@ SHOWN_BY = {
         "tests/unit/test_shutdown.py::test_a_busy_group_may_finish_first"
     ),
     "Listeners that reject everything": (
-        "tests/unit/test_listeners.py"
+        "tests/unit/test_event_pools.py"
         "::test_a_listener_that_rejects_everything_gets_one_event_a_second"
     ),
     "Rejected events": (
-        "tests/unit/test_listeners.py::test_a_rejected_event_goes_back_to_its_own_pool_only"
+        "tests/unit/test_event_pools.py::test_a_rejected_event_goes_back_to_its_own_pool_only"
     ),
     "The sample configuration": (
         "tests/conformance/test_command_line.py::test_the_sample_has_what_recipes_edit"

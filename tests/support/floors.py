@@ -1,12 +1,12 @@
 """Imports of the package, read from its source, and the floor of each module.
 
-The floors are read from the table in docs/development.md, so that it cannot lie.
+The floor of a module is that of its folder.  A module at the top level of the package is an import
+name of Supervisor 4; it is on the highest floor among its imports.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +15,32 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "supervisor"
 FILES = sorted(PACKAGE.rglob("*.py"))
+
+FLOORS = {
+    "common": 0,
+    "engine": 1,
+    "logs": 2,
+    "config": 3,
+    "process": 4,
+    "client": 4,
+    "supervisorctl": 4,
+    "http": 5,
+    "rpc": 5,
+    "web": 5,
+    "daemon": 6,
+}
+"""Folders of the package, with their floors."""
+
+CLIENT = {
+    "client",
+    "supervisorctl",
+    "childutils",
+    "compat",
+    "confecho",
+    "http_client",
+    "pidproxy",
+}
+"""Folders and import names that a client, a script or a child loads, and no server."""
 
 
 @dataclass(frozen=True)
@@ -31,27 +57,10 @@ class Import:
         return f"{self.importer}:{self.line} imports {self.imported}"
 
 
-@cache
-def floors() -> dict[str, str]:
-    """Return module or package name -> floor, from the table of the documentation."""
-    text = (ROOT / "docs" / "development.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| (\d|client|scripts) \| (.+?) \|", text, re.MULTILINE)
-    return {
-        name.rstrip("/"): floor
-        for floor, modules in table
-        for name in re.findall(r"`(\w+/?)`", modules)
-    }
-
-
 def module_name(path: Path) -> str:
     """Return `process.child` for supervisor/process/child.py, '' for the package itself."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def floor_of(module: str) -> str:
-    """Return a module's floor; the package itself, which is empty, is on floor 0."""
-    return floors().get(module.partition(".")[0], "unknown") if module else "0"
 
 
 @cache
@@ -104,3 +113,34 @@ def package_imports() -> list[Import]:
                 if short not in {name, module} and is_module(short):
                     found.append(Import(module, short, getattr(node, "lineno", 0), for_types))
     return found
+
+
+def is_client(module: str) -> bool:
+    """Whether a module belongs to the client or to the scripts that children run."""
+    return module.partition(".")[0] in CLIENT
+
+
+@cache
+def imported_by(module: str) -> frozenset[str]:
+    """Return the modules that a module imports."""
+    return frozenset(each.imported for each in package_imports() if each.importer == module)
+
+
+@cache
+def floor_of(module: str) -> int:
+    """Return a module's floor: that of its folder, or the highest among its imports."""
+    folder = module.partition(".")[0]
+    if folder in FLOORS:
+        return FLOORS[folder]
+    return max((floor_of(each) for each in imported_by(module)), default=0)
+
+
+@cache
+def loaded_by(module: str) -> frozenset[str]:
+    """Return the modules that a module imports, directly or through others."""
+    loaded: set[str] = set()
+    pending = {module}
+    while pending:
+        pending = set().union(*map(imported_by, pending)) - loaded
+        loaded |= pending
+    return frozenset(loaded)

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from supervisor import loggers
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
+from supervisor.engine.loop import Loop
 from supervisor.http.server import HTTPServer
-from supervisor.loop import Loop
 from tests.support.clock import FakeClock
 from tests.support.world import Recorder
 

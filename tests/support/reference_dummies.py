@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any
 
 import supervisor
+from supervisor.engine.posix import NotFound
 from supervisor.options import ServerOptions
-from supervisor.process import child, listeners
+from supervisor.process import child, event_pools
 from supervisor.process.plan import Launched
-from supervisor.unix import NotFound
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
 
@@ -53,4 +53,4 @@ for dummy in (DummyOptions, DummyProcess):
     dummy.context = property(lambda _: context())
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
-listeners.deque = Buffer
+event_pools.deque = Buffer

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig, ServerConfig, Settings
-from supervisor.http.guard import guard_handler
+from supervisor.http.csrf import guard_handler
 from supervisor.http.handlers import default_handler
 from supervisor.process import child
 from supervisor.process.child import Subprocess
-from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
 from supervisor.process.plan import Launched, SpawnPlan
+from supervisor.process.runtime import Context
 from supervisor.states import SupervisorStates
 from supervisor.web import supervisor_ui_handler
 from tests.support.httpsite import Site, body, field, get, inet_config, post, status

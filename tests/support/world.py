@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from supervisor import loggers, unix
+from supervisor import loggers
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
-from supervisor.loop import Loop
+from supervisor.engine import posix
+from supervisor.engine.loop import Loop
 from supervisor.process import child
-from supervisor.process.context import Context
 from supervisor.process.groups import ProcessGroup
 from supervisor.process.plan import Launched
+from supervisor.process.runtime import Context
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -108,11 +109,11 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> World:
     logger.handlers.append(recorder)
     world = World(clock, Context(loop, logger, Settings(configfile=None, here=None)), recorder)
     monkeypatch.setattr(child, "launch", world.launch)
-    monkeypatch.setattr(unix, "is_leaderless_group", lambda pgid: bool(world.orphans.get(pgid)))
-    monkeypatch.setattr(unix, "open_pidfd", lambda _pid: None)
-    monkeypatch.setattr(unix, "is_zombie", lambda _pid: False)
+    monkeypatch.setattr(posix, "is_leaderless_group", lambda pgid: bool(world.orphans.get(pgid)))
+    monkeypatch.setattr(posix, "open_pidfd", lambda _pid: None)
+    monkeypatch.setattr(posix, "is_zombie", lambda _pid: False)
     monkeypatch.setattr(
-        unix,
+        posix,
         "scan_processes",
         lambda: ((pid, pgid) for pgid, pids in world.orphans.items() for pid in pids),
     )

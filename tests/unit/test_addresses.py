@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import supervisor
-from supervisor import boot, loggers, unix
+from supervisor import loggers
 from supervisor.config.model import Settings
-from tests.support.floors import floor_of, module_name
+from supervisor.daemon import boot
+from supervisor.engine import posix
+from tests.support.floors import FLOORS, is_client, module_name
 from tests.support.strangers import give_away, needs_root
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def test_everything_is_imported_before_another_user_takes_over() -> None:
     late = {
         name
         for path in PACKAGE.rglob("*.py")
-        if floor_of(module_name(path)) in "012456"
+        if not is_client(module_name(path)) and FLOORS.get(path.parent.name) != FLOORS["config"]
         for name in late_imports(path)
     }
     assert late <= set(boot.LATE_IMPORTS)
@@ -52,10 +54,11 @@ def test_everything_is_imported_before_another_user_takes_over() -> None:
 
 PRELOADED = """
 import os, sys
-from supervisor import boot, unix
 from supervisor.config.model import Settings
-unix.is_readable_by_all = lambda name: {readable}
-unix.drop_privileges = lambda uid: None
+from supervisor.daemon import boot
+from supervisor.engine import posix
+posix.is_readable_by_all = lambda name: {readable}
+posix.drop_privileges = lambda uid: None
 boot.drop_privileges(Settings(configfile=None, here=None, uid={uid}))
 print("xmlrpc.client" in sys.modules)
 """
@@ -94,12 +97,12 @@ def test_a_file_is_readable_by_all_if_its_directories_can_be_searched(
     module.chmod(file_mode)
     (directory / "link.py").symlink_to(module)
     (directory / "package").chmod(directory_mode)
-    found = [unix.is_readable_by_all(str(path)) for path in (module, directory / "link.py")]
+    found = [posix.is_readable_by_all(str(path)) for path in (module, directory / "link.py")]
     assert found == [is_readable, is_readable]
 
 
 def test_a_missing_file_is_not_readable() -> None:
-    assert not unix.is_readable_by_all("/no/such/module.py")
+    assert not posix.is_readable_by_all("/no/such/module.py")
 
 
 def test_the_daemon_imports_nothing_heavy() -> None:

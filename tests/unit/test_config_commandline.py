@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import confecho
+from supervisor.common.version import VERSION
 from supervisor.config import commandline
 from supervisor.config.client import ClientConfiguration
 from supervisor.config.commandline import (
@@ -21,7 +22,6 @@ from supervisor.config.commandline import (
     read_server_configuration,
     search_paths,
 )
-from supervisor.version import VERSION
 from tests.support.configs import SAMPLE, located, uncommented_sample
 
 

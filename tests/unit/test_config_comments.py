@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import unix
 from supervisor.config.parser import ConfigurationError
 from supervisor.config.settings import read
+from supervisor.engine import posix
 from supervisor.process.plan import resolve_command
 
 HINT = "; ' ;' begins a comment, also inside quotes (fix: remove the blank before ';')"
@@ -44,7 +44,7 @@ def test_an_unbalanced_quote_in_a_command(
 ) -> None:
     file = config_file(tmp_path, f"[program:x]\n{lines}")
     [config] = read(file, {}).groups[0].process_configs
-    with pytest.raises(unix.BadCommand) as caught:
+    with pytest.raises(posix.BadCommand) as caught:
         resolve_command(config)
     assert str(caught.value) == f"can't parse command {value!r}: No closing quotation{hint}"
 

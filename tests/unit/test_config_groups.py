@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import events, unix
-from supervisor.addresses import TcpAddress
+from supervisor import events
+from supervisor.common.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.commandline import ConfigurationError, read_server_configuration
@@ -31,6 +31,7 @@ from supervisor.datatypes import (
     RestartWhenExitUnexpected,
     gid_for_uid,
 )
+from supervisor.engine import posix
 from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
 
 # -- groups
@@ -421,7 +422,7 @@ def test_a_users_groups_are_looked_up_once_for_each_reading(
 ) -> None:
     """So that no start has to ask the directory service, and a reread finds what has changed."""
     asked: list[int] = []
-    monkeypatch.setattr(unix, "look_up_identity", asked.append)
+    monkeypatch.setattr(posix, "look_up_identity", asked.append)
     text = "".join(f"[program:{name}]\ncommand=x\nuser=nobody\n" for name in "abc")
     text += "[program:root]\ncommand=x\nuser=0\n[program:none]\ncommand=x\n"
     read(tmp_path, text)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from supervisor.dispatchers import POutputDispatcher
-from supervisor.loop import Loop
+from supervisor.engine.loop import Loop
 from supervisor.process.child import Subprocess
 from supervisor.process.plan import Launched, SpawnPlan
 from supervisor.states import ProcessStates

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.deferred import (
+from supervisor.engine.deferred import (
     NOT_DONE_YET,
     Question,
     Waiters,

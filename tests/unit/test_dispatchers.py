@@ -10,13 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from supervisor import events, logfiles, loggers
+from supervisor import events, loggers
+from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
+from supervisor.common.read_batching import LARGE_PIPE_BYTES, REST_SECONDS
 from supervisor.config.model import Settings
 from supervisor.dispatchers import MAX_STDIN_BYTES
-from supervisor.loop import Loop
+from supervisor.engine.loop import Loop
+from supervisor.logs import reading
 from supervisor.process import child
 from supervisor.process.plan import Launched
-from supervisor.streams import BEGIN_TOKEN, END_TOKEN, LARGE_PIPE_BYTES, REST_SECONDS
 from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
@@ -468,7 +470,7 @@ def test_who_listens_to_events_of_output_never_waits(
 def test_who_follows_a_log_never_waits(world: World, start: Any, tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = start(stdout_logfile=str(log))
-    follower = logfiles.written(str(log))
+    follower = reading.written(str(log))
     written = busy(world, child, 95)
     assert log.read_bytes() == written
     del follower

@@ -15,7 +15,7 @@ from unittest import mock
 
 import pytest
 
-from supervisor import files
+from supervisor.engine import files
 from tests.support.strangers import acting, give_away, needs_root
 
 ATTACK_SECONDS = 0.5

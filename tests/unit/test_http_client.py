@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.client.transport import connect
 from supervisor.http_client import HTTPHandler, Listener
-from supervisor.transport import connect
 from tests.support.fakeserver import serving
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from supervisor import logfiles
 from supervisor.datatypes import Automatic
 from supervisor.http import (
     default_handler,
@@ -20,6 +19,7 @@ from supervisor.http import (
     mainlogtail_handler,
     supervisor_auth_handler,
 )
+from supervisor.logs import reading
 from tests.support.httpsite import Client, Echo, Site, basic, field, get, inet_config, post, status
 
 
@@ -284,7 +284,7 @@ def test_what_the_daemon_writes_is_seen_at_once(site: Site, logs: Path) -> None:
     client = follow(site, "/logtail/cat")
     with (logs / "out").open("a") as log:
         log.write("more\n")
-    logfiles.notify_written(str(logs / "out"))
+    reading.notify_written(str(logs / "out"))
     client.wait_for(lambda: client.received.endswith(b"5\r\nmore\n\r\n"))
 
 
@@ -319,10 +319,10 @@ def test_a_viewer_who_leaves_leaves_nothing_behind(site: Site, logs: Path) -> No
     before = len(os.listdir("/proc/self/fd"))
     client = follow(site, "/logtail/cat")
     client.wait_for(lambda: client.received.endswith(b"out log\n\r\n"))
-    assert logfiles.written(path)
+    assert reading.written(path)
     client.close()
     site.turn_until(lambda: not site.servers[-1]._connections)
-    assert not logfiles.written(path)
+    assert not reading.written(path)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from supervisor.escapes import one_line
+from supervisor.common.text import one_line
 from supervisor.http import peer as peers
 from supervisor.http import server as servers
-from supervisor.http.connections import Connections
+from supervisor.http.connection_table import Connections
+from supervisor.http.csrf import guard_handler
 from supervisor.http.framing import Limits
-from supervisor.http.guard import guard_handler
 from supervisor.http.handlers import supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS

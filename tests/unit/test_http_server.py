@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from supervisor import holders
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 from supervisor.config.model import ServerConfig
+from supervisor.engine import socket_holders
 from supervisor.http import server as servers
 from supervisor.http.listening import ADDRESS_IN_USE, ServerError
 from supervisor.http.server import HTTPServer, open_http_servers
@@ -193,7 +193,7 @@ def test_who_has_the_address(site: Site) -> None:
 
 def test_an_address_whose_holder_is_not_seen(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """As that of another user's process."""
-    monkeypatch.setattr(holders, "MAX_FDS", 0)
+    monkeypatch.setattr(socket_holders, "MAX_FDS", 0)
     site.serve()
     path = site.directory / "s"
     assert complaint(site, unix_config(path)) == f"{ADDRESS_IN_USE}  In use: {path}"

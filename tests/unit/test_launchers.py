@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from supervisor import paths, unix
 from supervisor.config.model import ProcessConfig
-from supervisor.loop import Loop
+from supervisor.engine import paths, posix
+from supervisor.engine.loop import Loop
 from supervisor.process import launchers
 from supervisor.process.forking import LaunchReport
 from supervisor.process.plan import Launched, Pipes, SpawnError, SpawnPlan, plan_spawn
@@ -291,7 +291,7 @@ class TestWhichLauncher:
             directory=where and f"{place}/{where}",
         )
         files: list[int] = []
-        identity = None if uid is None else unix.identity_of(uid)
+        identity = None if uid is None else posix.identity_of(uid)
         try:
             return launchers._has_to_fork(made, identity, files)
         finally:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from supervisor import events, paths
-from supervisor.faults import Faults, RPCError
+from supervisor import events
+from supervisor.common.faults import Faults, RPCError
+from supervisor.engine import paths
 from supervisor.process import child
 from supervisor.process.plan import Launched
 from supervisor.rpc import control

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from supervisor import backlogs, loggers
+from supervisor import loggers
 from supervisor.loggers import LevelsByName, LogRecord, RotatingFileHandler
+from supervisor.logs import backlog
 
 
 @pytest.fixture
@@ -394,7 +395,7 @@ class TestRotation:
 
 def test_patience_is_short() -> None:
     """A reader that has stalled may hold up the daemon once, and not for long."""
-    assert backlogs.PATIENCE_SECONDS <= 1
+    assert backlog.PATIENCE_SECONDS <= 1
 
 
 NO_INTEGER = "invalid literal for int() with base 10: 'a bug'"

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from supervisor.loop import LONGEST_WAIT, Loop
+from supervisor.engine.loop import LONGEST_WAIT, Loop
 from supervisor.poller import BOTH, READ, EpollPoller, PollPoller, SelectPoller
 from tests.support.clock import FakeClock
 from tests.support.world import StillPoller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from supervisor.namespec import make_namespec, split_namespec
+from supervisor.common.namespec import make_namespec, split_namespec
 
 
 @pytest.mark.parametrize(

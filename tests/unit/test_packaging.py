@@ -7,7 +7,7 @@ import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 
-from supervisor.version import VERSION
+from supervisor.common.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "supervisor"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import paths
+from supervisor.engine import paths
 from tests.support.strangers import needs_root
 
 TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw

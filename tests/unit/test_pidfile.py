@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from supervisor import loggers
-from supervisor.boot import BootError
-from supervisor.pidfile import PidFile
+from supervisor.daemon.boot import BootError
+from supervisor.daemon.pidfile import PidFile
 from tests.support.strangers import acting, give_away, needs_root
 from tests.support.waiting import wait_until
 

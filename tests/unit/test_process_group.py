@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from supervisor import unix
-from supervisor.loop import Loop
+from supervisor.engine import posix
+from supervisor.engine.loop import Loop
 from supervisor.process import process_group
 from supervisor.process.process_group import GroupWatcher, LeaderlessGroup
 from tests.support import proctable
@@ -87,7 +87,7 @@ class Site:
 def site(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """With pidfds, and as on a system that has none."""
     if request.param == "timer":
-        monkeypatch.setattr(unix, "open_pidfd", lambda _pid: None)
+        monkeypatch.setattr(posix, "open_pidfd", lambda _pid: None)
     made = Site()
     yield made
     for pid in made.members:
@@ -236,7 +236,7 @@ def test_without_proc_the_group_is_looked_at_by_its_number(
         raise FileNotFoundError(2, "No such file or directory", "/proc")
         yield 0, 0
 
-    monkeypatch.setattr(unix, "scan_processes", no_proc)
+    monkeypatch.setattr(posix, "scan_processes", no_proc)
     pgid, (member,) = site.leaderless(SLEEP)
     assert site.watch(pgid) is not None
     site.turns(0.3)
@@ -260,8 +260,8 @@ def test_with_pidfds_nothing_polls() -> None:
 
 REUSE = """
 import os, signal, subprocess, sys, time
-from supervisor.loop import Loop
-from supervisor.process.leftovers import Leftovers
+from supervisor.engine.loop import Loop
+from supervisor.process.orphans import Leftovers
 
 leader = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!"], process_group=0,
                           stdout=subprocess.PIPE, text=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.records import field, names, record
+from supervisor.common.records import field, names, record
 from tests.support.tables import assert_none
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from supervisor.common.faults import Faults, RPCError
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-from supervisor.deferred import NOT_DONE_YET
-from supervisor.faults import Faults, RPCError
+from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.groups import ProcessGroup
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor import xmlvalues
+from supervisor.common import xmlrpc_codec
 from supervisor.rpc import info
 from supervisor.rpc import rows as quick_form
 from supervisor.rpc.rows import rows
@@ -59,12 +59,12 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
 
 def quick(several: list[tuple[Any, Any]]) -> str:
     """Return the answer as the quick form makes it."""
-    return b"".join(xmlvalues.response_in_pieces(rows(several, now()))).decode()
+    return b"".join(xmlrpc_codec.response_in_pieces(rows(several, now()))).decode()
 
 
 def general(several: list[tuple[Any, Any]]) -> str:
     """Return the answer as the general form makes it."""
-    return xmlvalues.response([info.process_info(*each) for each in several])
+    return xmlrpc_codec.response([info.process_info(*each) for each in several])
 
 
 @given(st.lists(members(), max_size=3), st.integers(0, 10**7))

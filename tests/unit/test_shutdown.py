@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+from supervisor.daemon.shutdown import DRAIN_SECONDS, FIRST_REQUEST_SECONDS, Shutdown, drain_servers
 from supervisor.process.groups import ProcessGroup
-from supervisor.shutdown import DRAIN_SECONDS, FIRST_REQUEST_SECONDS, Shutdown, drain_servers
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.httpsite import Echo, Site, body, field, get
 from tests.support.world import World

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from supervisor import loggers
-from supervisor.addresses import TcpAddress
+from supervisor.common.addresses import TcpAddress
 from supervisor.config.model import InetSocketConfig, UnixSocketConfig
 from supervisor.socket_manager import SocketManager
 

@@ -10,26 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor import streams
-from supervisor.states import EventListenerStates
-from supervisor.streams import (
-    BEGIN_TOKEN,
+from supervisor.common import capture
+from supervisor.common.ansi import AnsiStripper
+from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN, Captured, CaptureSplitter
+from supervisor.common.listener_protocol import ListenerStream, Message, Ready, Violation
+from supervisor.common.read_batching import (
     BUSY_READS,
-    END_TOKEN,
     LARGE_PIPE_BYTES,
     PIPE_BYTES,
     REST_SECONDS,
     SHORT_REST_SECONDS,
     WIDE_PIPE_BYTES,
-    AnsiStripper,
-    Captured,
-    CaptureSplitter,
-    ListenerStream,
-    Message,
     Pace,
-    Ready,
-    Violation,
 )
+from supervisor.states import EventListenerStates
 
 
 def pieces_of(*fragments: bytes) -> st.SearchStrategy[list[bytes]]:
@@ -141,7 +135,7 @@ class TestCaptureSplitter:
     def test_a_capture_without_end_keeps_its_last_bytes(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(streams, "CAPTURE_FLOOR", 0)
+        monkeypatch.setattr(capture, "CAPTURE_FLOOR", 0)
         assert split([BEGIN_TOKEN, b"01234", b"56789", b"abc", END_TOKEN], maxbytes=5) == [
             Captured(b"89abc")
         ]

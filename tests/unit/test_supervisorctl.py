@@ -8,7 +8,7 @@ from xmlrpc.client import Fault
 
 import pytest
 
-from supervisor.faults import Faults, getFaultDescription
+from supervisor.common.faults import Faults, getFaultDescription
 from supervisor.supervisorctl import config_commands
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,

@@ -12,9 +12,10 @@ from xmlrpc.client import Fault, ProtocolError
 import pytest
 
 import supervisor
-from supervisor import supervisorctl, transport
-from supervisor.client_options import ClientOptions
-from supervisor.faults import Faults
+from supervisor import supervisorctl
+from supervisor.client import transport
+from supervisor.client.options import ClientOptions
+from supervisor.common.faults import Faults
 from supervisor.supervisorctl import ControllerPluginBase
 from tests.support.ctl import Ctl, FakeOptions, process
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from supervisor import rpcclient, transport
-from supervisor.client_options import ClientOptions
+from supervisor.client import proxy, transport
+from supervisor.client.options import ClientOptions
 from supervisor.supervisorctl.completion import candidates
 from tests.support.ctl import Ctl, FakeOptions, process
 from tests.support.fakeserver import rpc_answer, serving
@@ -81,7 +81,7 @@ def test_an_answer_that_would_multiply_itself() -> None:
 
 
 def test_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(rpcclient.TIMEOUTS, "supervisor.getVersion", 0.05)
+    monkeypatch.setitem(proxy.TIMEOUTS, "supervisor.getVersion", 0.05)
     released = threading.Event()
 
     def hang(_: bytes) -> None:

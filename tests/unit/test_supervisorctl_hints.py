@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.faults import Faults
+from supervisor.common.faults import Faults
 from supervisor.supervisorctl import hints
 from tests.support.ctl import FakeOptions, FakeProxy, process
 

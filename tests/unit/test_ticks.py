@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from supervisor import events
-from supervisor.ticks import Ticker
+from supervisor.daemon.ticks import Ticker
 from tests.support.world import World
 
 if TYPE_CHECKING:

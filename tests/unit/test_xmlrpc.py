@@ -12,8 +12,8 @@ import pytest
 
 from supervisor import loggers
 from supervisor import xmlrpc as module
-from supervisor.deferred import NOT_DONE_YET, Waiters, deferred
-from supervisor.faults import Faults, RPCError
+from supervisor.common.faults import Faults, RPCError
+from supervisor.engine.deferred import NOT_DONE_YET, Waiters, deferred
 from supervisor.rpc import multicall
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import (

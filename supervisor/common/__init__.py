@@ -1,0 +1,1 @@
+"""Facts and pure machines without I/O, for every other folder."""

@@ -1,0 +1,215 @@
+"""Configuration warnings: settings that are valid but probably unintended.
+
+`settings` runs these checks after it has read all files.  The activity log gets one line for
+each warning.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from supervisor.common.namespec import make_namespec
+from supervisor.config import schema
+from supervisor.config.comments import section_bodies
+from supervisor.engine.files import find_unprotected, is_trusted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.config.model import ProcessGroupConfig
+    from supervisor.config.parser import UnhosedConfigParser
+
+_header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
+_options = re.compile(r"^([^\s;#\[:=][^:=\n]*)[:=]", re.MULTILINE).findall
+_bare_conversion = re.compile(r"%[^(%]").search
+
+PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
+
+# A doubled percent sign matches as a whole, with an empty group.
+_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
+
+PROGRAM_LIKE = ("eventlistener", "fcgi-program")
+"""Kinds of sections that also take the options of a program."""
+
+SERVERS = ("inet_http_server", "unix_http_server")
+"""Prefixes of the sections of HTTP servers (`inet_http_server2` is one)."""
+
+FREE_SECTIONS = ("rpcinterface", "ctlplugin")
+"""Kinds of sections whose options belong to a plugin."""
+
+
+def all_doubts(parser: UnhosedConfigParser) -> list[str]:
+    """Return one line for each warning about the files, beginning with the main file."""
+    sections = Counter[str]()
+    doubts: list[str] = []
+    main_file = parser.sources[0][0]
+    for file, text, mode in parser.sources:
+        names = _header.findall(text)
+        if file != main_file and "include" in names:
+            doubts.append(f"[include] is ignored in an included file (file: {file!r})")
+            names = [name for name in names if name != "include"]
+        sections.update(names)
+        if mode & stat.S_IROTH and _has_password(text):
+            doubts.append(
+                f"{file} contains a password and can be read by all users (fix: chmod o-r {file})"
+            )
+        doubts += _doubled_options(file, text)
+    if os.geteuid() == 0:
+        regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
+        doubts += _unprotected([*regular, *parser.include_directories])
+    doubts += [
+        f"section [{name}] is defined {count} times; the last definition wins"
+        for name, count in sections.items()
+        if count > 1
+    ]
+    doubts += _unknown_sections(parser)
+    doubts += _unknown_options(parser)
+    doubts += _bare_percent_signs(parser)
+    doubts += _inherited_passwords(parser)
+    return doubts
+
+
+def _has_password(text: str) -> bool:
+    pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
+    return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
+
+
+def _unprotected(paths: list[str]) -> Iterator[str]:
+    """Yield a line for each path through which other users control what root runs."""
+    found: set[str] = set()
+    for path in paths:
+        try:
+            weak = find_unprotected(path)
+            status = os.lstat(weak or path)
+        except OSError:  # deleted since it was read
+            continue
+        if weak is None or weak in found:
+            continue
+        found.add(weak)
+        reached = "" if weak == path else f" is reached through {weak}, which"
+        if is_trusted(status):
+            reason, fix = "is writable by others", "chmod go-w"
+        else:
+            reason, fix = "belongs to another user", "chown -h root"
+        yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
+
+
+def _doubled_options(file: str, text: str) -> Iterator[str]:
+    """Yield a line for each option that a section of a file sets more than once."""
+    for name, body in section_bodies(text):
+        found = [option.strip().lower() for option in _options(body)]
+        for key, count in Counter(found).items():
+            if count > 1:
+                where = f"in section {name!r} (file: {file!r})"
+                yield f"option {key!r} is set {count} times {where}; the last value wins"
+
+
+def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
+    named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
+    named |= {"ctlplugin"}
+    kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
+    for section in parser.sections():
+        kind, colon, name = section.partition(":")
+        if kind in named and not colon:
+            hint = f"; did you mean [{kind}:NAME]?"
+        elif kind in kinds or section.startswith(SERVERS):
+            continue
+        else:
+            hint = _meant(kind, kinds, "[{}" + colon + name + "]")
+        yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
+
+
+def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
+    """Return a hint with the known word closest to an unknown one, or '' if none is close."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.75)
+    return f"; did you mean {form.format(close[0])}?" if close else ""
+
+
+def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
+    for section in parser.sections():
+        if not section.startswith(PROGRAMS):
+            continue
+        for option, value in parser.items(section):
+            bare = _bare_conversion(str(value).replace("%%", ""))
+            if bare:
+                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
+
+
+def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each environment variable that a server's password uses.
+
+    Programs inherit the daemon's environment, so each program can read the password there.
+    """
+    for section in parser.sections():
+        if not section.startswith(SERVERS):
+            continue
+        password = str(parser.get(section, "password", fallback=""))
+        if password.startswith("{SHA}"):  # the hash cannot be used to log in
+            continue
+        for variable in dict.fromkeys(filter(None, _variables(password))):
+            yield (
+                f"the password of [{section}] is taken from the environment variable {variable},"
+                " which every program inherits"
+                " (fix: write it into a file that only the daemon can read)"
+            )
+
+
+def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
+    plugins = " ".join(_plugin_texts(parser))
+    for section in parser.sections():
+        known = _known_options(section.partition(":")[0])
+        if known is None:
+            continue
+        for option in parser.options(section):
+            is_known = option in known or option in parser.defaults()
+            if not is_known and option.partition("_")[0] not in plugins:
+                file = parser.file_of(section, option)
+                where = f"in section {section!r} (file: {file!r})"
+                yield f"unknown option {option!r} {where}{_meant(option, known)}"
+
+
+def _known_options(kind: str) -> set[str] | None:
+    """Return the option names of a kind of section, or None if it takes any option."""
+    options = schema.SECTIONS.get(kind) or schema.SECTIONS.get(f"{kind}:x")
+    if options is None or kind in FREE_SECTIONS:
+        return None
+    if kind in PROGRAM_LIKE:
+        options = (*options, *schema.SECTIONS["program:x"])
+    return {option.name for option in options}
+
+
+def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield the values that name plugins; plugins prefix their own options with such a name."""
+    for section in parser.sections():
+        if section.startswith((*FREE_SECTIONS, "eventlistener")):
+            for option, value in parser.items(section):
+                if option == "command" or option.endswith("_factory"):
+                    yield str(value)
+
+
+def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+    """Yield a line for each log file that several processes write to.
+
+    No line is lost, but the lines of the processes cannot be distinguished, and clearing the log
+    of one process clears the log of all.
+    """
+    writers: dict[str, dict[str, None]] = {}
+    for group in groups:
+        for process in group.process_configs:
+            for path in (process.stdout_logfile, process.stderr_logfile):
+                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                    writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
+    for path, names in writers.items():
+        if len(names) > 1:
+            first, *others = names
+            yield (
+                f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
+                " (fix: one log for each process, for example with %(process_num)s in its name)"
+            )

@@ -1,0 +1,1 @@
+"""The steps and helpers of the daemon that `supervisord` puts together."""

@@ -1,0 +1,109 @@
+"""The shutdown: stopping group by group, and serving the last clients.
+
+The group with the highest priority number stops first; the next one only when all processes of
+the previous one are down.
+"""
+
+from __future__ import annotations
+
+from supervisor.states import STOPPED_STATES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from supervisor.engine.loop import Loop, Timer
+    from supervisor.http.server import HTTPServer
+    from supervisor.process.child import Subprocess
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.runtime import Context
+
+GRACE_SECONDS = 1.0
+"""Grace period of a busy event listener before it is stopped, in seconds."""
+
+REPORT_SECONDS = 3.0
+"""Interval between log lines that name the processes still running, in seconds."""
+
+
+DRAIN_SECONDS = 1.0
+"""Timeout of requests and responses that are in progress when everything has stopped."""
+
+FIRST_REQUEST_SECONDS = 0.1
+"""Timeout of the first byte of a client that has connected by then."""
+
+
+def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
+    """Serve the connected clients, and accept no new ones.
+
+    Closing a socket with an unread request resets the connection.  A client that polls until the
+    daemon is gone must get responses first, and then a refused connection.  Unix sockets are
+    removed late: jobflow-remote regards a daemon with a pid file but without its socket as broken.
+    """
+    servers = list(servers)
+    began = loop.clock.monotonic()
+    for seconds in (FIRST_REQUEST_SECONDS, DRAIN_SECONDS):
+        loop.call_later(seconds, lambda: None)  # ends a wait
+    is_public = True
+    while (elapsed := loop.clock.monotonic() - began) < DRAIN_SECONDS:
+        new = elapsed < FIRST_REQUEST_SECONDS
+        has_clients = any(server.has_clients(new=new) for server in servers)
+        if is_public and not (has_clients and new):
+            is_public = False
+            for server in servers:
+                server.withdraw()
+        elif has_clients:
+            loop.turn()
+        else:
+            break
+
+
+class Shutdown:
+    """One shutdown; `advance` is called after each turn of the loop."""
+
+    def __init__(self, groups: Iterable[ProcessGroupBase], context: Context) -> None:
+        self._context = context
+        self._groups = sorted(groups)
+        self._dying: list[Subprocess] = []
+        self._timer: Timer | None = None
+        self._grace_ends: float | None = None
+        self.advance()
+        self._report()
+
+    def advance(self) -> bool:
+        """Stop the next group when the previous one is down; return True when all are."""
+        while True:
+            while self._dying and self._dying[-1].get_state() in STOPPED_STATES:
+                self._dying.pop()
+            if self._dying:
+                return False
+            if not self._groups:
+                break
+            if not self._may_stop(self._groups[-1]):
+                return False
+            self._stop_next_group()
+        if self._timer is not None:
+            self._timer.cancel()
+        return True
+
+    def _may_stop(self, group: ProcessGroupBase) -> bool:
+        """Whether a group may be stopped: busy event listeners get a grace period first."""
+        if not group.has_work():
+            return True
+        now = self._context.clock.monotonic()
+        if self._grace_ends is None:
+            self._grace_ends = now + GRACE_SECONDS
+            self._context.loop.call_later(GRACE_SECONDS, lambda: None)  # checks again
+        return now >= self._grace_ends
+
+    def _stop_next_group(self) -> None:
+        self._grace_ends = None
+        group = self._groups.pop()
+        self._context.attempt(group.stop_all, f"stopping {group.config.name}")
+        self._dying = group.get_unstopped_processes()
+
+    def _report(self) -> None:
+        later = [p for group in self._groups for p in group.get_unstopped_processes()]
+        names = [p.name for p in (*later, *self._dying) if p.get_state() not in STOPPED_STATES]
+        if names:
+            self._context.logger.info(f"waiting for {', '.join(names)} to die")
+            self._timer = self._context.loop.call_later(REPORT_SECONDS, self._report)

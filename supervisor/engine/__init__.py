@@ -1,0 +1,1 @@
+"""The loop and what it needs of the system: fds, files, sockets, time."""

@@ -1,0 +1,1 @@
+"""Writing, rotating and reading log files."""

@@ -1,0 +1,63 @@
+"""The interface between the running daemon and the API layer.
+
+`supervisord.Supervisor` is the one implementation; the API layer uses no more than this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from supervisor.config.model import ProcessGroupConfig
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.runtime import Context
+
+
+class DaemonOptions(Protocol):
+    """The part of `supervisord.options` that the API layer uses."""
+
+    mood: int
+    process_group_configs: list[ProcessGroupConfig]
+
+    @property
+    def identifier(self) -> str:
+        """The name of the daemon."""
+
+    @property
+    def logfile(self) -> Any:
+        """The path of the activity log, None, or the marker for syslog."""
+
+    @property
+    def server_configs(self) -> Sequence[Any]:
+        """The configured HTTP servers."""
+
+    def get_pid(self) -> int:
+        """Return the daemon's pid."""
+
+
+class Daemon(Protocol):
+    """The running daemon, as plugins get it in their `supervisord` argument."""
+
+    process_groups: dict[str, ProcessGroupBase]
+
+    @property
+    def context(self) -> Context:
+        """The runtime context: loop, logger, daemon state and settings."""
+
+    @property
+    def options(self) -> DaemonOptions:
+        """The plugin API of the daemon's settings."""
+
+    def add_process_group(self, config: ProcessGroupConfig) -> bool:
+        """Add a group; return False if a group of that name exists."""
+
+    def remove_process_group(self, name: str) -> bool:
+        """Remove a group; return False if some of its processes are not stopped."""
+
+    def reread(self) -> list[list[str]]:
+        """Read the configuration again; raises `RPCError` CANT_REREAD."""
+
+    def check_configuration(self) -> None:
+        """Check that a restart would succeed; raises `RPCError` CANT_REREAD."""

@@ -1,0 +1,270 @@
+"""Event listener pools: queues of events and the processes that handle them."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+
+from supervisor import events
+from supervisor.dispatchers import RejectEvent
+from supervisor.loggers import LevelsByName, exception_text
+from supervisor.process.groups import ProcessGroupBase
+from supervisor.states import (
+    EventListenerStates,
+    ProcessStates,
+    getEventListenerStateDescription,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
+    from supervisor.engine.loop import Loop, Timer
+    from supervisor.process.child import Subprocess
+    from supervisor.process.runtime import Context
+
+DEBUG = LevelsByName.DEBG
+RUNNING = ProcessStates.RUNNING
+ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
+    EventListenerStates.ACKNOWLEDGED,
+    EventListenerStates.BUSY,
+    EventListenerStates.READY,
+    EventListenerStates.UNKNOWN,
+)
+
+_serials = itertools.count()
+
+REJECTIONS_BEFORE_BACKOFF = 10
+"""Rejections in a row after which a pool assumes that its listeners reject everything."""
+
+BACKOFF_SECONDS = 1
+"""Pause before the next event after too many rejections, in seconds."""
+
+
+class RejectionBackoff:
+    """The back-off of a pool whose listeners reject one event after the other.
+
+    A rejected event goes to the next ready listener at once.  A listener that rejects everything,
+    for example because its results have a wrong length, would receive the same event tens of
+    thousands of times a second, each time with a warning in the log.
+    """
+
+    def __init__(self, loop: Loop, resume: Callable[[], object]) -> None:
+        self._loop = loop
+        self._resume = resume
+        self._rejections = 0
+        self._timer: Timer | None = None
+
+    @property
+    def paused(self) -> bool:
+        """Whether events are held back for now."""
+        return self._timer is not None
+
+    def accepted(self) -> None:
+        """Reset the count: a listener has accepted an event."""
+        self._rejections = 0
+
+    def rejected(self) -> None:
+        """Count a rejection, and pause after too many in a row."""
+        self._rejections += 1
+        if self._rejections >= REJECTIONS_BEFORE_BACKOFF and self._timer is None:
+            self._timer = self._loop.call_later(BACKOFF_SECONDS, self._end_pause)
+
+    def cancel(self) -> None:
+        """Cancel the pause without resuming."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end_pause(self) -> None:
+        self._timer = None
+        self._resume()
+
+
+class EventListenerPool(ProcessGroupBase):
+    """An `[eventlistener:x]` section: its processes share one queue of events."""
+
+    config: EventListenerPoolConfig
+
+    def __init__(self, config: EventListenerPoolConfig, context: Context) -> None:
+        super().__init__(config, context)
+        self.event_buffer: deque[events.Event] = deque()
+        self._poolserials = itertools.count()
+        self._backoff = RejectionBackoff(context.loop, self.dispatch)
+        for event_type in config.pool_events:
+            events.subscribe(event_type, self.accept)
+        events.subscribe(events.EventRejectedEvent, self.take_back)
+
+    def before_remove(self) -> None:
+        """Unsubscribe from events."""
+        super().before_remove()
+        for event_type in self.config.pool_events:
+            events.unsubscribe(event_type, self.accept)
+        events.unsubscribe(events.EventRejectedEvent, self.take_back)
+        self._backoff.cancel()
+
+    def add_process(self, config: ProcessConfig) -> Subprocess:
+        """Add a listener, which may send READY before it is RUNNING."""
+        process = super().add_process(config)
+
+        def state_changed() -> None:
+            process.changed.add(state_changed)
+            if process.get_state() == RUNNING:
+                self.dispatch()
+
+        process.changed.add(state_changed)
+        return process
+
+    def has_work(self) -> bool:
+        """Whether a listener is handling an event, or may still accept one."""
+        states = {
+            process.listener_state
+            for process in self.processes.values()
+            if process.get_state() == RUNNING
+        }
+        if BUSY in states:
+            return True
+        return bool(self.event_buffer and states - {UNKNOWN})
+
+    # -- events in ------------------------------------------------------------
+
+    def accept(self, event: events.Event) -> None:
+        """Queue an event that the pool has subscribed to, and dispatch to ready listeners."""
+        self._acceptEvent(event)
+        self.dispatch()
+
+    def take_back(self, rejected: events.EventRejectedEvent) -> None:
+        """Requeue an event that a listener of this pool has rejected, or died with."""
+        if rejected.process.group is self:
+            event = rejected.event
+            self.context.logger.debug(
+                f"rebuffering event {event.serial} for pool {self.config.name}"
+                f" (buf size={len(self.event_buffer)}, max={self.config.buffer_size})"
+            )
+            self._acceptEvent(event, head=True)
+            self.dispatch()
+
+    def _acceptEvent(self, event: events.Event, *, head: bool = False) -> None:
+        # This name and `_eventEnvelope` are from Supervisor 4; the tests of
+        # supervisord-dependent-startup use them.
+        if getattr(event, "serial", None) is None:
+            event.serial = next(_serials)
+        serials: dict[str, int] | None = getattr(event, "pool_serials", None)
+        if serials is None:
+            event.pool_serials = serials = {}
+        name, waiting = self.config.name, self.event_buffer
+        if name not in serials:
+            serials[name] = next(self._poolserials)
+        if waiting and len(waiting) >= self.config.buffer_size:
+            dropped = waiting.popleft()
+            self.context.logger.error(
+                f"pool {name} event buffer overflowed, discarding event {dropped.serial}"
+            )
+        if head:
+            waiting.appendleft(event)
+        else:
+            waiting.append(event)
+
+    # -- events out -----------------------------------------------------------
+
+    def dispatch(self) -> None:
+        """Send the oldest events to the ready listeners."""
+        waiting = self.event_buffer
+        if waiting and not self._backoff.paused:
+            for process in self.processes.values():
+                while (
+                    process.listener_state == READY and waiting and process.get_state() == RUNNING
+                ):
+                    self._send(process, waiting.popleft())
+
+    def _send(self, process: Subprocess, event: events.Event) -> None:
+        try:
+            envelope = self._eventEnvelope(
+                type(event), event.serial, event.pool_serials[self.config.name], event.payload()
+            )
+        except Exception:  # noqa: BLE001 - plugins have their own event types
+            self.context.logger.error(
+                f"event {event.serial} has no valid payload, discarding it\n{exception_text()}"
+            )
+            return
+        process.listener_state = BUSY
+        process.event = event
+        try:
+            process.write(envelope.encode("utf-8", "surrogateescape"))
+        except BlockingIOError as error:
+            self.listener_failed(process, f"does not read its stdin, {error.strerror}")
+            return
+        except OSError as error:
+            process.listener_state = UNKNOWN
+            process.event = None
+            self.event_buffer.appendleft(event)
+            self.context.logger.debug(f"{process.name}: event was not sent: {error}")
+            return
+        logger = self.context.logger
+        if logger.level <= DEBUG:
+            logger.debug(f"event {event.serial} sent to listener {process.name}")
+
+    def _eventEnvelope(
+        self, event_type: type, serial: int | None, pool_serial: int, payload: str
+    ) -> str:
+        # The length counts characters, not bytes, as existing listeners do.
+        return (
+            f"ver:3.0 server:{self.context.settings.identifier} serial:{serial}"
+            f" pool:{self.config.name} poolserial:{pool_serial}"
+            f" eventname:{events.getEventNameByType(event_type)} len:{len(payload)}\n{payload}"
+        )
+
+    # -- the protocol -----------------------------------------------------------
+
+    def listener_ready(self, process: Subprocess) -> None:
+        """Handle READY of a listener."""
+        process.event = None
+        self._enter(process, READY)
+        self.dispatch()
+
+    def listener_answered(self, process: Subprocess, result: bytes) -> None:
+        """Pass the RESULT of a listener to the result handler."""
+        event, process.event = process.event, None
+        accepted = event is None or self._accepts(process, event, result)
+        self._enter(process, ACKNOWLEDGED)
+        if event is not None and not accepted:
+            self._backoff.rejected()
+            events.notify(events.EventRejectedEvent(process, event))
+        else:
+            self._backoff.accepted()
+
+    def _accepts(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
+        logger = self.context.logger
+        try:
+            self.config.result_handler(event, result)
+        except RejectEvent:
+            logger.warn(f"{process.name}: event was rejected")
+        except Exception:  # noqa: BLE001 - a plugin's handler must not end the loop
+            logger.warn(f"{process.name}: event caused an error\n{exception_text()}")
+        else:
+            if logger.level <= DEBUG:
+                logger.debug(f"{process.name}: event was processed")
+            return True
+        return False
+
+    def listener_failed(self, process: Subprocess, reason: str) -> None:
+        """Put a listener that has violated the protocol into the UNKNOWN state."""
+        if reason:
+            self.context.logger.warn(f"{process.name}: {reason}")
+        self._enter(process, UNKNOWN)
+        self.context.logger.warn(
+            f"{process.name}: has entered the UNKNOWN state and will no longer receive events,"
+            " this usually indicates the process violated the eventlistener protocol"
+        )
+        if process.event is not None:
+            event, process.event = process.event, None
+            events.notify(events.EventRejectedEvent(process, event))
+
+    def _enter(self, process: Subprocess, state: int) -> None:
+        logger = self.context.logger
+        if logger.level <= DEBUG:
+            before = getEventListenerStateDescription(process.listener_state)
+            after = getEventListenerStateDescription(state)
+            logger.debug(f"{process.name}: {before} -> {after}")
+        process.listener_state = state

@@ -1,0 +1,63 @@
+"""Orphans of a dead child: members of its process group, pipes that are still open.
+
+`Subprocess` hands over both; each has a deadline after which it is killed or closed.
+"""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+
+from supervisor.process.process_group import GroupWatcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.dispatchers import Dispatcher
+    from supervisor.engine.loop import Loop, Timer
+    from supervisor.process.process_group import LeaderlessGroup
+
+LINGER_SECONDS = 1.0
+"""Time for which a grandchild's output is still read after the death of its parent."""
+
+
+class Leftovers:
+    """Process groups without a leader that will be killed, and pipes that are still drained."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self.groups = GroupWatcher(loop)
+        self._kill_timers: dict[LeaderlessGroup, Timer] = {}
+        self._pipes: dict[Dispatcher, Timer] = {}
+
+    def kill_group_later(self, pgid: int, seconds: float) -> None:
+        """Kill the rest of a process group after a delay, unless all members exit before."""
+        group = self.groups.watch(pgid, self._forget_group)
+        if group is not None:
+            timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
+            self._kill_timers[group] = timer
+
+    def read_on(self, dispatcher: Dispatcher) -> None:
+        """Drain a pipe whose other end is still open, until the deadline."""
+        close = self._loop.call_later(LINGER_SECONDS, lambda: self._close(dispatcher))
+        self._pipes[dispatcher] = close
+
+    def end(self) -> None:
+        """Kill and close everything at once: the daemon exits."""
+        for group in list(self._kill_timers):
+            self._kill_group(group)
+        for dispatcher in list(self._pipes):
+            dispatcher.drain()
+            self._close(dispatcher)
+
+    def _kill_group(self, group: LeaderlessGroup) -> None:
+        with suppress(PermissionError):
+            group.signal(signal.SIGKILL)
+        self.groups.unwatch(group)
+        self._forget_group(group)
+
+    def _forget_group(self, group: LeaderlessGroup) -> None:
+        self._kill_timers.pop(group).cancel()
+
+    def _close(self, dispatcher: Dispatcher) -> None:
+        self._pipes.pop(dispatcher).cancel()
+        dispatcher.close()

@@ -1,0 +1,72 @@
+"""The runtime context: the part of the daemon that processes may use."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from supervisor import events
+from supervisor.common.records import field, record
+from supervisor.loggers import exception_text
+from supervisor.process.orphans import Leftovers
+from supervisor.states import SupervisorStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from supervisor.config.model import Settings
+    from supervisor.engine.loop import Clock, Loop
+    from supervisor.loggers import Handler, Logger
+    from supervisor.process.child import Subprocess
+
+
+@record()
+class Context:
+    """Loop, logger and settings, the daemon's state, and the processes by pid.
+
+    `serverurl` is the URL in a child's environment if its program does not set one.
+    """
+
+    loop: Loop
+    logger: Logger
+    settings: Settings
+    serverurl: str | None = None
+    mood: int = SupervisorStates.RUNNING
+    children: dict[int, Subprocess] = field(default_factory=dict)
+
+    @property
+    def clock(self) -> Clock:
+        """The loop's clock: one time for deadlines and for what users see."""
+        return self.loop.clock
+
+    @property
+    def may_start(self) -> bool:
+        """Whether processes may be started: not while shutting down or restarting."""
+        return self.mood > SupervisorStates.RESTARTING
+
+    @cached_property
+    def leftovers(self) -> Leftovers:
+        """The orphans of dead children."""
+        return Leftovers(self.loop)
+
+    def announce(self, event: object) -> None:
+        """Publish an event; a subscriber that fails does not stop the caller."""
+        self.attempt(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
+
+    def attempt(self, step: Callable[[], object], who: str) -> None:
+        """Run a step; an exception is logged and does not stop the caller."""
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - plugins raise any exception, and the kernel any `OSError`
+            self.logger.critical(f"{who} failed\n{exception_text()}")
+
+    def reopen_logs(self, handlers: Iterable[Handler]) -> None:
+        """Reopen logs; a failure is logged, and the old file stays in use."""
+        for handler in handlers:
+            try:
+                handler.reopen()
+            except OSError as error:
+                name = getattr(handler, "baseFilename", "stream")
+                self.logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
+            except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
+                self.logger.critical(f"cannot reopen a log\n{exception_text()}")

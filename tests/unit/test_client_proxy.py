@@ -1,0 +1,172 @@
+"""The light XML-RPC client says and understands what xmlrpc.client does."""
+
+from __future__ import annotations
+
+import xmlrpc.client
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.client import proxy
+from supervisor.client.proxy import ServerProxy
+
+# What XML can carry as it is; a carriage return would arrive as a line feed.
+TEXT = st.text(
+    st.characters(exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+    | st.sampled_from("\t\n")
+)
+INTEGERS = st.integers(-(2**31), 2**31 - 1)
+SCALARS = TEXT | INTEGERS | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS | st.none(), lambda values: st.lists(values) | st.dictionaries(TEXT, values)
+)
+
+
+def answer(value: object) -> bytes:
+    """Return the XML of an answer, as the standard library writes it."""
+    return xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True).encode()
+
+
+@given(VALUES)
+def test_an_answer_is_read_as_the_standard_library_wrote_it(value: object) -> None:
+    assert proxy.loads(answer(value)) == value
+
+
+@given(st.lists(SCALARS | st.lists(SCALARS) | st.dictionaries(TEXT, SCALARS)))
+def test_a_call_is_written_so_that_the_standard_library_reads_it(values: list[Any]) -> None:
+    call = proxy.dumps("name.space", tuple(values))
+    assert xmlrpc.client.loads(call) == (tuple(values), "name.space")
+
+
+@pytest.mark.parametrize("text", ["\x1b[A", "a\rb", "\0"])
+def test_text_that_xml_cannot_carry_is_sent_as_base64(text: str) -> None:
+    (binary,), _ = xmlrpc.client.loads(proxy.dumps("m", (text,)))
+    assert isinstance(binary, xmlrpc.client.Binary)
+    assert binary.data == text.encode()
+
+
+def test_undecodable_bytes_of_the_command_line_do_not_break_the_call() -> None:
+    (text,), _ = xmlrpc.client.loads(proxy.dumps("m", ("a\udcff",)))
+    assert text == "a?"
+
+
+def test_values_that_xmlrpc_does_not_know_are_refused_as_by_the_standard_library() -> None:
+    with pytest.raises(TypeError, match="cannot marshal None"):
+        proxy.dumps("m", (None,))
+    with pytest.raises(OverflowError, match="int exceeds XML-RPC limits"):
+        proxy.dumps("m", (2**31,))
+
+
+@pytest.mark.parametrize(
+    ("inner", "value"),
+    [
+        ("<value>bare</value>", "bare"),
+        ("<value></value>", ""),
+        ("<value><string/></value>", ""),
+        ("<value> \n<int> 7 </int>\n </value>", 7),
+        ("<value><i4>-1</i4></value>", -1),
+        ("<value><i8>9999999999</i8></value>", 9999999999),
+        ("<value><struct></struct></value>", {}),
+        ("<value><array><data></data></array></value>", []),
+        ("<value>a&amp;&lt;&#233;</value>", "a&<é"),
+    ],
+)
+def test_other_ways_to_write_a_value(inner: str, value: object) -> None:
+    xml = f"<methodResponse><params><param>{inner}</param></params></methodResponse>"
+    assert proxy.loads(xml.encode()) == value
+
+
+@pytest.mark.parametrize("value", [xmlrpc.client.Binary(b"\0\xff"), xmlrpc.client.DateTime(0)])
+def test_the_wrappers_of_the_standard_library_come_back(value: object) -> None:
+    assert proxy.loads(answer(value)) == value
+
+
+def test_a_fault_is_raised_as_the_class_that_plugins_catch() -> None:
+    fault = xmlrpc.client.Fault(10, "BAD_NAME: x")
+    with pytest.raises(xmlrpc.client.Fault) as raised:
+        proxy.loads(xmlrpc.client.dumps(fault).encode())
+    assert (raised.value.faultCode, raised.value.faultString) == (10, "BAD_NAME: x")
+
+
+@pytest.mark.parametrize("cut", range(0, 100, 7))
+def test_a_truncated_answer_is_no_answer(cut: int) -> None:
+    with pytest.raises(ExpatError):
+        proxy.loads(answer("x" * 100)[:cut])
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [
+        "<methodResponse/>",
+        "<params><param><value>1</value></param><param><value>2</value></param></params>",
+        "<value><int>x</int></value>",
+        "<value><double>x</double></value>",
+        "<value><boolean></boolean></value>",
+        "<value><struct><member><name>n</name></member></struct></value>",
+        "<value><base64>x</base64></value>",
+        "<fault><value><int>1</int></value></fault>",
+        "<fault><value><struct/></value></fault>",
+        "<html><body>It works!</body></html>",
+    ],
+)
+def test_xml_that_is_no_answer(xml: str) -> None:
+    with pytest.raises(xmlrpc.client.ResponseError):
+        proxy.loads(xml.encode())
+
+
+class FakeTransport:
+    """Answers every call with the same value, and remembers the last one."""
+
+    timeout: float | None = None
+    closed = False
+
+    def request(self, host: str, handler: str, request_body: bytes) -> tuple[object]:
+        self.address = host + handler
+        self.call = xmlrpc.client.loads(request_body)
+        self.timeout_then = self.timeout
+        return ("answer",)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_proxy_calls_by_dotted_names() -> None:
+    transport = FakeTransport()
+    proxy = ServerProxy(transport)
+    assert proxy.supervisor.startProcess("x", False) == "answer"
+    assert transport.call == (("x", False), "supervisor.startProcess")
+    assert transport.address == "127.0.0.1/RPC2"
+
+
+def test_only_the_first_question_must_be_answered_soon() -> None:
+    transport = FakeTransport()
+    proxy = ServerProxy(transport)
+    proxy.supervisor.getVersion()
+    assert transport.timeout_then == 30.0
+    proxy.supervisor.stopProcess("x")
+    assert transport.timeout_then is None
+
+
+def test_a_proxy_closes_and_shows_its_transport() -> None:
+    transport = FakeTransport()
+    proxy = ServerProxy(transport)
+    assert proxy("transport") is transport
+    proxy("close")()
+    assert transport.closed
+    with pytest.raises(AttributeError):
+        proxy("nonsense")
+
+
+def test_a_multicall_of_the_standard_library_works_on_our_proxy() -> None:
+    class Server(FakeTransport):
+        def request(self, host: str, handler: str, request_body: bytes) -> tuple[object]:
+            super().request(host, handler, request_body)
+            return ([["one"], ["two"]],)
+
+    multicall = xmlrpc.client.MultiCall(ServerProxy(Server()))  # type: ignore[arg-type]
+    multicall.supervisor.getPID()
+    multicall.supervisor.getState()
+    assert list(multicall()) == ["one", "two"]

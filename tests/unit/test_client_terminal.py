@@ -1,0 +1,55 @@
+"""What programs have written, on a person's terminal."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from supervisor.client.terminal import RESET, HarmlessStream, harmless, is_terminal
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain text, ünïcödé, a\ttab\r\n", "plain text, ünïcödé, a\ttab\r\n"),
+        ("\x1b[31mred\x1b[0m", f"\x1b[31mred\x1b[0m{RESET}"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("\x1b[2J\x1b[Hgone", "\\x1b[2J\\x1b[Hgone"),
+        ("\x9b31m", "\\x9b31m"),
+        ("back\x08\x08\x7f", "back\\x08\\x08\\x7f"),
+        ("cut \x1b[3", "cut \\x1b[3"),
+        ("\x1bP+q\x1b\\\\", "\\x1bP+q\\x1b\\\\"),
+        ("\x80\x85\x9f\x7f", "\\x80\\x85\\x9f\\x7f"),
+        ("evil\u202egnp.exe", "evil\\u202egnp.exe"),
+        ("\u061c\u200e\u200f", "\\u061c\\u200e\\u200f"),
+        ("\u202a\u202b\u202c\u202d\u202e", "\\u202a\\u202b\\u202c\\u202d\\u202e"),
+        ("\u2066\u2067\u2068\u2069", "\\u2066\\u2067\\u2068\\u2069"),
+        ("עברית العربية \u200d\u2013 \xa0", "עברית العربية \u200d\u2013 \xa0"),
+    ],
+)
+def test_only_colours_come_through(text: str, shown: str) -> None:
+    assert harmless(text) == shown
+
+
+@given(st.text(alphabet="\x1b[]0;31mHJ\x07\x9b\x08ab\n", max_size=40), st.data())
+def test_pieces_show_what_the_whole_shows(text: str, data: st.DataObject) -> None:
+    """Wherever the stream is cut; only an unfinished beginning at its end is still missing."""
+    stream, shown, rest = HarmlessStream(), "", text
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        shown += stream.feed(rest[:size])
+        rest = rest[size:]
+    whole = harmless(text).removesuffix(RESET) if "\x1b" in harmless(text) else harmless(text)
+    assert whole.startswith(shown)
+    assert len(whole) - len(shown) <= 40
+
+
+def test_what_is_no_terminal() -> None:
+    closed = io.StringIO()
+    closed.close()
+    assert not is_terminal(io.StringIO())
+    assert not is_terminal(closed)
+    assert not is_terminal(object())
