@@ -135,7 +135,7 @@ def restart(daemon: Smallest, *command: str) -> None:
     """Keep a program running."""
     daemon.start(*command)
     while True:
-        for _ in daemon.turn()[1]:
+        for _ in daemon.run_once()[1]:
             daemon.start(*command)
 
 
@@ -145,7 +145,7 @@ def tell_deaths(daemon: Smallest, mortal: Sequence[str], listener: Sequence[str]
     daemon.epoll.register(heir.stdout, select.EPOLLIN)
     daemon.start(*mortal)
     while True:
-        ready, died = daemon.turn()
+        ready, died = daemon.run_once()
         if heir.stdout in ready:
             daemon.write_log(os.read(heir.stdout, 65536))
         for pid in died:
@@ -159,7 +159,7 @@ def start_and_stop(daemon: Smallest, client: socket.socket, *command: str) -> No
     daemon.epoll.register(client, select.EPOLLIN)
     started: Started | None = None
     while True:
-        ready, died = daemon.turn()
+        ready, died = daemon.run_once()
         if client.fileno() in ready and client.recv(65536):
             if started is None:
                 started = daemon.start(*command)
@@ -180,7 +180,7 @@ def relay(daemon: Smallest, writer: Sequence[str], listener: Sequence[str], size
     waiting: deque[bytes] = deque()
     is_ready, events, left = False, 0, size
     while left or waiting or not is_ready:
-        ready, _ = daemon.turn()
+        ready, _ = daemon.run_once()
         if source.stdout in ready:
             data = os.read(source.stdout, 65536)
             left -= len(data)

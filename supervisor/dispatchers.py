@@ -16,7 +16,7 @@ from supervisor import events, loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.capture import Captured, CaptureSplitter
 from supervisor.common.listener_protocol import ListenerStream, Ready
-from supervisor.common.read_batching import LARGE_PIPE_BYTES, Pace
+from supervisor.common.read_batching import LARGE_PIPE_BYTES, ReadBatcher
 from supervisor.common.text import as_text
 from supervisor.config.model import EventListenerConfig
 from supervisor.engine import posix
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     class ListenerPool(Protocol):
         """The group of a listener, which handles the listener's messages."""
 
-        def listener_ready(self, process: Subprocess) -> None:
+        def on_ready(self, process: Subprocess) -> None:
             """Handle READY."""
 
-        def listener_answered(self, process: Subprocess, result: bytes) -> None:
+        def on_result(self, process: Subprocess, result: bytes) -> None:
             """Handle a RESULT."""
 
-        def listener_failed(self, process: Subprocess, reason: str) -> None:
+        def on_protocol_violation(self, process: Subprocess, reason: str) -> None:
             """Handle a violation of the protocol."""
 
 
@@ -48,7 +48,7 @@ INFO, DEBUG = loggers.LevelsByName.INFO, loggers.LevelsByName.DEBG
 READ_BYTES = 128 * 1024
 """Size of one read: twice the capacity of a pipe of default size."""
 
-READS_AFTER_REST = LARGE_PIPE_BYTES // READ_BYTES
+READS_PER_RESUME = LARGE_PIPE_BYTES // READ_BYTES
 """Upper bound per wake-up, enough for the largest pipe: a fast writer cannot starve the loop."""
 
 MAX_STDIN_BYTES = 4 * 1024 * 1024
@@ -117,7 +117,7 @@ class Dispatcher:
 
     def handle_error(self) -> None:
         """Log the exception being handled and close this end only."""
-        self.process.context.logger.critical(
+        self.process.runtime.logger.critical(
             f"uncaptured python exception, closing channel {self!r}\n{loggers.exception_text()}"
         )
         self.close()
@@ -129,9 +129,9 @@ class Dispatcher:
         """Leave the loop and close the fd."""
         if not self.closed:
             self.closed = True
-            self.process.context.loop.forget(self)
+            self.process.runtime.loop.unwatch(self)
             os.close(self.fd)
-            logger = self.process.context.logger
+            logger = self.process.runtime.logger
             if logger.level <= DEBUG:
                 logger.debug(f"fd {self.fd} closed, stopped monitoring {self!r}")
 
@@ -176,7 +176,7 @@ class PInputDispatcher(Dispatcher):
             raise
         if self._waits is not bool(self.input_buffer):
             self._waits = not self._waits
-            self.process.context.loop.interest_changed(self)
+            self.process.runtime.loop.interest_changed(self)
 
     def writable(self) -> bool:
         """Whether bytes are waiting."""
@@ -187,7 +187,7 @@ class PInputDispatcher(Dispatcher):
         try:
             self.flush()
         except BrokenPipeError:
-            self.process.context.logger.debug(
+            self.process.runtime.logger.debug(
                 f"fd {self.fd} closed by its reader, {self.channel} of '{self.process.name}'"
             )
 
@@ -195,7 +195,7 @@ class PInputDispatcher(Dispatcher):
         """Leave the loop and close the fd, without the line that outputs write."""
         if not self.closed:
             self.closed = True
-            self.process.context.loop.forget(self)
+            self.process.runtime.loop.unwatch(self)
             os.close(self.fd)
 
 
@@ -206,8 +206,8 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self.childlog = _open_childlog(process, channel)
         self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
-        self._stripper = AnsiStripper() if process.context.settings.strip_ansi else None
-        self._pace: Pace | None = None
+        self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
+        self._batcher: ReadBatcher | None = None
         self._is_resting = False
 
     def readable(self) -> bool:
@@ -231,24 +231,24 @@ class OutputDispatcher(Dispatcher):
         """Read output, or the end of the stream."""
         self._take()
         if self._is_resting:
-            self.process.context.loop.interest_changed(self)
+            self.process.runtime.loop.interest_changed(self)
 
     def _take(self) -> bool:
         """Read once and handle the bytes; return whether there were any."""
         data = self.read()
         if data:
             self.output_arrived(data)
-            if self._pace is not None and not self.closed:
-                self._rest(self._pace, len(data))
+            if self._batcher is not None and not self.closed:
+                self._rest(self._batcher, len(data))
         elif data is not None:
             self.close()
         return bool(data)
 
-    def _rest(self, pace: Pace, size: int) -> None:
+    def _rest(self, pace: ReadBatcher, size: int) -> None:
         """Delay the next read, if the pace requires it and no client follows the log."""
-        loop = self.process.context.loop
+        loop = self.process.runtime.loop
         now = loop.clock.monotonic()
-        seconds = pace.rest_after(size, now)
+        seconds = pace.delay_after(size, now)
         if pace.wanted_pipe_bytes:
             pace.pipe_grew(posix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
         if seconds and self._logfile not in reading.followed:
@@ -259,13 +259,13 @@ class OutputDispatcher(Dispatcher):
         """Read after the delay; watch the pipe again unless another delay follows."""
         self._is_resting = False
         try:
-            for _ in range(READS_AFTER_REST):
+            for _ in range(READS_PER_RESUME):
                 if self.closed or self._is_resting or not self._take():
                     break
         except Exception:  # noqa: BLE001 - as in the loop: an error closes this channel only
             self.handle_error()
         if not self.closed and not self._is_resting:
-            self.process.context.loop.interest_changed(self)
+            self.process.runtime.loop.interest_changed(self)
 
     def drain(self) -> None:
         """Read to the end of the stream, or as much as the dead child can have written."""
@@ -300,7 +300,7 @@ class OutputDispatcher(Dispatcher):
     def reopenlogs(self) -> None:
         """Reopen the log under the same name, unless the stream has ended."""
         if self.childlog is not None and not self.closed:
-            self.process.context.reopen_logs(self.childlog.handlers)
+            self.process.runtime.reopen_logs(self.childlog.handlers)
 
 
 class POutputDispatcher(OutputDispatcher):
@@ -319,7 +319,7 @@ class POutputDispatcher(OutputDispatcher):
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0
         if not self.events_enabled and not capture_bytes:
-            self._pace = Pace(READ_BYTES)  # only a log consumes the bytes
+            self._batcher = ReadBatcher(READ_BYTES)  # only a log consumes the bytes
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""
@@ -350,7 +350,7 @@ class POutputDispatcher(OutputDispatcher):
         self._announce(data)
         process = self.process
         events.notify(self._communication_event(process, self.pid or process.pid, data))
-        process.context.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
+        process.runtime.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
 
     def _log(self, data: bytes) -> None:
         """Log output that is not captured; plugins wrap this method on the class."""
@@ -367,7 +367,7 @@ class POutputDispatcher(OutputDispatcher):
     def _announce(self, data: bytes) -> None:
         """Write output to the activity log and notify the listeners."""
         process = self.process
-        logger = process.context.logger
+        logger = process.runtime.logger
         if logger.level <= DEBUG:
             text = as_text(data)
             logger.debug(f"'{process.name}' {self.channel} output:\n{text}")
@@ -386,7 +386,7 @@ class PEventListenerDispatcher(OutputDispatcher):
     def output_arrived(self, data: bytes) -> None:
         """Log the bytes and handle the messages in them."""
         self._write(data if self._stripper is None else self._stripper.feed(data))
-        logger = self.process.context.logger
+        logger = self.process.runtime.logger
         if logger.level <= DEBUG:
             logger.debug(f"'{self.process.name}' {self.channel} output:\n{data!r}")
         stream, process = self._stream, self.process
@@ -395,11 +395,11 @@ class PEventListenerDispatcher(OutputDispatcher):
             stream.buffer and (message := stream.next_message(process.listener_state)) is not None
         ):
             if isinstance(message, bytes):
-                self._pool.listener_answered(process, message)
+                self._pool.on_result(process, message)
             elif isinstance(message, Ready):
-                self._pool.listener_ready(process)
+                self._pool.on_ready(process)
             else:
-                self._pool.listener_failed(process, message.text)
+                self._pool.on_protocol_violation(process, message.text)
 
     def close(self) -> None:
         """Log the bytes that were held back, then close."""
@@ -460,7 +460,7 @@ def make_dispatchers(process: Subprocess, pipes: Pipes) -> dict[int, Dispatcher]
     return made
 
 
-def leave_reason(dispatchers: Iterable[Dispatcher], reason: str) -> None:
+def log_spawn_failure(dispatchers: Iterable[Dispatcher], reason: str) -> None:
     """Write the reason of a failed start to the program's log: its owner looks there first."""
     outputs = [each for each in dispatchers if isinstance(each, POutputDispatcher)]
     if outputs:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
 from supervisor.common.text import as_text
-from supervisor.engine.deferred import Waiters
+from supervisor.engine.deferred import Notifier
 from supervisor.states import ProcessStates, getProcessStateDescription
 
 TYPE_CHECKING = False
@@ -27,7 +27,7 @@ callbacks: list[tuple[type, Callback]] = []
 """All subscriptions, in the order in which they were made; plugins read and edit the list."""
 
 
-subscriptions_changed = Waiters()
+subscriptions_changed = Notifier()
 """Woken by each subscribe and unsubscribe, for publishers that make events only on demand."""
 
 
@@ -38,19 +38,19 @@ def subscribe(type: type, callback: Callback) -> None:  # noqa: A002 - the param
     expect that.
     """
     callbacks.append((type, callback))
-    subscriptions_changed.wake()
+    subscriptions_changed.notify()
 
 
 def unsubscribe(type: type, callback: Callback) -> None:  # noqa: A002 - as above
     """Undo one `subscribe`; raises `ValueError` if there is none."""
     callbacks.remove((type, callback))
-    subscriptions_changed.wake()
+    subscriptions_changed.notify()
 
 
 def clear() -> None:
     """Remove all subscriptions, before a reload and between tests."""
     callbacks.clear()
-    subscriptions_changed.wake()
+    subscriptions_changed.notify()
 
 
 def notify(event: object) -> None:

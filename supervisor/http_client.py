@@ -14,7 +14,7 @@ from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote
 
-from supervisor.client.terminal import HarmlessStream, harmless, is_terminal
+from supervisor.client.terminal import TerminalSanitizer, is_terminal, sanitize
 from supervisor.client.transport import (
     RECV_BYTES,
     AnswerParser,
@@ -34,7 +34,7 @@ class Listener:
     def __init__(self) -> None:
         # A chunk may end in the middle of a character.
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._harmless = HarmlessStream()
+        self._harmless = TerminalSanitizer()
 
     def status(self, url: str, status: int) -> None:
         """Handle the HTTP status."""
@@ -42,7 +42,7 @@ class Listener:
     def error(self, url: str, error: str) -> None:
         """Handle an error: nothing more can be read."""
         line = f"{url} {error}\n"
-        sys.stderr.write(harmless(line) if is_terminal(sys.stderr) else line)
+        sys.stderr.write(sanitize(line) if is_terminal(sys.stderr) else line)
 
     def response_header(self, url: str, name: str, value: str) -> None:
         """Handle a header field; its name is in lower case."""

@@ -38,7 +38,7 @@ from supervisor.loggers import getLogger
 from supervisor.logs.reading import readFile, tailFile
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import create_auto_logs
-from supervisor.process.runtime import Context
+from supervisor.process.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class ProcessConfig(model.ProcessConfig):
 
         Supvisors and supervisor_twiddler add processes to running groups with this.
         """
-        context = getattr(group, "context", self.options.context)
-        process: Subprocess = getattr(group, "process_class", Subprocess)(self, context)
+        runtime = getattr(group, "context", self.options.runtime)
+        process: Subprocess = getattr(group, "process_class", Subprocess)(self, runtime)
         process.group = group
         return process
 
@@ -141,7 +141,7 @@ class EventListenerPoolConfig(model.EventListenerPoolConfig):
 
 
 # Class of `config.model` -> class of the plugin API, for configs that plugins can see.
-DOORS: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
+PLUGIN_CONFIG_CLASSES: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
     model.ProcessConfig: ProcessConfig,
     model.EventListenerConfig: EventListenerConfig,
     model.FastCGIProcessConfig: FastCGIProcessConfig,
@@ -166,9 +166,9 @@ class ServerOptions:
         self.process_group_configs: list[model.ProcessGroupConfig] = []
 
     @cached_property
-    def context(self) -> Context:
+    def runtime(self) -> Runtime:
         """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
-        return Context(Loop(), getLogger(), self.settings)
+        return Runtime(Loop(), getLogger(), self.settings)
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; an error ends the program.
@@ -238,7 +238,9 @@ class ServerOptions:
         """
         klass = klass or ProcessConfig
         return list(
-            self._processes_from_section(parser, section, group_name, DOORS.get(klass, klass))
+            self._processes_from_section(
+                parser, section, group_name, PLUGIN_CONFIG_CLASSES.get(klass, klass)
+            )
         )
 
     def _processes_from_section(
@@ -291,17 +293,17 @@ class ServerOptions:
     @property
     def logger(self) -> Logger:
         """The activity log."""
-        return self.context.logger
+        return self.runtime.logger
 
     @property
     def mood(self) -> int:
         """The state of the daemon, one of `SupervisorStates`; an assignment takes effect."""
-        return self.context.mood
+        return self.runtime.daemon_state
 
     @mood.setter
     def mood(self, mood: int) -> None:
-        self.context.mood = mood
-        self.context.loop.call_soon(_nothing)
+        self.runtime.daemon_state = mood
+        self.runtime.loop.call_soon(_nothing)
 
     # -- calls ------------------------------------------------------------------
 
@@ -315,7 +317,7 @@ class ServerOptions:
 
     def get_signal(self) -> int | None:
         """Take the oldest signal from the queue."""
-        return self.context.loop.next_signal()
+        return self.runtime.loop.next_signal()
 
     def cleanup_fds(self) -> None:
         """Close the inherited fds, including those above `minfds`."""

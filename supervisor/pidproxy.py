@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from supervisor.common.stdio import open_standard_streams, put
+from supervisor.common.stdio import open_standard_streams, write_stdout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def main() -> None:
     try:
         proxy = PidProxy(sys.argv)
     except ValueError:
-        put(sys.stdout, f"{USAGE.format(sys.argv[0])}\n")
+        write_stdout(sys.stdout, f"{USAGE.format(sys.argv[0])}\n")
         sys.exit(1)
     except OSError:
         sys.exit(f"Can't find {sys.argv[1]}: the working directory no longer exists")

@@ -3,7 +3,7 @@
 Only `loop.py` calls these.  Each poller remembers the registered interest, so that setting the
 same interest twice makes no system call.  `poll` returns (fd, mask) pairs: `READ` and `WRITE` are
 the bits of poll(2) and epoll(7), so that the kernel's masks need no translation.  Any other bit
-(`TROUBLE`) is an error or a hang-up; only reading or writing reveals which.
+(`ERROR_MASK`) is an error or a hang-up; only reading or writing reveals which.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 READ = select.POLLIN if hasattr(select, "POLLIN") else 1
 WRITE = select.POLLOUT if hasattr(select, "POLLOUT") else 4
 BOTH = READ | WRITE
-TROUBLE = ~BOTH
+ERROR_MASK = ~BOTH
 
 
 class RegisteringPoller:

@@ -317,7 +317,7 @@ class SupervisorNamespaceRPCInterface:
 
     def _all_rows(self) -> Pieces:
         all_members = self._all_members()
-        return rows(all_members, info.capped_int(self.supervisord.context.clock.time()))
+        return rows(all_members, info.capped_int(self.supervisord.runtime.clock.time()))
 
     @quicker(_all_rows)
     def getAllProcessInfo(self) -> list[dict[str, Any]]:

@@ -20,13 +20,13 @@ from supervisor.daemon import boot
 from supervisor.daemon.config_diff import difference
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
-from supervisor.daemon.sd_notify import ServiceManager
+from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
 from supervisor.daemon.ticks import Ticker
 from supervisor.engine import paths
 from supervisor.engine.loop import Loop
 from supervisor.engine.posix import decode_wait_status, signame
-from supervisor.http.csrf import guard_handler
+from supervisor.http.csrf import csrf_guard
 from supervisor.http.listening import ServerError
 from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
@@ -34,7 +34,7 @@ from supervisor.logs import backlog
 from supervisor.options import ServerOptions
 from supervisor.process.event_pools import EventListenerPool
 from supervisor.process.groups import ProcessGroup, create_auto_logs
-from supervisor.process.runtime import Context
+from supervisor.process.runtime import Runtime
 from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
@@ -58,38 +58,38 @@ class Supervisor:
     def __init__(
         self,
         options: ServerOptions,
-        service_manager: ServiceManager | None = None,
+        service_manager: SystemdNotifier | None = None,
         signals: deque[int] | None = None,
     ) -> None:
         """Take the objects that all runs share; `signals` is the queue of unhandled signals."""
         self.options = options
         self._signals = signals
-        self._service_manager = service_manager or ServiceManager({})
+        self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
 
     @property
-    def context(self) -> Context:
+    def runtime(self) -> Runtime:
         """Runtime context (loop, logger, daemon state, settings) of processes and plugins."""
-        return self.options.context
+        return self.options.runtime
 
     # -- start, run and exit ----------------------------------------------------
 
-    def main(self, *, first: bool = True) -> None:
+    def main(self, *, is_initial_start: bool = True) -> None:
         """Boot, run until the daemon's state requires an end, clean up; raises `BootError`."""
-        self._boot(first=first)
+        self._boot(is_initial_start=is_initial_start)
         try:
-            self.run(first=first)
+            self.run(is_initial_start=is_initial_start)
         except (boot.BootError, ServerError) as error:
-            if not first:  # in the background stderr is lost
-                self.context.logger.critical(str(error))
+            if not is_initial_start:  # in the background stderr is lost
+                self.runtime.logger.critical(str(error))
             raise
         finally:
             self._clean_up()
 
-    def _boot(self, *, first: bool) -> None:
+    def _boot(self, *, is_initial_start: bool) -> None:
         options, settings = self.options, self.options.settings
-        if first:
+        if is_initial_start:
             options.cleanup_fds()
             paths.mounts.slow_points()  # keeps the table open; later there may be no free fd
         criticals, infos = boot.drop_privileges(settings)
@@ -101,14 +101,14 @@ class Supervisor:
             self._try_sockets()
             raise
         logger = boot.open_activity_log(settings)
-        boot.report_log_trouble_to(logger)
-        boot.log_what_was_said(logger, options.configuration, criticals, infos)
+        boot.route_log_errors_to(logger)
+        boot.log_startup_messages(logger, options.configuration, criticals, infos)
         loop = Loop(
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
             signals=self._signals,
         )
         backlog.set_background_loop(loop)
-        options.context = Context(loop, logger, settings, options.configuration.serverurl)
+        options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
 
     def _try_sockets(self) -> None:
         """Raise `ServerError`, with the text that scripts expect, if a socket is in use."""
@@ -116,22 +116,22 @@ class Supervisor:
         _probe_servers(self.options.server_configs, loop)
         loop.close()
 
-    def run(self, *, first: bool = True) -> None:
+    def run(self, *, is_initial_start: bool = True) -> None:
         """Create servers and groups, daemonize, and run the loop to the end.
 
         The sockets are opened first: if that fails, the daemon has changed nothing yet.
         """
-        options, settings, context = self.options, self.options.settings, self.context
+        options, settings, runtime = self.options, self.options.settings, self.runtime
         options.httpservers = open_http_servers(
-            options.server_configs, context.loop, context.logger
+            options.server_configs, runtime.loop, runtime.logger
         )
         if not settings.nocleanup:
-            boot.remove_old_auto_logs(settings, context.logger)
+            boot.remove_old_auto_logs(settings, runtime.logger)
         try:
             for config in options.process_group_configs:
                 # After a reload the other programs must start again: a user who may write to
                 # the directory of a socket could prevent that.
-                self.add_process_group(config, must_open=first)
+                self.add_process_group(config, must_open=is_initial_start)
         except OSError as error:
             raise boot.BootError(
                 f"Cannot create a log in {settings.childlogdir}: {error}"
@@ -139,62 +139,64 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
-            server.guards = [guard_handler(server_config, server.tcp_address)]
+            server.guards = [csrf_guard(server_config, server.tcp_address)]
             server.handlers = self._handlers(server_config)
         self._catch_signals()
-        if first and not settings.nodaemon:
-            with boot.in_background(settings, context.logger):
-                self._pidfile.write(context.logger)
+        if is_initial_start and not settings.nodaemon:
+            with boot.daemonized(settings, runtime.logger):
+                self._pidfile.write(runtime.logger)
             if settings.directory:  # a relative path is no longer found there
                 options.file_before = settings.configfile
         else:
-            self._pidfile.write(context.logger)
+            self._pidfile.write(runtime.logger)
         self.runforever()
 
     def runforever(self) -> None:
         """Run the loop until everything has been stopped."""
-        self.context.announce(events.SupervisorRunningEvent())
+        self.runtime.publish(events.SupervisorRunningEvent())
         self.handle_signals()  # before the start: a SIGTERM during the reload prevents it
-        ticker = Ticker(self.context.loop, self)
+        ticker = Ticker(self.runtime.loop, self)
         if self._has_foreign_plugins():
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
-            self.context.loop.turn()
-            if self.context.mood < SupervisorStates.RUNNING and self._is_down():
+            self.runtime.loop.run_once()
+            if self.runtime.daemon_state < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
-        drain_servers((server for _, server in self.options.httpservers), self.context.loop)
+        drain_servers((server for _, server in self.options.httpservers), self.runtime.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
-            if self.context.mood == SupervisorStates.RESTARTING:
+            if self.runtime.daemon_state == SupervisorStates.RESTARTING:
                 self._service_manager.reloading()
             else:
                 self._service_manager.stopping()
-            self.context.announce(events.SupervisorStoppingEvent())
-            self._shutdown = Shutdown(self.process_groups.values(), self.context)
+            self.runtime.publish(events.SupervisorStoppingEvent())
+            self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
         return self._shutdown.advance()
 
     def _clean_up(self) -> None:
         """Release all resources; a failure in one step does not skip the others."""
-        context = self.context
+        runtime = self.runtime
         steps: list[Callable[[], object]] = [self.options.close_httpservers]
         steps += [group.before_remove for group in self.process_groups.values()]
-        steps += [context.leftovers.end, events.clear, self._pidfile.remove]
-        steps += [partial(backlog.set_background_loop, None), context.loop.close]
-        if context.mood != SupervisorStates.RESTARTING:  # else the next loop continues to send
+        steps += [runtime.orphans.close, events.clear, self._pidfile.remove]
+        steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
+        if (
+            runtime.daemon_state != SupervisorStates.RESTARTING
+        ):  # else the next loop continues to send
             steps.append(self._drain_logs)
         for step in steps:
-            context.attempt(step, "cleaning up")
-        context.logger.close()
+            runtime.run_guarded(step, "cleaning up")
+        runtime.logger.close()
 
     def _drain_logs(self) -> None:
         """Wait for the readers of logs, while they make progress."""
         for path, dropped_bytes in backlog.drain():
-            self.context.logger.critical(
+            self.runtime.logger.critical(
                 f"log {path}: {dropped_bytes} bytes dropped ({backlog.STALLED})"
             )
 
@@ -214,7 +216,7 @@ class Supervisor:
             handlers.default_handler(),
         ]
         if not server.username:
-            self.context.logger.critical(
+            self.runtime.logger.critical(
                 f"Server {server.section!r} running without any HTTP authentication checking"
             )
             return made
@@ -222,7 +224,7 @@ class Supervisor:
         return [handlers.supervisor_auth_handler(users, handler) for handler in made]
 
     def _make_rpcinterfaces(self) -> list[tuple[str, Any]]:
-        logger = self.context.logger
+        logger = self.runtime.logger
         namespaces = []
         for interface in self.options.rpcinterface_factories:
             try:
@@ -254,9 +256,9 @@ class Supervisor:
         if config.name in self.process_groups:
             return False
         for process_config in config.process_configs:
-            create_auto_logs(process_config, self.context.settings)
-        self.process_groups[config.name] = _make_group(config, self.context, must_open=must_open)
-        self.context.announce(events.ProcessGroupAddedEvent(config.name))
+            create_auto_logs(process_config, self.runtime.settings)
+        self.process_groups[config.name] = _make_group(config, self.runtime, must_open=must_open)
+        self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
     def remove_process_group(self, name: str) -> bool:
@@ -266,7 +268,7 @@ class Supervisor:
             return False
         group.before_remove()
         del self.process_groups[name]
-        self.context.announce(events.ProcessGroupRemovedEvent(name))
+        self.runtime.publish(events.ProcessGroupRemovedEvent(name))
         return True
 
     def get_process_map(self) -> dict[int, Dispatcher]:
@@ -301,15 +303,15 @@ class Supervisor:
             own = {config.file or config.port for config, _ in self.options.httpservers}
             # What this daemon uses itself is free by then.
             others = [config for config in servers if (config.file or config.port) not in own]
-            _probe_servers(others, self.context.loop)
+            _probe_servers(others, self.runtime.loop)
         except (ValueError, ServerError) as error:
             raise RPCError(Faults.CANT_REREAD, error) from None
 
     # -- signals ------------------------------------------------------------------
 
     def _catch_signals(self) -> None:
-        self.context.loop.on_signals = self.handle_signals
-        self.context.loop.catch_signals(
+        self.runtime.loop.on_signals = self.handle_signals
+        self.runtime.loop.catch_signals(
             *EXIT_SIGNALS, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2
         )
 
@@ -320,8 +322,8 @@ class Supervisor:
 
     def handle_signal(self, signum: int) -> None:
         """Handle one signal."""
-        logger, name = self.context.logger, signame(signum)
-        is_final = self.context.mood == SupervisorStates.SHUTDOWN
+        logger, name = self.runtime.logger, signame(signum)
+        is_final = self.runtime.daemon_state == SupervisorStates.SHUTDOWN
         if signum in EXIT_SIGNALS:
             logger.warn(f"received {name} indicating exit request")
             self.options.mood = SupervisorStates.SHUTDOWN
@@ -345,16 +347,16 @@ class Supervisor:
         try:
             self.check_configuration()
         except RPCError as error:
-            self.context.logger.error(f"not restarted: {error.text}")
+            self.runtime.logger.error(f"not restarted: {error.text}")
         else:
             self.options.mood = SupervisorStates.RESTARTING
 
     def _reopen_logs(self) -> None:
-        self.context.logger.info("supervisord logreopen")
-        self.context.reopen_logs(self.context.logger.handlers)
+        self.runtime.logger.info("supervisord logreopen")
+        self.runtime.reopen_logs(self.runtime.logger.handlers)
         for group in self.process_groups.values():
             for process in group.processes.values():
-                self.context.attempt(process.reopenlogs, f"reopening a log of {process.name}")
+                self.runtime.run_guarded(process.reopenlogs, f"reopening a log of {process.name}")
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
@@ -365,17 +367,17 @@ class Supervisor:
                 return
             if not pid:
                 return
-            process = self.context.children.pop(pid, None)
+            process = self.runtime.children.pop(pid, None)
             if process is None:
                 text = decode_wait_status(status)[1]
-                self.context.logger.info(f"reaped unknown pid {pid} ({text})")
+                self.runtime.logger.info(f"reaped unknown pid {pid} ({text})")
             else:
                 self._finish(process, pid, status)
             if once:
                 return
 
     def _finish(self, process: Subprocess, pid: int, status: int) -> None:
-        self.context.attempt(lambda: process.finish(pid, status), f"the end of {process.name}")
+        self.runtime.run_guarded(lambda: process.finish(pid, status), f"the end of {process.name}")
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
@@ -385,43 +387,43 @@ def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
 
 
 def _make_group(
-    config: ProcessGroupConfig, context: Context, *, must_open: bool
+    config: ProcessGroupConfig, runtime: Runtime, *, must_open: bool
 ) -> ProcessGroupBase:
     if isinstance(config, EventListenerPoolConfig):
-        return EventListenerPool(config, context)
+        return EventListenerPool(config, runtime)
     if isinstance(config, FastCGIGroupConfig):
         from supervisor.process.fastcgi import FastCGIProcessGroup
 
-        return FastCGIProcessGroup(config, context, must_open=must_open)
-    return ProcessGroup(config, context)
+        return FastCGIProcessGroup(config, runtime, must_open=must_open)
+    return ProcessGroup(config, runtime)
 
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; a failed start prints one line on stderr and exits with 2."""
     open_standard_streams()
-    file, first = None, True
-    service_manager = ServiceManager(os.environ)
+    file, is_initial_start = None, True
+    service_manager = SystemdNotifier(os.environ)
     signals: deque[int] = deque()
     while True:
         options = ServerOptions()
         options.realize(args, file)
         daemon = Supervisor(options, service_manager, signals)
         try:
-            _run(daemon, first=first)
+            _run(daemon, is_initial_start=is_initial_start)
         except (boot.BootError, ServerError) as error:
             backlog.drain()  # of the run before a reload
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
-        file, first = options.file_before, False
+        file, is_initial_start = options.file_before, False
     sys.exit(0)
 
 
-def _run(daemon: Supervisor, *, first: bool) -> None:
+def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:
     """Run the daemon, under the profiler if `profile_options` is set."""
     profiling = daemon.options.settings.profile_options
     if profiling is None:
-        daemon.main(first=first)
+        daemon.main(is_initial_start=is_initial_start)
         return
     import cProfile
     import pstats
@@ -429,7 +431,7 @@ def _run(daemon: Supervisor, *, first: bool) -> None:
     keys, with_callers = profiling
     profile = cProfile.Profile()
     try:
-        profile.runcall(daemon.main, first=first)
+        profile.runcall(daemon.main, is_initial_start=is_initial_start)
     finally:
         stats = pstats.Stats(profile).sort_stats(*keys)
         stats.print_stats()

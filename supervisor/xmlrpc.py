@@ -12,7 +12,7 @@ import re
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError, getFaultDescription
 from supervisor.common.text import one_line
-from supervisor.engine.deferred import NOT_DONE_YET, Question
+from supervisor.engine.deferred import NOT_DONE_YET, Deferred
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc import multicall
 from supervisor.rpc.info import capped_int
@@ -329,7 +329,7 @@ class supervisor_xmlrpc_handler:
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
 
-    def _answer_later(self, request: Request, data: bytes, question: Question) -> None:
+    def _answer_later(self, request: Request, data: bytes, question: Deferred) -> None:
         def answered(value: Any) -> None:
             _respond(request, _document(value))
 
@@ -364,7 +364,7 @@ class supervisor_xmlrpc_handler:
 
     @property
     def _logger(self) -> Logger:
-        return self.supervisord.context.logger
+        return self.supervisord.runtime.logger
 
 
 def _document(value: Any) -> str | list[bytes]:

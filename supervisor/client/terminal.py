@@ -48,13 +48,13 @@ def display_width(text: str) -> int:
     )
 
 
-def harmless(text: str) -> str:
+def sanitize(text: str) -> str:
     """Return a complete text that is safe for a terminal, with colours reset at the end."""
     shown = re.sub(CONTROL, _visible, text)
     return f"{shown}{RESET}" if "\x1b" in shown else shown
 
 
-class HarmlessStream:
+class TerminalSanitizer:
     """Sanitizes text that arrives in parts."""
 
     def __init__(self) -> None:

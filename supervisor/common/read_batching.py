@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-REST_SECONDS = 0.02
+DELAY_SECONDS = 0.02
 """Maximum delay of a read from a busy stream, in seconds."""
 
-SHORT_REST_SECONDS = 0.001
+SHORT_DELAY_SECONDS = 0.001
 """Pause after a read once the pipe has been enlarged, in seconds."""
 
 BUSY_READS = 8
@@ -24,7 +24,7 @@ WIDE_PIPE_BYTES = 256 * 1024
 """Capacity for large writes: the writer continues during reads, and the data fits the cache."""
 
 
-class Pace:
+class ReadBatcher:
     """Policy for pauses between reads, which batch the small writes of a busy stream.
 
     100 children with 1000 lines a second each, in bursts of ten, cost 38 % of a CPU if each
@@ -53,13 +53,13 @@ class Pace:
         self._pipe_bytes = pipe_bytes
         self.wanted_pipe_bytes = 0
 
-    def rest_after(self, size: int, now: float) -> float:
+    def delay_after(self, size: int, now: float) -> float:
         """Record a read and return the pause after it in seconds, usually 0.
 
-        Long pauses end at a multiple of `REST_SECONDS`, so that many readers resume in the same
+        Long pauses end at a multiple of `DELAY_SECONDS`, so that many readers resume in the same
         wake-up.
         """
-        if now - self._latest > 2 * REST_SECONDS:
+        if now - self._latest > 2 * DELAY_SECONDS:
             self._began, self._reads, self._bytes = now, 0, 0
         self._latest = now
         self._reads += 1
@@ -68,12 +68,12 @@ class Pace:
             return 0.0
         elapsed = now - self._began
         rest = 0.0
-        if self._bytes * REST_SECONDS < self._pipe_bytes / 8 * elapsed:
-            rest = REST_SECONDS - now % REST_SECONDS
+        if self._bytes * DELAY_SECONDS < self._pipe_bytes / 8 * elapsed:
+            rest = DELAY_SECONDS - now % DELAY_SECONDS
         elif self._may_grow and self._fitting_bytes() > self._pipe_bytes:
             self.wanted_pipe_bytes = self._fitting_bytes()
-        elif self._bytes * SHORT_REST_SECONDS < self._pipe_bytes / 2 * elapsed:
-            rest = SHORT_REST_SECONDS
+        elif self._bytes * SHORT_DELAY_SECONDS < self._pipe_bytes / 2 * elapsed:
+            rest = SHORT_DELAY_SECONDS
         # After a pause, the next read shows whether the stream is still busy.
         self._began, self._reads, self._bytes = now, BUSY_READS - 1 if rest else 0, 0
         return rest

@@ -35,7 +35,7 @@ def open_standard_streams() -> None:
             setattr(sys, name, stream)
 
 
-def put(stream: IO[str] | None, text: str) -> None:
+def write_stdout(stream: IO[str] | None, text: str) -> None:
     """Write and flush text; after a broken pipe, discard this and all later output.
 
     `stream` is None if it was closed before the program started.  Raises `SystemExit` with the
@@ -48,9 +48,9 @@ def put(stream: IO[str] | None, text: str) -> None:
         stream.flush()
     except BrokenPipeError:
         # `supervisorctl restart all | head -1` must still restart all programs.
-        silence(stream)
+        discard(stream)
     except OSError as error:  # full disk: no further output can be written
-        silence(stream)
+        discard(stream)
         sys.exit(f"Error: cannot write to stdout: {error.strerror}")
 
 
@@ -63,7 +63,7 @@ def write_encodable(stream: IO[str], text: str) -> None:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def silence(stream: IO[str]) -> None:
+def discard(stream: IO[str]) -> None:
     """Redirect a stream to /dev/null, which also covers Python's flush at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, stream.fileno())

@@ -13,7 +13,7 @@ import sys
 import warnings
 
 from supervisor import datatypes
-from supervisor.common.stdio import put
+from supervisor.common.stdio import write_stdout
 from supervisor.common.version import VERSION
 from supervisor.config.parser import ConfigurationError, open_text
 
@@ -190,7 +190,7 @@ def parse_arguments(
 
 
 def _print_and_exit(usage: str | None) -> NoReturn:
-    put(sys.stdout, f"{VERSION if usage is None else usage % sys.argv[0]}\n")
+    write_stdout(sys.stdout, f"{VERSION if usage is None else usage % sys.argv[0]}\n")
     sys.exit(0)
 
 

@@ -64,7 +64,7 @@ def _refuse_shared_sockets(
             if owner != group.name:
                 section = parser.section(f"fcgi-program:{group.name}")
                 problem = f"{socket.url} is the socket of [fcgi-program:{owner}] already"
-                raise section.mistake(problem, "socket")
+                raise section.error(problem, "socket")
 
 
 def _named_groups(
@@ -89,12 +89,12 @@ def _member(parser: UnhosedConfigParser, group: Section, program: str) -> str:
     sections = [f"program:{program}", f"fcgi-program:{program}"]
     found = [section for section in sections if parser.has_section(section)]
     if len(found) == len(sections):
-        raise group.mistake(
+        raise group.error(
             f"[{group.name}] name {program} is ambiguous (exists as program and fcgi-program)",
             "programs",
         )
     if not found:
-        raise group.mistake(
+        raise group.error(
             f"[{group.name}] names unknown program or fcgi-program {program}", "programs"
         )
     return found[0]
@@ -117,11 +117,11 @@ def _event_listener(
     values = schema.read_options(schema.EVENTLISTENER, section)
     size = values["buffer_size"]
     if size < 1:
-        raise section.mistake(f"[{name}] section sets invalid buffer_size ({size})", "buffer_size")
+        raise section.error(f"[{name}] section sets invalid buffer_size ({size})", "buffer_size")
     result_handler = resolve(values["result_handler"], section, "result_handler")
     events = _event_types(section, schema.EVENTS.read(section))
     if schema.REDIRECT_STDERR.read(section):
-        raise section.mistake(REDIRECTED_LISTENER.format(section=name), "redirect_stderr")
+        raise section.error(REDIRECTED_LISTENER.format(section=name), "redirect_stderr")
     processes = read_processes(parser, name, section.suffix, EventListenerConfig)
     return EventListenerPoolConfig(
         section.suffix,
@@ -136,12 +136,12 @@ def _event_listener(
 def _event_types(section: Section, names: list[str]) -> list[type]:
     """Return the event classes for the names, without duplicates."""
     if not names:
-        raise section.mistake(f'[{section.name}] section requires an "events" line', "events")
+        raise section.error(f'[{section.name}] section requires an "events" line', "events")
     types: dict[type, None] = {}
     for name in (name.upper() for name in names):
         event_type = getattr(EventTypes, name, None)
         if event_type is None:
-            raise section.mistake(f"Unknown event type {name} in [{section.name}] events", "events")
+            raise section.error(f"Unknown event type {name} in [{section.name}] events", "events")
         types[event_type] = None
     return list(types)
 

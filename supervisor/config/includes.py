@@ -35,7 +35,7 @@ def read_includes(parser: UnhosedConfigParser) -> None:
     section = parser.section("include", **host_expansion())
     patterns = section.value("files")
     if patterns is None:
-        raise section.mistake(".ini file has [include] section, but no files setting", "files")
+        raise section.error(".ini file has [include] section, but no files setting", "files")
     parser.expand_here(parser.here)
     for pattern in map(os.path.expanduser, patterns.split()):
         filenames = sorted(glob.glob(os.path.join(glob.escape(parser.here), pattern)))

@@ -41,7 +41,7 @@ FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
 
 
-def all_doubts(parser: UnhosedConfigParser) -> list[str]:
+def lint(parser: UnhosedConfigParser) -> list[str]:
     """Return one line for each warning about the files, beginning with the main file."""
     sections = Counter[str]()
     doubts: list[str] = []

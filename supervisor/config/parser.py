@@ -135,7 +135,7 @@ class Section:
         if not isinstance(text, str):  # supervisor_twiddler stores any type
             text = str(text)
         if "\0" in text:  # not allowed in paths, arguments and variables
-            raise self.mistake(f"null byte in {text!r}", option)
+            raise self.error(f"null byte in {text!r}", option)
         try:
             if "%" in text:
                 used = self.names if names is None else names
@@ -144,7 +144,7 @@ class Section:
             return convert(text)
         except ValueError as error:
             hint = self.comment_hint(option) if str(error) == NO_CLOSING_QUOTATION else ""
-            raise self.mistake(f"{error}{hint}", option) from None
+            raise self.error(f"{error}{hint}", option) from None
 
     def comment_hint(self, option: str) -> str:
         """Return a hint if a comment causes an unbalanced quote in an option's value, else ''."""
@@ -168,9 +168,9 @@ class Section:
         try:
             return conversion(text)
         except ValueError as error:
-            raise self.mistake(error, option) from None
+            raise self.error(error, option) from None
 
-    def mistake(self, problem: object, option: str | None = None) -> ConfigurationError:
+    def error(self, problem: object, option: str | None = None) -> ConfigurationError:
         """Return an error that names the section, file and option of the problem."""
         file = self._parser.file_of(self.name, option)
         return ConfigurationError(problem, self.name, file, option)

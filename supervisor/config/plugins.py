@@ -39,7 +39,7 @@ def resolve(spec: str, section: Section, option: str) -> Any:
         else:
             return found
     problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
-    raise section.mistake(problem, option)
+    raise section.error(problem, option)
 
 
 def read_factories(
@@ -56,7 +56,7 @@ def read_factories(
         section = parser.section_without_here(name)
         spec = section.value(factory_option)
         if spec is None:
-            raise section.mistake(
+            raise section.error(
                 f"section [{name}] does not specify a {factory_option}", factory_option
             )
         factory = resolve(spec, section, factory_option)

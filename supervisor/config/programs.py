@@ -72,13 +72,13 @@ def _read_processes(
 def _check(section: Section, program: dict[str, Any]) -> None:
     """Reject conflicting options; by default, `killasgroup` follows `stopasgroup`."""
     if program["numprocs"] > 1 and "%(process_num)" not in section.options["process_name"]:
-        raise section.mistake(
+        raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )
     if program["killasgroup"] is None:
         program["killasgroup"] = program["stopasgroup"]
     if program["stopasgroup"] and not program["killasgroup"]:
-        raise section.mistake("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
+        raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
 def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
@@ -100,16 +100,14 @@ def _read_process(
     names.update(environment_names(environment))
     values = schema.read_options(schema.PROCESS, section, names)
     if values["command"] is None:
-        raise section.mistake(
-            f"program section {section.name} does not specify a command", "command"
-        )
+        raise section.error(f"program section {section.name} does not specify a command", "command")
     values["command_hint"] = _command_hint(section, values["command"])
     name = section.value("process_name", str, names, "process_name")
     values.update(
         (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
     )
     values["exitcodes"] = list(program["exitcodes"])
-    _settle_logs(parser.warnings, section, values)
+    _normalize_logfiles(parser.warnings, section, values)
     return klass(name=name, uid=program["user"], environment=environment, **values)
 
 
@@ -124,7 +122,7 @@ def _command_hint(section: Section, command: str) -> str:
     return ""
 
 
-def _settle_logs(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
+def _normalize_logfiles(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
     """Convert `logfile=syslog` to `syslog=true`, and drop the log file of redirected stderr."""
     for stream in ("stdout", "stderr"):
         logfile = values[f"{stream}_logfile"]

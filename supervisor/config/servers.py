@@ -53,7 +53,7 @@ def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     authentication = _authentication(section)
     address = schema.PORT.read(section)
     if address is None:
-        raise section.mistake(f"section [{name}] has no port value", "port")
+        raise section.error(f"section [{name}] has no port value", "port")
     return ServerConfig(
         name,
         address,
@@ -66,7 +66,7 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     file = schema.FILE.read(parser.section(name))
     section = parser.section_without_here(name)
     if file is None:
-        raise section.mistake(f"section [{name}] has no file value", "file")
+        raise section.error(f"section [{name}] has no file value", "file")
     return ServerConfig(
         name,
         file=section.convert(absolute_path, os.path.expanduser(file), "file"),
@@ -79,14 +79,14 @@ def _authentication(section: Section) -> dict[str, Any]:
     values = schema.read_options(schema.HTTP_AUTHENTICATION, section)
     missing = [option for option, value in values.items() if value is None]
     if len(missing) == 1:
-        raise section.mistake(
+        raise section.error(
             f"Section [{section.name}] contains incomplete authentication: If a username or "
             "a password is specified, both the username and password must be specified",
             missing[0],
         )
     for option, value in values.items():
         if value == "":
-            raise section.mistake(f"Section [{section.name}] has an empty {option}", option)
+            raise section.error(f"Section [{section.name}] has an empty {option}", option)
     return values
 
 
@@ -95,17 +95,17 @@ def read_fcgi_socket(section: Section) -> SocketConfig:
     values = schema.read_options(schema.FCGI_PROGRAM, section)
     backlog = values["socket_backlog"]
     if backlog is not None and not 1 <= backlog <= MAX_BACKLOG:
-        raise section.mistake(f"Invalid socket_backlog value {backlog}", "socket_backlog")
+        raise section.error(f"Invalid socket_backlog value {backlog}", "socket_backlog")
     names = {**section.names, "program_name": section.suffix}
     address = schema.FCGI_SOCKET.read(section, names)
     if not address:
-        raise section.mistake(f'[{section.name}] section requires a "socket" line', "socket")
+        raise section.error(f'[{section.name}] section requires a "socket" line', "socket")
     try:
         if address.startswith("unix://"):
             return _unix_socket(address.removeprefix("unix://"), values)
         return _inet_socket(address, section, backlog)
     except ValueError as error:
-        raise section.mistake(f"{error} in [{section.name}] socket", "socket") from None
+        raise section.error(f"{error} in [{section.name}] socket", "socket") from None
 
 
 def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from supervisor.config import schema
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
-from supervisor.config.lint import all_doubts, shared_logs
+from supervisor.config.lint import lint, shared_logs
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.parser import (
     ConfigurationError,
@@ -82,7 +82,7 @@ def _read(
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *all_doubts(parser), *shared_logs(groups)),
+        warnings=(*parser.warnings, *lint(parser), *shared_logs(groups)),
         infos=tuple(parser.infos),
     )
 
@@ -99,7 +99,7 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
 def _logfile_origin(section: Section, *, is_overridden: bool) -> str:
     if is_overridden:
         return str(ConfigurationError("", option="-l/--logfile"))
-    return str(section.mistake("", "logfile"))
+    return str(section.error("", "logfile"))
 
 
 def _settings(
@@ -111,7 +111,7 @@ def _settings(
         except ValueError as error:
             if option in given:
                 raise ConfigurationError(error, option=flag) from None
-            raise section.mistake(error, option) from None
+            raise section.error(error, option) from None
 
     # As in 4.3.0, an empty path on the command line counts as not given.
     given = {

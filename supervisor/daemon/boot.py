@@ -135,7 +135,7 @@ def open_activity_log(settings: Settings) -> Logger:
     return logger
 
 
-def report_log_trouble_to(logger: Logger) -> None:
+def route_log_errors_to(logger: Logger) -> None:
     """Report failures to write logs in the activity log, or else on stderr."""
     is_reporting = False
     to_stderr = loggers.report_to_stderr
@@ -154,7 +154,7 @@ def report_log_trouble_to(logger: Logger) -> None:
     loggers.report_trouble = report
 
 
-def log_what_was_said(
+def log_startup_messages(
     logger: Logger, configuration: Configuration, criticals: list[str], infos: list[str]
 ) -> None:
     """Log the messages collected before the log was open, the most severe first."""
@@ -188,7 +188,7 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
 
 
 @contextlib.contextmanager
-def in_background(settings: Settings, logger: Logger) -> Iterator[None]:
+def daemonized(settings: Settings, logger: Logger) -> Iterator[None]:
     """Daemonize; only the child enters the block.
 
     The parent exits when the child leaves the block: by then, the work in it is done for a caller

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEARTBEAT_SECONDS = 1.0
 
 
-class ForeignDispatcher:
+class PluginChannel:
     """A plugin's dispatcher as a channel of the loop: it has an `fd` attribute, but no `fileno`."""
 
     def __init__(self, fd: int, dispatcher: Any) -> None:
@@ -43,16 +43,16 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Call `transition` of every process, now and every second from now on."""
-        self._supervisord.context.loop.call_later(HEARTBEAT_SECONDS, self.beat)
+        self._supervisord.runtime.loop.call_later(HEARTBEAT_SECONDS, self.beat)
         if "get_process_map" in vars(self._supervisord):  # knot-resolver replaces it
             self._watch_dispatchers()
         for group in list(self._supervisord.process_groups.values()):
             group.transition()
 
     def _watch_dispatchers(self) -> None:
-        supervisord, loop = self._supervisord, self._supervisord.context.loop
+        supervisord, loop = self._supervisord, self._supervisord.runtime.loop
         ours = type(supervisord).get_process_map(supervisord)
         for fd, dispatcher in supervisord.get_process_map().items():
             if fd not in ours and self._dispatchers.get(fd) is not dispatcher:
                 self._dispatchers[fd] = dispatcher
-                loop.watch(ForeignDispatcher(fd, dispatcher))
+                loop.watch(PluginChannel(fd, dispatcher))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 
-class ServiceManager:
+class SystemdNotifier:
     """The service manager that started the daemon, if NOTIFY_SOCKET names one."""
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:

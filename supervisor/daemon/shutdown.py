@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from supervisor.http.server import HTTPServer
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 GRACE_SECONDS = 1.0
 """Grace period of a busy event listener before it is stopped, in seconds."""
@@ -52,7 +52,7 @@ def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
             for server in servers:
                 server.withdraw()
         elif has_clients:
-            loop.turn()
+            loop.run_once()
         else:
             break
 
@@ -60,8 +60,8 @@ def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
 class Shutdown:
     """One shutdown; `advance` is called after each turn of the loop."""
 
-    def __init__(self, groups: Iterable[ProcessGroupBase], context: Context) -> None:
-        self._context = context
+    def __init__(self, groups: Iterable[ProcessGroupBase], runtime: Runtime) -> None:
+        self._runtime = runtime
         self._groups = sorted(groups)
         self._dying: list[Subprocess] = []
         self._timer: Timer | None = None
@@ -87,23 +87,23 @@ class Shutdown:
 
     def _may_stop(self, group: ProcessGroupBase) -> bool:
         """Whether a group may be stopped: busy event listeners get a grace period first."""
-        if not group.has_work():
+        if not group.has_pending_events():
             return True
-        now = self._context.clock.monotonic()
+        now = self._runtime.clock.monotonic()
         if self._grace_ends is None:
             self._grace_ends = now + GRACE_SECONDS
-            self._context.loop.call_later(GRACE_SECONDS, lambda: None)  # checks again
+            self._runtime.loop.call_later(GRACE_SECONDS, lambda: None)  # checks again
         return now >= self._grace_ends
 
     def _stop_next_group(self) -> None:
         self._grace_ends = None
         group = self._groups.pop()
-        self._context.attempt(group.stop_all, f"stopping {group.config.name}")
+        self._runtime.run_guarded(group.stop_all, f"stopping {group.config.name}")
         self._dying = group.get_unstopped_processes()
 
     def _report(self) -> None:
         later = [p for group in self._groups for p in group.get_unstopped_processes()]
         names = [p.name for p in (*later, *self._dying) if p.get_state() not in STOPPED_STATES]
         if names:
-            self._context.logger.info(f"waiting for {', '.join(names)} to die")
-            self._timer = self._context.loop.call_later(REPORT_SECONDS, self._report)
+            self._runtime.logger.info(f"waiting for {', '.join(names)} to die")
+            self._timer = self._runtime.loop.call_later(REPORT_SECONDS, self._report)

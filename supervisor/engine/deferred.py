@@ -1,10 +1,10 @@
 """Deferred results: functions that are polled until they return a result.
 
 An RPC method may return a plain function with `.delay` (seconds) instead of a value.  The
-caller calls it until it returns something other than `NOT_DONE_YET`.  Plugins write such
+caller polls it until it returns something other than `NOT_DONE_YET`.  Plugins write such
 functions by hand and poll the daemon's, so the daemon's stay plain functions.  They have one
-more attribute, `.wakes_on`: the `Waiters` that wake the caller when calling again is
-worthwhile.  A caller that uses `.wakes_on` never polls.
+more attribute, `.wake_sources`: the notifiers that wake the caller when the next poll is
+worthwhile.  A caller that uses `.wake_sources` needs no timer.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class NOT_DONE_YET:  # noqa: N801 - the name that plugins compare with
     """Returned (the class itself) by a deferred function that has no result yet."""
 
 
-Question: TypeAlias = "Callable[[], Any]"
+Deferred: TypeAlias = "Callable[[], Any]"
 
 POLL_SECONDS = 0.05
 
 
-class Waiters:
+class Notifier:
     """Callbacks waiting for the next change of something; each is called once."""
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class Waiters:
         return bool(self._callbacks)
 
     def add(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once at the next `wake`, even if it was added more than once."""
+        """Call `callback` once at the next `notify`, even if it was added more than once."""
         self._callbacks[callback] = None
 
     def discard(self, callback: Callable[[], None]) -> None:
         """Remove a callback; unknown ones are ignored."""
         self._callbacks.pop(callback, None)
 
-    def wake(self) -> None:
+    def notify(self) -> None:
         """Call all waiting callbacks, in the order in which they were added."""
         if self._callbacks:
             callbacks, self._callbacks = self._callbacks, {}
@@ -51,85 +51,85 @@ class Waiters:
 
 
 def deferred(
-    question: Question, delay: float = POLL_SECONDS, wakes_on: Iterable[Waiters] = ()
-) -> Question:
-    """Return a plain function that polls `question`, with the attributes that plugins expect."""
+    poll: Deferred, delay: float = POLL_SECONDS, wake_sources: Iterable[Notifier] = ()
+) -> Deferred:
+    """Return a plain function that calls `poll`, with the attributes that plugins expect."""
 
-    def ask() -> Any:
-        return question()
+    def function() -> Any:
+        return poll()
 
-    ask.delay = delay  # type: ignore[attr-defined]
-    ask.wakes_on = tuple(wakes_on)  # type: ignore[attr-defined]
-    return ask
-
-
-def wakes_of(question: Question) -> tuple[Waiters, ...]:
-    """Return the wake-up sources of a deferred function; () for one that must be polled."""
-    return getattr(question, "wakes_on", ())
+    function.delay = delay  # type: ignore[attr-defined]
+    function.wake_sources = tuple(wake_sources)  # type: ignore[attr-defined]
+    return function
 
 
-Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Question]]]"
+def wake_sources_of(function: Deferred) -> tuple[Notifier, ...]:
+    """Return the wake-up sources of a deferred function; () for one that needs a timer."""
+    return getattr(function, "wake_sources", ())
 
 
-def side_by_side(begin: Beginning) -> Question:
+Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Deferred]]]"
+
+
+def gather(begin: Beginning) -> Deferred:
     """Run several deferred functions concurrently; the result is the list of their results.
 
-    `begin` runs at the first call.  It returns the results that are available at once and the
+    `begin` runs at the first poll.  It returns the results that are available at once and the
     functions that are pending.  Results are in the order of completion.  Only functions that
-    were woken since the last call are polled again (and those without a wake-up source), so
+    were woken since the last poll are polled again (and those without a wake-up source), so
     N results cost N calls and not N squared.
     """
-    return _SideBySide(begin).function
+    return _Gather(begin).function
 
 
-class _SideBySide:
+class _Gather:
     def __init__(self, begin: Beginning) -> None:
         self._begin: Beginning | None = begin
-        self._answers: list[Any] = []
-        self._pending: dict[int, Question] = {}
-        self._polled: set[int] = set()
+        self._results: list[Any] = []
+        self._pending: dict[int, Deferred] = {}
+        self._timed: set[int] = set()
         self._woken: set[int] = set()
-        self._ready = Waiters()
-        self.function = deferred(self._ask, wakes_on=[self._ready])
+        self._ready = Notifier()
+        self.function = deferred(self._poll, wake_sources=[self._ready])
 
     def _start(self, begin: Beginning) -> None:
-        self._answers, questions = begin()
-        self._pending = dict(enumerate(questions))
+        self._results, functions = begin()
+        self._pending = dict(enumerate(functions))
         self._woken = set(self._pending)
-        self._polled = {i for i, question in self._pending.items() if not wakes_of(question)}
+        self._timed = {i for i, each in self._pending.items() if not wake_sources_of(each)}
 
-    def _ask(self) -> Any:
+    def _poll(self) -> Any:
         if self._begin is not None:
             begin, self._begin = self._begin, None
             self._start(begin)
-        due, self._woken = sorted(self._woken | self._polled), set()
+        due, self._woken = sorted(self._woken | self._timed), set()
         for index in due:
-            self._ask_one(index)
+            self._poll_one(index)
         if not self._pending:
-            return self._answers
-        self.function.wakes_on = () if self._polled else (self._ready,)  # type: ignore[attr-defined]
+            return self._results
+        self.function.wake_sources = () if self._timed else (self._ready,)  # type: ignore[attr-defined]
         return NOT_DONE_YET
 
-    def _ask_one(self, index: int) -> None:
-        question = self._pending.get(index)
-        if question is None:
+    def _poll_one(self, index: int) -> None:
+        function = self._pending.get(index)
+        if function is None:
             return
-        answer = question()
-        if answer is not NOT_DONE_YET:
-            self._answers.append(answer)
+        result = function()
+        if result is not NOT_DONE_YET:
+            self._results.append(result)
             del self._pending[index]
-            self._polled.discard(index)
+            self._timed.discard(index)
             return
 
         def wake() -> None:
             self._woken.add(index)
-            self._ready.wake()
+            self._ready.notify()
 
-        for waiters in wakes_of(question):
-            waiters.add(wake)
+        for notifier in wake_sources_of(function):
+            notifier.add(wake)
 
 
-def in_sequence(steps: Sequence[Callable[[], Any]]) -> Question:
+def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     """Run steps one after the other; the result is the list of their results.
 
     A step may return a value or a deferred function; the next step starts only when the
@@ -141,28 +141,28 @@ def in_sequence(steps: Sequence[Callable[[], Any]]) -> Question:
 class _InSequence:
     def __init__(self, steps: Sequence[Callable[[], Any]]) -> None:
         self._steps = iter(steps)
-        self._answers: list[Any] = []
-        self._waiting: Question | None = None
-        self._ready = Waiters()
-        self.function = deferred(self._ask, wakes_on=[self._ready])
+        self._results: list[Any] = []
+        self._pending: Deferred | None = None
+        self._ready = Notifier()
+        self.function = deferred(self._poll, wake_sources=[self._ready])
 
-    def _ask(self) -> Any:
+    def _poll(self) -> Any:
         while True:
-            if self._waiting is None:
+            if self._pending is None:
                 step = next(self._steps, None)
                 if step is None:
-                    return self._answers
-                answer = step()
-                if not callable(answer):
-                    self._answers.append(answer)
+                    return self._results
+                result = step()
+                if not callable(result):
+                    self._results.append(result)
                     continue
-                self._waiting = answer
-            answer = self._waiting()
-            if answer is NOT_DONE_YET:
-                wakes = wakes_of(self._waiting)
-                for waiters in wakes:
-                    waiters.add(self._ready.wake)
-                self.function.wakes_on = (self._ready,) if wakes else ()  # type: ignore[attr-defined]
+                self._pending = result
+            result = self._pending()
+            if result is NOT_DONE_YET:
+                sources = wake_sources_of(self._pending)
+                for notifier in sources:
+                    notifier.add(self._ready.notify)
+                self.function.wake_sources = (self._ready,) if sources else ()  # type: ignore[attr-defined]
                 return NOT_DONE_YET
-            self._waiting = None
-            self._answers.append(answer)
+            self._pending = None
+            self._results.append(result)

@@ -16,7 +16,7 @@ import time as _time
 from collections import deque
 from collections.abc import Callable
 
-from supervisor.poller import BOTH, READ, TROUBLE, WRITE, best_poller
+from supervisor.poller import BOTH, ERROR_MASK, READ, WRITE, best_poller
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         """One fd in the loop, in asyncore's vocabulary (see docs/development.md)."""
 
         def fileno(self) -> int:
-            """Return the fd; it stays the same from `watch` to `forget`."""
+            """Return the fd; it stays the same from `watch` to `unwatch`."""
 
         def readable(self) -> bool:
             """Whether the channel wants to read now."""
@@ -54,7 +54,7 @@ Action = Callable[[], object]
 LONGEST_WAIT = 86_400.0
 """Upper bound of one wait: a poller's milliseconds must fit into 32 bits.  In seconds."""
 
-CROWD = 64
+MAX_CANCELLED_TIMERS = 64
 """Cancelled timers, beyond the number of active ones, that may be in the heap."""
 
 
@@ -101,10 +101,10 @@ class Loop:
         self._channels: dict[int, Channel] = {}
         self._interest: dict[int, int] = {}
         self._changed: dict[int, None] = {}
-        self._newcomers: set[int] = set()
+        self._added_this_turn: set[int] = set()
         self._timers: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
-        self._crowd = CROWD
+        self._max_timers = MAX_CANCELLED_TIMERS
         self._soon: deque[Action] = deque()
         self._signals: deque[int] = deque() if signals is None else signals
         self._asleep = False
@@ -117,7 +117,7 @@ class Loop:
         """Add a channel and query its interest."""
         fd = channel.fileno()
         self._channels[fd] = channel
-        self._newcomers.add(fd)
+        self._added_this_turn.add(fd)
         self._changed[fd] = None
         self._wake_if_asleep()
 
@@ -126,7 +126,7 @@ class Loop:
         self._changed[channel.fileno()] = None
         self._wake_if_asleep()
 
-    def forget(self, channel: Channel) -> None:
+    def unwatch(self, channel: Channel) -> None:
         """Remove a channel; call this before its fd is closed."""
         fd = channel.fileno()
         if self._channels.get(fd) is channel:
@@ -135,7 +135,7 @@ class Loop:
             if self._interest.pop(fd, 0):
                 self._poller.set(fd, 0)
 
-    def _tell_kernel(self) -> None:
+    def _sync_interest(self) -> None:
         """Update the poller to the interest of the channels."""
         while self._changed:
             fd, _ = self._changed.popitem()
@@ -149,7 +149,7 @@ class Loop:
                 self._poller.set(fd, interest)
                 self._interest[fd] = interest
             except Exception:  # noqa: BLE001 - one broken channel must not end the loop
-                self._contain(channel)
+                self._on_channel_error(channel)
 
     # -- timers and the soon-queue --------------------------------------------
 
@@ -179,7 +179,7 @@ class Loop:
         for entry in entries:
             if entry[2].action is not None:
                 heapq.heappush(timers, entry)
-        self._crowd = 2 * len(timers) + CROWD
+        self._max_timers = 2 * len(timers) + MAX_CANCELLED_TIMERS
 
     def _run_timers(self) -> None:
         """Run the timers that are due now; timers armed by them wait for the next turn.
@@ -224,23 +224,23 @@ class Loop:
 
     # -- turning --------------------------------------------------------------
 
-    def turn(self, longest: float | None = None) -> None:
+    def run_once(self, longest: float | None = None) -> None:
         """Wait once, for at most `longest` seconds, then run everything that is due.
 
         I/O is handled before signals: the last output of a dead child is read before its death is
         reported.
         """
         if self._changed:
-            self._tell_kernel()
-        if self._newcomers:
-            self._newcomers.clear()
+            self._sync_interest()
+        if self._added_this_turn:
+            self._added_this_turn.clear()
         self._asleep = True
         try:
-            ready = self._poller.poll(self._patience(longest))
+            ready = self._poller.poll(self._poll_timeout(longest))
         finally:
             self._asleep = False
         for fd, mask in ready:
-            if fd not in self._newcomers:
+            if fd not in self._added_this_turn:
                 self._dispatch(fd, mask)
         if self._signals:
             self._do(self.on_signals)
@@ -249,11 +249,11 @@ class Loop:
         if self._soon:
             self._run_soon()
 
-    def _patience(self, longest: float | None) -> float | None:
+    def _poll_timeout(self, longest: float | None) -> float | None:
         if self._soon or self._signals:
             return 0
         timers = self._timers
-        if len(timers) > self._crowd:
+        if len(timers) > self._max_timers:
             self._forget_cancelled()
         while timers and timers[0][2].action is None:
             heapq.heappop(timers)
@@ -268,7 +268,7 @@ class Loop:
         channel = self._channels.get(fd)
         if channel is None:
             return
-        if mask & TROUBLE:
+        if mask & ERROR_MASK:
             mask = BOTH
         mask &= self._interest.get(fd, 0)
         try:
@@ -277,19 +277,19 @@ class Loop:
             if mask & WRITE and self._channels.get(fd) is channel:
                 channel.handle_write_event()
         except Exception:  # noqa: BLE001 - one failing channel must not end the loop
-            self._contain(channel)
+            self._on_channel_error(channel)
 
-    def _contain(self, channel: Channel) -> None:
+    def _on_channel_error(self, channel: Channel) -> None:
         try:
             channel.handle_error()
         except Exception:  # noqa: BLE001 - `handle_error` itself may fail
             self.on_error(f"uncaptured python exception in {channel!r}")
-            self.forget(channel)
+            self.unwatch(channel)
 
     def close(self) -> None:
         """Release all resources; channels are removed, not closed."""
         signal.set_wakeup_fd(-1)
-        self.forget(self._wakeup)
+        self.unwatch(self._wakeup)
         self._wakeup.close()
         self._poller.close()
 

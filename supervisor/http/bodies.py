@@ -2,14 +2,14 @@
 
 A producer is an object with `more()`, which returns bytes, `b""` at its end, or
 `NOT_DONE_YET`.  Attributes of a producer or of a deferred function define when to poll it
-again (see `engine.deferred`): `wakes_on`, `delay` and, here, `recheck`, the seconds after
+again (see `engine.deferred`): `wake_sources`, `delay` and, here, `recheck`, the seconds after
 which to poll even without a notification.
 `connection` holds at most one `Waiting` at a time.
 """
 
 from __future__ import annotations
 
-from supervisor.engine.deferred import NOT_DONE_YET, POLL_SECONDS, wakes_of
+from supervisor.engine.deferred import NOT_DONE_YET, POLL_SECONDS, wake_sources_of
 from supervisor.http import http1
 from supervisor.logs import reading
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    from supervisor.engine.deferred import Question, Waiters
+    from supervisor.engine.deferred import Deferred, Notifier
     from supervisor.engine.loop import Loop, Timer
 
     class Producer(Protocol):
@@ -44,12 +44,12 @@ class Waiting:
     def __init__(
         self,
         loop: Loop,
-        question: Question,
+        question: Deferred,
         terms: Callable[[], Any],
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """`terms` returns the object that has `wakes_on`, `delay` and `recheck`.
+        """`terms` returns the object that has `wake_sources`, `delay` and `recheck`.
 
         `failed` is called inside the `except` block with an exception of the deferred function
         or of `answered`.
@@ -59,7 +59,7 @@ class Waiting:
         self._terms = terms
         self._answered = answered
         self._failed = failed
-        self._wakes: tuple[Waiters, ...] = ()
+        self._wakes: tuple[Notifier, ...] = ()
         self._timer: Timer | None = None
         self._is_due = False
         self._is_over = False
@@ -93,9 +93,9 @@ class Waiting:
 
     def _wait(self) -> None:
         terms = self._terms()
-        self._wakes = wakes_of(terms)
-        for waiters in self._wakes:
-            waiters.add(self.ask_soon)
+        self._wakes = wake_sources_of(terms)
+        for notifier in self._wakes:
+            notifier.add(self.ask_soon)
         seconds = getattr(terms, "recheck", None)
         if not self._wakes:
             delay = getattr(terms, "delay", POLL_SECONDS)
@@ -105,8 +105,8 @@ class Waiting:
 
     def _stop_waiting(self) -> None:
         self._is_due = False
-        for waiters in self._wakes:
-            waiters.discard(self.ask_soon)
+        for notifier in self._wakes:
+            notifier.discard(self.ask_soon)
         self._wakes = ()
         if self._timer is not None:
             self._timer.cancel()
@@ -126,7 +126,7 @@ class FollowedFile:
         self._follower = reading.Follower(path, start_bytes=start_bytes)
         if not self._follower.is_open:
             raise FileNotFoundError(path)
-        self.wakes_on = (reading.written(path),)
+        self.wake_sources = (reading.written(path),)
 
     def more(self) -> Any:
         """Return the bytes written since the last call, or `NOT_DONE_YET`."""

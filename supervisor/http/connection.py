@@ -19,7 +19,7 @@ from supervisor.http.framing import BadRequest
 from supervisor.http.hangup import HangupWatch
 from supervisor.http.ledger import MIN_COUNTED_BYTES
 from supervisor.http.outbox import Outbox
-from supervisor.http.phases import HAS_ENDED, PATIENCE, Phase
+from supervisor.http.phases import HAS_ENDED, PHASE_TIMEOUTS, Phase
 from supervisor.http.request import Request
 from supervisor.loggers import LevelsByName, exception_text
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from supervisor.engine.deferred import Question
+    from supervisor.engine.deferred import Deferred
     from supervisor.engine.loop import Timer
     from supervisor.http.bodies import Stream
     from supervisor.http.peer import Peer
@@ -257,7 +257,7 @@ class HTTPChannel:
 
     def wait_for(
         self,
-        question: Question,
+        question: Deferred,
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:
@@ -406,7 +406,7 @@ class HTTPChannel:
         self._outbox.clear()
         if self._hangup_watch is not None:
             self._hangup_watch.close()
-        self._loop.forget(self)
+        self._loop.unwatch(self)
         self._socket.close()
         self.server.connection_closed(self)
 
@@ -450,8 +450,8 @@ class HTTPChannel:
         if phase is not None:
             self._phase = phase
             self._has_progressed = False
-            if phase in PATIENCE:
-                self._timer = self._loop.call_later(PATIENCE[phase], self._patience_is_over)
+            if phase in PHASE_TIMEOUTS:
+                self._timer = self._loop.call_later(PHASE_TIMEOUTS[phase], self._patience_is_over)
 
     def _patience_is_over(self) -> None:
         if self._phase is Phase.RECEIVING:

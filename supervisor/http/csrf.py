@@ -8,7 +8,7 @@ Metadata; RFC 6454 `Origin`; `Referer`); scripts send none of these and are not 
 * DNS rebinding: a page of another site resolves its own name to 127.0.0.1, and is same-origin
 from then on.  Its name in `Host` reveals it.
 
-`supervisord` gives each server a `guard_handler`, which is tried before all other handlers
+`supervisord` gives each server a `csrf_guard`, which is tried before all other handlers
 and matches only the requests that it refuses.
 """
 
@@ -36,15 +36,15 @@ UNKNOWN_HOST: Final = (
 
 LOGGED_HOST_CHARS: Final = 64
 
-TOLD_BY_BROWSERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
+ORIGIN_HEADERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
 
 OWN_SITES: Final = frozenset({"same-origin", "none"})
 """Values of Sec-Fetch-Site for our own pages, and for the user (a typed address, a bookmark)."""
 
 
-def is_foreign(request: Request) -> bool:
+def is_cross_site(request: Request) -> bool:
     """Whether a browser reports that the request is cross-site."""
-    if TOLD_BY_BROWSERS.isdisjoint(request.fields):
+    if ORIGIN_HEADERS.isdisjoint(request.fields):
         return False
     site = request.get_header("sec-fetch-site")
     if site is not None:
@@ -55,15 +55,15 @@ def is_foreign(request: Request) -> bool:
     return source is not None and _authority(source) not in _own_authorities(request)
 
 
-def is_doubtful(request: Request) -> bool:
+def may_be_cross_site(request: Request) -> bool:
     """Whether a GET may be cross-site.
 
     Over plain HTTP browsers send no Sec-Fetch-Site, and a page can suppress the Referer.  Then
     a request that looks like a browser's, and has no evidence of its origin, is suspect.
     """
-    if is_foreign(request):
+    if is_cross_site(request):
         return True
-    if any(request.get_header(name) for name in TOLD_BY_BROWSERS):
+    if any(request.get_header(name) for name in ORIGIN_HEADERS):
         return False
     is_browser = (request.get_header("user-agent") or "").startswith("Mozilla/")
     return is_browser and request.get_header("accept-language") is not None
@@ -80,7 +80,7 @@ def _own_authorities(request: Request) -> set[str]:
     return {name.lower() for name in names if name}
 
 
-class guard_handler:
+class csrf_guard:
     """Handler that matches the requests to refuse, and refuses them."""
 
     def __init__(self, config: ServerConfig, address: TcpAddress | None) -> None:
@@ -118,7 +118,7 @@ class guard_handler:
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
             return self._unknown_host
-        if request.command not in SAFE_METHODS and is_foreign(request):
+        if request.command not in SAFE_METHODS and is_cross_site(request):
             return FOREIGN
         return None
 

@@ -64,5 +64,5 @@ class HangupWatch:
 
     def close(self) -> None:
         """Stop watching."""
-        self._loop.forget(self)
+        self._loop.unwatch(self)
         self._epoll.close()

@@ -97,7 +97,7 @@ def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
             raise _not_permitted(config, error) from None
         try:
             try:
-                _take_name(temporary, path)
+                _publish_socket(temporary, path)
             finally:
                 sockets.remove_socket(temporary)
         except BaseException:
@@ -129,7 +129,7 @@ def _user_name() -> str:
         return str(os.getuid())
 
 
-def _take_name(temporary: str, path: str) -> None:
+def _publish_socket(temporary: str, path: str) -> None:
     """Link the socket to its name, replacing a stale socket; raises `_InUseError`."""
     try:
         os.link(temporary, path, follow_symlinks=False)

@@ -19,7 +19,7 @@ class Phase(enum.Enum):
 # Timeouts in seconds.  IDLE has none, because an interactive supervisorctl keeps its connection;
 # nor has ANSWERING, because a deferred response may take any time.  The timeout of SENDING
 # restarts whenever the client has read something.
-PATIENCE = {
+PHASE_TIMEOUTS = {
     Phase.NEW: 60.0,
     Phase.RECEIVING: 60.0,
     Phase.SENDING: 60.0,

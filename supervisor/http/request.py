@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Final
 
-    from supervisor.engine.deferred import Question
+    from supervisor.engine.deferred import Deferred
     from supervisor.http.bodies import Producer
     from supervisor.http.connection import HTTPChannel
 
@@ -117,7 +117,7 @@ class Request:
 
     def wait_for(
         self,
-        question: Question,
+        question: Deferred,
         answered: Callable[[Any], None],
         failed: Callable[[Exception], None],
     ) -> None:

@@ -141,19 +141,19 @@ class HTTPServer:
                 if error.errno not in OUT_OF_RESOURCES:
                     continue  # the client has already disconnected
                 # Without fds, accept() fails even if no connection is pending.
-                if self._somebody_waits() and not self._make_room():
+                if self._has_pending() and not self._make_room():
                     self._pause(str(error))
                 break
-            self._welcome(connection, address)
+            self._accept(connection, address)
             if self._is_paused:
                 break
 
-    def _somebody_waits(self) -> bool:
+    def _has_pending(self) -> bool:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
-    def _welcome(self, connection: socket.socket, address: Any) -> None:
+    def _accept(self, connection: socket.socket, address: Any) -> None:
         connection.setblocking(False)
         if self._is_unix:
             if self.logger.level <= LevelsByName.DEBG:
@@ -216,7 +216,7 @@ class HTTPServer:
         """
         if self._socket.fileno() < 0:
             return False
-        return self._somebody_waits() or any(
+        return self._has_pending() or any(
             channel.is_in_exchange or (new and channel.is_new) for channel in self._connections
         )
 
@@ -225,7 +225,7 @@ class HTTPServer:
         if self._socket.fileno() < 0:
             return
         self.withdraw()
-        self.loop.forget(self)
+        self.loop.unwatch(self)
         self._socket.close()
         for channel in list(self._connections):
             channel.close()

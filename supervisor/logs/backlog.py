@@ -56,7 +56,7 @@ def set_background_loop(loop: Loop | None) -> None:
     global _loop  # noqa: PLW0603 - sinks are created everywhere, also by plugins
     for backlog in _waiting:
         if _loop is not None:
-            _loop.forget(backlog)
+            _loop.unwatch(backlog)
         if loop is not None:
             loop.watch(backlog)
     _loop = loop
@@ -294,7 +294,7 @@ class Backlog:
     def _flushed(self) -> None:
         _waiting.discard(self)
         if _loop is not None:
-            _loop.forget(self)
+            _loop.unwatch(self)
         if self._on_flushed is not None:
             self._on_flushed()
 

@@ -10,7 +10,7 @@ import os
 from functools import partial
 from weakref import ReferenceType
 
-from supervisor.engine.deferred import Waiters
+from supervisor.engine.deferred import Notifier
 from supervisor.engine.files import open_for_reading
 
 TYPE_CHECKING = False
@@ -22,24 +22,24 @@ READ_BYTES = 64 * 1024
 TRUNCATED = b"==> File truncated <==\n"
 """The text that a follower reads where the file has been truncated."""
 
-followed: dict[str, ReferenceType[Waiters]] = {}
+followed: dict[str, ReferenceType[Notifier]] = {}
 """Log files with waiting followers; `sinks` checks this before it calls `notify_written`."""
 
 
-def written(path: str) -> Waiters:
+def written(path: str) -> Notifier:
     """Return the callbacks that wait for the next write to a log file.
 
     The entry in `followed` exists as long as the returned object is referenced.
     """
     reference = followed.get(path)
-    waiters = reference() if reference is not None else None
-    if waiters is None:
-        waiters = Waiters()
-        followed[path] = ReferenceType(waiters, partial(_forget, path))
-    return waiters
+    notifier = reference() if reference is not None else None
+    if notifier is None:
+        notifier = Notifier()
+        followed[path] = ReferenceType(notifier, partial(_forget, path))
+    return notifier
 
 
-def _forget(path: str, reference: ReferenceType[Waiters]) -> None:
+def _forget(path: str, reference: ReferenceType[Notifier]) -> None:
     if followed.get(path) is reference:
         del followed[path]
 
@@ -51,13 +51,13 @@ def notify_written(path: str) -> None:
     writes are therefore noticed at the next poll.
     """
     reference = followed.get(path)
-    waiters = reference() if reference is not None else None
-    if waiters is None:
+    notifier = reference() if reference is not None else None
+    if notifier is None:
         return
     import threading
 
     if threading.current_thread() is threading.main_thread():
-        waiters.wake()
+        notifier.notify()
 
 
 def readFile(filename: str, offset: int, length: int) -> bytes:  # noqa: N802 - Supervisor 4's name

@@ -14,7 +14,7 @@ from supervisor import events
 from supervisor.dispatchers import (
     PInputDispatcher,
     POutputDispatcher,
-    leave_reason,
+    log_spawn_failure,
     make_dispatchers,
 )
 from supervisor.engine.posix import ProcessException, decode_wait_status, signame
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
     from supervisor.dispatchers import Dispatcher
     from supervisor.process.process_group import LeaderlessGroup
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 
 class Subprocess(Lifecycle):
     """A process that the daemon starts, watches, restarts and stops."""
 
-    def __init__(self, config: ProcessConfig, context: Context | None = None) -> None:
+    def __init__(self, config: ProcessConfig, runtime: Runtime | None = None) -> None:
         """Fall back to the context of `config.options` (plugins' own tests pass none)."""
-        super().__init__(config, context or config.options.context)  # type: ignore[attr-defined]
+        super().__init__(config, runtime or config.options.runtime)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
@@ -64,13 +64,13 @@ class Subprocess(Lifecycle):
     def spawn(self) -> int | None:
         """Start the process; return its pid, or None if that failed (see `spawnerr`)."""
         if self.pid:
-            self.context.logger.warn(f"process '{self.name}' already running")
+            self.runtime.logger.warn(f"process '{self.name}' already running")
             return None
         self.killing = self.administrative_stop = False
         self.start_requested = False
         self.spawnerr = self.exitstatus = None
-        self._laststart = self.context.clock.time()
-        self._started_at = self.context.clock.monotonic()
+        self._laststart = self.runtime.clock.time()
+        self._started_at = self.runtime.clock.monotonic()
         self.change_state(ProcessStates.STARTING)
         try:
             command = self.get_execv_args()
@@ -90,11 +90,11 @@ class Subprocess(Lifecycle):
         # Named as in Supervisor 4: knot-resolver wraps it to set `config.environment`.
         try:
             self.dispatchers = make_dispatchers(self, pipes)
-            plan = plan_spawn(self.config, (filename, argv), self.group_name, self.context, pipes)
+            plan = plan_spawn(self.config, (filename, argv), self.group_name, self.runtime, pipes)
             launched = launch(plan)
         except SpawnError as error:
             if error.in_child:
-                leave_reason(self.dispatchers.values(), str(error))
+                log_spawn_failure(self.dispatchers.values(), str(error))
             self._spawn_failed(str(error))
             return None
         except OSError as error:
@@ -103,13 +103,13 @@ class Subprocess(Lifecycle):
         finally:
             pipes.close_child_ends()
         self.pid = launched.pid
-        self.context.children[self.pid] = self
+        self.runtime.children[self.pid] = self
         self.spawnerr = None
         self.listener_state = EventListenerStates.ACKNOWLEDGED
         if launched.report is None:
             self._spawned()
         else:
-            loop = self.context.loop
+            loop = self.runtime.loop
             self._launch = LaunchReport(launched.report, loop, self._exec_succeeded)
             self.arm()
         return self.pid
@@ -117,9 +117,9 @@ class Subprocess(Lifecycle):
     def _spawned(self) -> None:
         # Not watched earlier: if exec fails, the logs must still be open for the reason.
         for dispatcher in self.dispatchers.values():
-            self.context.loop.watch(dispatcher)
+            self.runtime.loop.watch(dispatcher)
         if not self.killing:  # else it has most likely died before exec
-            self.context.logger.info(f"spawned: '{self.name}' with pid {self.pid}")
+            self.runtime.logger.info(f"spawned: '{self.name}' with pid {self.pid}")
         self.arm()
 
     @property
@@ -130,8 +130,8 @@ class Subprocess(Lifecycle):
     def _exec_succeeded(self) -> None:
         """Restart the clock of `startsecs`: the child has executed the program."""
         self._launch = None
-        self._laststart = self.context.clock.time()
-        self._started_at = self.context.clock.monotonic()
+        self._laststart = self.runtime.clock.time()
+        self._started_at = self.runtime.clock.monotonic()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
@@ -152,7 +152,7 @@ class Subprocess(Lifecycle):
     def record_spawnerr(self, reason: str) -> None:
         """Keep the reason for the status description and log it."""
         self.spawnerr = reason
-        self.context.logger.info(f"spawnerr: {reason}")
+        self.runtime.logger.info(f"spawnerr: {reason}")
 
     # -- stopping and signalling ------------------------------------------------
 
@@ -176,7 +176,7 @@ class Subprocess(Lifecycle):
         A process in BACKOFF has no child and enters STOPPED at once.  SIGKILL follows after
         `stopwaitsecs`, and is repeated until the process is gone.
         """
-        logger = self.context.logger
+        logger = self.runtime.logger
         if self.state == ProcessStates.BACKOFF:
             logger.debug(f"Attempted to kill {self.name}, which is in BACKOFF state.")
             self.change_state(ProcessStates.STOPPED)
@@ -196,14 +196,14 @@ class Subprocess(Lifecycle):
         seconds: float = self.config.stopwaitsecs
         if signum == signal.SIGKILL:
             seconds = max(seconds, MIN_KILL_INTERVAL_SECONDS)
-        self._kill_at = self.context.clock.monotonic() + seconds
+        self._kill_at = self.runtime.clock.monotonic() + seconds
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
         return self._send(signum, "killing", whole_group=whole_group)
 
     def signal(self, signum: int) -> str | None:
         """Send a signal that is not a stop request; return None or the error text."""
-        logger = self.context.logger
+        logger = self.runtime.logger
         if not self.pid:
             text = f"attempted to send {self.name} sig {signame(signum)} but it wasn't running"
             logger.debug(text)
@@ -219,13 +219,13 @@ class Subprocess(Lifecycle):
         try:
             os.kill(-self.pid if whole_group else self.pid, signum)
         except ProcessLookupError as error:
-            self.context.logger.debug(
+            self.runtime.logger.debug(
                 f"unable to signal {self.name} (pid {self.pid}), it probably just exited"
                 f" on its own: {error}"
             )
         except OSError:
             text = f"unknown problem {doing} {self.name} ({self.pid}):{exception_text()}"
-            self.context.logger.critical(text)
+            self.runtime.logger.critical(text)
             self.killing = self.start_requested = False
             self.change_state(ProcessStates.UNKNOWN)
             return text
@@ -252,12 +252,12 @@ class Subprocess(Lifecycle):
         """
         failure = self._launch_failure()
         if failure is not None and not self.killing:
-            leave_reason(self.dispatchers.values(), failure)
+            log_spawn_failure(self.dispatchers.values(), failure)
             self.pid = 0
             self._spawn_failed(failure)
             return
         if self.killing and self.config.stopasgroup:
-            watch = self.context.leftovers.groups.watch
+            watch = self.runtime.orphans.groups.watch
             self._orphans = watch(self.pid, lambda _group: self._ended(status))
         if self._orphans is None:
             self._ended(status)
@@ -265,7 +265,7 @@ class Subprocess(Lifecycle):
         for dispatcher in self.dispatchers.values():
             if isinstance(dispatcher, PInputDispatcher):
                 dispatcher.close()
-        self.context.logger.debug(
+        self.runtime.logger.debug(
             f"{self.name} (pid {self.pid}) has exited, waiting for its process group"
         )
 
@@ -274,7 +274,7 @@ class Subprocess(Lifecycle):
         try:
             orphans.signal(signum)
         except OSError as error:
-            self.context.logger.critical(
+            self.runtime.logger.critical(
                 f"cannot kill the process group of {self.name} (pid {self.pid}): {error.strerror}"
             )
             orphans.abandon()
@@ -282,34 +282,34 @@ class Subprocess(Lifecycle):
     def _ended(self, status: int) -> None:
         """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
-        self.context.attempt(self.drain, f"reading the last output of {self.name}")
+        self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         exit_status, text = decode_wait_status(status)
-        self.laststop = self.context.clock.time()
-        lived = self.context.clock.monotonic() - self._started_at
+        self.laststop = self.runtime.clock.time()
+        lived = self.runtime.clock.monotonic() - self._started_at
         too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
         expected = exit_status in self.config.exitcodes
-        self._close_dispatchers(read_on=True)
+        self._close_dispatchers(drain_later=True)
         if self.killing:
             self._stopped(exit_status, text, expected=expected)
         elif too_quickly:
             self.exitstatus = None
             self.spawnerr = "Exited too quickly (process log may have details)"
-            self.context.logger.warn(f"exited: {self.name} ({text}; not expected)")
+            self.runtime.logger.warn(f"exited: {self.name} ({text}; not expected)")
             self.change_state(ProcessStates.BACKOFF)
         else:
             self._exited(exit_status, text, expected=expected)
         self.pid = 0  # only now: the events contain the pid of the dead child
         if self.event is not None:
             event, self.event = self.event, None
-            self.context.announce(events.EventRejectedEvent(self, event))
+            self.runtime.publish(events.EventRejectedEvent(self, event))
 
     def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
         self.killing = False
         self.exitstatus = exit_status
         if self.config.killasgroup and not self.config.stopasgroup:
-            patience = max(self._kill_at - self.context.clock.monotonic(), 0.0)
-            self.context.leftovers.kill_group_later(self.pid, patience)
-        log = self.context.logger.info if expected else self.context.logger.warn
+            patience = max(self._kill_at - self.runtime.clock.monotonic(), 0.0)
+            self.runtime.orphans.kill_group_later(self.pid, patience)
+        log = self.runtime.logger.info if expected else self.runtime.logger.warn
         log(f"stopped: {self.name} ({text})")
         self.change_state(ProcessStates.STOPPED)
 
@@ -318,7 +318,7 @@ class Subprocess(Lifecycle):
             self._mark_running()
         self.backoff = 0
         self.exitstatus = exit_status
-        logger = self.context.logger
+        logger = self.runtime.logger
         if expected:
             logger.info(f"exited: {self.name} ({text}; expected)")
         else:
@@ -331,15 +331,15 @@ class Subprocess(Lifecycle):
         for dispatcher in list(self.dispatchers.values()):
             dispatcher.drain()
 
-    def _close_dispatchers(self, *, read_on: bool = False) -> None:
-        """Close the pipes; with `read_on`, drain those that a grandchild holds for a moment."""
+    def _close_dispatchers(self, *, drain_later: bool = False) -> None:
+        """Close the pipes; with `drain_later`, drain those that a grandchild holds for a moment."""
         dispatchers, self.dispatchers = self.dispatchers, {}
         for dispatcher in dispatchers.values():
-            if read_on and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
+            if drain_later and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
                 dispatcher.pid = self.pid
-                self.context.leftovers.read_on(dispatcher)
+                self.runtime.orphans.drain_later(dispatcher)
             else:
-                self.context.attempt(dispatcher.close, f"closing a pipe of {self.name}")
+                self.runtime.run_guarded(dispatcher.close, f"closing a pipe of {self.name}")
 
     # -- logs -----------------------------------------------------------------------
 

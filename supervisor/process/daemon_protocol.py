@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessGroupConfig
     from supervisor.process.groups import ProcessGroupBase
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 
 class DaemonOptions(Protocol):
@@ -43,7 +43,7 @@ class Daemon(Protocol):
     process_groups: dict[str, ProcessGroupBase]
 
     @property
-    def context(self) -> Context:
+    def runtime(self) -> Runtime:
         """The runtime context: loop, logger, daemon state and settings."""
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
     from supervisor.engine.loop import Loop, Timer
     from supervisor.process.child import Subprocess
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 DEBUG = LevelsByName.DEBG
 RUNNING = ProcessStates.RUNNING
@@ -87,21 +87,21 @@ class EventListenerPool(ProcessGroupBase):
 
     config: EventListenerPoolConfig
 
-    def __init__(self, config: EventListenerPoolConfig, context: Context) -> None:
-        super().__init__(config, context)
+    def __init__(self, config: EventListenerPoolConfig, runtime: Runtime) -> None:
+        super().__init__(config, runtime)
         self.event_buffer: deque[events.Event] = deque()
         self._poolserials = itertools.count()
-        self._backoff = RejectionBackoff(context.loop, self.dispatch)
+        self._backoff = RejectionBackoff(runtime.loop, self.dispatch)
         for event_type in config.pool_events:
-            events.subscribe(event_type, self.accept)
-        events.subscribe(events.EventRejectedEvent, self.take_back)
+            events.subscribe(event_type, self.enqueue)
+        events.subscribe(events.EventRejectedEvent, self.requeue)
 
     def before_remove(self) -> None:
         """Unsubscribe from events."""
         super().before_remove()
         for event_type in self.config.pool_events:
-            events.unsubscribe(event_type, self.accept)
-        events.unsubscribe(events.EventRejectedEvent, self.take_back)
+            events.unsubscribe(event_type, self.enqueue)
+        events.unsubscribe(events.EventRejectedEvent, self.requeue)
         self._backoff.cancel()
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
@@ -116,7 +116,7 @@ class EventListenerPool(ProcessGroupBase):
         process.changed.add(state_changed)
         return process
 
-    def has_work(self) -> bool:
+    def has_pending_events(self) -> bool:
         """Whether a listener is handling an event, or may still accept one."""
         states = {
             process.listener_state
@@ -129,16 +129,16 @@ class EventListenerPool(ProcessGroupBase):
 
     # -- events in ------------------------------------------------------------
 
-    def accept(self, event: events.Event) -> None:
+    def enqueue(self, event: events.Event) -> None:
         """Queue an event that the pool has subscribed to, and dispatch to ready listeners."""
         self._acceptEvent(event)
         self.dispatch()
 
-    def take_back(self, rejected: events.EventRejectedEvent) -> None:
+    def requeue(self, rejected: events.EventRejectedEvent) -> None:
         """Requeue an event that a listener of this pool has rejected, or died with."""
         if rejected.process.group is self:
             event = rejected.event
-            self.context.logger.debug(
+            self.runtime.logger.debug(
                 f"rebuffering event {event.serial} for pool {self.config.name}"
                 f" (buf size={len(self.event_buffer)}, max={self.config.buffer_size})"
             )
@@ -158,7 +158,7 @@ class EventListenerPool(ProcessGroupBase):
             serials[name] = next(self._poolserials)
         if waiting and len(waiting) >= self.config.buffer_size:
             dropped = waiting.popleft()
-            self.context.logger.error(
+            self.runtime.logger.error(
                 f"pool {name} event buffer overflowed, discarding event {dropped.serial}"
             )
         if head:
@@ -184,7 +184,7 @@ class EventListenerPool(ProcessGroupBase):
                 type(event), event.serial, event.pool_serials[self.config.name], event.payload()
             )
         except Exception:  # noqa: BLE001 - plugins have their own event types
-            self.context.logger.error(
+            self.runtime.logger.error(
                 f"event {event.serial} has no valid payload, discarding it\n{exception_text()}"
             )
             return
@@ -193,15 +193,15 @@ class EventListenerPool(ProcessGroupBase):
         try:
             process.write(envelope.encode("utf-8", "surrogateescape"))
         except BlockingIOError as error:
-            self.listener_failed(process, f"does not read its stdin, {error.strerror}")
+            self.on_protocol_violation(process, f"does not read its stdin, {error.strerror}")
             return
         except OSError as error:
             process.listener_state = UNKNOWN
             process.event = None
             self.event_buffer.appendleft(event)
-            self.context.logger.debug(f"{process.name}: event was not sent: {error}")
+            self.runtime.logger.debug(f"{process.name}: event was not sent: {error}")
             return
-        logger = self.context.logger
+        logger = self.runtime.logger
         if logger.level <= DEBUG:
             logger.debug(f"event {event.serial} sent to listener {process.name}")
 
@@ -210,24 +210,24 @@ class EventListenerPool(ProcessGroupBase):
     ) -> str:
         # The length counts characters, not bytes, as existing listeners do.
         return (
-            f"ver:3.0 server:{self.context.settings.identifier} serial:{serial}"
+            f"ver:3.0 server:{self.runtime.settings.identifier} serial:{serial}"
             f" pool:{self.config.name} poolserial:{pool_serial}"
             f" eventname:{events.getEventNameByType(event_type)} len:{len(payload)}\n{payload}"
         )
 
     # -- the protocol -----------------------------------------------------------
 
-    def listener_ready(self, process: Subprocess) -> None:
+    def on_ready(self, process: Subprocess) -> None:
         """Handle READY of a listener."""
         process.event = None
-        self._enter(process, READY)
+        self._set_listener_state(process, READY)
         self.dispatch()
 
-    def listener_answered(self, process: Subprocess, result: bytes) -> None:
+    def on_result(self, process: Subprocess, result: bytes) -> None:
         """Pass the RESULT of a listener to the result handler."""
         event, process.event = process.event, None
         accepted = event is None or self._accepts(process, event, result)
-        self._enter(process, ACKNOWLEDGED)
+        self._set_listener_state(process, ACKNOWLEDGED)
         if event is not None and not accepted:
             self._backoff.rejected()
             events.notify(events.EventRejectedEvent(process, event))
@@ -235,7 +235,7 @@ class EventListenerPool(ProcessGroupBase):
             self._backoff.accepted()
 
     def _accepts(self, process: Subprocess, event: events.Event, result: bytes) -> bool:
-        logger = self.context.logger
+        logger = self.runtime.logger
         try:
             self.config.result_handler(event, result)
         except RejectEvent:
@@ -248,12 +248,12 @@ class EventListenerPool(ProcessGroupBase):
             return True
         return False
 
-    def listener_failed(self, process: Subprocess, reason: str) -> None:
+    def on_protocol_violation(self, process: Subprocess, reason: str) -> None:
         """Put a listener that has violated the protocol into the UNKNOWN state."""
         if reason:
-            self.context.logger.warn(f"{process.name}: {reason}")
-        self._enter(process, UNKNOWN)
-        self.context.logger.warn(
+            self.runtime.logger.warn(f"{process.name}: {reason}")
+        self._set_listener_state(process, UNKNOWN)
+        self.runtime.logger.warn(
             f"{process.name}: has entered the UNKNOWN state and will no longer receive events,"
             " this usually indicates the process violated the eventlistener protocol"
         )
@@ -261,8 +261,8 @@ class EventListenerPool(ProcessGroupBase):
             event, process.event = process.event, None
             events.notify(events.EventRejectedEvent(process, event))
 
-    def _enter(self, process: Subprocess, state: int) -> None:
-        logger = self.context.logger
+    def _set_listener_state(self, process: Subprocess, state: int) -> None:
+        logger = self.runtime.logger
         if logger.level <= DEBUG:
             before = getEventListenerStateDescription(process.listener_state)
             after = getEventListenerStateDescription(state)

@@ -10,7 +10,7 @@ from supervisor.socket_manager import SocketManager
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import FastCGIGroupConfig
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 
 class FastCGISubprocess(Subprocess):
@@ -52,17 +52,17 @@ class FastCGIProcessGroup(ProcessGroupBase):
     process_class = FastCGISubprocess
 
     def __init__(
-        self, config: FastCGIGroupConfig, context: Context, *, must_open: bool = True
+        self, config: FastCGIGroupConfig, runtime: Runtime, *, must_open: bool = True
     ) -> None:
         """Check that the socket can be opened; if not, raise `ValueError` or only log it."""
-        self.socket_manager = SocketManager(config.socket_config, context.logger)
+        self.socket_manager = SocketManager(config.socket_config, runtime.logger)
         try:
             self.socket_manager.acquire()
         except OSError as error:
             text = f"Could not create FastCGI socket {config.socket_config.url}: {error}"
             if must_open:
                 raise ValueError(text) from None
-            context.logger.critical(text)
+            runtime.logger.critical(text)
         else:
             self.socket_manager.release()
-        super().__init__(config, context)
+        super().__init__(config, runtime)

@@ -206,5 +206,5 @@ class LaunchReport:
         """Leave the loop and close the fd."""
         if not self.closed:
             self.closed = True
-            self._loop.forget(self)
+            self._loop.unwatch(self)
             os.close(self._fd)

@@ -11,7 +11,7 @@ from supervisor.states import STOPPED_STATES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 
 class ProcessGroupBase:
@@ -19,9 +19,9 @@ class ProcessGroupBase:
 
     process_class: type[Subprocess] = Subprocess
 
-    def __init__(self, config: ProcessGroupConfig, context: Context) -> None:
+    def __init__(self, config: ProcessGroupConfig, runtime: Runtime) -> None:
         self.config = config
-        self.context = context
+        self.runtime = runtime
         self.processes: dict[str, Subprocess] = {}
         for process_config in config.process_configs:
             self.add_process(process_config)
@@ -34,7 +34,7 @@ class ProcessGroupBase:
 
     def add_process(self, config: ProcessConfig) -> Subprocess:
         """Add a process to this group and return it."""
-        process = self.process_class(config, self.context)
+        process = self.process_class(config, self.runtime)
         process.group = self
         self.processes[config.name] = process
         return process
@@ -42,7 +42,7 @@ class ProcessGroupBase:
     def transition(self) -> None:
         """Run everything that is due for the processes."""
         for process in list(self.processes.values()):
-            self.context.attempt(process.transition, process.name)
+            self.runtime.run_guarded(process.transition, process.name)
 
     def arm(self) -> None:
         """Set the timers of all processes."""
@@ -54,7 +54,7 @@ class ProcessGroupBase:
         processes = sorted(self.processes.values())
         processes.reverse()
         for process in processes:
-            self.context.attempt(process.stop_or_give_up, f"stopping {process.name}")
+            self.runtime.run_guarded(process.stop_or_give_up, f"stopping {process.name}")
 
     def get_unstopped_processes(self) -> list[Subprocess]:
         """Return the processes that must still stop before the group can be removed.
@@ -67,7 +67,7 @@ class ProcessGroupBase:
             if process.pid or process.get_state() not in STOPPED_STATES
         ]
 
-    def has_work(self) -> bool:
+    def has_pending_events(self) -> bool:
         """Whether the group has unfinished work that a stop would interrupt."""
         return False
 

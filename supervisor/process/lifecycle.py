@@ -13,7 +13,7 @@ import signal
 
 from supervisor import events
 from supervisor.datatypes import RestartUnconditionally
-from supervisor.engine.deferred import Waiters
+from supervisor.engine.deferred import Notifier
 from supervisor.states import (
     RUNNING_STATES,
     TRANSITIONS,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.loop import Timer
     from supervisor.process.groups import ProcessGroupBase
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 RESTART_SECONDS = 1.0
 """Minimum interval between two starts, so that a flapping program does not spin.  In seconds."""
@@ -52,9 +52,9 @@ class Lifecycle:
     start as soon as the current stop is complete.
     """
 
-    def __init__(self, config: ProcessConfig, context: Context) -> None:
+    def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
         self.config = config
-        self.context = context
+        self.runtime = runtime
         self.group: ProcessGroupBase | None = None
         self.state = ProcessStates.STOPPED
         self.pid = 0
@@ -67,7 +67,7 @@ class Lifecycle:
         self.start_requested = False
         self.exitstatus: int | None = None
         self.spawnerr: str | None = None
-        self.changed = Waiters()
+        self.changed = Notifier()
         self._started_at = -RESTART_SECONDS
         self._retry_at = 0.0
         self._kill_at = 0.0
@@ -116,7 +116,7 @@ class Lifecycle:
         step = self._next_step()
         if step is not None:
             deadline, action = step
-            if self.context.clock.monotonic() >= deadline:
+            if self.runtime.clock.monotonic() >= deadline:
                 action()
         self.arm()
 
@@ -135,7 +135,7 @@ class Lifecycle:
             if self.pid:
                 return running_at, self._mark_running
             # `spawn` is still running: multivisor calls it from a thread.
-            later = self.context.clock.monotonic() + SPAWN_LOOK_SECONDS
+            later = self.runtime.clock.monotonic() + SPAWN_LOOK_SECONDS
             return max(running_at, later), _wait
         if state == ProcessStates.STOPPING:
             report_at = self.laststopreport + REPORT_SECONDS
@@ -147,17 +147,17 @@ class Lifecycle:
         return (self._start_at(), self.spawn) if self._wants_start() else None
 
     def _kill_stubborn(self) -> None:
-        self.context.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
+        self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
         self.kill(signal.SIGKILL)
 
     def _give_up_retrying(self) -> None:
         self.give_up()
         text = "entered FATAL state, too many start retries too quickly"
-        self.context.logger.info(f"gave up: {self.name} {text}")
+        self.runtime.logger.info(f"gave up: {self.name} {text}")
 
     def _wants_start(self) -> bool:
         """Whether the process should be started without a request."""
-        if self._is_removed or not self.context.may_start:
+        if self._is_removed or not self.runtime.may_start:
             return False
         if self.state == ProcessStates.EXITED:
             if self.administrative_stop:
@@ -182,7 +182,7 @@ class Lifecycle:
         if self._timer is None or self._timer.when != when:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = None if when is None else self.context.loop.call_at(when, self._on_timer)
+            self._timer = None if when is None else self.runtime.loop.call_at(when, self._on_timer)
 
     def retire(self) -> None:
         """Never start again: the group has been removed."""
@@ -190,7 +190,7 @@ class Lifecycle:
         self.arm()
         if self.start_requested:
             self.start_requested = False
-            self.changed.wake()
+            self.changed.notify()
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -206,7 +206,7 @@ class Lifecycle:
     def _mark_running(self) -> None:
         self.backoff = 0
         self.change_state(ProcessStates.RUNNING)
-        self.context.logger.info(
+        self.runtime.logger.info(
             f"success: {self.name} entered RUNNING state, process has stayed up for"
             f" > than {self.config.startsecs} seconds (startsecs)"
         )
@@ -222,18 +222,18 @@ class Lifecycle:
             return False
         if new_state not in TRANSITIONS.get(old_state, ()):
             names = [getProcessStateDescription(code) for code in (old_state, new_state)]
-            self.context.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
+            self.runtime.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
         if new_state == ProcessStates.BACKOFF:
             self.backoff += 1
-            self._retry_at = self.context.clock.monotonic() + self.backoff
+            self._retry_at = self.runtime.clock.monotonic() + self.backoff
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
         self.state = new_state
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
         if events.has_subscribers(event_type):
-            self.context.announce(event_type(self, old_state, expected))
-        self.changed.wake()
+            self.runtime.publish(event_type(self, old_state, expected))
+        self.changed.notify()
         return True
 
     # -- stopping -----------------------------------------------------------------
@@ -254,9 +254,9 @@ class Lifecycle:
     def stop_report(self) -> None:
         """Log every `REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
-            now = self.context.clock.monotonic()
+            now = self.runtime.clock.monotonic()
             if not self.laststopreport or now >= self.laststopreport + REPORT_SECONDS:
-                self.context.logger.info(f"waiting for {self.name} to stop")
+                self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()
 

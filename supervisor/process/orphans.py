@@ -20,7 +20,7 @@ LINGER_SECONDS = 1.0
 """Time for which a grandchild's output is still read after the death of its parent."""
 
 
-class Leftovers:
+class OrphanCleanup:
     """Process groups without a leader that will be killed, and pipes that are still drained."""
 
     def __init__(self, loop: Loop) -> None:
@@ -36,12 +36,12 @@ class Leftovers:
             timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
             self._kill_timers[group] = timer
 
-    def read_on(self, dispatcher: Dispatcher) -> None:
+    def drain_later(self, dispatcher: Dispatcher) -> None:
         """Drain a pipe whose other end is still open, until the deadline."""
         close = self._loop.call_later(LINGER_SECONDS, lambda: self._close(dispatcher))
         self._pipes[dispatcher] = close
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Kill and close everything at once: the daemon exits."""
         for group in list(self._kill_timers):
             self._kill_group(group)

@@ -16,7 +16,7 @@ from supervisor.engine import paths, posix
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
-    from supervisor.process.runtime import Context
+    from supervisor.process.runtime import Runtime
 
 
 class SpawnError(posix.ProcessException):
@@ -184,11 +184,11 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     return executable, argv
 
 
-def child_environment(config: ProcessConfig, group_name: str, context: Context) -> dict[str, str]:
+def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) -> dict[str, str]:
     """Return the child's environment: the daemon's, the SUPERVISOR_ variables, the program's."""
     environment = dict(os.environ)
     environment["SUPERVISOR_ENABLED"] = "1"
-    serverurl = config.serverurl or context.serverurl
+    serverurl = config.serverurl or runtime.serverurl
     if serverurl:
         environment["SUPERVISOR_SERVER_URL"] = serverurl
     environment["SUPERVISOR_PROCESS_NAME"] = config.name
@@ -201,7 +201,7 @@ def plan_spawn(
     config: ProcessConfig,
     command: tuple[str, list[str]],
     group_name: str,
-    context: Context,
+    runtime: Runtime,
     pipes: Pipes,
 ) -> SpawnPlan:
     """Return the plan of a child, for `launchers.launch`."""
@@ -210,7 +210,7 @@ def plan_spawn(
         name=config.name,
         executable=executable,
         argv=tuple(argv),
-        environment=child_environment(config, group_name, context),
+        environment=child_environment(config, group_name, runtime),
         directory=config.directory,
         umask=config.umask,
         uid=config.uid,

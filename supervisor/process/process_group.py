@@ -149,7 +149,7 @@ class MemberChannel:
 
     def close(self) -> None:
         """Close the pidfd; the member is not affected."""
-        self._loop.forget(self)
+        self._loop.unwatch(self)
         os.close(self._fd)
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from supervisor import events
 from supervisor.common.records import field, record
 from supervisor.loggers import exception_text
-from supervisor.process.orphans import Leftovers
+from supervisor.process.orphans import OrphanCleanup
 from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @record()
-class Context:
+class Runtime:
     """Loop, logger and settings, the daemon's state, and the processes by pid.
 
     `serverurl` is the URL in a child's environment if its program does not set one.
@@ -31,7 +31,7 @@ class Context:
     logger: Logger
     settings: Settings
     serverurl: str | None = None
-    mood: int = SupervisorStates.RUNNING
+    daemon_state: int = SupervisorStates.RUNNING
     children: dict[int, Subprocess] = field(default_factory=dict)
 
     @property
@@ -42,18 +42,18 @@ class Context:
     @property
     def may_start(self) -> bool:
         """Whether processes may be started: not while shutting down or restarting."""
-        return self.mood > SupervisorStates.RESTARTING
+        return self.daemon_state > SupervisorStates.RESTARTING
 
     @cached_property
-    def leftovers(self) -> Leftovers:
+    def orphans(self) -> OrphanCleanup:
         """The orphans of dead children."""
-        return Leftovers(self.loop)
+        return OrphanCleanup(self.loop)
 
-    def announce(self, event: object) -> None:
+    def publish(self, event: object) -> None:
         """Publish an event; a subscriber that fails does not stop the caller."""
-        self.attempt(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
+        self.run_guarded(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
 
-    def attempt(self, step: Callable[[], object], who: str) -> None:
+    def run_guarded(self, step: Callable[[], object], who: str) -> None:
         """Run a step; an exception is logged and does not stop the caller."""
         try:
             step()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
 from supervisor.datatypes import signal_number
-from supervisor.engine.deferred import NOT_DONE_YET, Question, deferred, side_by_side
+from supervisor.engine.deferred import NOT_DONE_YET, Deferred, deferred, gather, wake_sources_of
 from supervisor.engine.posix import NotFound, ProcessException
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
@@ -51,7 +51,7 @@ def is_signallable(process: Subprocess) -> bool:
     return process.get_state() in SIGNALLABLE_STATES
 
 
-def start(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
+def start(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
     """Start one process, after a stop in progress, if any; see `startProcess`."""
     _check_command(process)
     state = process.get_state()
@@ -80,9 +80,9 @@ def _check_command(process: Subprocess) -> None:
         raise RPCError(Faults.NOT_EXECUTABLE, reason) from None
 
 
-def _until_started(process: Subprocess, name: str) -> Question:
+def _until_started(process: Subprocess, name: str) -> Deferred:
     def has_started() -> Any:
-        if process.start_requested and process.context.may_start:
+        if process.start_requested and process.runtime.may_start:
             return NOT_DONE_YET
         if process.spawnerr:
             raise RPCError(Faults.SPAWN_ERROR, name)
@@ -91,10 +91,10 @@ def _until_started(process: Subprocess, name: str) -> Question:
             raise RPCError(Faults.ABNORMAL_TERMINATION, name)
         return True if state == ProcessStates.RUNNING else NOT_DONE_YET
 
-    return deferred(has_started, wakes_on=[process.changed])
+    return deferred(has_started, wake_sources=[process.changed])
 
 
-def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
+def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
     """Stop one process, or wait for a stop in progress; see `stopProcess`."""
     if not is_to_be_stopped(process):
         raise RPCError(Faults.NOT_RUNNING, name)
@@ -112,7 +112,7 @@ def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Question:
             return True
         return NOT_DONE_YET
 
-    return deferred(has_stopped, wakes_on=[process.changed])
+    return deferred(has_stopped, wake_sources=[process.changed])
 
 
 def send_signal(process: Subprocess, name: str, signal: str | int) -> bool:
@@ -139,16 +139,16 @@ def make_allfunc(
     predicate: Callable[[Subprocess], bool],
     func: Callable[..., Any],
     **extra_kwargs: Any,
-) -> Question:
+) -> Deferred:
     """Return a deferred function that calls `func` for the processes that match `predicate`.
 
     `func` receives the namespec as `name` and may itself return a deferred function.  The
     result is a list of structs in the order of completion.
     """
 
-    def begin() -> tuple[list[dict[str, Any]], list[Question]]:
+    def begin() -> tuple[list[dict[str, Any]], list[Deferred]]:
         results: list[dict[str, Any]] = []
-        waiting: list[Question] = []
+        waiting: list[Deferred] = []
         for group, process in processes:
             if predicate(process):
                 name = make_namespec(group.config.name, process.config.name)
@@ -163,10 +163,10 @@ def make_allfunc(
                     results.append(_result(group, process))
         return results, waiting
 
-    return side_by_side(begin)
+    return gather(begin)
 
 
-def _judged(group: ProcessGroupBase, process: Subprocess, question: Question) -> Question:
+def _judged(group: ProcessGroupBase, process: Subprocess, question: Deferred) -> Deferred:
     """Convert the value or fault of a deferred function to a result struct."""
 
     def ask() -> Any:
@@ -176,7 +176,7 @@ def _judged(group: ProcessGroupBase, process: Subprocess, question: Question) ->
             return _result(group, process, error)
         return NOT_DONE_YET if answer is NOT_DONE_YET else _result(group, process)
 
-    return deferred(ask, getattr(question, "delay", 0.05), getattr(question, "wakes_on", ()))
+    return deferred(ask, getattr(question, "delay", 0.05), wake_sources_of(question))
 
 
 def _result(

@@ -80,7 +80,7 @@ def struct(facts: Facts, now: int) -> dict[str, Any]:
 
 def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
     """Return the struct of `getProcessInfo` for the current time."""
-    return struct(facts(group, process), capped_int(process.context.clock.time()))
+    return struct(facts(group, process), capped_int(process.runtime.clock.time()))
 
 
 def uptime(seconds: int) -> str:

@@ -84,13 +84,13 @@ def clear(process: Subprocess, name: str) -> bool:
 
 def clear_main_log(daemon: Daemon) -> bool:
     """Remove and reopen the activity log; raises `RPCError` NO_FILE or FAILED."""
-    path = daemon.context.settings.logfile
+    path = daemon.runtime.settings.logfile
     if not isinstance(path, str) or not os.path.exists(path):
         raise RPCError(Faults.NO_FILE)
     try:
-        for handler in daemon.context.logger.handlers:
+        for handler in daemon.runtime.logger.handlers:
             if getattr(handler, "baseFilename", None) == path:
-                daemon.context.logger.info("reopening log file")  # while it is still the old one
+                daemon.runtime.logger.info("reopening log file")  # while it is still the old one
                 handler.renew()
     except OSError:
         raise RPCError(Faults.FAILED, path) from None

@@ -11,10 +11,10 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.engine.deferred import (
     NOT_DONE_YET,
     POLL_SECONDS,
-    Question,
+    Deferred,
     deferred,
     in_sequence,
-    wakes_of,
+    wake_sources_of,
 )
 
 TYPE_CHECKING = False
@@ -112,15 +112,15 @@ def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callab
     return _safely(begin)
 
 
-def _polling(question: Question, poll: Callable[[], Any]) -> Question:
+def _polling(question: Deferred, poll: Callable[[], Any]) -> Deferred:
     """Return `poll` as a deferred function that always has the wake sources of `question`."""
 
     def ask() -> Any:
         answer = poll()
-        function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
+        function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
         return answer
 
-    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wakes_of(question))
+    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wake_sources_of(question))
     return function
 
 

@@ -10,9 +10,9 @@ import cmd
 import sys
 
 from supervisor.client import proxy
-from supervisor.client.terminal import harmless, is_terminal
+from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.faults import Faults
-from supervisor.common.stdio import put
+from supervisor.common.stdio import write_stdout
 from supervisor.config.commandline import fail
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
@@ -131,8 +131,8 @@ class Controller(cmd.Cmd):
         """Print a line in any encoding of stdout; a reader that has gone is not an error."""
         line = f"{message}\n"
         if is_terminal(self.stdout):
-            line = harmless(line)
-        put(self.stdout, line)
+            line = sanitize(line)
+        write_stdout(self.stdout, line)
 
     @property
     def is_at_terminal(self) -> bool:
@@ -154,7 +154,7 @@ class Controller(cmd.Cmd):
         except (OSError, proxy.Fault, proxy.ProtocolError):
             return
         if text:
-            sys.stderr.write(f"Hint: {harmless(text)}\n")
+            sys.stderr.write(f"Hint: {sanitize(text)}\n")
 
     def ask(self, question: str, reading: Callable[[str], str] | None = None) -> str:
         """Return the user's answer to a question, or '' at the end of input."""

@@ -10,7 +10,7 @@ import sys
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import split_namespec
-from supervisor.common.stdio import silence
+from supervisor.common.stdio import discard
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import (
@@ -144,7 +144,7 @@ class LogCommands(ControllerPluginBase):
         except KeyboardInterrupt:
             self.ctl.output("")
         except BrokenPipeError:  # the reader of stdout has gone
-            silence(sys.stdout)
+            discard(sys.stdout)
 
     # -- clear ------------------------------------------------------------------------
 

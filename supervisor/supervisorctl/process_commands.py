@@ -45,12 +45,12 @@ class ProcessAction:
         all_: str,
         texts: Mapping[int, str],
         no_such_group: int = LSBInitExitStatuses.GENERIC,
-        harmless: int | None = None,
+        sanitize: int | None = None,
     ) -> None:
         self.one, self.group, self.all = one, group, all_  # methods of the daemon
         self.texts = texts
         self.no_such_group = no_such_group  # the exit status for an unknown group
-        self.harmless = harmless  # a fault that is printed, but is not a failure
+        self.sanitize = sanitize  # a fault that is printed, but is not a failure
 
 
 START = ProcessAction(
@@ -66,7 +66,7 @@ STOP = ProcessAction(
     "stopProcessGroup",
     "stopAllProcesses",
     STOP_RESULTS,
-    harmless=Faults.NOT_RUNNING,
+    sanitize=Faults.NOT_RUNNING,
 )
 SIGNAL = ProcessAction("signalProcess", "signalProcessGroup", "signalAllProcesses", SIGNAL_RESULTS)
 
@@ -316,7 +316,7 @@ class ProcessCommands(ControllerPluginBase):
             is_start = action is START
             text = self._startresult(result) if is_start else result_text(result, action.texts)
             self.ctl.output(text)
-            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.harmless)
+            self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.sanitize)
         self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))
 
 

@@ -10,7 +10,7 @@ import time
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import record
-from supervisor.engine.deferred import NOT_DONE_YET, deferred, in_sequence, wakes_of
+from supervisor.engine.deferred import NOT_DONE_YET, deferred, in_sequence, wake_sources_of
 from supervisor.rpc.control import is_not_running, is_to_be_stopped, make_allfunc
 
 TYPE_CHECKING = False
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final
 
-    from supervisor.engine.deferred import Question
+    from supervisor.engine.deferred import Deferred
     from supervisor.rpc.lookup import Member
     from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 
@@ -68,20 +68,20 @@ def is_trouble(text: str) -> bool:
     return text.startswith(TROUBLE) or "; failed: " in text
 
 
-def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Question:
+def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Deferred:
     """Return the deferred function of an action; `name` is its process or group."""
     return _MAKERS[action](rpc, name)
 
 
 def make_action_on(
     rpc: SupervisorNamespaceRPCInterface, action: str, processes: list[Member]
-) -> Question:
+) -> Deferred:
     """Return the deferred function of `startall`, `stopall` or `restartall` for some processes."""
 
-    def stop() -> Question:
+    def stop() -> Deferred:
         return make_allfunc(processes, is_to_be_stopped, rpc.stopProcess)
 
-    def start() -> Question:
+    def start() -> Deferred:
         return make_allfunc(processes, is_not_running, rpc.startProcess)
 
     steps, done = {
@@ -97,11 +97,11 @@ def shown_processes(count: int) -> str:
     return f"{count} shown process{'' if count == 1 else 'es'}"
 
 
-def telling(
+def run_steps(
     steps: list[Step],
     tell: Callable[[list[Any]], str],
     complain: Callable[[RPCError], str] | None = None,
-) -> Question:
+) -> Deferred:
     """Return a deferred function that runs steps and returns a message about the result.
 
     Supvisors polls once itself to look at the message, and leaves the next poll to us, so
@@ -118,7 +118,7 @@ def telling(
             except RPCError as error:
                 answer = (complain or fault_text)(error)
             else:
-                function.wakes_on = wakes_of(question)  # type: ignore[attr-defined]
+                function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
                 if results is NOT_DONE_YET:
                     return NOT_DONE_YET
                 answer = tell(results)
@@ -157,66 +157,66 @@ def _unless_it_does_not_run(step: Step) -> Step:
 # -- one process ---------------------------------------------------------------
 
 
-def _start(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+def _start(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps = [lambda: rpc.startProcess(name)]
-    return telling(steps, lambda _: f"Process {name} started", _start_complaint(name))
+    return run_steps(steps, lambda _: f"Process {name} started", _start_complaint(name))
 
 
-def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
-    return telling([lambda: rpc.stopProcess(name)], lambda _: f"Process {name} stopped")
+def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
+    return run_steps([lambda: rpc.stopProcess(name)], lambda _: f"Process {name} stopped")
 
 
-def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps = [
         _unless_it_does_not_run(lambda: rpc.stopProcess(name)),
         lambda: rpc.startProcess(name),
     ]
-    return telling(steps, lambda _: f"Process {name} restarted", _start_complaint(name))
+    return run_steps(steps, lambda _: f"Process {name} restarted", _start_complaint(name))
 
 
-def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
-    return telling([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
+def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
+    return run_steps([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
 
 
 # -- several processes ---------------------------------------------------------
 
 
-def _start_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+def _start_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     return _on_several([lambda: rpc.startProcessGroup(name)], f"Group {name} started")
 
 
-def _stop_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+def _stop_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     return _on_several([lambda: rpc.stopProcessGroup(name)], f"Group {name} stopped")
 
 
-def _restart_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Question:
+def _restart_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps: list[Step] = [lambda: rpc.stopProcessGroup(name), lambda: rpc.startProcessGroup(name)]
     return _on_several(steps, f"Group {name} restarted")
 
 
-def _start_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+def _start_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
     return _on_several([rpc.startAllProcesses], "All started")
 
 
-def _stop_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+def _stop_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
     return _on_several([rpc.stopAllProcesses], "All stopped")
 
 
-def _restart_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
+def _restart_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
     return _on_several([rpc.stopAllProcesses, rpc.startAllProcesses], "All restarted")
 
 
-def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Question:
-    return telling([], lambda _: f"Page refreshed at {time.ctime()}")
+def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
+    return run_steps([], lambda _: f"Page refreshed at {time.ctime()}")
 
 
-def _on_several(steps: list[Step], done: str) -> Question:
+def _on_several(steps: list[Step], done: str) -> Deferred:
     """Return a deferred function whose message has the time and the failed processes."""
 
     def tell(results: list[Any]) -> str:
         return f"{done} at {time.ctime()}{_failures(results[-1])}"
 
-    return telling(steps, tell)
+    return run_steps(steps, tell)
 
 
 def _failures(structs: list[dict[str, Any]]) -> str:

@@ -12,7 +12,7 @@ from supervisor.engine.files import open_for_reading
 from supervisor.http.bodies import FollowedFile
 from supervisor.rpc.logs import process_log
 from supervisor.rpc.lookup import find_process
-from supervisor.web.changes import STREAM_HEADERS
+from supervisor.web.event_stream import STREAM_HEADERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
 
     def _failed(self, request: Request, _error: Exception) -> None:
         """Log the exception being handled: it is a bug of Supervisor or a plugin."""
-        self.supervisord.context.logger.critical(
+        self.supervisord.runtime.logger.critical(
             f"Showing {request.uri!r} raised an unexpected exception:\n{exception_text()}"
         )
         request.reply_headers.clear()

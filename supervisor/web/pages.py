@@ -1,6 +1,6 @@
 """The table of pages, for `handler` and plugins."""
 
-from supervisor.web.changes import ChangesView
+from supervisor.web.event_stream import ChangesView
 from supervisor.web.follow import DownloadView, EarlierView, FollowView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView

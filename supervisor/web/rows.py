@@ -12,7 +12,7 @@ from supervisor.common.records import record
 from supervisor.rpc.info import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS
-from supervisor.web.templates import cut_out, escaped, gap, text_with_gaps
+from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from supervisor.rpc.lookup import Member
 
 # State -> its kind (for the appearance and the filter) and the actions that it allows.
-LOOKS: Final = {
+APPEARANCE: Final = {
     ProcessStates.STOPPED: ("off", ("start",)),
     ProcessStates.STARTING: ("busy", ("stop",)),
     ProcessStates.RUNNING: ("ok", ("restart", "stop")),
@@ -62,39 +62,43 @@ def status_texts(root: Any) -> StatusTexts:
 
 def _cut_texts(root: Any) -> StatusTexts:
     message = root.findmeld("message")
-    message.content(gap("text"))
-    message.attributes(**{"class": f"message {gap('kind')}"})
-    root.findmeld("all").replace(gap("all"))
+    message.content(placeholder("text"))
+    message.attributes(**{"class": f"message {placeholder('kind')}"})
+    root.findmeld("all").replace(placeholder("all"))
     for name in ("identifier", "version", "counts", "none"):
-        root.findmeld(name).content(gap(name))
-    root.findmeld("body").attributes(**{"data-now": gap("now")})
-    root.findmeld("q").attributes(value=gap("q"))
+        root.findmeld(name).content(placeholder(name))
+    root.findmeld("body").attributes(**{"data-now": placeholder("now")})
+    root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
-        root.findmeld(name).content(gap(name))
+        root.findmeld(name).content(placeholder(name))
     rows = _cut_rows(root.findmeld("row"))
     root.findmeld("row").deparent()
     group = _cut_group(root.findmeld("group"))
-    root.findmeld("sections").replace(gap("sections"))
+    root.findmeld("sections").replace(placeholder("sections"))
     ask = _cut_ask(root.findmeld("ask"))
     return StatusTexts(
-        message=cut_out(message), ask=ask, group=group, rows=rows, page=text_with_gaps(root)
+        message=extract_fragment(message),
+        ask=ask,
+        group=group,
+        rows=rows,
+        page=text_with_placeholders(root),
     )
 
 
 def _cut_ask(ask: Any) -> str:
-    ask.attributes(action=gap("url"))
-    ask.findmeld("question").content(gap("question"))
-    ask.findmeld("yes").content(gap("yes"))
-    return cut_out(ask)
+    ask.attributes(action=placeholder("url"))
+    ask.findmeld("question").content(placeholder("question"))
+    ask.findmeld("yes").content(placeholder("yes"))
+    return extract_fragment(ask)
 
 
 def _cut_group(group: Any) -> str:
-    group.findmeld("group_name").content(gap("group"))
+    group.findmeld("group_name").content(placeholder("group"))
     button = group.findmeld("group_action")
-    button.replace(gap("buttons"))
+    button.replace(placeholder("buttons"))
     group.deparent()
     buttons = "".join(_button(button, name, "group", "quoted") for name in GROUP_ACTIONS)
-    return text_with_gaps(group).replace("%(buttons)s", buttons)
+    return text_with_placeholders(group).replace("%(buttons)s", buttons)
 
 
 GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
@@ -102,42 +106,42 @@ GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
 
 def _cut_rows(row: Any) -> dict[int, str]:
     """Return a row for each state, so that rendering need not decide by state."""
-    return {state: _cut_row(row.clone(), state) for state in LOOKS}
+    return {state: _cut_row(row.clone(), state) for state in APPEARANCE}
 
 
 def _cut_row(row: Any, state: int) -> str:
-    kind, actions = LOOKS[state]
+    kind, actions = APPEARANCE[state]
     row.attributes(
         **{
-            "data-name": gap("name"),
+            "data-name": placeholder("name"),
             "data-kind": kind,
-            "data-changed": gap("changed"),
+            "data-changed": placeholder("changed"),
         }
     )
-    row.attrib.update(hidden=gap("hidden"))
-    row.findmeld("prefix").content(gap("prefix"))
-    row.findmeld("process").content(gap("process"))
+    row.attrib.update(hidden=placeholder("hidden"))
+    row.findmeld("prefix").content(placeholder("prefix"))
+    row.findmeld("process").content(placeholder("process"))
     row.findmeld("state").content(str(getProcessStateDescription(state)))
     row.findmeld("state").attributes(**{"class": f"state {kind}"})
     about = row.findmeld("about")
-    about.content(gap("description"))
+    about.content(placeholder("description"))
     if state == ProcessStates.RUNNING:
-        about.attributes(**{"data-start": gap("start"), "data-pid": gap("pid")})
-    row.findmeld("name").attributes(href=f"tail.html?processname={gap('quoted')}")
+        about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
+    row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
-        href=f"tail.html?processname={gap('quoted')}",
-        **{"aria-label": f"Tail stdout of {gap('name')}"},
+        href=f"tail.html?processname={placeholder('quoted')}",
+        **{"aria-label": f"Tail stdout of {placeholder('name')}"},
     )
     row.findmeld("stderr").attributes(
-        href=f"tail.html?processname={gap('quoted')}&stream=stderr",
-        **{"aria-label": f"Tail stderr of {gap('name')}"},
+        href=f"tail.html?processname={placeholder('quoted')}&stream=stderr",
+        **{"aria-label": f"Tail stderr of {placeholder('name')}"},
     )
     button = row.findmeld("action")
     clear = _button(row.findmeld("clear"), "clearlog", "name", "quoted")
-    row.findmeld("clear").replace(gap("clear"))
-    button.replace(gap("buttons"))
+    row.findmeld("clear").replace(placeholder("clear"))
+    button.replace(placeholder("buttons"))
     buttons = "".join(_button(button, name, "name", "quoted") for name in actions)
-    text = _between_elements("><", text_with_gaps(row))
+    text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
@@ -149,13 +153,13 @@ def _button(button: Any, action: str, name: str, quoted: str) -> str:
     """
     button = button.clone()
     asks = ACTIONS[action].asks_first
-    query = f"{'ask' if asks else 'action'}={action}&processname={gap(quoted)}"
+    query = f"{'ask' if asks else 'action'}={action}&processname={placeholder(quoted)}"
     button.content(ACTIONS[action].label)
     button.attributes(
         formaction=f"index.html?{query}",
-        **{"aria-label": f"{ACTIONS[action].label} {gap(name)}"},
+        **{"aria-label": f"{ACTIONS[action].label} {placeholder(name)}"},
     )
-    return text_with_gaps(button)
+    return text_with_placeholders(button)
 
 
 @lru_cache(maxsize=4096)  # half the time of a row, and a page is rendered in one loop iteration
@@ -197,5 +201,5 @@ def group_heading(texts: StatusTexts, name: str) -> str:
 
 def kind_of(member: Member) -> str:
     """Return the kind of a process's state."""
-    look = LOOKS.get(member[1].get_state())
+    look = APPEARANCE.get(member[1].get_state())
     return "bad" if look is None else look[0]

@@ -23,8 +23,8 @@ from supervisor.web.actions import (
     is_trouble,
     make_action,
     make_action_on,
+    run_steps,
     shown_processes,
-    telling,
 )
 from supervisor.web.filtering import Filter
 from supervisor.web.templates import escaped
@@ -58,7 +58,7 @@ class StatusView(MeldView):
         action = form.get("action")
         if not action or request.command == "HEAD":
             return self._page(ask=form.get("ask"), message=form.get("message"))
-        if request.command == "GET" and action != "refresh" and csrf.is_doubtful(request):
+        if request.command == "GET" and action != "refresh" and csrf.may_be_cross_site(request):
             self.context.response["status"] = FORBIDDEN
             return self._page(ask=action, message=NOT_DONE)
         if self.callback is None:
@@ -72,14 +72,14 @@ class StatusView(MeldView):
         """Return the deferred function of an action; it returns a message in case of errors too."""
         known = ACTIONS.get(action)
         if known is None:
-            return _saying(f"Unknown action {action}")
+            return _message_only(f"Unknown action {action}")
         name = namespec or ""
         if known.scope == "process" and not name:
-            return _saying("No process name found")
+            return _message_only("No process name found")
         if known.scope == "process" and not self._is_process(name):
-            return _saying(f"No such process named {name}")
+            return _message_only(f"No such process named {name}")
         if known.scope == "group" and name not in self.context.supervisord.process_groups:
-            return _saying(f"No such group named {name}")
+            return _message_only(f"No such group named {name}")
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if known.scope == "all" and self._filter.is_active:
             return make_action_on(rpc, action, self._shown(self._everyone()))
@@ -122,7 +122,7 @@ class StatusView(MeldView):
         return "<!DOCTYPE html>\n" + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
-            "now": int(supervisord.context.clock.time()),
+            "now": int(supervisord.runtime.clock.time()),
             "message": _message(texts, message),
             "ask": self._ask(texts, ask),
             "q": escaped(form.get("q", "")),
@@ -202,8 +202,8 @@ def _button_for_all(action: str, label: str, fields: str = "") -> str:
     )
 
 
-def _saying(text: str) -> Callable[[], Any]:
-    return telling([], lambda _: text)
+def _message_only(text: str) -> Callable[[], Any]:
+    return run_steps([], lambda _: text)
 
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:

@@ -11,7 +11,7 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
-from supervisor.web.templates import escaped, gap, text_with_gaps
+from supervisor.web.templates import escaped, placeholder, text_with_placeholders
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -94,13 +94,13 @@ class TailView(MeldView):
         root = self.clone()
         which = {"log": "main"} if is_main else {"processname": name}
         of_stream = which | ({"stream": stream} if stream == "stderr" else {})
-        root.findmeld("title").content(gap("title"))
-        root.findmeld("heading").content(gap("heading"))
-        root.findmeld("tailbody").content(gap("tail"))
-        root.findmeld("refresh_anchor").attributes(href=gap("refresh"))
+        root.findmeld("title").content(placeholder("title"))
+        root.findmeld("heading").content(placeholder("heading"))
+        root.findmeld("tailbody").content(placeholder("tail"))
+        root.findmeld("refresh_anchor").attributes(href=placeholder("refresh"))
         if is_there:
-            root.findmeld("tailbody").attributes(**{"data-follow": gap("follow")})
-            root.findmeld("download").attributes(href=gap("download"))
+            root.findmeld("tailbody").attributes(**{"data-follow": placeholder("follow")})
+            root.findmeld("download").attributes(href=placeholder("download"))
         else:
             root.findmeld("download").deparent()
         streams = root.findmeld("streams")
@@ -109,7 +109,7 @@ class TailView(MeldView):
         else:
             del streams.attrib["hidden"]
             for each in STREAMS:
-                root.findmeld(each).attributes(href=gap(each))
+                root.findmeld(each).attributes(href=placeholder(each))
             root.findmeld(stream).attributes(**{"aria-current": "page"})
         addresses = {
             "refresh": f"tail.html?{urlencode(of_stream | {'limit': limit})}",
@@ -121,7 +121,7 @@ class TailView(MeldView):
         texts = {"title": title, "heading": self._heading(name, is_main=is_main)}
         texts["tail"] = without_sequences(tail)
         values = {key: escaped(value) for key, value in (addresses | texts).items()}
-        return "<!DOCTYPE html>\n" + text_with_gaps(root) % values
+        return "<!DOCTYPE html>\n" + text_with_placeholders(root) % values
 
 
 def without_sequences(text: str) -> str:

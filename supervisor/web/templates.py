@@ -46,22 +46,22 @@ def _read(path: str) -> Any:
     return meld3.parse_xmlstring(text.replace(OUR_NAMESPACE, MELD3_NAMESPACE))
 
 
-def gap(name: str) -> str:
+def placeholder(name: str) -> str:
     """Return a placeholder for an element's text or attributes."""
     return f"@@{name}@@"
 
 
-def text_with_gaps(element: Any) -> str:
+def text_with_placeholders(element: Any) -> str:
     """Return an element as a format string for `text % values`; values are HTML too."""
     whole: str = element.write_htmlstring(encoding="utf-8", doctype="").decode()
     return _gap(r"%(\1)s", whole.strip().replace("%", "%%"))
 
 
-def cut_out(element: Any) -> str:
+def extract_fragment(element: Any) -> str:
     """Return an element as a format string; replace it in the tree by a placeholder."""
     name = element.attrib[f"{{{MELD3_NAMESPACE}}}id"]
-    text = text_with_gaps(element)
-    element.replace(gap(name))
+    text = text_with_placeholders(element)
+    element.replace(placeholder(name))
     return text
 
 

@@ -1,20 +1,20 @@
 """Views: constructed with a context, called until they return a response.
 
 Plugins add their own views to `VIEWS` and subclass `MeldView`; `handler` calls them.
-A view that returns `NOT_DONE_YET` is called again when one of its `wakes_on` notifies it or,
+A view that returns `NOT_DONE_YET` is called again when one of its `wake_sources` notifies it or,
 if it has none, every `delay` seconds.
 """
 
 from __future__ import annotations
 
-from supervisor.engine.deferred import NOT_DONE_YET, wakes_of
+from supervisor.engine.deferred import NOT_DONE_YET, wake_sources_of
 from supervisor.web.templates import template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from supervisor.engine.deferred import Question, Waiters
+    from supervisor.engine.deferred import Deferred, Notifier
     from supervisor.http.request import Request
     from supervisor.process.daemon_protocol import Daemon
 
@@ -61,12 +61,12 @@ class MeldView:
     def __init__(self, context: ViewContext) -> None:
         self.context = context
         self.root = None if context.template is None else template(context.template)
-        self.callback: Question | None = None
+        self.callback: Deferred | None = None
 
     @property
-    def wakes_on(self) -> tuple[Waiters, ...]:
+    def wake_sources(self) -> tuple[Notifier, ...]:
         """The wake sources of the callback; a notification makes `handler` call the view again."""
-        return () if self.callback is None else wakes_of(self.callback)
+        return () if self.callback is None else wake_sources_of(self.callback)
 
     def __call__(self) -> Any:
         """Return the response, or `NOT_DONE_YET`."""

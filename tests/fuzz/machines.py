@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable
 from unittest.mock import patch
 
-from supervisor.client.terminal import HarmlessStream
+from supervisor.client.terminal import TerminalSanitizer
 from supervisor.common import capture as capture_module
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.capture import Captured, CaptureSplitter
@@ -130,7 +130,7 @@ def configuration(data: bytes) -> None:
 
 def terminal(data: bytes) -> None:
     """Nothing but text and colours reaches a terminal."""
-    stream = HarmlessStream()
+    stream = TerminalSanitizer()
     shown = stream.feed(data.decode("utf-8", "replace"))
     assert "\x07" not in shown
     assert "\x1b]" not in shown

@@ -22,7 +22,7 @@ from pathlib import Path
 from supervisor import loggers
 from supervisor.daemon import boot
 settings = types.SimpleNamespace(directory=None, umask=0o22)
-with boot.in_background(settings, loggers.getLogger()):
+with boot.daemonized(settings, loggers.getLogger()):
     time.sleep(0.2)
     Path("pid").write_text(str(os.getpid()))
 while Path("pid").exists():

@@ -48,7 +48,7 @@ class Site:
         self.servers: list[HTTPServer] = []
         self.clients: list[Client] = []
         self.supervisord = SimpleNamespace(
-            context=SimpleNamespace(loop=self.loop, logger=self.logger),
+            runtime=SimpleNamespace(loop=self.loop, logger=self.logger),
             options=SimpleNamespace(logfile=None),
             process_groups={},
         )
@@ -68,18 +68,18 @@ class Site:
         for _ in range(TURNS):
             if happened():
                 return
-            self.loop.turn(0.005)
+            self.loop.run_once(0.005)
         raise AssertionError("it never happened")
 
-    def turn(self, times: int = 5) -> None:
+    def run_once(self, times: int = 5) -> None:
         """Turn a few times: for what must not happen, behind what certainly has."""
         for _ in range(times):
-            self.loop.turn(0)
+            self.loop.run_once(0)
 
     def pass_time(self, seconds: float) -> None:
         """Let the clock advance, and whatever is due happen."""
         self.clock.advance(seconds)
-        self.turn()
+        self.run_once()
 
     def connect(self, host: str | None = None) -> Client:
         """Connect to the server that was opened last, at another host if it is given."""
@@ -132,7 +132,7 @@ class Client:
             try:
                 view = view[self.socket.send(view) :]
             except BlockingIOError:
-                self.site.loop.turn(0)
+                self.site.loop.run_once(0)
 
     def receive(self) -> None:
         """Take what has come."""

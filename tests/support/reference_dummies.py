@@ -28,9 +28,9 @@ pids = itertools.count(100_000)
 
 
 @cache
-def context() -> Any:
+def runtime() -> Any:
     """Return a loop that nobody turns, and what belongs to it."""
-    return ServerOptions().context
+    return ServerOptions().runtime
 
 
 class Buffer(deque[Any]):
@@ -50,7 +50,7 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 
 
 for dummy in (DummyOptions, DummyProcess):
-    dummy.context = property(lambda _: context())
+    dummy.runtime = property(lambda _: runtime())
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
 event_pools.deque = Buffer

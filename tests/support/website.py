@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig, ServerConfig, Settings
-from supervisor.http.csrf import guard_handler
+from supervisor.http.csrf import csrf_guard
 from supervisor.http.handlers import default_handler
 from supervisor.process import child
 from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroup
 from supervisor.process.plan import Launched, SpawnPlan
-from supervisor.process.runtime import Context
+from supervisor.process.runtime import Runtime
 from supervisor.states import SupervisorStates
 from supervisor.web import supervisor_ui_handler
 from tests.support.httpsite import Site, body, field, get, inet_config, post, status
@@ -40,9 +40,9 @@ class WebSite(Site):
 
     def __init__(self, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(directory)
-        self.context = Context(self.loop, self.logger, Settings(configfile=None, here=None))
+        self.runtime = Runtime(self.loop, self.logger, Settings(configfile=None, here=None))
         self.supervisord = SimpleNamespace(
-            context=self.context,
+            runtime=self.runtime,
             options=SimpleNamespace(logfile=None, identifier="test", mood=SupervisorStates.RUNNING),
             process_groups={},
         )
@@ -71,7 +71,7 @@ class WebSite(Site):
         groups = self.supervisord.process_groups
         group = group or name
         if group not in groups:
-            groups[group] = ProcessGroup(ProcessGroupConfig(group, 999, []), self.context)
+            groups[group] = ProcessGroup(ProcessGroupConfig(group, 999, []), self.runtime)
         return groups[group].add_process(config)
 
     def open(self, config: ServerConfig | None = None) -> None:
@@ -80,7 +80,7 @@ class WebSite(Site):
         server = self.serve(
             supervisor_ui_handler(self.supervisord), default_handler(), config=config
         )
-        server.guards = [guard_handler(config, server.tcp_address)]
+        server.guards = [csrf_guard(config, server.tcp_address)]
 
     def get(self, path: str, *lines: str, host: str = "localhost", command: str = "GET") -> Answer:
         """Ask for a page."""

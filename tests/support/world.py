@@ -12,7 +12,7 @@ from supervisor.engine.loop import Loop
 from supervisor.process import child
 from supervisor.process.groups import ProcessGroup
 from supervisor.process.plan import Launched
-from supervisor.process.runtime import Context
+from supervisor.process.runtime import Runtime
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class World:
     """
 
     clock: FakeClock
-    context: Context
+    runtime: Runtime
     recorder: Recorder
     plans: list[SpawnPlan] = field(default_factory=list)
     signals: list[tuple[int, int]] = field(default_factory=list)
@@ -86,14 +86,14 @@ class World:
             "stderr_logfile": None,
         } | options
         config = ProcessConfig(**options)
-        group = ProcessGroup(ProcessGroupConfig(config.name, 999, [config]), self.context)
+        group = ProcessGroup(ProcessGroupConfig(config.name, 999, [config]), self.runtime)
         return group.processes[config.name]
 
     def pass_time(self, seconds: float) -> None:
         """Advance the clock and run what has come due."""
         self.clock.advance(seconds)
-        self.context.loop.turn(0)
-        self.context.loop.turn(0)
+        self.runtime.loop.run_once(0)
+        self.runtime.loop.run_once(0)
 
     def lines(self, *levels: str) -> list[str]:
         """Return the texts logged at some levels (all of them without an argument)."""
@@ -107,7 +107,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> World:
     logger = loggers.getLogger(loggers.LevelsByName.BLAT)
     recorder = Recorder()
     logger.handlers.append(recorder)
-    world = World(clock, Context(loop, logger, Settings(configfile=None, here=None)), recorder)
+    world = World(clock, Runtime(loop, logger, Settings(configfile=None, here=None)), recorder)
     monkeypatch.setattr(child, "launch", world.launch)
     monkeypatch.setattr(posix, "is_leaderless_group", lambda pgid: bool(world.orphans.get(pgid)))
     monkeypatch.setattr(posix, "open_pidfd", lambda _pid: None)

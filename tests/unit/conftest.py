@@ -19,6 +19,6 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = make_world(monkeypatch)
     yield made
     events.clear()
-    for process in list(made.context.children.values()):
+    for process in list(made.runtime.children.values()):
         process._close_dispatchers()
-    made.context.loop.close()
+    made.runtime.loop.close()

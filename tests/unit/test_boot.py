@@ -180,7 +180,7 @@ class TestTroubleWithLogs:
         monkeypatch.setattr(loggers, "report_trouble", loggers.report_to_stderr)
         logger = loggers.getLogger()
         loggers.handle_boundIO(logger, "%(message)s")
-        boot.report_log_trouble_to(logger)
+        boot.route_log_errors_to(logger)
         loggers.report_trouble("cannot write")
         assert logger.getvalue() == b"cannot write"
 
@@ -198,7 +198,7 @@ class TestTroubleWithLogs:
         logger = loggers.getLogger()
         handler = loggers.StreamHandler(Broken())
         logger.addHandler(handler)
-        boot.report_log_trouble_to(logger)
+        boot.route_log_errors_to(logger)
         logger.info("lost")
         assert "No space left on device" in capsys.readouterr().err
         assert sys.stderr is not None

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.client.terminal import RESET, HarmlessStream, harmless, is_terminal
+from supervisor.client.terminal import RESET, TerminalSanitizer, is_terminal, sanitize
 
 
 @pytest.mark.parametrize(
@@ -31,18 +31,18 @@ from supervisor.client.terminal import RESET, HarmlessStream, harmless, is_termi
     ],
 )
 def test_only_colours_come_through(text: str, shown: str) -> None:
-    assert harmless(text) == shown
+    assert sanitize(text) == shown
 
 
 @given(st.text(alphabet="\x1b[]0;31mHJ\x07\x9b\x08ab\n", max_size=40), st.data())
 def test_pieces_show_what_the_whole_shows(text: str, data: st.DataObject) -> None:
     """Wherever the stream is cut; only an unfinished beginning at its end is still missing."""
-    stream, shown, rest = HarmlessStream(), "", text
+    stream, shown, rest = TerminalSanitizer(), "", text
     while rest:
         size = data.draw(st.integers(1, len(rest)))
         shown += stream.feed(rest[:size])
         rest = rest[size:]
-    whole = harmless(text).removesuffix(RESET) if "\x1b" in harmless(text) else harmless(text)
+    whole = sanitize(text).removesuffix(RESET) if "\x1b" in sanitize(text) else sanitize(text)
     assert whole.startswith(shown)
     assert len(whole) - len(shown) <= 40
 

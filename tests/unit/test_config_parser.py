@@ -143,7 +143,7 @@ def test_sections_know_their_first_file(tmp_path: Path) -> None:
     parser = written(tmp_path, main="[a]\nb=1\n")
     parser.read_string("[a]\nb=2\n[c]\nd=1\n", "other")
     assert parser.file_of("a") == parser.file_of("a", "b") == f"{tmp_path}/main.conf"
-    assert str(parser.section("c").mistake("m", "d")) == (
+    assert str(parser.section("c").error("m", "d")) == (
         "m in section 'c' (file: 'other'), option 'd'"
     )
 

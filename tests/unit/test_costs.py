@@ -28,11 +28,11 @@ METHODS = (
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """Processes without children, but with real pipes in a real loop."""
     made = make_world(monkeypatch)
-    made.context.loop.close()
-    made.context = copy(made.context)
-    made.context.loop = Loop(made.clock)
+    made.runtime.loop.close()
+    made.runtime = copy(made.runtime)
+    made.runtime.loop = Loop(made.clock)
     yield made
-    made.context.loop.close()
+    made.runtime.loop.close()
 
 
 def counted(monkeypatch: pytest.MonkeyPatch, calls: Counter[str]) -> None:
@@ -69,12 +69,12 @@ def test_a_turn_with_one_ready_fd_touches_no_other_process(
     calls: Counter[str] = Counter()
     counted(monkeypatch, calls)
     os.write(writers[7], b"hello\n")
-    world.context.loop.turn(1)
+    world.runtime.loop.run_once(1)
     assert calls.keys() == {"p7"}
 
     calls.clear()
     processes[9].finish(processes[9].pid, 0)
-    world.context.loop.turn(0)
+    world.runtime.loop.run_once(0)
     assert calls.keys() == {"p9"}
     for fd in writers:
         os.close(fd)

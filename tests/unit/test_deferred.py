@@ -8,12 +8,12 @@ import pytest
 
 from supervisor.engine.deferred import (
     NOT_DONE_YET,
-    Question,
-    Waiters,
+    Deferred,
+    Notifier,
     deferred,
+    gather,
     in_sequence,
-    side_by_side,
-    wakes_of,
+    wake_sources_of,
 )
 
 
@@ -24,8 +24,8 @@ class Slow:
         self.name = name
         self.asked = 0
         self.done = False
-        self.changed = Waiters()
-        self.question = deferred(self._ask, wakes_on=() if polled else [self.changed])
+        self.changed = Notifier()
+        self.question = deferred(self._ask, wake_sources=() if polled else [self.changed])
 
     def _ask(self) -> Any:
         self.asked += 1
@@ -33,49 +33,49 @@ class Slow:
 
     def finish(self) -> None:
         self.done = True
-        self.changed.wake()
+        self.changed.notify()
 
 
-def gather(*slow: Slow, at_once: tuple[str, ...] = ()) -> Question:
-    return side_by_side(lambda: (list(at_once), [each.question for each in slow]))
+def gathered(*slow: Slow, at_once: tuple[str, ...] = ()) -> Deferred:
+    return gather(lambda: (list(at_once), [each.question for each in slow]))
 
 
 def test_a_deferred_function_is_a_plain_function_with_a_delay() -> None:
     question = deferred(lambda: 5, delay=0.2)
-    assert type(question) is type(gather)
+    assert type(question) is type(gathered)
     assert question.delay == 0.2  # type: ignore[attr-defined]
     assert question() == 5
 
 
-def test_waiters_call_each_callback_once() -> None:
-    waiters, calls = Waiters(), []
+def test_notifiers_call_each_callback_once() -> None:
+    notifier, calls = Notifier(), []
 
     def callback() -> None:
         calls.append(1)
 
-    waiters.add(callback)
-    waiters.add(callback)
-    waiters.wake()
-    waiters.wake()
+    notifier.add(callback)
+    notifier.add(callback)
+    notifier.notify()
+    notifier.notify()
     assert calls == [1]
 
 
 def test_discarded_waiters_are_not_called() -> None:
-    waiters, calls = Waiters(), []
+    notifier, calls = Notifier(), []
 
     def callback() -> None:
         calls.append(1)
 
-    waiters.add(callback)
-    waiters.discard(callback)
-    waiters.discard(callback)
-    waiters.wake()
+    notifier.add(callback)
+    notifier.discard(callback)
+    notifier.discard(callback)
+    notifier.notify()
     assert calls == []
 
 
 def test_side_by_side_answers_in_the_order_of_completion() -> None:
     first, second = Slow("first"), Slow("second")
-    question = gather(first, second, at_once=("there",))
+    question = gathered(first, second, at_once=("there",))
     assert question() is NOT_DONE_YET
     second.finish()
     assert question() is NOT_DONE_YET
@@ -85,7 +85,7 @@ def test_side_by_side_answers_in_the_order_of_completion() -> None:
 
 def test_side_by_side_does_nothing_before_it_is_asked() -> None:
     begun: list[int] = []
-    question = side_by_side(lambda: (begun.append(1), ([], []))[1])  # type: ignore[func-returns-value]
+    question = gather(lambda: (begun.append(1), ([], []))[1])  # type: ignore[func-returns-value]
     assert begun == []
     assert question() == []
     assert begun == [1]
@@ -93,7 +93,7 @@ def test_side_by_side_does_nothing_before_it_is_asked() -> None:
 
 def test_side_by_side_asks_only_those_that_were_woken() -> None:
     slow = [Slow(str(number)) for number in range(50)]
-    question = gather(*slow)
+    question = gathered(*slow)
     question()
     for each in slow:
         each.finish()
@@ -103,20 +103,20 @@ def test_side_by_side_asks_only_those_that_were_woken() -> None:
 
 def test_side_by_side_wakes_its_holder() -> None:
     slow = Slow("slow")
-    question = gather(slow)
+    question = gathered(slow)
     woken: list[int] = []
     question()
-    for waiters in wakes_of(question):
-        waiters.add(lambda: woken.append(1))
+    for notifier in wake_sources_of(question):
+        notifier.add(lambda: woken.append(1))
     slow.finish()
     assert woken == [1]
 
 
 def test_side_by_side_with_a_polled_question_is_polled() -> None:
     polled, woken = Slow("polled", polled=True), Slow("woken")
-    question = gather(polled, woken)
+    question = gathered(polled, woken)
     question()
-    assert wakes_of(question) == ()
+    assert wake_sources_of(question) == ()
     polled.done = True
     question()
     woken.finish()
@@ -128,7 +128,7 @@ def test_side_by_side_with_a_polled_question_is_polled() -> None:
 def test_in_sequence_starts_a_step_when_the_one_before_has_answered(*, polled: bool) -> None:
     slow, order = Slow("slow", polled=polled), []
 
-    def begin() -> Question:
+    def begin() -> Deferred:
         order.append("first")
         return slow.question
 
@@ -139,7 +139,7 @@ def test_in_sequence_starts_a_step_when_the_one_before_has_answered(*, polled: b
     question = in_sequence([begin, follow])
     assert question() is NOT_DONE_YET
     assert order == ["first"]
-    assert bool(wakes_of(question)) is not polled
+    assert bool(wake_sources_of(question)) is not polled
     slow.finish()
     assert question() == ["slow", "fast"]
     assert order == ["first", "second"]

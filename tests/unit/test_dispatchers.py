@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor import events, loggers
 from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
-from supervisor.common.read_batching import LARGE_PIPE_BYTES, REST_SECONDS
+from supervisor.common.read_batching import DELAY_SECONDS, LARGE_PIPE_BYTES
 from supervisor.config.model import Settings
 from supervisor.dispatchers import MAX_STDIN_BYTES
 from supervisor.engine.loop import Loop
@@ -48,7 +48,7 @@ class Child:
     def write(self, data: bytes, channel: str = "stdout") -> None:
         """Write to stdout or stderr, as the child would, and let the daemon read it."""
         os.write(self.fds[channel], data)
-        self.world.context.loop.turn(1)
+        self.world.runtime.loop.run_once(1)
 
     def close(self) -> None:
         """Close the child's ends."""
@@ -65,11 +65,11 @@ class Child:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = make_world(monkeypatch)
-    made.context.loop.close()
-    made.context.loop = Loop(made.clock)  # a poller that sees the pipes
+    made.runtime.loop.close()
+    made.runtime.loop = Loop(made.clock)  # a poller that sees the pipes
     yield made
     events.clear()
-    made.context.loop.close()
+    made.runtime.loop.close()
 
 
 @pytest.fixture
@@ -152,8 +152,8 @@ def test_the_events_of_a_grandchilds_last_words_name_the_process_that_had_the_pi
     made.process.pid = next_pid
     os.write(heir, b"last words" + BEGIN_TOKEN + b"message" + END_TOKEN)
     os.close(heir)
-    world.context.loop.turn(1)
-    world.context.loop.turn(0)
+    world.runtime.loop.run_once(1)
+    world.runtime.loop.run_once(0)
     origin = "processname:p groupname:p pid:4711"
     assert heard == [
         f"{origin} channel:stdout\nlast words",
@@ -179,7 +179,7 @@ def test_at_debug_the_output_stands_in_the_activity_log(world: World, start: Any
     assert "'p' stdout output:\ncafé\n" in world.lines("debug")
     child.write(b"\xff\n")
     assert "'p' stdout output:\nUndecodable: b'\\xff\\n'" in world.lines("debug")
-    world.context.logger.level = loggers.LevelsByName.INFO
+    world.runtime.logger.level = loggers.LevelsByName.INFO
     count = len(world.lines())
     start(name="q").write(b"quiet")
     assert [line for line in world.lines()[count:] if "quiet" in line] == []
@@ -206,7 +206,7 @@ def test_captured_parts_become_events_and_are_not_logged(start: Any, tmp_path: P
 
 
 def test_captured_output_is_announced_like_any_other(world: World, start: Any) -> None:
-    world.context.settings = Settings(configfile=None, here=None, strip_ansi=True)
+    world.runtime.settings = Settings(configfile=None, here=None, strip_ansi=True)
     heard: list[tuple[str, bytes]] = []
     for event_type in (events.ProcessLogEvent, events.ProcessCommunicationEvent):
         events.subscribe(event_type, lambda e, t=event_type: heard.append((t.__name__, e.data)))
@@ -224,7 +224,7 @@ def test_a_held_back_token_start_is_logged_at_the_end(start: Any, tmp_path: Path
 
 
 def test_ansi_sequences_are_stripped_when_asked(world: World, start: Any, tmp_path: Path) -> None:
-    world.context.settings = Settings(configfile=None, here=None, strip_ansi=True)
+    world.runtime.settings = Settings(configfile=None, here=None, strip_ansi=True)
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
     made.write(b"\x1b[1mbold\x1b[")
@@ -259,7 +259,7 @@ class TestStdin:
         received = b""
         while len(received) < len(data):
             received += os.read(made.fds["stdin"], 65536)
-            world.context.loop.turn(0)
+            world.runtime.loop.run_once(0)
         assert received == data
 
     def test_what_waits_has_a_limit(self, world: World, start: Any) -> None:
@@ -273,7 +273,7 @@ class TestStdin:
         received = b""
         while len(received) < len(first):
             received += os.read(made.fds["stdin"], 65536)
-            world.context.loop.turn(0)
+            world.runtime.loop.run_once(0)
         made.process.write(second)
         assert received + os.read(made.fds["stdin"], 65536) == first + second
 
@@ -305,7 +305,7 @@ class TestStdin:
         made = start()
         made.process.write(b"x" * 300_000)
         os.close(made.fds.pop("stdin"))
-        world.context.loop.turn(1)
+        world.runtime.loop.run_once(1)
         assert world.lines("critical") == []
         assert made.process.pid == 4711
 
@@ -339,7 +339,7 @@ def test_nothing_is_reopened_for_a_child_that_says_no_more(
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
     os.close(made.fds.pop("stdout"))
-    world.context.loop.turn(1)
+    world.runtime.loop.run_once(1)
     before = len(os.listdir("/proc/self/fd"))
     getattr(made.process, method)()
     assert len(os.listdir("/proc/self/fd")) == before
@@ -405,7 +405,7 @@ def busy(world: World, child: Child, times: int) -> bytes:
     pieces = [b"%d\n" % number for number in range(times)]
     for piece in pieces:
         os.write(child.fds["stdout"], piece)
-        world.context.loop.turn(0)
+        world.runtime.loop.run_once(0)
         world.clock.advance(0.001)
     return b"".join(pieces)
 
@@ -417,7 +417,7 @@ def test_the_log_of_a_busy_child_is_behind_for_a_moment_only(
     written = busy(world, start(stdout_logfile=str(log)), 95)
     assert written.startswith(log.read_bytes())
     assert len(log.read_bytes()) < len(written)
-    world.pass_time(REST_SECONDS)
+    world.pass_time(DELAY_SECONDS)
     assert log.read_bytes() == written
 
 
@@ -429,7 +429,7 @@ def test_a_child_that_dies_while_its_reader_rests_loses_nothing(
     written = busy(world, child, 95)
     child.die()
     assert log.read_bytes() == written
-    world.pass_time(REST_SECONDS)
+    world.pass_time(DELAY_SECONDS)
 
 
 def test_an_error_after_a_rest_closes_that_channel_only(
@@ -439,7 +439,7 @@ def test_an_error_after_a_rest_closes_that_channel_only(
     stdout, stderr, _ = child.process.dispatchers.values()
     busy(world, child, 95)
     monkeypatch.setattr(stdout, "_log", lambda _data: 1 // 0)
-    world.pass_time(REST_SECONDS)
+    world.pass_time(DELAY_SECONDS)
     assert stdout.closed
     assert not stderr.closed
     assert "ZeroDivisionError" in world.lines("critical")[0]
@@ -454,7 +454,7 @@ def test_the_end_of_a_stream_is_found_after_a_rest(
     written = busy(world, child, 95)
     os.close(child.fds.pop("stdout"))
     for _ in range(2):  # what was written first, then the end
-        world.pass_time(REST_SECONDS)
+        world.pass_time(DELAY_SECONDS)
     assert log.read_bytes() == written
     assert stdout.closed
 
@@ -476,7 +476,7 @@ def test_who_follows_a_log_never_waits(world: World, start: Any, tmp_path: Path)
     del follower
     written += busy(world, child, 95)
     assert len(log.read_bytes()) < len(written)
-    world.pass_time(REST_SECONDS)
+    world.pass_time(DELAY_SECONDS)
     assert log.read_bytes() == written
 
 
@@ -487,12 +487,12 @@ def test_a_fast_child_gets_a_larger_pipe_and_loses_nothing(
     child = start(stdout_logfile=str(log))
     for _ in range(100):
         os.write(child.fds["stdout"], 4096 * b"x")
-        world.context.loop.turn(0)
+        world.runtime.loop.run_once(0)
         world.clock.advance(0.0001)
     assert fcntl.fcntl(child.fds["stdout"], fcntl.F_GETPIPE_SZ) == LARGE_PIPE_BYTES
     child.die()
     assert log.read_bytes() == 100 * 4096 * b"x"
-    world.pass_time(REST_SECONDS)
+    world.pass_time(DELAY_SECONDS)
 
 
 @settings(
@@ -516,11 +516,11 @@ def test_with_and_without_rests_a_log_has_the_same_bytes(
         for log in logs
     ]
     for dispatcher in children[1].process.dispatchers.values():
-        dispatcher._pace = None
+        dispatcher._batcher = None
     for piece, milliseconds in pieces * 3:
         for each in children:
             os.write(each.fds["stdout"], piece)
-        world.context.loop.turn(0)
+        world.runtime.loop.run_once(0)
         world.clock.advance(milliseconds / 1000)
     for each in children:
         each.die()

@@ -54,7 +54,7 @@ class Pool:
         config = EventListenerPoolConfig(
             name, -1, list(configs), buffer_size, list(event_types), handler
         )
-        self.pool = EventListenerPool(config, world.context)
+        self.pool = EventListenerPool(config, world.runtime)
         self.pool.transition()
         world.pass_time(0)
         self.listeners = list(self.pool.processes.values())
@@ -299,20 +299,20 @@ def test_a_removed_pool_hears_nothing(world: World) -> None:
 
 def test_a_pool_has_work_while_events_may_be_taken(world: World) -> None:
     pool = Pool(world, events.RemoteCommunicationEvent)
-    assert not pool.pool.has_work()
+    assert not pool.pool.has_pending_events()
     events.notify(remote("a"))
-    assert pool.pool.has_work(), "the listener may be about to say that it is ready"
+    assert pool.pool.has_pending_events(), "the listener may be about to say that it is ready"
     pool.say("READY\n")
-    assert pool.pool.has_work(), "the listener is busy"
+    assert pool.pool.has_pending_events(), "the listener is busy"
     pool.say("RESULT 2\nOK")
-    assert not pool.pool.has_work()
+    assert not pool.pool.has_pending_events()
 
 
 def test_a_pool_whose_listeners_have_lost_their_way_has_no_work(world: World) -> None:
     pool = Pool(world, events.RemoteCommunicationEvent)
     events.notify(remote())
     pool.say("nonsense\n")
-    assert not pool.pool.has_work()
+    assert not pool.pool.has_pending_events()
 
 
 def test_the_default_handler_accepts_only_ok() -> None:

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 
 from supervisor import loggers
-from supervisor.engine.deferred import NOT_DONE_YET, Waiters
+from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.http import connection as channels
 from supervisor.http.framing import Limits
 from supervisor.http.request import Request
@@ -72,7 +72,7 @@ def test_a_request_may_come_byte_by_byte(site: Site) -> None:
     client = site.connect()
     for byte in post(b"slow"):
         client.send(bytes([byte]))
-        site.loop.turn(0)
+        site.loop.run_once(0)
     assert body(client.answer()) == b"POST /RPC2 slow"
 
 
@@ -138,7 +138,7 @@ def test_a_body_in_chunks_and_what_follows(site: Site) -> None:
     stream = CHUNKED + b"5\r\nhello\r\n3;a=b\r\n, a\r\n0\r\nA: b\r\n\r\n" + get("/next")
     for place in range(len(stream)):
         client.send(stream[place : place + 1])
-        site.turn(1)
+        site.run_once(1)
     assert body(client.answer()) == b"POST / hello, a"
     assert body(client.answer()) == b"GET /next "
     assert echo.requests[0].header == ["Host: x", "Transfer-Encoding: chunked"]
@@ -180,10 +180,10 @@ def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
     config = inet_config() if over == "tcp" else None
     client = half_closed(site, slow.handler, get() + get("/next"), config)
     site.turn_until(lambda: slow.asked)
-    site.turn(20)
+    site.run_once(20)
     assert connections(site)
     slow.answer = b"now"
-    slow.changed.wake()
+    slow.changed.notify()
     client.wait_for_end()
     assert client.received.count(b"now") == 2, "the request behind it is served too"
     site.turn_until(lambda: not connections(site))
@@ -195,7 +195,7 @@ def test_a_client_that_stops_sending_and_then_leaves_is_not_waited_for(
 ) -> None:
     client = half_closed(site, slow.handler, get(), inet_config() if over == "tcp" else None)
     site.turn_until(lambda: slow.asked)
-    site.turn(20)
+    site.run_once(20)
     if over == "tcp":  # as the system of a client answers a keep-alive probe, once it has gone
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
@@ -374,7 +374,7 @@ class Slow:
     def __init__(self) -> None:
         self.answer: Any = NOT_DONE_YET
         self.asked = 0
-        self.changed = Waiters()
+        self.changed = Notifier()
         self.handler = Echo(self._wait)
 
     def question(self) -> Any:
@@ -390,7 +390,7 @@ class Slow:
         def ask() -> Any:
             return self.question()
 
-        ask.wakes_on = (self.changed,)  # type: ignore[attr-defined]
+        ask.wake_sources = (self.changed,)  # type: ignore[attr-defined]
         return ask
 
     def polled(self, delay: float) -> Any:
@@ -430,21 +430,21 @@ def test_an_answer_comes_in_the_turn_in_which_it_is_woken(site: Site, slow: Slow
     site.pass_time(3600)
     assert slow.asked == 1, "nobody asks in vain"
     slow.answer = b"now"
-    slow.changed.wake()
-    site.loop.turn(0)
+    slow.changed.notify()
+    site.loop.run_once(0)
     client.receive()
     assert client.received.count(b"now") == 2, "the request behind it is served too"
 
 
 def test_a_question_that_is_woken_twice_is_asked_once(site: Site, slow: Slow) -> None:
-    other = Waiters()
-    slow.asks.wakes_on = (slow.changed, other)
+    other = Notifier()
+    slow.asks.wake_sources = (slow.changed, other)
     site.serve(slow.handler)
     site.connect().send(get())
     site.turn_until(lambda: slow.asked)
-    slow.changed.wake()
-    other.wake()
-    site.turn()
+    slow.changed.notify()
+    other.notify()
+    site.run_once()
     assert slow.asked == 2
 
 
@@ -466,7 +466,7 @@ def test_polling_is_never_a_busy_loop(site: Site, slow: Slow) -> None:
     site.serve(slow.handler)
     site.connect().send(get())
     site.turn_until(lambda: slow.asked)
-    site.turn(20)
+    site.run_once(20)
     assert slow.asked == 1
 
 
@@ -476,7 +476,7 @@ def test_a_question_that_fails_is_answered_for(site: Site, slow: Slow) -> None:
     client.send(get())
     site.turn_until(lambda: slow.asked)
     slow.answer = LookupError()
-    slow.changed.wake()
+    slow.changed.notify()
     assert status(client.answer()) == 503
 
 
@@ -488,8 +488,8 @@ def test_a_client_that_leaves_is_not_waited_for(site: Site, slow: Slow) -> None:
     client.close()
     site.turn_until(lambda: not connections(site))
     assert not slow.changed
-    slow.changed.wake()
-    site.turn()
+    slow.changed.notify()
+    site.run_once()
     assert slow.asked == 1
 
 
@@ -534,7 +534,7 @@ def fill(site: Site, client: Client) -> Any:
     """Ask for more than the kernel takes; return the connection once it has stopped."""
     client.send(get())
     site.turn_until(lambda: connections(site) and connections(site)[0].writable())
-    site.turn()
+    site.run_once()
     return connections(site)[0]
 
 
@@ -572,7 +572,7 @@ def test_no_more_is_made_than_the_client_reads(site: Site) -> None:
     site.serve(Echo(lambda request: (request.push(endless), request.done())))
     connection = fill(site, site.connect())
     made = endless.made
-    site.turn(20)
+    site.run_once(20)
     assert endless.made == made
     assert connection._outbox.unsent_bytes < channels.HIGH_WATER + 60_000
 
@@ -586,7 +586,7 @@ def test_no_more_is_read_than_can_be_served(site: Site, slow: Slow) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
                 client.socket.send(get() * 1000)
-        site.turn()
+        site.run_once()
     [connection] = connections(site)
     assert connection._parser.pending < channels.HIGH_WATER + channels.READ_BYTES
 

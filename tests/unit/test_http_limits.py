@@ -13,7 +13,7 @@ from supervisor.common.text import one_line
 from supervisor.http import peer as peers
 from supervisor.http import server as servers
 from supervisor.http.connection_table import Connections
-from supervisor.http.csrf import guard_handler
+from supervisor.http.csrf import csrf_guard
 from supervisor.http.framing import Limits
 from supervisor.http.handlers import supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
@@ -66,7 +66,7 @@ def test_bodies_that_are_being_received_are_bounded_together(
     stalled = [site.connect() for _ in range(3)]
     for client in stalled:
         client.send(post(b"x" * (LARGE + 1))[:-1])
-        site.turn(20)
+        site.run_once(20)
     assert status(site.ask(post(b"x" * 2 * LARGE))) == 200
     assert [status(client.answer()) for client in stalled[:2]] == [503, 503]
     for client in stalled[:2]:
@@ -99,7 +99,7 @@ def test_a_refused_body_is_freed_at_once(site: Site, monkeypatch: pytest.MonkeyP
     first, second = site.connect(), site.connect()
     for client in (first, second):
         client.send(post(b"x" * (LARGE + 1))[:-1])
-        site.turn(20)
+        site.run_once(20)
     assert status(first.answer()) == 503
     assert sum(each._parser.pending for each in server._connections) < 2 * LARGE
 
@@ -113,7 +113,7 @@ def test_answers_that_are_not_read_are_bounded_together(
     for count, client in enumerate(lazy):
         client.send(get())
         site.turn_until(lambda count=count: server.unsent.total_bytes or count)  # type: ignore[misc]
-        site.turn(20)
+        site.run_once(20)
     assert len(server._connections) == 1
     assert server.unsent.total_bytes == 4 * MB
     assert len(lazy[-1].answer()) > 4 * MB, "a single answer may be as large as it likes"
@@ -126,7 +126,7 @@ def test_answers_that_are_not_read_are_bounded_together(
 @pytest.mark.parametrize("line", ["Origin: http://evil.example", "Sec-Fetch-Site: cross-site"])
 def test_a_foreign_page_is_refused_before_its_body(site: Site, line: str) -> None:
     server = site.serve(Echo(), config=inet_config())
-    server.guards = [guard_handler(server.config, server.tcp_address)]
+    server.guards = [csrf_guard(server.config, server.tcp_address)]
     client = site.connect()
     client.send(get("/RPC2", "Content-Length: 16000000", line, command="POST"))
     assert status(client.answer()) == 403
@@ -134,7 +134,7 @@ def test_a_foreign_page_is_refused_before_its_body(site: Site, line: str) -> Non
 
 def test_a_foreign_host_is_refused_before_its_body(site: Site) -> None:
     server = site.serve(Echo(), config=inet_config())
-    server.guards = [guard_handler(server.config, server.tcp_address)]
+    server.guards = [csrf_guard(server.config, server.tcp_address)]
     client = site.connect()
     client.send(b"POST / HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 16000000\r\n\r\n")
     assert status(client.answer()) == 403
@@ -191,7 +191,7 @@ def half_a_request(site: Site, count: int) -> list[Client]:
         client = site.connect()
         client.send(b"G")
         clients.append(client)
-        site.turn()
+        site.run_once()
     return clients
 
 
@@ -201,7 +201,7 @@ def test_the_oldest_client_in_the_middle_of_a_request_makes_room(site: Site) -> 
     holders = half_a_request(site, 3)
     assert status(site.ask(get())) == 200
     holders[0].wait_for_end()
-    site.turn()
+    site.run_once()
     assert not holders[1].has_ended
 
 
@@ -211,7 +211,7 @@ def test_a_flood_does_not_push_out_who_has_just_come(site: Site) -> None:
     site.serve(Echo())
     half_a_request(site, 3)
     admin = site.connect()
-    site.turn()
+    site.run_once()
     half_a_request(site, 2)
     admin.send(get())
     assert status(admin.answer()) == 200
@@ -223,7 +223,7 @@ def test_who_has_logged_in_and_is_sending_its_request_is_kept(site: Site) -> Non
     login = "Authorization: Basic am9lOnNlY3JldA=="
     sender = site.connect()
     sender.send(get("/", login, "Content-Length: 2", command="POST") + b"x")
-    site.turn()
+    site.run_once()
     half_a_request(site, 10)
     sender.send(b"y")
     assert status(sender.answer()) == 200

@@ -357,7 +357,7 @@ def test_without_a_free_fd_it_waits_and_goes_on(
     monkeypatch.setattr(server, "_socket", Exhausted(server._socket))
     client = site.connect()
     client.send(get())
-    site.turn(20)
+    site.run_once(20)
     [(level, text)] = site.log()
     assert (level, "Too many open files" in text) == ("error", True)
     monkeypatch.undo()

@@ -376,11 +376,11 @@ class TestPlan:
 
     def environment(self, world: World, pipes: Pipes, **options: Any) -> dict[str, str]:
         config = ProcessConfig("p", "/bin/cat", **options)
-        made = plan_spawn(config, ("/bin/cat", ["/bin/cat"]), "g", world.context, pipes)
+        made = plan_spawn(config, ("/bin/cat", ["/bin/cat"]), "g", world.runtime, pipes)
         return dict(made.environment)
 
     def test_children_know_who_they_are(self, world: World, pipes: Pipes) -> None:
-        world.context.serverurl = "unix:///x"
+        world.runtime.serverurl = "unix:///x"
         environment = self.environment(world, pipes)
         identity = {
             "SUPERVISOR_ENABLED": "1",

@@ -183,7 +183,7 @@ def test_output_of_a_program_that_does_not_heed_the_stop_is_read(launching: Laun
     launching.process.stop()
     launching.end_report()
     launching.read()
-    loop = launching.process.context.loop
+    loop = launching.process.runtime.loop
     watched = loop._channels.values()
     assert set(launching.process.dispatchers.values()) <= set(watched)
 

@@ -228,9 +228,9 @@ class TestReaders:
         filled = self.fill(writer)
         sink.write(b"one\n")
         sink.write("two\n")
-        loop.turn(0)
+        loop.run_once(0)
         assert os.read(reader, filled) == b"x" * filled
-        loop.turn(0)
+        loop.run_once(0)
         sink.write(b"three\n")
         assert os.read(reader, 1000) == b"one\ntwo\nthree\n"
         sink.close()
@@ -249,7 +249,7 @@ class TestReaders:
             sink.write(b"dropped\n")
         sink.write(b"dropped too\n")
         os.read(reader, filled)
-        loop.turn(0)
+        loop.run_once(0)
         if how == "a write":
             sink.write(b"more\n")
         sink.close()
@@ -271,10 +271,10 @@ class TestReaders:
         else:
             sink.change_to(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT))
             sink.write(b"elsewhere\n")
-        loop.turn(0)
+        loop.run_once(0)
         assert os.get_inheritable(fd) is False  # still open
         os.read(reader, filled)
-        loop.turn(0)
+        loop.run_once(0)
         assert os.read(reader, 1000) == b"last\n"
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(fd)
@@ -291,8 +291,8 @@ class TestReaders:
         following = Loop()
         backlog.set_background_loop(following)
         os.read(reader, filled)
-        loop.turn(0)
-        following.turn(0)
+        loop.run_once(0)
+        following.run_once(0)
         assert os.read(reader, 1000) == b"one\n"
         backlog.set_background_loop(None)
         following.close()
@@ -342,7 +342,7 @@ class TestReaders:
         self.fill(writer)
         sink.write(b"for nobody\n")
         os.close(reader)
-        loop.turn(0)
+        loop.run_once(0)
         with pytest.raises(BrokenPipeError):
             sink.write(b"for nobody\n")
         sink.close()

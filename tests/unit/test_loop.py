@@ -53,7 +53,7 @@ class Reader:
         self.close()
 
     def close(self) -> None:
-        self.loop.forget(self)
+        self.loop.unwatch(self)
         self.sock.close()
 
 
@@ -97,7 +97,7 @@ def still() -> Iterator[Still]:
 
 def test_an_idle_loop_waits_without_a_timeout(still: Still) -> None:
     loop, _, poller = still
-    loop.turn()
+    loop.run_once()
     assert poller.waits == [None]
 
 
@@ -105,12 +105,12 @@ def test_a_timer_bounds_the_wait_and_fires_once_it_is_due(still: Still) -> None:
     loop, clock, poller = still
     fired: list[str] = []
     loop.call_later(0.05, lambda: fired.append("fired"))
-    loop.turn()
+    loop.run_once()
     assert poller.waits == [pytest.approx(0.05)]
     assert fired == []
     clock.advance(0.05)
-    loop.turn()
-    loop.turn()
+    loop.run_once()
+    loop.run_once()
     assert fired == ["fired"]
     assert poller.waits == [pytest.approx(0.05), 0, None]
 
@@ -121,7 +121,7 @@ def test_timers_fire_in_the_order_of_their_deadlines(still: Still) -> None:
     for seconds in (3, 1, 2, 1):
         loop.call_later(seconds, lambda seconds=seconds: fired.append(seconds))  # type: ignore[misc]
     clock.advance(10)
-    loop.turn()
+    loop.run_once()
     assert fired == [1, 1, 2, 3]
 
 
@@ -131,9 +131,9 @@ def test_a_cancelled_timer_neither_fires_nor_bounds_the_wait(still: Still) -> No
     timer = loop.call_later(1, lambda: fired.append(1))
     timer.cancel()
     timer.cancel()
-    loop.turn()
+    loop.run_once()
     clock.advance(2)
-    loop.turn()
+    loop.run_once()
     assert fired == []
     assert poller.waits == [None, None]
 
@@ -142,23 +142,23 @@ def test_a_deadline_in_a_hundred_years_does_not_overflow(loop: Loop) -> None:
     loop.call_later(100 * 365 * 86_400, lambda: None)
     loop.call_later(float("inf"), lambda: None)
     loop.call_soon(lambda: None)
-    loop.turn()
-    assert loop._patience(None) == LONGEST_WAIT
+    loop.run_once()
+    assert loop._poll_timeout(None) == LONGEST_WAIT
 
 
 def test_a_deadline_that_never_comes_is_waited_for_like_others(loop: Loop) -> None:
     loop.call_later(float("inf"), lambda: None)
-    assert loop._patience(None) == LONGEST_WAIT
+    assert loop._poll_timeout(None) == LONGEST_WAIT
 
 
 def test_a_long_wait_is_one_wait(still: Still) -> None:
     loop, clock, poller = still
     fired: list[int] = []
     loop.call_later(3600, lambda: fired.append(1))
-    loop.turn()
+    loop.run_once()
     assert poller.waits == [pytest.approx(3600)]
     clock.advance(3600)
-    loop.turn()
+    loop.run_once()
     assert fired == [1]
 
 
@@ -176,9 +176,9 @@ def test_a_timer_that_is_armed_again_while_timers_run_waits_for_the_next_turn(
 
     loop.call_later(0, again)
     loop.call_later(0, lambda: fired.append("other"))
-    loop.turn()
+    loop.run_once()
     assert fired == ["again", "other"]
-    loop.turn()
+    loop.run_once()
     assert fired == ["again", "other", "again"]
 
 
@@ -188,7 +188,7 @@ def test_a_timer_that_is_cancelled_by_one_that_is_due_with_it_does_not_fire(stil
     later = loop.call_later(2, lambda: fired.append(2))
     loop.call_later(1, later.cancel)
     clock.advance(3)
-    loop.turn()
+    loop.run_once()
     assert fired == []
 
 
@@ -199,10 +199,10 @@ def test_cancelled_timers_do_not_pile_up_and_the_others_keep_their_order(still: 
         loop.call_later(1000 - number % 10, lambda: fired.append(-1)).cancel()
         if number % 100 == 0:
             loop.call_later(100 - number / 100, lambda number=number: fired.append(number))  # type: ignore[misc]
-        loop.turn()
+        loop.run_once()
     assert len(loop._timers) < 200
     clock.advance(1000)
-    loop.turn()
+    loop.run_once()
     assert fired == list(range(1900, -1, -100))
 
 
@@ -211,7 +211,7 @@ def test_the_wall_clock_does_not_move_timers(still: Still) -> None:
     fired: list[int] = []
     loop.call_later(1, lambda: fired.append(1))
     clock.set_wall(clock.time() + 10_000)
-    loop.turn()
+    loop.run_once()
     assert fired == []
 
 
@@ -224,9 +224,9 @@ def test_what_is_queued_from_the_soon_queue_runs_on_the_next_turn(still: Still) 
         loop.call_soon(lambda: done.append("second"))
 
     loop.call_soon(first)
-    loop.turn()
+    loop.run_once()
     assert done == ["first"]
-    loop.turn()
+    loop.run_once()
     assert done == ["first", "second"]
     assert poller.waits == [0, 0]
 
@@ -237,7 +237,7 @@ def test_a_failing_action_is_reported_and_the_others_run(loop: Loop) -> None:
     done: list[int] = []
     loop.call_soon(lambda: 1 // 0)
     loop.call_soon(lambda: done.append(1))
-    loop.turn()
+    loop.run_once()
     assert done == [1]
     assert len(reported) == 1
 
@@ -248,7 +248,7 @@ def test_a_channel_reads_what_arrives(
     reader = Reader(loop, pair[0])
     loop.watch(reader)
     pair[1].send(b"hello")
-    loop.turn(5)
+    loop.run_once(5)
     assert reader.got == b"hello"
 
 
@@ -259,11 +259,11 @@ def test_a_channel_that_does_not_want_to_read_is_left_alone(
     reader.wants = False
     loop.watch(reader)
     pair[1].send(b"hello")
-    loop.turn(0)
+    loop.run_once(0)
     assert reader.got == b""
     reader.wants = True
     loop.interest_changed(reader)
-    loop.turn(5)
+    loop.run_once(5)
     assert reader.got == b"hello"
 
 
@@ -278,7 +278,7 @@ def test_a_hung_up_channel_without_interest_does_not_spin(
     loop.call_later(0.02, lambda: done.append(1))
     turns = 0
     while not done:
-        loop.turn()
+        loop.run_once()
         turns += 1
     assert turns <= 3
 
@@ -290,7 +290,7 @@ def test_an_exception_closes_that_channel_only(loop: Loop) -> None:
     for reader, (_, theirs) in zip(readers, pairs, strict=True):
         loop.watch(reader)
         theirs.send(b"x")
-    loop.turn(5)
+    loop.run_once(5)
     assert readers[0].errors == 1
     assert readers[0].sock.fileno() == -1
     assert readers[1].got == b"x"
@@ -327,7 +327,7 @@ def test_an_fd_that_is_taken_over_within_a_turn_gets_no_stale_event(loop: Loop) 
 
     readers[0].on_read = replace(0, 1)
     readers[1].on_read = replace(1, 0)
-    loop.turn(5)
+    loop.run_once(5)
     assert len(newcomers) == 1
     assert newcomers[0].errors == 0
     assert newcomers[0].got == b""
@@ -349,7 +349,7 @@ def test_a_signal_ends_the_wait_and_is_handled_after_io(
         loop.catch_signals(signal.SIGUSR1)
         os.kill(os.getpid(), signal.SIGUSR1)
         pair[1].send(b"x")
-        loop.turn(5)
+        loop.run_once(5)
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert order == ["io", f"signal {int(signal.SIGUSR1)}"]
@@ -367,9 +367,9 @@ def test_another_thread_can_wake_the_loop(loop: Loop) -> None:
     thread = threading.Thread(target=call)
     thread.start()
     loop.call_soon(asleep.set)
-    loop.turn(5)
+    loop.run_once(5)
     while not done:
-        loop.turn(5)
+        loop.run_once(5)
     thread.join()
     assert done == [1]
 
@@ -403,9 +403,9 @@ class TestPollers:
         reader.handle_read_event = lambda: said.append(os.read(read_end, 1))
         loop.watch(reader)
         os.close(write_end)
-        loop.turn(5)
+        loop.run_once(5)
         assert said == [b""]
-        loop.forget(reader)
+        loop.unwatch(reader)
         os.close(read_end)
         loop.close()
 

@@ -49,7 +49,7 @@ def options(tmp_path: Path) -> Iterator[ServerOptions]:
     options.realize(["-c", str(file), "-n"])
     yield options
     if "context" in vars(options):
-        options.context.loop.close()
+        options.runtime.loop.close()
 
 
 def parser(**values: str) -> UnhosedConfigParser:
@@ -80,7 +80,7 @@ def test_plugins_read_the_settings(options: ServerOptions) -> None:
 
 def test_the_mood_is_that_of_the_daemon(options: ServerOptions) -> None:
     options.mood = SupervisorStates.RESTARTING
-    assert options.context.mood == options.mood == SupervisorStates.RESTARTING
+    assert options.runtime.daemon_state == options.mood == SupervisorStates.RESTARTING
 
 
 def test_options_that_nobody_has_read_serve_tests_of_plugins() -> None:
@@ -190,11 +190,11 @@ def test_a_mistake_of_a_plugin_is_a_value_error(options: ServerOptions) -> None:
 
 
 def test_a_config_makes_a_process_of_a_group(options: ServerOptions) -> None:
-    group = SimpleNamespace(context=options.context)
+    group = SimpleNamespace(runtime=options.runtime)
     process = configs(options)["a"].make_process(group)
     assert type(process) is Subprocess
     assert process.group is group
-    assert process.context is options.context
+    assert process.runtime is options.runtime
 
 
 def test_a_config_makes_its_own_log_files(options: ServerOptions, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from types import SimpleNamespace
 from typing import Any
 
-from supervisor.daemon.plugin_heartbeat import HEARTBEAT_SECONDS, ForeignDispatcher, Heartbeat
+from supervisor.daemon.plugin_heartbeat import HEARTBEAT_SECONDS, Heartbeat, PluginChannel
 
 
 class FakeLoop:
@@ -36,7 +36,7 @@ class FakeDaemon:
     """A daemon with one group and a dispatcher for fd 7."""
 
     def __init__(self) -> None:
-        self.context = SimpleNamespace(loop=FakeLoop())
+        self.runtime = SimpleNamespace(loop=FakeLoop())
         self.process_groups = {"g": FakeGroup()}
 
     def get_process_map(self) -> dict[int, Any]:
@@ -74,7 +74,7 @@ def test_every_process_looks_at_the_clock_once_a_second() -> None:
     daemon: Any = FakeDaemon()
     Heartbeat(daemon).beat()
     assert daemon.process_groups["g"].looks == 1
-    assert daemon.context.loop.timers == [HEARTBEAT_SECONDS] == [1.0]
+    assert daemon.runtime.loop.timers == [HEARTBEAT_SECONDS] == [1.0]
 
 
 def test_a_dispatcher_in_the_process_map_is_watched_once() -> None:
@@ -84,7 +84,7 @@ def test_a_dispatcher_in_the_process_map_is_watched_once() -> None:
     heartbeat = Heartbeat(daemon)
     heartbeat.beat()
     heartbeat.beat()
-    (channel,) = daemon.context.loop.watched
+    (channel,) = daemon.runtime.loop.watched
     assert channel.fileno() == notify.fd
     notify.close()
 
@@ -92,12 +92,12 @@ def test_a_dispatcher_in_the_process_map_is_watched_once() -> None:
 def test_the_daemons_own_dispatchers_are_left_alone() -> None:
     daemon: Any = FakeDaemon()
     Heartbeat(daemon).beat()
-    assert daemon.context.loop.watched == []
+    assert daemon.runtime.loop.watched == []
 
 
 def test_a_foreign_dispatcher_speaks_for_itself() -> None:
     notify = Notify()
-    channel = ForeignDispatcher(notify.fd, notify)
+    channel = PluginChannel(notify.fd, notify)
     assert (channel.readable(), channel.writable()) == (True, False)
     channel.handle_read_event()
     channel.handle_write_event()

@@ -91,7 +91,7 @@ class TestStarting:
         assert len(world.plans) == 1
 
     def test_nothing_is_started_while_the_daemon_goes_down(self, world: World) -> None:
-        world.context.mood = SupervisorStates.SHUTDOWN
+        world.runtime.daemon_state = SupervisorStates.SHUTDOWN
         process = world.process()
         process.transition()
         assert process.state == ProcessStates.STOPPED
@@ -555,7 +555,7 @@ def test_a_subscriber_that_fails_keeps_nobody_from_going_on(world: World) -> Non
     process.stop()
     die(world, process)
     assert (process.state, process.pid) == (ProcessStates.STOPPED, 0)
-    world.context.announce(events.SupervisorStoppingEvent())
+    world.runtime.publish(events.SupervisorStoppingEvent())
     last = world.lines("critical")[-1]
     assert last.startswith("a subscriber of SupervisorStoppingEvent failed\n")
     assert "RuntimeError: broken plugin" in last

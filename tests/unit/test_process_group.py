@@ -67,7 +67,7 @@ class Site:
         """Turn the loop until something is true."""
 
         def reached() -> object:
-            self.loop.turn(0.01)
+            self.loop.run_once(0.01)
             return predicate()
 
         wait_until(reached)
@@ -78,7 +78,7 @@ class Site:
         self.loop.call_later(seconds, lambda: over.append(1))
         count = 0
         while not over:
-            self.loop.turn()
+            self.loop.run_once()
             count += 1
         return count
 
@@ -261,22 +261,22 @@ def test_with_pidfds_nothing_polls() -> None:
 REUSE = """
 import os, signal, subprocess, sys, time
 from supervisor.engine.loop import Loop
-from supervisor.process.orphans import Leftovers
+from supervisor.process.orphans import OrphanCleanup
 
 leader = subprocess.Popen(["sh", "-c", "sleep 1000 & echo $!"], process_group=0,
                           stdout=subprocess.PIPE, text=True)
 member = int(leader.stdout.readline())
 leader.wait()
 loop = Loop()
-Leftovers(loop).kill_group_later(leader.pid, 0.5)
+OrphanCleanup(loop).kill_group_later(leader.pid, 0.5)
 if sys.argv[1] == "noticed":
     for _ in range(20):
-        loop.turn(0.01)
+        loop.run_once(0.01)
 os.kill(member, signal.SIGKILL)
 os.waitpid(member, 0)
 if sys.argv[1] == "noticed":
     for _ in range(5):
-        loop.turn(0.01)
+        loop.run_once(0.01)
 with open("/proc/sys/kernel/ns_last_pid", "w") as file:
     file.write(str(leader.pid - 1))
 stranger = subprocess.Popen(["sleep", "1000"], process_group=0)
@@ -284,7 +284,7 @@ assert stranger.pid == leader.pid, (stranger.pid, leader.pid)
 over = []
 loop.call_later(1, lambda: over.append(1))
 while not over:
-    loop.turn()
+    loop.run_once()
 print(stranger.poll())
 stranger.kill()
 """

@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
 
 
+class Options:
+    """The daemon's options, as far as the methods read them."""
+
+    def __init__(self, world: World) -> None:
+        self._runtime = world.runtime
+        self.logger = world.runtime.logger
+
+    @property
+    def mood(self) -> int:
+        """The state of the daemon."""
+        return self._runtime.daemon_state
+
+
 class Site:
     """A daemon's groups and the RPC interface to them."""
 
@@ -41,9 +54,9 @@ class Site:
                 for program in programs
             ]
             config = ProcessGroupConfig(name, 999, configs)
-            self.groups[name] = ProcessGroup(config, world.context)
+            self.groups[name] = ProcessGroup(config, world.runtime)
         daemon: Any = SimpleNamespace(
-            options=world.context, process_groups=self.groups, context=world.context
+            options=Options(world), process_groups=self.groups, runtime=world.runtime
         )
         self.rpc = SupervisorNamespaceRPCInterface(daemon)
 
@@ -89,7 +102,7 @@ class TestStart:
     def test_the_caller_is_woken_by_the_change(self, world: World, site: Site) -> None:
         answer = site.rpc.startProcess("p")
         woken: list[int] = []
-        for waiters in answer.wakes_on:
+        for waiters in answer.wake_sources:
             waiters.add(lambda: woken.append(1))
         world.pass_time(0.9)
         assert woken == []
@@ -153,7 +166,7 @@ class TestStart:
         answer = site.rpc.startProcess("p")
         asked: list[int] = []
         for number in range(1000):
-            answer.wakes_on[0].add(lambda number=number: asked.append(number))
+            answer.wake_sources[0].add(lambda number=number: asked.append(number))
         world.pass_time(1)
         assert asked == list(range(1000))
 
@@ -253,7 +266,7 @@ class TestStopping:
         self, world: World, site: Site, stopping: Subprocess
     ) -> None:
         answer = site.rpc.startProcess("p")
-        world.context.mood = SupervisorStates.SHUTDOWN
+        world.runtime.daemon_state = SupervisorStates.SHUTDOWN
         stopping.finish(stopping.pid, 0)
         world.pass_time(10)
         assert stopping.state == ProcessStates.STOPPED
@@ -339,7 +352,7 @@ class TestSignal:
 
 
 def test_everything_is_refused_while_going_down(world: World, site: Site) -> None:
-    world.context.mood = SupervisorStates.SHUTDOWN
+    world.runtime.daemon_state = SupervisorStates.SHUTDOWN
     for call in (
         site.rpc.getState,
         site.rpc.getAllProcessInfo,

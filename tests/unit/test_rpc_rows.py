@@ -52,7 +52,7 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
         spawnerr=draw(texts | st.none()),
         exitstatus=draw(st.integers(-1, 255) | st.none()),
         pid=draw(st.integers(0, 2**22)),
-        context=SimpleNamespace(clock=CLOCK),
+        runtime=SimpleNamespace(clock=CLOCK),
     )
     return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
 
@@ -97,8 +97,8 @@ def test_only_the_rows_of_the_latest_answer_are_kept(
 def handler() -> supervisor_xmlrpc_handler:
     """Return a handler for a daemon without processes."""
     options = SimpleNamespace(mood=SupervisorStates.RUNNING)
-    context = SimpleNamespace(clock=CLOCK)
-    daemon: Any = SimpleNamespace(options=options, process_groups={}, context=context)
+    runtime = SimpleNamespace(clock=CLOCK)
+    daemon: Any = SimpleNamespace(options=options, process_groups={}, runtime=runtime)
     return supervisor_xmlrpc_handler(
         daemon, [("supervisor", SupervisorNamespaceRPCInterface(daemon))]
     )

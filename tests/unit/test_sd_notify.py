@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.daemon.sd_notify import ServiceManager
+from supervisor.daemon.sd_notify import SystemdNotifier
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
@@ -18,7 +18,7 @@ def test_what_is_told(directory: Path, *, is_abstract: bool) -> None:
         manager.bind(f"\0{name}" if is_abstract else name)
         manager.settimeout(10)
         environment = {"NOTIFY_SOCKET": f"@{name}" if is_abstract else name, "OTHER": "x"}
-        told = ServiceManager(environment)
+        told = SystemdNotifier(environment)
         assert environment == {"OTHER": "x"}
         told.ready("3 groups")
         assert manager.recv(1000) == b"READY=1\nSTATUS=3 groups"
@@ -32,4 +32,4 @@ def test_what_is_told(directory: Path, *, is_abstract: bool) -> None:
     "environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nonexistent"}]
 )
 def test_nobody_to_tell(environment: dict[str, str]) -> None:
-    ServiceManager(environment).ready("")
+    SystemdNotifier(environment).ready("")

@@ -27,14 +27,14 @@ def group(world: World, name: str, priority: int, *processes: str) -> ProcessGro
         ProcessConfig(each, "/bin/cat", stdout_logfile=None, stderr_logfile=None)
         for each in processes
     ]
-    made = ProcessGroup(ProcessGroupConfig(name, priority, configs), world.context)
+    made = ProcessGroup(ProcessGroupConfig(name, priority, configs), world.runtime)
     made.transition()
     return made
 
 
 def begin(world: World, *groups: ProcessGroup) -> Shutdown:
-    world.context.mood = SupervisorStates.SHUTDOWN
-    return Shutdown(groups, world.context)
+    world.runtime.daemon_state = SupervisorStates.SHUTDOWN
+    return Shutdown(groups, world.runtime)
 
 
 def test_one_group_after_the_other(world: World) -> None:
@@ -92,7 +92,7 @@ def test_the_process_group_of_a_program_has_its_time(world: World) -> None:
     world.orphans.clear()
     world.pass_time(0.1)
     assert shutdown.advance()
-    world.context.leftovers.end()
+    world.runtime.orphans.close()
     assert world.signals == [(-pid, signal.SIGTERM)]
 
 
@@ -101,12 +101,12 @@ class Busy(ProcessGroup):
 
     busy = True
 
-    def has_work(self) -> bool:
+    def has_pending_events(self) -> bool:
         return self.busy
 
 
 def test_a_busy_group_may_finish_first(world: World) -> None:
-    busy = Busy(group(world, "g", 999, "a").config, world.context)
+    busy = Busy(group(world, "g", 999, "a").config, world.runtime)
     busy.transition()
     shutdown = begin(world, busy)
     assert world.signals == []
@@ -116,7 +116,7 @@ def test_a_busy_group_may_finish_first(world: World) -> None:
 
 
 def test_a_busy_group_has_one_second(world: World) -> None:
-    busy = Busy(group(world, "g", 999, "a").config, world.context)
+    busy = Busy(group(world, "g", 999, "a").config, world.runtime)
     busy.transition()
     shutdown = begin(world, busy)
     world.pass_time(0.9)
@@ -162,17 +162,17 @@ TICK_SECONDS = 0.01
 
 @pytest.fixture
 def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A site whose clock advances with each turn of the loop, in which clients read as well."""
+    """A site whose clock advances, and whose clients read, in each loop iteration."""
     made = Site(directory)
-    turn = made.loop.turn
+    run_once = made.loop.run_once
 
-    def timed_turn(longest: float | None = None) -> None:
-        turn(0 if longest is None else longest)
+    def timed_run_once(longest: float | None = None) -> None:
+        run_once(0 if longest is None else longest)
         made.clock.advance(TICK_SECONDS)
         for client in made.clients:
             client.receive()
 
-    monkeypatch.setattr(made.loop, "turn", timed_turn)
+    monkeypatch.setattr(made.loop, "run_once", timed_run_once)
     yield made
     made.close()
 
@@ -212,7 +212,7 @@ def test_a_request_in_two_parts_and_a_large_answer_are_completed(site: Site) -> 
     client = site.connect()
     whole = get()
     client.socket.send(whole[:9])
-    site.loop.turn()
+    site.loop.run_once()
     site.loop.call_later(0.3, lambda: client.send(whole[9:]))
     assert 0.3 <= drain(site) < DRAIN_SECONDS
     assert field(client.received[:1000], b"Content-Length") == str(len(LARGE)).encode()

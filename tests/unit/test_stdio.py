@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from supervisor.common.stdio import put
+from supervisor.common.stdio import write_stdout
 
 COMMANDS = (
     ("supervisord -h", 0),
@@ -37,7 +37,7 @@ def run(command: str, stdout: int, unbuffered: str = "") -> subprocess.Completed
 def test_what_the_encoding_lacks_is_escaped() -> None:
     printed = io.BytesIO()
     stream = io.TextIOWrapper(printed, encoding="ascii")
-    put(stream, "größe\n")
+    write_stdout(stream, "größe\n")
     assert printed.getvalue() == b"gr\\xf6\\xdfe\n"
 
 
@@ -65,9 +65,9 @@ def test_a_full_disk_is_told_in_one_line(command: str, unbuffered: str) -> None:
 
 def test_what_can_be_written_is_written_at_once() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    put(stream, "é\n")
+    write_stdout(stream, "é\n")
     assert stream.buffer.getvalue() == b"\xc3\xa9\n"  # type: ignore[attr-defined]
 
 
 def test_a_stream_that_was_closed_before_takes_nothing() -> None:
-    put(None, "text")
+    write_stdout(None, "text")

@@ -16,12 +16,12 @@ from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN, Captured, CaptureS
 from supervisor.common.listener_protocol import ListenerStream, Message, Ready, Violation
 from supervisor.common.read_batching import (
     BUSY_READS,
+    DELAY_SECONDS,
     LARGE_PIPE_BYTES,
     PIPE_BYTES,
-    REST_SECONDS,
-    SHORT_REST_SECONDS,
+    SHORT_DELAY_SECONDS,
     WIDE_PIPE_BYTES,
-    Pace,
+    ReadBatcher,
 )
 from supervisor.states import EventListenerStates
 
@@ -262,51 +262,51 @@ class TestPace:
     """When the reader of a busy stream rests."""
 
     @staticmethod
-    def rests(pace: Pace, size: int, every: float, times: int = 30) -> list[float]:
+    def rests(pace: ReadBatcher, size: int, every: float, times: int = 30) -> list[float]:
         """Return the rests after reads of one size, each so long after the other."""
-        return [pace.rest_after(size, 100.0 + number * every) for number in range(times)]
+        return [pace.delay_after(size, 100.0 + number * every) for number in range(times)]
 
     def test_a_stream_that_comes_line_by_line_never_waits(self) -> None:
-        assert set(self.rests(Pace(FULL), 100, every=0.05)) == {0.0}
+        assert set(self.rests(ReadBatcher(FULL), 100, every=0.05)) == {0.0}
 
     def test_a_busy_stream_of_little_pieces_rests_up_to_the_next_tick(self) -> None:
-        rests = self.rests(Pace(FULL), 100, every=0.001)
+        rests = self.rests(ReadBatcher(FULL), 100, every=0.001)
         assert rests[: BUSY_READS - 1] == [0.0] * (BUSY_READS - 1)
-        assert all(0 < seconds <= REST_SECONDS for seconds in rests[BUSY_READS - 1 :])
+        assert all(0 < seconds <= DELAY_SECONDS for seconds in rests[BUSY_READS - 1 :])
 
     def test_after_a_rest_one_read_is_enough(self) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         self.rests(pace, 100, every=0.001)
-        assert pace.rest_after(1000, 100.0 + 0.029 + REST_SECONDS)
+        assert pace.delay_after(1000, 100.0 + 0.029 + DELAY_SECONDS)
 
     def test_a_quiet_moment_ends_it(self) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         self.rests(pace, 100, every=0.001)
-        assert not pace.rest_after(100, 101.0)
+        assert not pace.delay_after(100, 101.0)
 
     def test_a_stream_that_would_fill_its_pipe_is_read_at_once(self) -> None:
-        assert set(self.rests(Pace(FULL), 4096, every=0.001)) == {0.0}
+        assert set(self.rests(ReadBatcher(FULL), 4096, every=0.001)) == {0.0}
 
     def test_a_fast_stream_of_little_pieces_rests_by_a_larger_pipe(
         self,
     ) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
         assert pace.wanted_pipe_bytes == LARGE_PIPE_BYTES
         pace.pipe_grew(LARGE_PIPE_BYTES)
         assert not pace.wanted_pipe_bytes
-        rests = [pace.rest_after(4096, 100.003 + number * 0.0001) for number in range(30)]
-        assert set(rests) == {0.0, SHORT_REST_SECONDS}
+        rests = [pace.delay_after(4096, 100.003 + number * 0.0001) for number in range(30)]
+        assert set(rests) == {0.0, SHORT_DELAY_SECONDS}
 
     def test_a_pipe_that_cannot_grow_is_asked_once(self) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         self.rests(pace, 4096, every=0.0001)
         pace.pipe_grew(PIPE_BYTES)
         assert set(self.rests(pace, 4096, every=0.0001)) == {0.0}
         assert not pace.wanted_pipe_bytes
 
     def test_a_fast_stream_of_large_pieces_gets_a_wider_pipe_and_never_rests(self) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         assert set(self.rests(pace, PIPE_BYTES, every=0.0001)) == {0.0}
         assert pace.wanted_pipe_bytes == WIDE_PIPE_BYTES
         pace.pipe_grew(WIDE_PIPE_BYTES)
@@ -314,16 +314,16 @@ class TestPace:
         assert not pace.wanted_pipe_bytes
 
     def test_a_stream_of_large_pieces_may_become_one_of_little_pieces(self) -> None:
-        pace = Pace(FULL)
+        pace = ReadBatcher(FULL)
         self.rests(pace, PIPE_BYTES, every=0.0001)
         pace.pipe_grew(WIDE_PIPE_BYTES)
         self.rests(pace, 16000, every=0.0001)
         assert pace.wanted_pipe_bytes == LARGE_PIPE_BYTES
 
     def test_behind_a_full_read_there_may_be_more(self) -> None:
-        pace = Pace(4096)
+        pace = ReadBatcher(4096)
         pace.pipe_grew(LARGE_PIPE_BYTES)
         assert set(self.rests(pace, 4096, every=0.001)) == {0.0}
 
     def test_a_clock_that_stands_still_never_rests(self) -> None:
-        assert set(self.rests(Pace(FULL), 1, every=0)) == {0.0}
+        assert set(self.rests(ReadBatcher(FULL), 1, every=0)) == {0.0}

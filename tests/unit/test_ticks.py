@@ -30,7 +30,7 @@ def listen(event_type: type) -> list[Any]:
 def test_boundaries_of_five_seconds(world: World) -> None:
     world.pass_time(2.5)
     heard = listen(events.Tick5Event)
-    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    ticker = Ticker(world.runtime.loop, object())  # type: ignore[arg-type]
     for _ in range(10):
         world.pass_time(1)
     assert heard == [1_700_000_005, 1_700_000_010]
@@ -41,7 +41,7 @@ def test_boundaries_of_five_seconds(world: World) -> None:
 
 def test_a_minute_ticks_only_at_its_own_boundary(world: World) -> None:
     heard = listen(events.Tick60Event)
-    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    ticker = Ticker(world.runtime.loop, object())  # type: ignore[arg-type]
     for _ in range(60):
         world.pass_time(1)
     assert heard == [1_700_000_040]
@@ -49,14 +49,14 @@ def test_a_minute_ticks_only_at_its_own_boundary(world: World) -> None:
 
 
 def test_without_a_subscriber_nothing_is_due(world: World) -> None:
-    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
-    assert world.context.loop._patience(None) is None
+    ticker = Ticker(world.runtime.loop, object())  # type: ignore[arg-type]
+    assert world.runtime.loop._poll_timeout(None) is None
     heard = listen(events.TickEvent)
-    assert world.context.loop._patience(None) is not None
+    assert world.runtime.loop._poll_timeout(None) is not None
     world.pass_time(5)
     assert heard == [1_700_000_005]
     events.clear()
-    assert world.context.loop._patience(None) is None
+    assert world.runtime.loop._poll_timeout(None) is None
     ticker.stop()
 
 
@@ -68,7 +68,7 @@ def test_a_subscriber_that_raises_ends_no_ticks(world: World) -> None:
 
     events.subscribe(events.Tick5Event, fail)
     heard = listen(events.TickEvent)
-    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    ticker = Ticker(world.runtime.loop, object())  # type: ignore[arg-type]
     for _ in range(45):
         with contextlib.suppress(RuntimeError):  # what the daemon's loop logs
             world.pass_time(1)
@@ -86,8 +86,8 @@ def test_a_subscriber_may_leave_at_a_tick(world: World) -> None:
         events.unsubscribe(events.Tick5Event, hear_once)
 
     events.subscribe(events.Tick5Event, hear_once)
-    ticker = Ticker(world.context.loop, object())  # type: ignore[arg-type]
+    ticker = Ticker(world.runtime.loop, object())  # type: ignore[arg-type]
     world.pass_time(5)
     assert heard == [1_700_000_005]
-    assert world.context.loop._patience(None) is None
+    assert world.runtime.loop._poll_timeout(None) is None
     ticker.stop()

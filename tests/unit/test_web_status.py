@@ -83,7 +83,7 @@ def test_a_state_has_its_look_and_its_buttons(
 def test_a_running_process_says_since_when(site: WebSite) -> None:
     """The script lets the uptime go on from what is written in the row."""
     site.supervisord.process_groups["cat"].processes["cat"].spawn()
-    site.turn()
+    site.run_once()
     site.supervisord.process_groups["cat"].processes["cat"].transition()
     site.clock.advance(61)
     row = rows(site.get("/").text)["cat"]
@@ -343,7 +343,7 @@ def test_a_form_acts_like_an_address(site: WebSite) -> None:
 
 def test_a_head_request_does_not_act(site: WebSite) -> None:
     site.connect().send(get("/?action=start&processname=cat", command="HEAD"))
-    site.turn(20)
+    site.run_once(20)
     assert site.plans == []
 
 

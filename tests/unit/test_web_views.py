@@ -81,7 +81,7 @@ def test_a_view_that_knows_no_wake_up_is_asked_every_delay(site: WebSite) -> Non
     VIEWS["late"] = {"template": None, "view": Late}
     client = site.connect()
     client.send(get("/late").replace(b" x\r", b" localhost\r"))
-    site.turn(20)
+    site.run_once(20)
     client.receive()
     assert client.received == b""
     site.pass_time(0.5)

@@ -13,7 +13,7 @@ import pytest
 from supervisor import loggers
 from supervisor import xmlrpc as module
 from supervisor.common.faults import Faults, RPCError
-from supervisor.engine.deferred import NOT_DONE_YET, Waiters, deferred
+from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
 from supervisor.rpc import multicall
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import (
@@ -41,7 +41,7 @@ class Namespace(Base):
     not_a_method = 5
 
     def __init__(self) -> None:
-        self.changed = Waiters()
+        self.changed = Notifier()
         self.answers: list[Any] = []
         self.own = lambda: "an attribute of the instance"
 
@@ -71,7 +71,7 @@ class Namespace(Base):
 
     def later(self) -> Any:
         """Return a function, as methods do that wait."""
-        return deferred(self._next_answer, wakes_on=[self.changed])
+        return deferred(self._next_answer, wake_sources=[self.changed])
 
     def polled(self) -> Any:
         """Return a function as a plugin writes it."""
@@ -91,7 +91,7 @@ class Namespace(Base):
     def give(self, answer: Any) -> None:
         """Let whoever waits have an answer."""
         self.answers.append(answer)
-        self.changed.wake()
+        self.changed.notify()
 
 
 @pytest.fixture
@@ -143,7 +143,7 @@ def test_a_method_is_called_with_its_parameters(root: RootRPCInterface) -> None:
         "test.mro",
         "test.__call__",
         "test.hello.__call__",
-        "test.changed.wake",
+        "test.changed.notify",
         "test.__class__.hello",
         "none.hello",
         "__class__.hello",
@@ -300,7 +300,7 @@ def test_multicall_waits_for_one_call_before_the_next(
     woken: list[bool] = []
 
     def wait() -> None:
-        [waiters] = question.wakes_on
+        [waiters] = question.wake_sources
         waiters.add(lambda: woken.append(True))
 
     wait()
@@ -320,7 +320,7 @@ def test_multicall_waits_for_one_call_before_the_next(
 
 def test_multicall_of_a_plugins_function_is_polled(system: SystemNamespaceRPCInterface) -> None:
     question = system.multicall(calls("test.polled"))
-    assert question.wakes_on == ()
+    assert question.wake_sources == ()
 
 
 def test_multicall_follows_a_question_that_has_to_be_polled_after_all(
@@ -329,12 +329,12 @@ def test_multicall_follows_a_question_that_has_to_be_polled_after_all(
     """As answers that are gathered from several processes may have to."""
 
     def ask() -> Any:
-        ask.wakes_on = ()  # type: ignore[attr-defined]
+        ask.wake_sources = ()  # type: ignore[attr-defined]
         return NOT_DONE_YET
 
-    ask.wakes_on = (namespace.changed,)  # type: ignore[attr-defined]
+    ask.wake_sources = (namespace.changed,)  # type: ignore[attr-defined]
     monkeypatch.setattr(Namespace, "later", lambda _self: ask)
-    assert system.multicall(calls("test.later")).wakes_on == ()
+    assert system.multicall(calls("test.later")).wake_sources == ()
 
 
 def test_multicall_takes_a_limited_number_of_calls(system: SystemNamespaceRPCInterface) -> None:
@@ -471,7 +471,7 @@ def test_a_multicall_over_http_waits(site: Site, namespace: Namespace) -> None:
     for answer in (5, RPCError(Faults.BAD_NAME, "y")):
         site.turn_until(lambda: namespace.changed)
         namespace.give(answer)
-        site.turn()
+        site.run_once()
     assert value_of(client.answer()) == [
         5,
         "hello X",

@@ -11,7 +11,7 @@ import contextlib
 import json
 
 from supervisor import events
-from supervisor.engine.deferred import NOT_DONE_YET, Waiters
+from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.web import rows
 from supervisor.web.views import MeldView
 
@@ -54,8 +54,8 @@ class Changes:
         self._changed: dict[tuple[str, str], None] = {}
         self._has_new_groups = False
         self._said = 0.0
-        self._arrived = Waiters()
-        self.wakes_on = (self._arrived,)
+        self._arrived = Notifier()
+        self.wake_sources = (self._arrived,)
         self._subscriptions: tuple[tuple[type, Callable[[Any], None]], ...] = (
             (events.ProcessStateEvent, self._process_changed),
             (events.ProcessGroupEvent, self._groups_changed),
@@ -65,7 +65,7 @@ class Changes:
 
     def more(self) -> Any:
         """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
-        now = self._supervisord.context.clock.monotonic()
+        now = self._supervisord.runtime.clock.monotonic()
         message = self._message()
         if not message and now - self._said < BEAT_SECONDS:
             return NOT_DONE_YET
@@ -82,11 +82,11 @@ class Changes:
         process = event.process
         group = process.group.config.name if process.group is not None else process.config.name
         self._changed[group, process.config.name] = None
-        self._arrived.wake()
+        self._arrived.notify()
 
     def _groups_changed(self, _event: object) -> None:
         self._has_new_groups = True
-        self._arrived.wake()
+        self._arrived.notify()
 
     def _message(self) -> bytes:
         if not self._changed and not self._has_new_groups:
@@ -98,7 +98,7 @@ class Changes:
             for group, process in changed
             if group in groups and process in groups[group].processes
         ]
-        message: dict[str, Any] = {"now": self._supervisord.context.clock.time(), "rows": made}
+        message: dict[str, Any] = {"now": self._supervisord.runtime.clock.time(), "rows": made}
         if self._has_new_groups:
             self._has_new_groups = False
             message["groups"] = True

@@ -11,7 +11,7 @@ import pytest
 
 from supervisor import events
 from supervisor.states import ProcessStates
-from supervisor.web.changes import BEAT_SECONDS
+from supervisor.web.event_stream import BEAT_SECONDS
 from tests.support.httpsite import Client, get
 from tests.support.website import WebSite
 
@@ -65,7 +65,7 @@ def test_changes_of_one_turn_arrive_together(site: WebSite) -> None:
     told = message(client)
     assert len(told["rows"]) == 1
     assert "RUNNING" in told["rows"][0]
-    site.turn()
+    site.run_once()
     client.receive()
     assert client.received == b""
 
@@ -110,7 +110,7 @@ def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:
     for _ in range(5000):
         process.state = ProcessStates.STOPPED
         process.change_state(ProcessStates.STARTING)
-        site.loop.turn(0)
+        site.loop.run_once(0)
     assert channel._outbox.unsent_bytes < 200_000
     process.change_state(ProcessStates.RUNNING)
     client.wait_for(lambda: b"RUNNING" in client.received)
@@ -121,4 +121,4 @@ def test_a_reload_forgets_everybody(site: WebSite) -> None:
     client = listen(site)
     events.clear()
     client.close()
-    site.turn()
+    site.run_once()
