@@ -106,7 +106,7 @@ class ProcessConfig(model.ProcessConfig):
 
         Supvisors and supervisor_twiddler add processes to running groups with this.
         """
-        runtime = getattr(group, "context", self.options.runtime)
+        runtime = getattr(group, "runtime", self.options.runtime)
         process: Subprocess = getattr(group, "process_class", Subprocess)(self, runtime)
         process.group = group
         return process

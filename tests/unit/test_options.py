@@ -48,7 +48,7 @@ def options(tmp_path: Path) -> Iterator[ServerOptions]:
     options = ServerOptions()
     options.realize(["-c", str(file), "-n"])
     yield options
-    if "context" in vars(options):
+    if "runtime" in vars(options):
         options.runtime.loop.close()
 
 
