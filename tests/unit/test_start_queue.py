@@ -1,0 +1,133 @@
+"""The queue of starts: order, bounded time in each loop iteration, nothing left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from supervisor.engine.loop import Loop
+from supervisor.engine.start_queue import MAX_SECONDS, StartQueue
+from tests.support.clock import FakeClock
+from tests.support.world import StillPoller
+
+STEP_SECONDS = 0.004
+
+
+class Starts:
+    """A queue whose steps take 4 ms each and record their names."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.errors: list[str] = []
+        self.loop = Loop(self.clock, StillPoller(), self.errors.append)
+        self.queue = StartQueue(self.loop)
+        self.done: list[str] = []
+
+    def steps(self, *names: str) -> Generator[None]:
+        for name in names:
+            self.clock.advance(STEP_SECONDS)
+            self.done.append(name)
+            yield
+
+    def each_iteration(self) -> list[list[str]]:
+        """Run the loop until the queue is empty; return the steps of each iteration."""
+        iterations = []
+        while self.queue or self.loop._soon:
+            before = len(self.done)
+            self.loop.run_once(0)
+            iterations.append(self.done[before:])
+        return [each for each in iterations if each]
+
+
+@pytest.fixture
+def starts() -> Generator[Starts]:
+    made = Starts()
+    yield made
+    made.loop.close()
+
+
+def test_a_start_on_an_empty_queue_is_made_at_once(starts: Starts) -> None:
+    starts.queue.put(starts.steps("a"))
+    starts.queue.put(starts.steps("b"))
+    assert starts.done == ["a", "b"]
+    assert not starts.queue
+
+
+def test_the_time_of_an_iteration_is_bounded(starts: Starts) -> None:
+    starts.queue.put(starts.steps(*"abcdefgh"))
+    assert starts.done == ["a", "b", "c"]  # the third begins before 10 ms are over
+    assert starts.each_iteration() == [["d", "e", "f"], ["g", "h"]]
+
+
+def test_what_is_put_later_in_an_iteration_shares_its_time(starts: Starts) -> None:
+    for name in "abcde":
+        starts.queue.put(starts.steps(name))
+    assert starts.done == ["a", "b", "c"]
+    assert starts.each_iteration() == [["d", "e"]]
+
+
+def test_order_is_kept_over_iterations(starts: Starts) -> None:
+    starts.queue.put(starts.steps("a", "b", "c", "d"))
+    starts.queue.put(starts.steps("e"))
+    starts.each_iteration()
+    assert starts.done == ["a", "b", "c", "d", "e"]
+
+
+def test_a_step_that_puts_another_does_not_run_it_inside(starts: Starts) -> None:
+    def outer() -> Generator[None]:
+        starts.queue.put(starts.steps("inner"))
+        starts.done.append("outer")
+        yield
+
+    starts.queue.put(outer())
+    starts.each_iteration()
+    assert starts.done == ["outer", "inner"]
+
+
+def test_channels_are_served_between_the_iterations_of_a_long_queue(starts: Starts) -> None:
+    starts.queue.put(starts.steps(*"abcdefgh"))
+    starts.loop.call_later(0.0, lambda: starts.done.append("timer"))
+    starts.each_iteration()
+    assert starts.done.index("timer") < starts.done.index("e")
+
+
+def test_a_failing_step_does_not_hold_up_the_queue(starts: Starts) -> None:
+    def failing() -> Generator[None]:
+        raise ValueError("broken")
+        yield
+
+    starts.queue.put(starts.steps("a", "b", "c", "d"))
+    starts.queue.put(failing())
+    starts.queue.put(starts.steps("e"))
+    starts.each_iteration()
+    assert starts.done == ["a", "b", "c", "d", "e"]
+    assert len(starts.errors) == 1
+
+
+def test_a_failure_at_once_is_the_callers(starts: Starts) -> None:
+    def failing() -> Generator[None]:
+        raise ValueError("broken")
+        yield
+
+    with pytest.raises(ValueError, match="broken"):
+        starts.queue.put(failing())
+    starts.each_iteration()
+    assert not starts.queue
+
+
+def test_an_idle_queue_leaves_the_loop_asleep(starts: Starts) -> None:
+    starts.queue.put(starts.steps("a"))
+    starts.loop.run_once(0)
+    assert starts.loop._poll_timeout(None) is None
+
+
+def test_a_slow_step_uses_the_time_of_its_iteration_alone(starts: Starts) -> None:
+    def slow() -> Generator[None]:
+        starts.clock.advance(10 * MAX_SECONDS)
+        yield
+
+    starts.queue.put(slow())
+    starts.queue.put(starts.steps("a", "b"))
+    assert starts.done == []
+    assert starts.each_iteration() == [["a", "b"]]
