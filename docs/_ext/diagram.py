@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot
+from drawing import Box, arrow, picture
 
 from supervisor.states import TRANSITIONS, ProcessStates, getProcessStateDescription
 
@@ -46,75 +46,31 @@ BENDS = {
 WIDTH, HEIGHT = 96, 34  # of a box
 COLUMN, ROW = 190, 120
 MARGIN = 60
-SLANT = 0.3
-"""From which slope on a word stands left or right of its arrow, not above or below."""
 
 
 def states_diagram() -> str:
-    """Return the drawing, in the colours of the page around it."""
+    """Return the drawing of states and transitions."""
+    boxes = {state: _box(state) for state in PLACES}
     arrows = [
-        _arrow(before, after)
+        arrow(
+            boxes[before],
+            boxes[after],
+            WORDS[before, after],
+            swing=2 * ROW * BENDS.get((before, after), 0.12),
+        )
         for before, followers in TRANSITIONS.items()
         for after in sorted(followers)
         if S.UNKNOWN not in {before, after}
     ]
-    boxes = [_box(state) for state in PLACES]
-    size = f"{3 * COLUMN + WIDTH + MARGIN} {2 * ROW + 2 * MARGIN}"
-    head = (
-        '<marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8"'
-        ' orient="auto"><path d="M0,0 L8,4 L0,8 z" fill="currentColor"/></marker>'
-    )
-    return "\n".join(
-        [
-            f'<svg viewBox="0 0 {size}" role="img" aria-label="Which state follows which"',
-            ' style="max-width: 44rem" font-family="sans-serif" font-size="12">',
-            f"<defs>{head}</defs>",
-            *arrows,
-            *boxes,
-            "</svg>",
-        ]
+    return picture(
+        "Which state follows which",
+        3 * COLUMN + WIDTH + MARGIN,
+        2 * ROW + 2 * MARGIN,
+        [*arrows, *(box.svg() for box in boxes.values())],
     )
 
 
-def _centre(state: int) -> tuple[float, float]:
+def _box(state: int) -> Box:
     column, row = PLACES[state]
-    return MARGIN + column * COLUMN, MARGIN + row * ROW
-
-
-def _box(state: int) -> str:
-    x, y = _centre(state)
-    return (
-        f'<rect x="{x - WIDTH / 2}" y="{y - HEIGHT / 2}" width="{WIDTH}" height="{HEIGHT}" rx="6"'
-        ' fill="none" stroke="currentColor" stroke-width="1.5"/>'
-        f'<text x="{x}" y="{y + 4}" text-anchor="middle" fill="currentColor">'
-        f"{getProcessStateDescription(state)}</text>"
-    )
-
-
-def _arrow(before: int, after: int) -> str:
-    """Draw a curve from the edge of one box to that of another, its word beside its middle."""
-    (x1, y1), (x2, y2) = _centre(before), _centre(after)
-    length = hypot(x2 - x1, y2 - y1)
-    right = (-(y2 - y1) / length, (x2 - x1) / length)
-    swing = 2 * ROW * BENDS.get((before, after), 0.12)
-    bend = ((x1 + x2) / 2 - right[0] * swing, (y1 + y2) / 2 - right[1] * swing)
-    start, end = _edge((x1, y1), bend), _edge((x2, y2), bend)
-    side = 1 if swing > 0 else -1
-    beside = [-side * part for part in right]
-    x = (x1 + x2) / 2 + beside[0] * (abs(swing) / 2 + 5)
-    y = (y1 + y2) / 2 + beside[1] * (abs(swing) / 2 + 5) + 4 + 8 * beside[1]
-    anchor = "middle" if abs(beside[0]) < SLANT else "start" if beside[0] > 0 else "end"
-    return (
-        f'<path d="M{start[0]:.0f},{start[1]:.0f} Q{bend[0]:.0f},{bend[1]:.0f}'
-        f' {end[0]:.0f},{end[1]:.0f}" fill="none" stroke="currentColor" opacity="0.6"'
-        ' marker-end="url(#tip)"/>'
-        f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="{anchor}"'
-        f' fill="currentColor" opacity="0.8">{WORDS[before, after]}</text>'
-    )
-
-
-def _edge(centre: tuple[float, float], towards: tuple[float, float]) -> tuple[float, float]:
-    """Return where a line from the centre of a box leaves it."""
-    dx, dy = towards[0] - centre[0], towards[1] - centre[1]
-    part = min((WIDTH / 2 + 3) / abs(dx) if dx else 9.0, (HEIGHT / 2 + 3) / abs(dy) if dy else 9.0)
-    return centre[0] + dx * part, centre[1] + dy * part
+    x, y = MARGIN + column * COLUMN, MARGIN + row * ROW
+    return Box(x, y, WIDTH, HEIGHT, (str(getProcessStateDescription(state)),))

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from architecture import architecture_diagram, byte_path_diagram
 from diagram import states_diagram
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -234,6 +235,8 @@ TEXTS = {
     "faults": faults,
     "events": event_types,
     "states_diagram": states_diagram,
+    "architecture_diagram": architecture_diagram,
+    "byte_path_diagram": byte_path_diagram,
     "transitions": transitions,
     "commands": commands,
     "server_usage": server_usage,
