@@ -1,4 +1,4 @@
-"""Options of a program's restart policy; `process.restarts` follows them."""
+"""Options that limit the restarts of a program; `process.restart_limits` follows them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_PAUSE_SECONDS = 365 * 86400.0
 
 @record(frozen=True)
 class RestartOptions:
-    """The options of a program's restart policy; times in seconds.
+    """Pauses between the automatic restarts of a program, and their number; times in seconds.
 
     `max_backoff` None means no bound, `reset` None its default, `burst` 0 no limit.
     """

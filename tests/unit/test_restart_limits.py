@@ -1,4 +1,4 @@
-"""The restart policy: its formula, its limit, and what begins a new row."""
+"""Limits of restarts: the formula of the pauses, the burst, and what begins a new row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.config.restart import MAX_PAUSE_SECONDS, RestartOptions
-from supervisor.process.restarts import RestartPolicy
+from supervisor.process.restart_limits import RestartLimits
 
 seconds = st.floats(0, 1000)
 options = st.builds(
@@ -26,14 +26,14 @@ lives = st.lists(st.tuples(seconds, seconds), max_size=12)
 """Pairs of how long a process was starting, and how long it was RUNNING."""
 
 
-def pauses(policy: RestartPolicy, count: int) -> list[float]:
+def pauses(limits: RestartLimits, count: int) -> list[float]:
     """Return the pauses before restarts of a program that dies as soon as it runs."""
     found, now = [], 0.0
     for _ in range(count):
-        policy.went_down(now)
-        found.append(policy.next_start_at - now)
-        now = policy.next_start_at
-        policy.restarted(now)
+        limits.went_down(now)
+        found.append(limits.next_start_at - now)
+        now = limits.next_start_at
+        limits.restarted(now)
     return found
 
 
@@ -51,23 +51,23 @@ def pauses(policy: RestartPolicy, count: int) -> list[float]:
     ids=str,
 )
 def test_pauses(given_options: RestartOptions, expected: list[float]) -> None:
-    policy = RestartPolicy(given_options, lambda: 0.5)
-    assert pauses(policy, len(expected)) == expected
+    limits = RestartLimits(given_options, lambda: 0.5)
+    assert pauses(limits, len(expected)) == expected
 
 
 @given(options, st.floats(0, 1), st.integers(1, 8))
 def test_the_formula(given_options: RestartOptions, share: float, count: int) -> None:
-    *_, last = pauses(RestartPolicy(given_options, lambda: share), count)
+    *_, last = pauses(RestartLimits(given_options, lambda: share), count)
     cap = MAX_PAUSE_SECONDS if given_options.max_backoff is None else given_options.max_backoff
     exact = min(given_options.pause * given_options.factor ** (count - 1), cap)
     assert last == pytest.approx(exact * (1 + share * given_options.jitter))
 
 
 def test_a_factor_grows_beyond_every_float() -> None:
-    policy = RestartPolicy(RestartOptions(pause=1, factor=10), lambda: 0.0)
-    policy.restarts_in_a_row = 10_000
-    policy.went_down(0.0)
-    assert policy.next_start_at == MAX_PAUSE_SECONDS
+    limits = RestartLimits(RestartOptions(pause=1, factor=10), lambda: 0.0)
+    limits.restarts_in_a_row = 10_000
+    limits.went_down(0.0)
+    assert limits.next_start_at == MAX_PAUSE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -84,46 +84,46 @@ def test_a_factor_grows_beyond_every_float() -> None:
 def test_running_for_long_begins_a_new_row(
     ran_seconds: float, reset: float | None, max_backoff: float | None, in_a_row: int
 ) -> None:
-    policy = RestartPolicy(RestartOptions(pause=1, reset=reset, max_backoff=max_backoff))
-    pauses(policy, 2)
-    policy.entered_running(100.0)
-    policy.went_down(100.0 + ran_seconds)
-    assert policy.restarts_in_a_row == in_a_row
+    limits = RestartLimits(RestartOptions(pause=1, reset=reset, max_backoff=max_backoff))
+    pauses(limits, 2)
+    limits.entered_running(100.0)
+    limits.went_down(100.0 + ran_seconds)
+    assert limits.restarts_in_a_row == in_a_row
 
 
 def test_a_failed_start_is_no_time_of_running() -> None:
-    policy = RestartPolicy(RestartOptions(pause=1))
-    policy.entered_running(0.0)
-    policy.went_down(10.0)
-    policy.restarted(11.0)
-    policy.went_down(100.0)
-    assert policy.restarts_in_a_row == 1
+    limits = RestartLimits(RestartOptions(pause=1))
+    limits.entered_running(0.0)
+    limits.went_down(10.0)
+    limits.restarted(11.0)
+    limits.went_down(100.0)
+    assert limits.restarts_in_a_row == 1
 
 
 def test_a_start_by_hand_begins_a_new_row_and_does_not_count() -> None:
-    policy = RestartPolicy(RestartOptions(pause=4, factor=2, burst=2, interval=1000))
-    pauses(policy, 1)
-    policy.went_down(50.0)
-    policy.started_by_hand()
-    assert policy.next_start_at == 0.0
-    policy.went_down(60.0)
-    assert policy.next_start_at == 64.0
-    assert not policy.is_exhausted(64.0)
+    limits = RestartLimits(RestartOptions(pause=4, factor=2, burst=2, interval=1000))
+    pauses(limits, 1)
+    limits.went_down(50.0)
+    limits.started_by_hand()
+    assert limits.next_start_at == 0.0
+    limits.went_down(60.0)
+    assert limits.next_start_at == 64.0
+    assert not limits.is_exhausted(64.0)
 
 
 @given(options, lives)
 def test_never_more_than_the_burst_within_the_interval(
     given_options: RestartOptions, all_lives: list[tuple[float, float]]
 ) -> None:
-    policy, now, starts = RestartPolicy(given_options, lambda: 0.0), 0.0, []
+    limits, now, starts = RestartLimits(given_options, lambda: 0.0), 0.0, []
     for starting, running in all_lives:
-        policy.went_down(now)
-        now = max(now, policy.next_start_at)
-        if policy.is_exhausted(now):
+        limits.went_down(now)
+        now = max(now, limits.next_start_at)
+        if limits.is_exhausted(now):
             break
-        policy.restarted(now)
+        limits.restarted(now)
         starts.append(now)
-        policy.entered_running(now + starting)
+        limits.entered_running(now + starting)
         now += starting + running
     interval = given_options.interval
     for start in starts:
@@ -132,13 +132,13 @@ def test_never_more_than_the_burst_within_the_interval(
 
 
 def test_the_start_after_the_burst_is_refused_until_the_interval_is_over() -> None:
-    policy = RestartPolicy(RestartOptions(burst=3, interval=10))
+    limits = RestartLimits(RestartOptions(burst=3, interval=10))
     for now in (0.0, 1.0, 2.0):
-        assert not policy.is_exhausted(now)
-        policy.restarted(now)
-    assert policy.is_exhausted(9.9)
-    assert not policy.is_exhausted(10.0)
-    assert policy.exhausted_text() == "restarted 3 times in 10 seconds (startlimit_burst)"
+        assert not limits.is_exhausted(now)
+        limits.restarted(now)
+    assert limits.is_exhausted(9.9)
+    assert not limits.is_exhausted(10.0)
+    assert limits.exhausted_text() == "restarted 3 times in 10 seconds (startlimit_burst)"
 
 
 @pytest.mark.parametrize(
@@ -158,20 +158,20 @@ def test_whether_a_limit_can_be_reached(*, given_options: RestartOptions, reacha
 
 
 @given(options, lives)
-def test_a_restored_policy_goes_on_as_the_saved_one(
+def test_restored_limits_go_on_as_the_saved_ones(
     given_options: RestartOptions, all_lives: list[tuple[float, float]]
 ) -> None:
-    policy, now = RestartPolicy(given_options, lambda: 0.25), 0.0
+    limits, now = RestartLimits(given_options, lambda: 0.25), 0.0
     for starting, running in all_lives:
-        policy.restarted(now)
-        policy.entered_running(now + starting)
+        limits.restarted(now)
+        limits.entered_running(now + starting)
         now += starting + running
-        policy.went_down(now)
-    other = RestartPolicy(given_options, lambda: 0.25)
-    other.restore(json.loads(json.dumps({**policy.snapshot(), "unknown": 1})))
-    assert other.snapshot() == policy.snapshot()
-    for each in (policy, other):
+        limits.went_down(now)
+    other = RestartLimits(given_options, lambda: 0.25)
+    other.restore(json.loads(json.dumps({**limits.snapshot(), "unknown": 1})))
+    assert other.snapshot() == limits.snapshot()
+    for each in (limits, other):
         each.restarted(now)
         each.went_down(now)
-    assert other.next_start_at == policy.next_start_at
-    assert other.is_exhausted(now) == policy.is_exhausted(now)
+    assert other.next_start_at == limits.next_start_at
+    assert other.is_exhausted(now) == limits.is_exhausted(now)

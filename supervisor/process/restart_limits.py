@@ -1,4 +1,4 @@
-"""Restart policy: the pauses before automatic starts, and how many of them are allowed.
+"""Limits of automatic restarts: pauses between them, and their number within an interval.
 
 The n-th automatic restart in a row comes no earlier than
 
@@ -8,8 +8,8 @@ seconds after the death or the failed start before it.  A process that has been 
 `reset` seconds begins a new row, and so does a start by hand.  More than `burst` automatic restarts
 within `interval` seconds are too many: the process becomes FATAL.
 
-The policy is pure: `lifecycle` reports what happens, with the time of the monotonic clock, and
-asks when the next start may come.
+Pure: `lifecycle` reports what happens, with the time of the monotonic clock, and asks when the next
+start may come.  Programs without such options have no limits but those of `restarts`.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from supervisor.config.restart import RestartOptions
 
 
-class RestartPolicy:
-    """The automatic restarts of one process."""
+class RestartLimits:
+    """The pauses and the number of one process's automatic restarts."""
 
     def __init__(
         self, options: RestartOptions, random_share: Callable[[], float] = random.random

@@ -1,0 +1,319 @@
+"""Dependencies between live processes: what a start waits for, and the order of stops.
+
+A `StartGate` belongs to a process with `depends_on` or a similar option.  While the process is
+wanted and the gate is closed, the process waits, in the state that it had; the gate is notified by
+the processes that it waits for.  So waiting costs nothing, and a decision looks at the requirements
+of one process alone, however many processes there are.
+
+A gate is *hopeless* while a process that it needs is down for good: nothing will start it without a
+request.  A process whose own gate is hopeless is down for good as well.  The flag travels from gate
+to gate by notifications, so a long chain needs no recursion.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from supervisor.common.records import record
+from supervisor.states import ProcessStates, getProcessStateDescription
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Protocol
+
+    from supervisor.common.dependency_graph import Requirement
+    from supervisor.engine.deferred import Notifier
+    from supervisor.engine.loop import Loop
+
+    class Target(Protocol):
+        """A process, as far as those that depend on it know it."""
+
+        changed: Notifier
+        has_exited: bool
+        has_completed: bool
+
+        def get_state(self) -> int:
+            """Return the state, one of `ProcessStates`."""
+
+        @property
+        def is_down_for_good(self) -> bool:
+            """Whether it is down and will not start without a request."""
+
+    class Group(Protocol):
+        """A group of processes."""
+
+        @property
+        def processes(self) -> Mapping[str, Any]:
+            """The processes by name."""
+
+
+class Kind(enum.Enum):
+    """What a requirement asks of its target; the value is its name in snapshots."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    EXITED = "exited"
+
+
+@record(frozen=True)
+class Condition:
+    """A requirement of one kind."""
+
+    kind: Kind
+    requirement: Requirement
+
+    def is_met_by(self, target: Target) -> bool:
+        """Whether one process fulfils its part."""
+        if self.kind is Kind.COMPLETED:
+            return target.has_completed
+        if self.kind is Kind.EXITED:
+            return target.has_exited
+        if target.get_state() == ProcessStates.RUNNING:
+            return True
+        return self.requirement.is_soft and target.is_down_for_good
+
+    def describe(self, target: Target) -> str:
+        """Return what is missing, as it is shown in parentheses."""
+        if self.kind is Kind.COMPLETED:
+            return "not completed"
+        if self.kind is Kind.EXITED:
+            return "not exited"
+        return getProcessStateDescription(target.get_state()) or "UNKNOWN"
+
+
+@record(frozen=True)
+class Unmet:
+    """A condition that holds up a start; `target` None if no process has the name."""
+
+    condition: Condition
+    target: Target | None
+
+    @property
+    def name(self) -> str:
+        """The name, as it is configured."""
+        return self.condition.requirement.target
+
+    @property
+    def text(self) -> str:
+        """What is missing: `STARTING`, `not completed`."""
+        return "unknown" if self.target is None else self.condition.describe(self.target)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether only a request, or a change of the configuration, could end the wait."""
+        return self.target is None or self.target.is_down_for_good
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.text})"
+
+
+class ProcessIndex:
+    """The live processes by the names that requirements use."""
+
+    def __init__(self, groups: Mapping[str, Group]) -> None:
+        self._groups = groups
+        self._found: dict[str, list[Any]] = {}
+        self._by_program: dict[str, list[Any]] | None = None
+
+    def groups_changed(self) -> None:
+        """Look names up again: a group has been added or removed."""
+        self._found.clear()
+        self._by_program = None
+
+    def find(self, target: str) -> Sequence[Any]:
+        """Return the processes of a program, of `group:*`, or the one `group:process`."""
+        found = self._found.get(target)
+        if found is None:
+            found = self._found[target] = self._look_up(target)
+        return found
+
+    def _look_up(self, target: str) -> list[Any]:
+        group_name, colon, process_name = target.partition(":")
+        if not colon:
+            return self._programs().get(target, [])
+        group = self._groups.get(group_name)
+        if group is None:
+            return []
+        if process_name == "*":
+            return list(group.processes.values())
+        return [group.processes[process_name]] if process_name in group.processes else []
+
+    def _programs(self) -> dict[str, list[Any]]:
+        if self._by_program is None:
+            self._by_program = {}
+            for group in self._groups.values():
+                for process in group.processes.values():
+                    self._by_program.setdefault(process.config.program, []).append(process)
+        return self._by_program
+
+
+class StartGate:
+    """The conditions of one process's start, and the wait for them."""
+
+    def __init__(
+        self,
+        conditions: Sequence[Condition],
+        index: ProcessIndex,
+        loop: Loop,
+        on_change: Callable[[], object],
+    ) -> None:
+        """`on_change` is called in the loop when a wait may be over, or has become hopeless."""
+        self.conditions = conditions
+        self.waiting_since: float | None = None
+        """Begin of the wait in monotonic seconds, None while there is none."""
+        self.is_hopeless = False
+        self._index = index
+        self._loop = loop
+        self._on_change = on_change
+        self._sources: tuple[Notifier, ...] = ()
+        self._is_due = False
+
+    def targets(self, condition: Condition) -> Sequence[Target]:
+        """Return the processes that a condition names."""
+        return self._index.find(condition.requirement.target)
+
+    def unmet(self) -> Iterator[Unmet]:
+        """Yield each condition that is not met, with the first process that does not meet it."""
+        for condition in self.conditions:
+            targets = self.targets(condition)
+            if not targets and not condition.requirement.is_soft:
+                yield Unmet(condition, None)
+            for target in targets:
+                if not condition.is_met_by(target):
+                    yield Unmet(condition, target)
+                    break
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all conditions are met."""
+        return next(self.unmet(), None) is None
+
+    def wait(self) -> None:
+        """Wait until the gate may be open; a wait in progress goes on."""
+        if self.waiting_since is None:
+            self.waiting_since = self._loop.clock.monotonic()
+        self._watch()
+
+    def stop_waiting(self) -> None:
+        """End the wait: the process has started, or is not wanted any more."""
+        self.waiting_since = None
+        self.is_hopeless = False
+        self._unwatch()
+
+    def look_up_again(self) -> None:
+        """Examine a wait again: groups have been added or removed."""
+        if self.waiting_since is not None:
+            self._schedule()
+
+    def hopeless(self) -> Unmet | None:
+        """Return the first condition that will not be met without a request, if any."""
+        return next((each for each in self.unmet() if each.is_hopeless), None)
+
+    def _watch(self) -> None:
+        self._unwatch()
+        unmet = list(self.unmet())
+        self.is_hopeless = any(each.is_hopeless for each in unmet)
+        self._sources = tuple(each.target.changed for each in unmet if each.target is not None)
+        for source in self._sources:
+            source.add(self._schedule)
+
+    def _unwatch(self) -> None:
+        for source in self._sources:
+            source.discard(self._schedule)
+        self._sources = ()
+
+    def _schedule(self) -> None:
+        """Decide at the end of this loop iteration: the notifier is still changing its state."""
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._decide)
+
+    def _decide(self) -> None:
+        self._is_due = False
+        if self.waiting_since is not None:
+            self._watch()
+            self._on_change()
+
+
+class DependencyWatch:
+    """What `on_dependency_failure` asks for: stop with a dependency, and restart with it.
+
+    It watches while the process is up.  A process that is being restarted after a crash is not
+    down for good, so it does not affect its dependents.
+    """
+
+    def __init__(
+        self,
+        gate: StartGate,
+        loop: Loop,
+        requeue: Callable[[], object],
+        *,
+        follows_restarts: bool,
+    ) -> None:
+        """`requeue` stops the process and starts it again when its gate is open."""
+        self._gate = gate
+        self._loop = loop
+        self._requeue = requeue
+        self._follows_restarts = follows_restarts
+        self._watched: tuple[Target, ...] = ()
+        self._was_stopped = False
+        self._is_due = False
+
+    def begin(self) -> None:
+        """Watch the dependencies of a process that has been started."""
+        self.end()
+        self._watched = tuple(
+            target
+            for condition in self._gate.conditions
+            if condition.kind is Kind.RUNNING and not condition.requirement.is_soft
+            for target in self._gate.targets(condition)
+        )
+        self._was_stopped = False
+        self._watch()
+
+    def end(self) -> None:
+        """Stop watching: the process is down, or is being stopped."""
+        for target in self._watched:
+            target.changed.discard(self._schedule)
+        self._watched = ()
+
+    def _watch(self) -> None:
+        for target in self._watched:
+            target.changed.add(self._schedule)
+
+    def _schedule(self) -> None:
+        if any(target.get_state() == ProcessStates.STOPPING for target in self._watched):
+            self._was_stopped = True  # it may be up again before `_decide`
+        if not self._is_due:
+            self._is_due = True
+            self._loop.call_soon(self._decide)
+
+    def _decide(self) -> None:
+        self._is_due = False
+        if not self._watched:
+            return
+        is_up = all(each.get_state() == ProcessStates.RUNNING for each in self._watched)
+        restarted = self._follows_restarts and self._was_stopped and is_up
+        if restarted or any(each.is_down_for_good for each in self._watched):
+            self.end()
+            self._requeue()
+        else:
+            self._watch()
+
+
+def running_dependents(
+    process: Target, others: Iterable[Any], is_down: Callable[[Any], bool]
+) -> list[Any]:
+    """Return those of `others` that need a process and are not down."""
+    return [
+        other
+        for other in others
+        if other.gate is not None
+        and not is_down(other)
+        and any(
+            process in other.gate.targets(condition)
+            for condition in other.gate.conditions
+            if condition.kind is Kind.RUNNING
+        )
+    ]
