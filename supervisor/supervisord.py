@@ -337,6 +337,8 @@ class Supervisor:
             else:
                 logger.info(f"received {name} indicating log reopen request")
                 self._reopen_logs()
+                for config, server in self.options.httpservers:
+                    self.context.attempt(server.restore_socket, f"restoring {config.section}")
 
     def _restart(self) -> None:
         try:

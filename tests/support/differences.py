@@ -218,6 +218,9 @@ SHOWN_BY = {
     "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
+    "Unix sockets that are removed": (
+        "tests/unit/test_http_socket_file.py::test_a_removed_socket_is_created_again"
+    ),
     "Groups that another client changes": (
         "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"
     ),
