@@ -36,6 +36,7 @@ LATE_IMPORTS = (
     "difflib",
     "hashlib",
     "hmac",
+    "importlib.util",
     "inspect",
     "meld3",
     "pstats",

@@ -19,6 +19,7 @@ from supervisor.foreign import Heartbeat
 from supervisor.http.guard import guard_handler
 from supervisor.http.listening import ServerError
 from supervisor.http.server import open_http_servers
+from supervisor.installation import kept
 from supervisor.loggers import exception_text, getLogger
 from supervisor.loop import Loop
 from supervisor.options import ServerOptions
@@ -88,6 +89,7 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if first:
             options.cleanup_fds()
+            kept.keep()  # while their files can be read
             paths.mounts.slow_points()  # keeps the table open; later there may be no free fd
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
@@ -99,6 +101,7 @@ class Supervisor:
             raise
         logger = boot.open_activity_log(settings)
         boot.report_log_trouble_to(logger)
+        kept.report = logger.warn
         boot.log_what_was_said(logger, options.configuration, criticals, infos)
         loop = Loop(
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),

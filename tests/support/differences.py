@@ -66,6 +66,9 @@ SHOWN_BY = {
     "A pid file that is locked": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
     ),
+    "Upgrades and removals of the package": (
+        "tests/journeys/test_replaced_package.py::test_the_daemon_works_as_before"
+    ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
     "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
