@@ -55,6 +55,9 @@ SHOWN_BY = {
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Interpreters that do not exist": (
+        "tests/unit/test_launchers.py::test_exec_failures_are_explained"
+    ),
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
     "Standard streams opened by name": (
