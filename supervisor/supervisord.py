@@ -24,6 +24,7 @@ from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
 from supervisor.daemon.ticks import Ticker
 from supervisor.engine import paths
+from supervisor.engine.installation import kept
 from supervisor.engine.loop import Loop
 from supervisor.engine.posix import decode_wait_status, signame
 from supervisor.http.csrf import csrf_guard
@@ -91,6 +92,7 @@ class Supervisor:
         options, settings = self.options, self.options.settings
         if is_initial_start:
             options.cleanup_fds()
+            kept.keep()  # while their files can be read
             paths.mounts.slow_points()  # keeps the table open; later there may be no free fd
         criticals, infos = boot.drop_privileges(settings)
         infos += boot.raise_limits(settings)
@@ -102,6 +104,7 @@ class Supervisor:
             raise
         logger = boot.open_activity_log(settings)
         boot.route_log_errors_to(logger)
+        kept.report = logger.warn
         boot.log_startup_messages(logger, options.configuration, criticals, infos)
         loop = Loop(
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
@@ -342,6 +345,8 @@ class Supervisor:
             else:
                 logger.info(f"received {name} indicating log reopen request")
                 self._reopen_logs()
+                for config, server in self.options.httpservers:
+                    self.runtime.run_guarded(server.restore_socket, f"restoring {config.section}")
 
     def _restart(self) -> None:
         try:

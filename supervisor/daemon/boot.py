@@ -37,6 +37,7 @@ LATE_IMPORTS = (
     "difflib",
     "hashlib",
     "hmac",
+    "importlib.util",
     "inspect",
     "meld3",
     "pstats",

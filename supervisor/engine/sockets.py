@@ -18,7 +18,7 @@ import socket
 import stat
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,9 +105,7 @@ def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
         is_new = stat.S_ISSOCK(status.st_mode) and not stat.S_IMODE(status.st_mode)
         if not is_new or status.st_nlink != 1:
             raise LostRaceError(path)
-        file = f"/proc/self/fd/{fd}"
-        if not os.path.exists(file):  # without /proc there is only the name
-            file = path
+        file = _name_of(fd, path)
         try:
             if owner != NO_OWNER:
                 os.chown(file, *owner)
@@ -115,6 +113,12 @@ def _give(path: str, mode: int, owner: tuple[int, int]) -> Identity:
         except OSError as error:
             raise OSError(error.errno, error.strerror, path) from None
         return _identity_of(status)
+
+
+def _name_of(fd: int, path: str) -> str:
+    """Return a name of a pinned file that leads to no other one."""
+    file = f"/proc/self/fd/{fd}"
+    return file if os.path.exists(file) else path  # without /proc there is only the name
 
 
 @contextmanager
@@ -148,6 +152,18 @@ def peer_credentials(connection: socket.socket) -> tuple[int, int, int]:
     ucred = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize(UCRED))
     pid, uid, gid = struct.unpack(UCRED, ucred)
     return pid, uid, gid
+
+
+def renew_times(path: str, expected: Identity) -> None:
+    """Set the times of a socket's file to now, if it is still the expected file (utimensat(2)).
+
+    A failure has no effect.
+    """
+    with suppress(OSError), pinned(path) as fd:
+        status = os.lstat(path) if fd is None else os.fstat(fd)
+        if _identity_of(status) == expected:
+            name = path if fd is None else _name_of(fd, path)
+            os.utime(name, follow_symlinks=name != path)
 
 
 def remove_socket(path: str) -> None:

@@ -12,6 +12,7 @@ import stat
 
 from supervisor import http
 from supervisor.common.namespec import split_namespec
+from supervisor.engine.installation import UI_FOLDER, kept
 from supervisor.http import http1
 from supervisor.http.bodies import TAIL_BYTES
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from supervisor.process.daemon_protocol import Daemon
 
 LOGGED_NAME_CHARS: Final = 64
-
-UI_FOLDER: Final = os.path.join(os.path.dirname(os.path.dirname(__file__)), "ui")
 
 
 # -- authentication ------------------------------------------------------------
@@ -238,12 +237,11 @@ class default_handler:
             request.error(404)
             return
         try:
-            with open(os.path.join(self.folder, path.lstrip("/")), "rb") as file:
-                modified = int(os.fstat(file.fileno()).st_mtime)
-                content = file.read()
+            content, modified_ns = kept.read(os.path.join(self.folder, path.lstrip("/")))
         except (OSError, ValueError):
             request.error(404)
             return
+        modified = modified_ns // 1_000_000_000
         condition = request.get_header("if-modified-since") or ""
         if http1.is_unmodified(condition, modified, len(content)):
             request.error(304)

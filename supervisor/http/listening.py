@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 
 from supervisor.engine import sockets
 
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.config.model import ServerConfig
+    from supervisor.engine.sockets import Identity
 
 BACKLOG = 1024
+
+RENEWAL_SECONDS = 3600.0
+"""Shortest interval between two renewals of the times of a socket's file."""
 
 ADDRESS_IN_USE = (
     "Another program is already listening on a port that one of our HTTP servers is"
@@ -38,14 +43,52 @@ class _InUseError(OSError):
         super().__init__(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
-def open_listener(config: ServerConfig) -> tuple[socket.socket, tuple[int, int] | None]:
-    """Return a listening socket and, for a unix socket, the identity of its file.
+class SocketFile:
+    """The file of a unix socket of this daemon; files that have replaced it are left alone.
 
-    Raises `ServerError`.
+    Programs that clean up /tmp remove old files (systemd-tmpfiles(8), tmpwatch(8)).  They cannot
+    see that the socket is in use, because the kernel lists it under its temporary name.  So its
+    times are renewed while clients connect.
+    """
+
+    def __init__(self, path: str, identity: Identity) -> None:
+        self.path = path
+        self._identity = identity
+        self._renewed_at: float | None = None
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to this file."""
+        return sockets.identity(self.path) == self._identity
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the path leads to no file at all."""
+        return sockets.identity(self.path) is None
+
+    def renew(self, now: float) -> None:
+        """Renew the times of the file, at most once in `RENEWAL_SECONDS` of the clock `now`."""
+        if self._renewed_at is None or now - self._renewed_at >= RENEWAL_SECONDS:
+            self._renewed_at = now
+            sockets.renew_times(self.path, self._identity)
+
+    def remove(self) -> None:
+        """Unlink the file; a failure has no effect."""
+        if self.is_in_place:
+            with suppress(OSError):
+                os.unlink(self.path)
+
+
+def open_listener(
+    config: ServerConfig, *, may_replace: bool = True
+) -> tuple[socket.socket, SocketFile | None]:
+    """Return a listening socket and, for a unix socket, its file.
+
+    With `may_replace`, a stale socket of that name is replaced.  Raises `ServerError`.
     """
     try:
         if config.address is None:
-            return _open_unix(config)
+            return _open_unix(config, may_replace=may_replace)
         return sockets.listen_tcp(config.address, BACKLOG), None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
@@ -82,7 +125,7 @@ def _error_text(config: ServerConfig, error: OSError) -> str:
     )
 
 
-def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
+def _open_unix(config: ServerConfig, *, may_replace: bool) -> tuple[socket.socket, SocketFile]:
     """Listen under a temporary name, then link the socket to the configured one.
 
     So only one of two daemons that start simultaneously gets the name, and it is already
@@ -97,14 +140,14 @@ def _open_unix(config: ServerConfig) -> tuple[socket.socket, tuple[int, int]]:
             raise _not_permitted(config, error) from None
         try:
             try:
-                _publish_socket(temporary, path)
+                _publish_socket(temporary, path, may_replace=may_replace)
             finally:
                 sockets.remove_socket(temporary)
         except BaseException:
             listener.close()
             raise
         if sockets.identity(path) == identity:
-            return listener, identity
+            return listener, SocketFile(path, identity)
         listener.close()  # another user has moved the temporary name
     raise sockets.LostRaceError(path)
 
@@ -129,11 +172,13 @@ def _user_name() -> str:
         return str(os.getuid())
 
 
-def _publish_socket(temporary: str, path: str) -> None:
-    """Link the socket to its name, replacing a stale socket; raises `_InUseError`."""
+def _publish_socket(temporary: str, path: str, *, may_replace: bool) -> None:
+    """Link the socket to its name, replacing a stale socket if it may; raises `_InUseError`."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except FileExistsError:
+        if not may_replace:
+            raise _InUseError from None
         _remove_stale(path)
         try:
             os.link(temporary, path, follow_symlinks=False)

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import os
 import resource
 import select
 import socket
@@ -19,7 +17,7 @@ from supervisor.http.connection import HTTPChannel
 from supervisor.http.connection_table import Connections
 from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
-from supervisor.http.listening import open_listener
+from supervisor.http.listening import ServerError, open_listener
 from supervisor.http.peer import Peer
 from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ServerConfig
     from supervisor.engine.loop import Loop
+    from supervisor.http.listening import SocketFile
     from supervisor.http.request import Request
     from supervisor.loggers import Logger
 
@@ -80,10 +79,13 @@ class HTTPServer:
         self._connections = Connections(_max_connections())
         self._is_paused = False
         self._is_unix = config.address is None
-        self._socket, self._identity = open_listener(config)
-        self._socket.setblocking(False)
-        self.socket = self._socket  # Supvisors shuts it down before the daemon closes it
-        loop.watch(self)
+        self._listen(*open_listener(config))
+
+    def _listen(self, listener: socket.socket, file: SocketFile | None) -> None:
+        listener.setblocking(False)
+        self._socket, self._file = listener, file
+        self.socket = listener  # Supvisors shuts it down before the daemon closes it
+        self.loop.watch(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.config.section} {self.address}>"
@@ -145,6 +147,8 @@ class HTTPServer:
                     self._pause(str(error))
                 break
             self._accept(connection, address)
+            if self._file is not None:
+                self._file.renew(self.loop.clock.monotonic())
             if self._is_paused:
                 break
 
@@ -204,10 +208,31 @@ class HTTPServer:
 
     def withdraw(self) -> None:
         """Remove the unix socket if it is our own; existing connections are still served."""
-        path = self.config.file
-        if path and self._identity is not None and sockets.identity(path) == self._identity:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+        if self._file is not None:
+            self._file.remove()
+            self._file = None
+
+    def restore_socket(self) -> None:
+        """Listen on the unix socket again if its file has been removed by another program.
+
+        A file that has replaced it is left alone.
+        """
+        file = self._file
+        if file is None or file.is_in_place:
+            return
+        if not file.is_missing:
+            self.logger.warn(f"unix socket {file.path} has been replaced by another process")
+            return
+        try:
+            opened = open_listener(self.config, may_replace=False)
+        except ServerError as error:
+            self.logger.error(str(error))
+            return
+        self.handle_read_event()  # the clients that have connected before
+        self.loop.unwatch(self)
+        self._socket.close()
+        self._listen(*opened)
+        self.logger.warn(f"unix socket {file.path} had been removed and was created again")
 
     def has_clients(self, *, new: bool) -> bool:
         """Whether a connection is pending, receives a request or sends a response.

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 
 class Kind(enum.Enum):
-    """What a requirement asks of its target; the value is its name in snapshots."""
+    """Kind of a requirement; the value is its name in snapshots."""
 
     RUNNING = "running"
     COMPLETED = "completed"
@@ -96,7 +96,7 @@ class Unmet:
 
     @property
     def text(self) -> str:
-        """What is missing: `STARTING`, `not completed`."""
+        """The missing part: `STARTING`, `not completed`."""
         return "unknown" if self.target is None else self.condition.describe(self.target)
 
     @property
@@ -237,7 +237,7 @@ class StartGate:
 
 
 class DependencyWatch:
-    """What `on_dependency_failure` asks for: stop with a dependency, and restart with it.
+    """Stop with a dependency, and restart with it: `on_dependency_failure`.
 
     It watches while the process is up.  A process that is being restarted after a crash is not
     down for good, so it does not affect its dependents.

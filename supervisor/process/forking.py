@@ -13,6 +13,7 @@ import signal
 from contextlib import suppress
 
 from supervisor.engine import posix
+from supervisor.process.interpreters import exec_failure
 from supervisor.process.plan import (
     Launched,
     no_directory,
@@ -130,7 +131,7 @@ def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
     try:
         os.execve(executable, plan.argv, plan.environment)
     except OSError as error:
-        raise no_exec(plan, posix.errname(error.errno)) from None
+        raise exec_failure(plan, executable, error) from None
 
 
 def _keep_leases_off(plan: SpawnPlan, executable: str) -> None:

@@ -15,6 +15,12 @@ from contextlib import suppress
 
 from supervisor.engine import paths, posix
 from supervisor.process.forking import fork
+from supervisor.process.interpreters import (
+    HEAD_BYTES,
+    MAX_INTERPRETERS,
+    exec_failure,
+    script_interpreter,
+)
 from supervisor.process.plan import (
     Launched,
     close_fds,
@@ -30,12 +36,6 @@ if TYPE_CHECKING:
 
     from supervisor.engine.posix import Identity
     from supervisor.process.plan import SpawnPlan
-
-SCRIPT_HEAD_BYTES = 256
-"""Length of the head of a script in which the kernel reads the `#!` line (execve(2))."""
-
-MAX_INTERPRETERS = 5
-"""Upper bound of nested interpreters that are scripts themselves (execve(2))."""
 
 
 def launch(plan: SpawnPlan) -> Launched:
@@ -125,15 +125,7 @@ def _open_executable(route: paths.Route, files: list[int]) -> str | None:
     except OSError:
         return None  # an executable need not be readable
     files.append(fd)
-    return _interpreter(os.read(fd, SCRIPT_HEAD_BYTES))
-
-
-def _interpreter(head: bytes) -> str | None:
-    """Return the interpreter named in the head of a file, None if it is not a script."""
-    if not head.startswith(b"#!"):
-        return None
-    words = head[2:].split(b"\n", 1)[0].split(None, 1)
-    return os.fsdecode(words[0]) if words else None
+    return script_interpreter(os.read(fd, HEAD_BYTES))
 
 
 # -- vfork ---------------------------------------------------------------------
@@ -163,7 +155,7 @@ def _vfork(plan: SpawnPlan, identity: Identity | None) -> Launched:
         )
     except OSError as error:
         if error.filename not in (None, plan.directory):
-            raise no_exec(plan, posix.errname(error.errno)) from None
+            raise exec_failure(plan, plan.executable, error) from None
         if identity is not None:  # Popen reports a refused setuid as a failed chdir or fork
             return fork(plan, identity)
         if error.filename is not None:

@@ -29,9 +29,12 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
         self.supervisord = supervisord
 
     def match(self, request: Request) -> bool:
-        """Whether the path is a page."""
-        from supervisor.web.pages import VIEWS
-
+        """Whether the path is a page; if the pages cannot be imported, none is."""
+        try:
+            from supervisor.web.pages import VIEWS
+        except ImportError as error:  # Python itself has been replaced or removed
+            self.supervisord.runtime.logger.critical(f"cannot load the web interface: {error}")
+            return False
         return page_name(request) in VIEWS
 
     def handle_request(self, request: Request) -> None:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import os
 import re
 
+from supervisor.engine.installation import PACKAGE, kept
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
-
-PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 
 # The namespace of `meld:id` in templates written for Supervisor, and in meld3.
 OUR_NAMESPACE: Final = "https://github.com/Supervisor/supervisor"
 MELD3_NAMESPACE: Final = "http://www.plope.com/software/meld3"
 
-_kept: dict[str, tuple[int, Any]] = {}
+_parsed: dict[str, tuple[int, Any]] = {}
 _gap = re.compile("@@([a-z_]+)@@").sub
 
 
@@ -31,18 +31,17 @@ def template(path: str) -> Any:
     for a file that is not well-formed.
     """
     path = os.path.join(PACKAGE, path)
-    written = os.stat(path).st_mtime_ns
-    kept = _kept.get(path)
-    if kept is None or kept[0] != written:
-        kept = _kept[path] = (written, _read(path))
-    return kept[1]
+    written = kept.modified_ns(path)
+    parsed = _parsed.get(path)
+    if parsed is None or parsed[0] != written:
+        parsed = _parsed[path] = (written, _read(path))
+    return parsed[1]
 
 
 def _read(path: str) -> Any:
     import meld3
 
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = kept.read(path)[0].decode()
     return meld3.parse_xmlstring(text.replace(OUR_NAMESPACE, MELD3_NAMESPACE))
 
 

@@ -20,7 +20,7 @@ SLOW_TO_THE_BACKGROUND = """
 import os, time, types
 from pathlib import Path
 from supervisor import loggers
-from supervisor.daemon import boot
+from supervisor.process.daemon_protocol import boot
 settings = types.SimpleNamespace(directory=None, umask=0o22)
 with boot.daemonized(settings, loggers.getLogger()):
     time.sleep(0.2)
@@ -113,20 +113,7 @@ def test_nothing_happens_while_there_is_nothing_to_do(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
         daemon.wait_for_state("web", "RUNNING")
         daemon.close_rpc()
-        before = wait_until(lambda: settled_switches(daemon.pid))
+        before = wait_until(lambda: proctable.settled_switches(daemon.pid))
         end = time.monotonic() + 1
         wait_until(lambda: time.monotonic() > end)
-        assert switches(daemon.pid) == before
-
-
-def switches(pid: int) -> int:
-    """Return how often a process has gone to sleep."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
-
-
-def settled_switches(pid: int) -> int:
-    """Return the count once it stays the same for a tenth of a second, 0 before."""
-    before = switches(pid)
-    time.sleep(0.1)
-    return before if switches(pid) == before else 0
+        assert proctable.voluntary_switches(daemon.pid) == before

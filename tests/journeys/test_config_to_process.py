@@ -42,6 +42,22 @@ def test_a_relative_command_is_found_in_the_directory_of_the_program(directory: 
         daemon.wait_for_child("hello", Path("sleeper"))
 
 
+def test_a_script_from_windows_is_explained(directory: Path) -> None:
+    """In `status`, in the activity log and in the log of the program."""
+    script = directory / "script"
+    script.write_bytes(b"#!/bin/sh\r\nexit\r\n")
+    script.chmod(0o755)
+    with Daemon(directory, f"[program:x]\ncommand={script}\nstartretries=0\n") as daemon:
+        info = daemon.wait_for_state("x", "FATAL")
+        reason = (
+            f"couldn't exec {script}: ENOENT"
+            r" (its interpreter /bin/sh\r does not exist; its first line ends with CR LF)"
+        )
+        assert daemon.ctl("status").stdout.split(maxsplit=2) == ["x", "FATAL", f"{reason}\n"]
+        assert f"spawnerr: {reason}\n" in daemon.log_text()
+        assert reason in Path(info["stderr_logfile"]).read_text(encoding="utf-8")
+
+
 def test_files_of_a_conf_d_directory_are_included(directory: Path) -> None:
     """As Debian's /etc/supervisor: one main file, one file for each program."""
     for name in ("web", "queue"):

@@ -118,6 +118,24 @@ def test_sigusr2_reopens_the_logs(directory: Path) -> None:
         wait_until(daemon.log_path.exists)
 
 
+def test_sigusr2_restores_a_unix_socket_that_was_removed(directory: Path) -> None:
+    """As programs that clean up /tmp do: until then no client reaches the daemon."""
+    with Daemon(directory, CONFIG) as daemon:
+        before = daemon.socket_path.stat()
+        daemon.close_rpc()
+        daemon.socket_path.unlink()
+        daemon.signal(signal.SIGUSR2)
+        daemon.wait_for_log(f"unix socket {daemon.socket_path} had been removed")
+        assert daemon.rpc.supervisor.getPID() == daemon.pid
+        after = daemon.socket_path.stat()
+        assert (after.st_mode, after.st_uid, after.st_gid) == (
+            before.st_mode,
+            before.st_uid,
+            before.st_gid,
+        )
+    assert not daemon.socket_path.exists()
+
+
 def test_a_signal_right_after_the_start_is_not_lost(directory: Path) -> None:
     """Each stop would otherwise wait until the process is killed."""
     config = f"[program:x]\ncommand={child('sleeper')}\nautostart=false\nstopwaitsecs=1000\n"

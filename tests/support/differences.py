@@ -55,6 +55,9 @@ SHOWN_BY = {
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Interpreters that do not exist": (
+        "tests/unit/test_launchers.py::test_exec_failures_are_explained"
+    ),
     "Starts that wait": f"{SURROUNDINGS}::test_a_start_that_waits_can_be_stopped",
     "Leases on executables": f"{SURROUNDINGS}::test_a_lease_is_the_reason",
     "Standard streams opened by name": (
@@ -65,6 +68,9 @@ SHOWN_BY = {
     ),
     "A pid file that is locked": (
         f"{FILES}::test_a_second_daemon_with_the_same_pid_file_changes_nothing"
+    ),
+    "Upgrades and removals of the package": (
+        "tests/journeys/test_replaced_package.py::test_the_daemon_works_as_before"
     ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
@@ -217,6 +223,9 @@ SHOWN_BY = {
     ),
     "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
+    ),
+    "Unix sockets that are removed": (
+        "tests/unit/test_http_socket_file.py::test_a_removed_socket_is_created_again"
     ),
     "Groups that another client changes": (
         "tests/journeys/test_client.py::test_update_while_another_client_stops_a_group"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -81,6 +82,19 @@ def memory_bytes(pid: int) -> int:
     found = re.search(r"VmRSS:\s+(\d+) kB", text)
     assert found is not None
     return int(found[1]) * 1024
+
+
+def voluntary_switches(pid: int) -> int:
+    """Return how often a process has gone to sleep (proc_pid_status(5))."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    return int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+
+
+def settled_switches(pid: int) -> int:
+    """Return the count once it stays the same for a tenth of a second, 0 before."""
+    before = voluntary_switches(pid)
+    time.sleep(0.1)
+    return before if voluntary_switches(pid) == before else 0
 
 
 def _all_pids() -> list[int]:

@@ -128,16 +128,25 @@ def test_children_of_both_are_alike(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "symbol"), [("echo no interpreter line\n", "ENOEXEC"), ("#!/nowhere\n", "ENOENT")]
+    ("text", "reported"),
+    [
+        ("echo no interpreter line\n", "ENOEXEC"),
+        ("#!/nowhere -e\n", "ENOENT (its interpreter /nowhere does not exist)"),
+        (
+            "#!/bin/sh\r\n",
+            r"ENOENT (its interpreter /bin/sh\r does not exist; its first line ends with CR LF)",
+        ),
+        ("#!/a\x1b[1mb\n", r"ENOENT (its interpreter /a\x1b[1mb does not exist)"),
+    ],
 )
 def test_exec_failures_are_explained(
-    launch: Launch, pipes: Pipes, tmp_path: Path, text: str, symbol: str
+    launch: Launch, pipes: Pipes, tmp_path: Path, text: str, reported: str
 ) -> None:
     script = tmp_path / "script"
-    script.write_text(text)
+    script.write_text(text, newline="")
     script.chmod(0o755)
     failing = plan(pipes, executable=str(script), argv=(str(script),))
-    assert reason(launch, failing) == f"couldn't exec {script}: {symbol}"
+    assert reason(launch, failing) == f"couldn't exec {script}: {reported}"
 
 
 def test_a_directory_that_cannot_be_entered_is_explained(launch: Launch, pipes: Pipes) -> None:

@@ -1,4 +1,4 @@
-"""pidproxy passes signals on to the pid in a file, and lives as long as its command."""
+"""pidproxy forwards signals to the pid in a file, and ends with its command or that process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from supervisor.pidproxy import PidProxy
+from supervisor.pidproxy import CHECK_SECONDS, PidProxy
+from tests.support import proctable
 from tests.support.children import DIRECTORY
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
@@ -21,6 +23,28 @@ PIDPROXY = [sys.executable, "-m", "supervisor.pidproxy"]
 SIGNALS = [sys.executable, "-S", str(DIRECTORY / "signals.py")]
 SLEEPER = [sys.executable, "-S", str(DIRECTORY / "sleeper.py")]
 WAIT_SECONDS = 20
+
+# Logs "SIGTERM" and ends only after SIGUSR1; its status is 3.
+RELUCTANT = [
+    sys.executable,
+    "-S",
+    "-c",
+    """if True:
+    import os, signal
+    signal.signal(signal.SIGUSR1, lambda *_: os._exit(3))
+    signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"SIGTERM\\n"))
+    os.write(1, b"READY\\n")
+    while True:
+        signal.pause()
+    """,
+]
+
+WITHOUT_PIDFD = """if True:
+    import os
+    del os.pidfd_open
+    from supervisor.pidproxy import main
+    main()
+"""
 
 Child = subprocess.Popen[str]
 
@@ -34,18 +58,25 @@ class Pair:
         self.real: Child | None = None
         self.proxy: Child | None = None
 
-    def start_real(self) -> None:
+    def start_real(self, command: Sequence[str] = SIGNALS) -> None:
         """Start the process that gets the signals; it logs them."""
         with open(self.log, "w", encoding="ascii") as log:
-            self.real = subprocess.Popen(SIGNALS, stdout=log, text=True)
+            self.real = subprocess.Popen(command, stdout=log, text=True)
         wait_until(lambda: "READY" in self.log.read_text())
         self.pidfile.write_text(f"{self.real.pid}\n")
 
-    def start_proxy(self, user: int | None = None) -> Child:
+    def start_proxy(
+        self, user: int | None = None, command: Sequence[str] = SLEEPER, proxy: Sequence[str] = ()
+    ) -> Child:
         """Start pidproxy; it has installed its handlers when its command says READY."""
-        command = [*PIDPROXY, str(self.pidfile), *SLEEPER]
+        command = [*(proxy or PIDPROXY), str(self.pidfile), *command]
         self.proxy = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, start_new_session=True, user=user
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            user=user,
         )
         assert self.proxy.stdout is not None
         assert self.proxy.stdout.readline() == "READY\n"
@@ -60,8 +91,8 @@ class Pair:
             self.real.kill()
         for child in filter(None, (self.proxy, self.real)):
             child.wait(WAIT_SECONDS)
-            if child.stdout is not None:
-                child.stdout.close()
+            for stream in filter(None, (child.stdin, child.stdout)):
+                stream.close()
 
 
 @pytest.fixture
@@ -81,12 +112,68 @@ def test_a_signal_is_passed_on(pair: Pair, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGQUIT"])
-def test_a_signal_that_ends_processes_ends_pidproxy_too(pair: Pair, name: str) -> None:
+def test_after_a_terminating_signal_it_ends_with_the_process(pair: Pair, name: str) -> None:
+    """With 0, and without its command, which may have another purpose."""
     pair.start_real()
     proxy = pair.start_proxy()
     proxy.send_signal(getattr(signal, name))
-    assert proxy.wait(WAIT_SECONDS) == 0
     wait_until(lambda: name in pair.log.read_text())
+    assert pair.real is not None
+    pair.real.kill()
+    assert proxy.wait(WAIT_SECONDS) == 0
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [PIDPROXY, [sys.executable, "-c", WITHOUT_PIDFD]],
+    ids=["with a pidfd", "without pidfds"],
+)
+def test_it_waits_for_a_process_that_takes_its_time(pair: Pair, proxy: Sequence[str]) -> None:
+    """Else supervisord would start the next one while this one still holds its port.
+
+    The command, which may have started that process, ends before it.
+    """
+    pair.start_real(RELUCTANT)
+    started = pair.start_proxy(command=["sh", "-c", "echo READY; read line; exit 5"], proxy=proxy)
+    for _ in range(2):
+        started.send_signal(signal.SIGTERM)
+        wait_until(lambda: "SIGTERM" in pair.log.read_text())
+        pair.log.write_text("")
+    assert pair.real is not None
+    assert started.stdin is not None
+    started.stdin.close()
+    wait_until(lambda: not proctable.children(started.pid))
+    assert started.poll() is None
+    pair.real.send_signal(signal.SIGUSR1)
+    assert pair.real.wait(WAIT_SECONDS) == 3
+    assert started.wait(WAIT_SECONDS) == 5
+
+
+def test_a_wrapper_may_clean_up_after_its_server(pair: Pair) -> None:
+    """As mysqld_safe does: the status is that of the wrapper, which ends after its server."""
+    script = f"sleep 1000 & echo $! >{pair.pidfile}; echo READY; wait; sleep 0.1; exit 7"
+    proxy = pair.start_proxy(command=["sh", "-c", script])
+    proxy.send_signal(signal.SIGTERM)
+    assert proxy.wait(WAIT_SECONDS) == 7
+
+
+def test_a_command_that_is_the_process_itself(pair: Pair) -> None:
+    script = f"echo $$ >{pair.pidfile}; echo READY; exec sleep 1000"
+    proxy = pair.start_proxy(command=["sh", "-c", script])
+    proxy.send_signal(signal.SIGTERM)
+    assert proxy.wait(WAIT_SECONDS) == 128 + signal.SIGTERM
+
+
+def test_waiting_takes_no_cpu_time(pair: Pair) -> None:
+    """Neither for the command nor for a process that was signalled: there is nothing to poll."""
+    pair.start_real(RELUCTANT)
+    proxy = pair.start_proxy()
+    proxy.send_signal(signal.SIGTERM)
+    wait_until(lambda: "SIGTERM" in pair.log.read_text())
+    before = wait_until(lambda: proctable.settled_switches(proxy.pid))
+    end = time.monotonic() + 2 * CHECK_SECONDS
+    wait_until(lambda: time.monotonic() > end)
+    assert proctable.voluntary_switches(proxy.pid) == before
 
 
 @pytest.mark.parametrize("content", [None, "", "nonsense"])
@@ -171,9 +258,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_it_ends_with_its_command() -> None:
-    """At once, and with 0, whatever the command's own status."""
-    assert run("/tmp/nope", sys.executable, "-S", "-c", "exit(3)").returncode == 0  # noqa: S108
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [("exit 0", 0), ("exit 3", 3), ("kill -KILL $$", 137), ("kill -TERM $$", 143)],
+)
+def test_it_ends_with_its_command(script: str, status: int) -> None:
+    """At once, and with its status: that of a shell for a command that was killed."""
+    assert run("/tmp/nope", "sh", "-c", script).returncode == status  # noqa: S108
 
 
 def test_a_command_that_does_not_exist() -> None:

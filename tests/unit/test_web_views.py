@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,3 +204,14 @@ def test_a_header_with_a_line_break_is_a_logged_500(site: WebSite) -> None:
     answer = site.get("/split")
     assert answer.status == 500
     assert answer.header("Set-Cookie") is None
+
+
+def test_without_its_modules_every_page_is_unknown(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade of Python, for example; the reason is one line of the log."""
+    monkeypatch.setitem(sys.modules, "supervisor.web.pages", None)
+    assert site.get("/unknown").status == 404
+    [(level, text)] = site.log()
+    assert (level, "\n" in text) == ("critical", False)
+    assert text.startswith("cannot load the web interface: import of supervisor.web.pages halted")
