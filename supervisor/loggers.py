@@ -18,6 +18,7 @@ from supervisor.logs.sinks import Sink, open_sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 Text = str | bytes
@@ -446,3 +447,15 @@ def handle_file(  # noqa: PLR0917 - plugins call it like this
         _add(logger, RotatingFileHandler(filename, "ab", maxbytes, backups), fmt)
     else:
         _add(logger, FileHandler(filename), fmt)
+
+
+def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> None:
+    """Reopen files; a failure is logged to `logger`, and the old file stays in use."""
+    for handler in handlers:
+        try:
+            handler.reopen()
+        except OSError as error:
+            name = getattr(handler, "baseFilename", "stream")
+            logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
+        except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
+            logger.critical(f"cannot reopen a log\n{exception_text()}")

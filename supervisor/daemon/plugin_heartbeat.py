@@ -10,9 +10,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Protocol
 
-    from supervisor.supervisord import Supervisor
+    from supervisor.process.daemon_protocol import Daemon
+
+    class ObservedDaemon(Daemon, Protocol):
+        """The daemon, with the map of dispatchers that plugins replace."""
+
+        def get_process_map(self) -> Mapping[int, Any]:
+            """Return the dispatchers by fd."""
+
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -37,7 +45,7 @@ class PluginChannel:
 class Heartbeat:
     """A timer that applies the changes made by plugins."""
 
-    def __init__(self, supervisord: Supervisor) -> None:
+    def __init__(self, supervisord: ObservedDaemon) -> None:
         self._supervisord = supervisord
         self._dispatchers: dict[int, Any] = {}
 
