@@ -278,48 +278,16 @@ class Subprocess(Lifecycle):
         """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
-        exit_status, text = decode_wait_status(status)
         self.laststop = self.runtime.clock.time()
-        lived = self.runtime.clock.monotonic() - self._started_at
-        too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
-        expected = exit_status in self.config.exitcodes
         self._close_dispatchers(drain_later=True)
-        if self.killing:
-            self._stopped(exit_status, text, expected=expected)
-        elif too_quickly:
-            self.exitstatus = None
-            self.spawnerr = "Exited too quickly (process log may have details)"
-            self.runtime.logger.warn(f"exited: {self.name} ({text}; not expected)")
-            self.change_state(ProcessStates.BACKOFF)
-        else:
-            self._exited(exit_status, text, expected=expected)
+        if self.killing and self.config.killasgroup and not self.config.stopasgroup:
+            seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
+            self.runtime.orphans.kill_group_later(self.pid, seconds)
+        self._exited(*decode_wait_status(status))
         self.pid = 0  # only now: the events contain the pid of the dead child
         if self.event is not None:
             event, self.event = self.event, None
             self.runtime.publish(events.EventRejectedEvent(self, event))
-
-    def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
-        self.killing = False
-        self.exitstatus = exit_status
-        if self.config.killasgroup and not self.config.stopasgroup:
-            seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
-            self.runtime.orphans.kill_group_later(self.pid, seconds)
-        log = self.runtime.logger.info if expected else self.runtime.logger.warn
-        log(f"stopped: {self.name} ({text})")
-        self.change_state(ProcessStates.STOPPED)
-
-    def _exited(self, exit_status: int, text: str, *, expected: bool) -> None:
-        if self.state == ProcessStates.STARTING:
-            self._mark_running()
-        self.backoff = 0
-        self.exitstatus = exit_status
-        logger = self.runtime.logger
-        if expected:
-            logger.info(f"exited: {self.name} ({text}; expected)")
-        else:
-            self.spawnerr = f"Bad exit code {exit_status}"
-            logger.warn(f"exited: {self.name} ({text}; not expected)")
-        self.change_state(ProcessStates.EXITED, expected)
 
     def drain(self) -> None:
         """Read the output that the child wrote before it died."""

@@ -173,6 +173,34 @@ class Lifecycle(ProcessStatus):
         self.changed.notify()
         return True
 
+    def _exited(self, exit_status: int, text: str) -> None:
+        """Enter the state that follows an exit; `text` describes the exit for the log."""
+        expected = exit_status in self.config.exitcodes
+        logger = self.runtime.logger
+        lived = self.runtime.clock.monotonic() - self._started_at
+        if self.killing:
+            self.killing = False
+            self.exitstatus = exit_status
+            (logger.info if expected else logger.warn)(f"stopped: {self.name} ({text})")
+            self.change_state(ProcessStates.STOPPED)
+            return
+        if self.state == ProcessStates.STARTING:
+            if lived < self.config.startsecs:
+                self.exitstatus = None
+                self.spawnerr = "Exited too quickly (process log may have details)"
+                logger.warn(f"exited: {self.name} ({text}; not expected)")
+                self.change_state(ProcessStates.BACKOFF)
+                return
+            self._mark_running()
+        self.backoff = 0
+        self.exitstatus = exit_status
+        if expected:
+            logger.info(f"exited: {self.name} ({text}; expected)")
+        else:
+            self.spawnerr = f"Bad exit code {exit_status}"
+            logger.warn(f"exited: {self.name} ({text}; not expected)")
+        self.change_state(ProcessStates.EXITED, expected)
+
     # -- stopping ---------------------------------------------------------------
 
     def stop_or_give_up(self) -> None:
