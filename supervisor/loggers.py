@@ -62,13 +62,13 @@ def getLevelNumByDescription(description: str) -> int | None:
 
 
 def report_to_stderr(text: str) -> None:
-    """Report a failure of a log on stderr: the default of `report_trouble`."""
+    """Report a failure of a log on stderr: the default of `report_error`."""
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
-report_trouble: Callable[[str], None] = report_to_stderr
+report_error: Callable[[str], None] = report_to_stderr
 """Called when a log cannot be written; the daemon routes this to its activity log."""
 
 
@@ -141,11 +141,11 @@ class Handler:
             if isinstance(self.stream, Sink):
                 self.stream.write(data)
             else:
-                self._write_to_foreign(data)
+                self._write_to_stream(data)
         except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError()
 
-    def _write_to_foreign(self, data: Text) -> None:
+    def _write_to_stream(self, data: Text) -> None:
         """Write to a stream other than a sink; a text stream is one that has an encoding."""
         stream = self.stream
         if hasattr(stream, "encoding"):
@@ -160,9 +160,9 @@ class Handler:
         error = sys.exception()
         if isinstance(error, OSError):
             name = getattr(self.stream, "path", None) or getattr(self.stream, "name", "stream")
-            report_trouble(f"cannot write to log {name}: {error.strerror or error}")
+            report_error(f"cannot write to log {name}: {error.strerror or error}")
         else:
-            report_trouble(f"cannot log: {type(error).__name__}: {error}")
+            report_error(f"cannot log: {type(error).__name__}: {error}")
 
     def flush(self) -> None:
         """Flush the stream."""

@@ -1,7 +1,7 @@
 """A heartbeat that notices, once a second, changes that plugins make directly.
 
 Plugins assign to attributes of processes, which arms no timer.  They also add their own
-dispatchers to `get_process_map`, which Supervisor 4 calls in every turn of its loop.
+dispatchers to `get_process_map`, which Supervisor 4 calls in every iteration of its loop.
 `supervisord` starts the heartbeat only if a plugin's RPC interface is configured: otherwise an
 idle daemon makes no system call.
 """
@@ -59,8 +59,8 @@ class Heartbeat:
 
     def _watch_dispatchers(self) -> None:
         supervisord, loop = self._supervisord, self._supervisord.runtime.loop
-        ours = type(supervisord).get_process_map(supervisord)
+        own = type(supervisord).get_process_map(supervisord)
         for fd, dispatcher in supervisord.get_process_map().items():
-            if fd not in ours and self._dispatchers.get(fd) is not dispatcher:
+            if fd not in own and self._dispatchers.get(fd) is not dispatcher:
                 self._dispatchers[fd] = dispatcher
                 loop.watch(PluginChannel(fd, dispatcher))

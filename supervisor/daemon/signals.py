@@ -50,7 +50,7 @@ class SignalHandler:
         self._runtime.loop.catch_signals(*SIGNALS)
 
     def handle_all(self) -> None:
-        """Handle all signals received since the last turn."""
+        """Handle all signals received since the last iteration."""
         while (signum := self._daemon.options.get_signal()) is not None:
             self._handle(signum)
 

@@ -1,7 +1,7 @@
 """The dispatchers of a child's stdout and stderr, and the factory of all three.
 
 A process calls `make_dispatchers` before each spawn.  Captured parts are split out of the output.
-The rest is written to the child's log, to the activity log and to the subscribers of log events.
+Other output is written to the child's log and to the activity log, and published as log events.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class POutputDispatcher(OutputDispatcher):
     def _captured(self, data: bytes) -> None:
         if self._stripper is not None:
             data = self._stripper.feed(data)
-        self._announce(data)
+        self._publish(data)
         process = self.process
         events.notify(self._communication_event(process, self.pid or process.pid, data))
         process.runtime.logger.debug(f"'{process.name}' {self.channel} emitted a comm event")
@@ -114,9 +114,9 @@ class POutputDispatcher(OutputDispatcher):
         if data:
             if self.childlog is not None:
                 self.childlog.log(INFO, data)
-            self._announce(data)
+            self._publish(data)
 
-    def _announce(self, data: bytes) -> None:
+    def _publish(self, data: bytes) -> None:
         """Write output to the activity log and notify the listeners."""
         process = self.process
         logger = process.runtime.logger

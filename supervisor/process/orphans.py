@@ -41,8 +41,8 @@ class OrphanCleanup:
         self._pipes: dict[OpenPipe, Timer] = {}
 
     def kill_group_later(self, pgid: int, seconds: float) -> None:
-        """Kill the rest of a process group after a delay, unless all members exit before."""
-        group = self.groups.watch(pgid, self._forget_group)
+        """Kill the orphans of a process group after a delay, unless all members exit before."""
+        group = self.groups.watch(pgid, self._cancel_kill)
         if group is not None:
             timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
             self._kill_timers[group] = timer
@@ -64,9 +64,9 @@ class OrphanCleanup:
         with suppress(PermissionError):
             group.signal(signal.SIGKILL)
         self.groups.unwatch(group)
-        self._forget_group(group)
+        self._cancel_kill(group)
 
-    def _forget_group(self, group: LeaderlessGroup) -> None:
+    def _cancel_kill(self, group: LeaderlessGroup) -> None:
         self._kill_timers.pop(group).cancel()
 
     def _close(self, dispatcher: OpenPipe) -> None:

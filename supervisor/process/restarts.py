@@ -38,7 +38,7 @@ class RestartPolicy:
 
     @staticmethod
     def is_exhausted(config: ProcessConfig, failures: int) -> bool:
-        """Whether a process is given up after so many failed starts in a row."""
+        """Whether a process is given up after this number of failed starts in a row."""
         return failures > config.startretries
 
     @staticmethod

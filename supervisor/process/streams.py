@@ -108,7 +108,7 @@ class PInputDispatcher(Dispatcher):
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self.input_buffer = bytearray()
-        self._waits = False
+        self._is_blocked = False
 
     def write(self, data: bytes) -> None:
         """Queue bytes and send as many as the pipe accepts at once.
@@ -123,7 +123,7 @@ class PInputDispatcher(Dispatcher):
         self.flush()
 
     def flush(self) -> None:
-        """Send as many bytes as the pipe accepts; the loop sends the rest later."""
+        """Send as many bytes as the pipe accepts; the loop sends the remainder later."""
         try:
             while self.input_buffer:
                 sent = os.write(self.fd, self.input_buffer)
@@ -134,8 +134,8 @@ class PInputDispatcher(Dispatcher):
             self.input_buffer.clear()
             self.close()
             raise
-        if self._waits is not bool(self.input_buffer):
-            self._waits = not self._waits
+        if self._is_blocked is not bool(self.input_buffer):
+            self._is_blocked = not self._is_blocked
             self.process.runtime.loop.interest_changed(self)
 
     def writable(self) -> bool:
@@ -168,11 +168,11 @@ class OutputDispatcher(Dispatcher):
         self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
-        self._is_resting = False
+        self._is_delayed = False
 
     def readable(self) -> bool:
         """Whether to read: until the child, and each process that inherited its end, closes it."""
-        return not self.closed and not self._is_resting
+        return not self.closed and not self._is_delayed
 
     def read(self) -> bytes | None:
         """Read once; return b"" at the end of the stream, None when nothing is available."""
@@ -189,55 +189,55 @@ class OutputDispatcher(Dispatcher):
 
     def handle_read_event(self) -> None:
         """Read output, or the end of the stream."""
-        self._take()
-        if self._is_resting:
+        self._read_once()
+        if self._is_delayed:
             self.process.runtime.loop.interest_changed(self)
 
-    def _take(self) -> bool:
+    def _read_once(self) -> bool:
         """Read once and handle the bytes; return whether there were any."""
         data = self.read()
         if data:
             self.output_arrived(data)
             if self._batcher is not None and not self.closed:
-                self._rest(self._batcher, len(data))
+                self._delay_next_read(self._batcher, len(data))
         elif data is not None:
             self.close()
         return bool(data)
 
-    def _rest(self, pace: ReadBatcher, size: int) -> None:
-        """Delay the next read, if the pace requires it and no client follows the log."""
+    def _delay_next_read(self, batcher: ReadBatcher, size: int) -> None:
+        """Delay the next read, if the batcher requires it and no client follows the log."""
         loop = self.process.runtime.loop
         now = loop.clock.monotonic()
-        seconds = pace.delay_after(size, now)
-        if pace.wanted_pipe_bytes:
-            pace.pipe_grew(posix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
+        seconds = batcher.delay_after(size, now)
+        if batcher.wanted_pipe_bytes:
+            batcher.pipe_grew(posix.enlarge_pipe(self.fd, batcher.wanted_pipe_bytes))
         if seconds and self._logfile not in reading.followed:
-            self._is_resting = True
-            loop.call_at(now + seconds, self._rested)
+            self._is_delayed = True
+            loop.call_at(now + seconds, self._resume)
 
-    def _rested(self) -> None:
+    def _resume(self) -> None:
         """Read after the delay; watch the pipe again unless another delay follows."""
-        self._is_resting = False
+        self._is_delayed = False
         try:
             for _ in range(READS_PER_RESUME):
-                if self.closed or self._is_resting or not self._take():
+                if self.closed or self._is_delayed or not self._read_once():
                     break
         except Exception:  # noqa: BLE001 - as in the loop: an error closes this channel only
             self.handle_error()
-        if not self.closed and not self._is_resting:
+        if not self.closed and not self._is_delayed:
             self.process.runtime.loop.interest_changed(self)
 
     def drain(self) -> None:
         """Read to the end of the stream, or as much as the dead child can have written."""
-        taken = 0
-        while not self.closed and taken < DRAIN_BYTES:
+        drained = 0
+        while not self.closed and drained < DRAIN_BYTES:
             data = self.read()
             if data is None:
                 return
             if not data:
                 self.close()
                 return
-            taken += len(data)
+            drained += len(data)
             self.output_arrived(data)
 
     def output_arrived(self, data: bytes) -> None:
