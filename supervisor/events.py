@@ -270,7 +270,7 @@ class ProcessStateRunningEvent(ProcessStateEvent):
 
 
 class ProcessStateStoppingEvent(ProcessStateEvent):
-    """Asked to stop."""
+    """A stop has been requested."""
 
     extras = ("pid",)
 

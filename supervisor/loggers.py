@@ -18,6 +18,7 @@ from supervisor.logs.sinks import Sink, open_sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 Text = str | bytes
@@ -61,13 +62,13 @@ def getLevelNumByDescription(description: str) -> int | None:
 
 
 def report_to_stderr(text: str) -> None:
-    """Report a failure of a log on stderr: the default of `report_trouble`."""
+    """Report a failure of a log on stderr: the default of `report_error`."""
     if sys.stderr is not None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
-report_trouble: Callable[[str], None] = report_to_stderr
+report_error: Callable[[str], None] = report_to_stderr
 """Called when a log cannot be written; the daemon routes this to its activity log."""
 
 
@@ -140,11 +141,11 @@ class Handler:
             if isinstance(self.stream, Sink):
                 self.stream.write(data)
             else:
-                self._write_to_foreign(data)
+                self._write_to_stream(data)
         except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError()
 
-    def _write_to_foreign(self, data: Text) -> None:
+    def _write_to_stream(self, data: Text) -> None:
         """Write to a stream other than a sink; a text stream is one that has an encoding."""
         stream = self.stream
         if hasattr(stream, "encoding"):
@@ -159,9 +160,9 @@ class Handler:
         error = sys.exception()
         if isinstance(error, OSError):
             name = getattr(self.stream, "path", None) or getattr(self.stream, "name", "stream")
-            report_trouble(f"cannot write to log {name}: {error.strerror or error}")
+            report_error(f"cannot write to log {name}: {error.strerror or error}")
         else:
-            report_trouble(f"cannot log: {type(error).__name__}: {error}")
+            report_error(f"cannot log: {type(error).__name__}: {error}")
 
     def flush(self) -> None:
         """Flush the stream."""
@@ -446,3 +447,15 @@ def handle_file(  # noqa: PLR0917 - plugins call it like this
         _add(logger, RotatingFileHandler(filename, "ab", maxbytes, backups), fmt)
     else:
         _add(logger, FileHandler(filename), fmt)
+
+
+def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> None:
+    """Reopen files; a failure is logged to `logger`, and the old file stays in use."""
+    for handler in handlers:
+        try:
+            handler.reopen()
+        except OSError as error:
+            name = getattr(handler, "baseFilename", "stream")
+            logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
+        except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
+            logger.critical(f"cannot reopen a log\n{exception_text()}")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections import deque
 from functools import partial
@@ -15,42 +14,41 @@ from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.stdio import open_standard_streams
 from supervisor.config.commandline import fail
-from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.daemon import boot
+from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
+from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
+from supervisor.daemon.profiling import run_profiled
+from supervisor.daemon.reaping import reap_children
 from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
+from supervisor.daemon.signals import SignalHandler
 from supervisor.daemon.ticks import Ticker
 from supervisor.engine import paths
 from supervisor.engine.installation import kept
 from supervisor.engine.loop import Loop
-from supervisor.engine.posix import decode_wait_status, signame
 from supervisor.http.csrf import csrf_guard
 from supervisor.http.listening import ServerError
 from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog
 from supervisor.options import ServerOptions
-from supervisor.process.event_pools import EventListenerPool
-from supervisor.process.groups import ProcessGroup, create_auto_logs
+from supervisor.process.group_factory import make_group
+from supervisor.process.groups import create_auto_logs
 from supervisor.process.runtime import Runtime
 from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
+    from collections.abc import Iterable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
-    from supervisor.dispatchers import Dispatcher
-    from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.streams import Dispatcher
 
 __all__ = ["Supervisor", "SupervisorStates", "main"]
-
-EXIT_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Supervisor:
@@ -86,7 +84,8 @@ class Supervisor:
                 self.runtime.logger.critical(str(error))
             raise
         finally:
-            self._clean_up()
+            groups = self.process_groups.values()
+            clean_up(self.runtime, self.options.close_httpservers, groups, self._pidfile)
 
     def _boot(self, *, is_initial_start: bool) -> None:
         options, settings = self.options, self.options.settings
@@ -112,6 +111,7 @@ class Supervisor:
         )
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
+        self._signal_handler = SignalHandler(self)
 
     def _try_sockets(self) -> None:
         """Raise `ServerError`, with the text that scripts expect, if a socket is in use."""
@@ -143,8 +143,8 @@ class Supervisor:
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
             server.guards = [csrf_guard(server_config, server.tcp_address)]
-            server.handlers = self._handlers(server_config)
-        self._catch_signals()
+            server.handlers = make_handlers(self, server_config, options.rpcinterface_factories)
+        self._signal_handler.catch()
         if is_initial_start and not settings.nodaemon:
             with boot.daemonized(settings, runtime.logger):
                 self._pidfile.write(runtime.logger)
@@ -157,9 +157,9 @@ class Supervisor:
     def runforever(self) -> None:
         """Run the loop until everything has been stopped."""
         self.runtime.publish(events.SupervisorRunningEvent())
-        self.handle_signals()  # before the start: a SIGTERM during the reload prevents it
+        self._signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         ticker = Ticker(self.runtime.loop, self)
-        if self._has_foreign_plugins():
+        if has_plugins(self.options.rpcinterface_factories):
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
@@ -181,74 +181,6 @@ class Supervisor:
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
         return self._shutdown.advance()
 
-    def _clean_up(self) -> None:
-        """Release all resources; a failure in one step does not skip the others."""
-        runtime = self.runtime
-        steps: list[Callable[[], object]] = [self.options.close_httpservers]
-        steps += [group.before_remove for group in self.process_groups.values()]
-        steps += [runtime.orphans.close, events.clear, self._pidfile.remove]
-        steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
-        if (
-            runtime.daemon_state != SupervisorStates.RESTARTING
-        ):  # else the next loop continues to send
-            steps.append(self._drain_logs)
-        for step in steps:
-            runtime.run_guarded(step, "cleaning up")
-        runtime.logger.close()
-
-    def _drain_logs(self) -> None:
-        """Wait for the readers of logs, while they make progress."""
-        for path, dropped_bytes in backlog.drain():
-            self.runtime.logger.critical(
-                f"log {path}: {dropped_bytes} bytes dropped ({backlog.STALLED})"
-            )
-
-    def _handlers(self, server: ServerConfig) -> list[Any]:
-        """Return the handlers of one HTTP server, in the order in which they are tried."""
-        from supervisor.http import handlers
-        from supervisor.web import supervisor_ui_handler
-        from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
-
-        namespaces = self._make_rpcinterfaces()
-        namespaces.append(("system", SystemNamespaceRPCInterface(namespaces)))
-        made: list[Any] = [
-            supervisor_xmlrpc_handler(self, namespaces),
-            handlers.logtail_handler(self),
-            handlers.mainlogtail_handler(self),
-            supervisor_ui_handler(self),
-            handlers.default_handler(),
-        ]
-        if not server.username:
-            self.runtime.logger.critical(
-                f"Server {server.section!r} running without any HTTP authentication checking"
-            )
-            return made
-        users = {server.username: server.password or ""}
-        return [handlers.supervisor_auth_handler(users, handler) for handler in made]
-
-    def _make_rpcinterfaces(self) -> list[tuple[str, Any]]:
-        logger = self.runtime.logger
-        namespaces = []
-        for interface in self.options.rpcinterface_factories:
-            try:
-                made = interface.factory(self, **interface.options)
-            except Exception as error:  # noqa: BLE001 - plugins may raise any exception
-                if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
-                    logger.warn(exception_text())
-                raise boot.BootError(
-                    f"Could not make {interface.name} rpc interface: "
-                    f"{type(error).__name__}: {error}"
-                ) from None
-            namespaces.append((interface.name, made))
-            logger.info(f"RPC interface {interface.name!r} initialized")
-        return namespaces
-
-    def _has_foreign_plugins(self) -> bool:
-        return any(
-            getattr(interface.factory, "__module__", "") != "supervisor.rpcinterface"
-            for interface in self.options.rpcinterface_factories
-        )
-
     # -- groups -----------------------------------------------------------------
 
     def add_process_group(self, config: ProcessGroupConfig, *, must_open: bool = True) -> bool:
@@ -260,7 +192,7 @@ class Supervisor:
             return False
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.runtime.settings)
-        self.process_groups[config.name] = _make_group(config, self.runtime, must_open=must_open)
+        self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -312,95 +244,15 @@ class Supervisor:
 
     # -- signals ------------------------------------------------------------------
 
-    def _catch_signals(self) -> None:
-        self.runtime.loop.on_signals = self.handle_signals
-        self.runtime.loop.catch_signals(
-            *EXIT_SIGNALS, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2
-        )
-
-    def handle_signals(self) -> None:
-        """Handle all signals received since the last turn."""
-        while (signum := self.options.get_signal()) is not None:
-            self.handle_signal(signum)
-
-    def handle_signal(self, signum: int) -> None:
-        """Handle one signal."""
-        logger, name = self.runtime.logger, signame(signum)
-        is_final = self.runtime.daemon_state == SupervisorStates.SHUTDOWN
-        if signum in EXIT_SIGNALS:
-            logger.warn(f"received {name} indicating exit request")
-            self.options.mood = SupervisorStates.SHUTDOWN
-        elif signum == signal.SIGHUP:
-            if is_final:
-                logger.warn(f"ignored {name} indicating restart request (shutdown in progress)")
-            else:
-                logger.warn(f"received {name} indicating restart request")
-                self._restart()
-        elif signum == signal.SIGCHLD:
-            self.reap()
-            logger.debug(f"received {name} indicating a child quit")
-        elif signum == signal.SIGUSR2:
-            if is_final:
-                logger.info(f"ignored {name} indicating log reopen request (shutdown in progress)")
-            else:
-                logger.info(f"received {name} indicating log reopen request")
-                self._reopen_logs()
-                for config, server in self.options.httpservers:
-                    self.runtime.run_guarded(server.restore_socket, f"restoring {config.section}")
-
-    def _restart(self) -> None:
-        try:
-            self.check_configuration()
-        except RPCError as error:
-            self.runtime.logger.error(f"not restarted: {error.text}")
-        else:
-            self.options.mood = SupervisorStates.RESTARTING
-
-    def _reopen_logs(self) -> None:
-        self.runtime.logger.info("supervisord logreopen")
-        self.runtime.reopen_logs(self.runtime.logger.handlers)
-        for group in self.process_groups.values():
-            for process in group.processes.values():
-                self.runtime.run_guarded(process.reopenlogs, f"reopening a log of {process.name}")
-
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            process = self.runtime.children.pop(pid, None)
-            if process is None:
-                text = decode_wait_status(status)[1]
-                self.runtime.logger.info(f"reaped unknown pid {pid} ({text})")
-            else:
-                self._finish(process, pid, status)
-            if once:
-                return
-
-    def _finish(self, process: Subprocess, pid: int, status: int) -> None:
-        self.runtime.run_guarded(lambda: process.finish(pid, status), f"the end of {process.name}")
+        reap_children(self.runtime, once=once)
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
     """Open servers and close them again; raises `ServerError` if that is not possible."""
     for _, server in open_http_servers(configs, loop, getLogger()):
         server.close()
-
-
-def _make_group(
-    config: ProcessGroupConfig, runtime: Runtime, *, must_open: bool
-) -> ProcessGroupBase:
-    if isinstance(config, EventListenerPoolConfig):
-        return EventListenerPool(config, runtime)
-    if isinstance(config, FastCGIGroupConfig):
-        from supervisor.process.fastcgi import FastCGIProcessGroup
-
-        return FastCGIProcessGroup(config, runtime, must_open=must_open)
-    return ProcessGroup(config, runtime)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -426,22 +278,13 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:
     """Run the daemon, under the profiler if `profile_options` is set."""
+    run = partial(daemon.main, is_initial_start=is_initial_start)
     profiling = daemon.options.settings.profile_options
     if profiling is None:
-        daemon.main(is_initial_start=is_initial_start)
-        return
-    import cProfile
-    import pstats
-
-    keys, with_callers = profiling
-    profile = cProfile.Profile()
-    try:
-        profile.runcall(daemon.main, is_initial_start=is_initial_start)
-    finally:
-        stats = pstats.Stats(profile).sort_stats(*keys)
-        stats.print_stats()
-        if with_callers:
-            stats.print_callers()
+        run()
+    else:
+        keys, callers = profiling
+        run_profiled(run, keys, callers=callers)
 
 
 if __name__ == "__main__":

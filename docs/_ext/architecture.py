@@ -32,9 +32,9 @@ FOLDERS = {
 BYTE_PATH = (
     ("the child writes to its pipe", ""),
     ("the loop finds the pipe readable", "engine.loop:Loop.run_once"),
-    ("the dispatcher reads", "dispatchers:OutputDispatcher.handle_read_event"),
+    ("the dispatcher reads", "process.streams:OutputDispatcher.handle_read_event"),
     ("captures are split out, they become events", "common.capture:CaptureSplitter.feed"),
-    ("the rest is logged, and becomes a log event", "dispatchers:POutputDispatcher._log"),
+    ("the rest is logged, and becomes a log event", "process.dispatchers:POutputDispatcher._log"),
     ("the handler writes, and rotates at the limit", "loggers:RotatingFileHandler.emit"),
     ("the fd accepts the bytes, or they are queued", "logs.sinks:Sink.write"),
     ("followers are notified", "logs.reading:notify_written"),

@@ -67,16 +67,16 @@ class ReadBatcher:
         if self._reads < BUSY_READS or size >= self._full_bytes:
             return 0.0
         elapsed = now - self._began
-        rest = 0.0
+        delay = 0.0
         if self._bytes * DELAY_SECONDS < self._pipe_bytes / 8 * elapsed:
-            rest = DELAY_SECONDS - now % DELAY_SECONDS
+            delay = DELAY_SECONDS - now % DELAY_SECONDS
         elif self._may_grow and self._fitting_bytes() > self._pipe_bytes:
             self.wanted_pipe_bytes = self._fitting_bytes()
         elif self._bytes * SHORT_DELAY_SECONDS < self._pipe_bytes / 2 * elapsed:
-            rest = SHORT_DELAY_SECONDS
+            delay = SHORT_DELAY_SECONDS
         # After a pause, the next read shows whether the stream is still busy.
-        self._began, self._reads, self._bytes = now, BUSY_READS - 1 if rest else 0, 0
-        return rest
+        self._began, self._reads, self._bytes = now, BUSY_READS - 1 if delay else 0, 0
+        return delay
 
     def _fitting_bytes(self) -> int:
         is_small = self._bytes < self._reads * SMALL_BYTES

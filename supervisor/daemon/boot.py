@@ -152,7 +152,7 @@ def route_log_errors_to(logger: Logger) -> None:
         finally:
             is_reporting = False
 
-    loggers.report_trouble = report
+    loggers.report_error = report
 
 
 def log_startup_messages(

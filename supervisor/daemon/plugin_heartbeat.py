@@ -1,7 +1,7 @@
 """A heartbeat that notices, once a second, changes that plugins make directly.
 
 Plugins assign to attributes of processes, which arms no timer.  They also add their own
-dispatchers to `get_process_map`, which Supervisor 4 calls in every turn of its loop.
+dispatchers to `get_process_map`, which Supervisor 4 calls in every iteration of its loop.
 `supervisord` starts the heartbeat only if a plugin's RPC interface is configured: otherwise an
 idle daemon makes no system call.
 """
@@ -10,9 +10,17 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, Protocol
 
-    from supervisor.supervisord import Supervisor
+    from supervisor.process.daemon_protocol import Daemon
+
+    class ObservedDaemon(Daemon, Protocol):
+        """The daemon, with the map of dispatchers that plugins replace."""
+
+        def get_process_map(self) -> Mapping[int, Any]:
+            """Return the dispatchers by fd."""
+
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -37,7 +45,7 @@ class PluginChannel:
 class Heartbeat:
     """A timer that applies the changes made by plugins."""
 
-    def __init__(self, supervisord: Supervisor) -> None:
+    def __init__(self, supervisord: ObservedDaemon) -> None:
         self._supervisord = supervisord
         self._dispatchers: dict[int, Any] = {}
 
@@ -51,8 +59,8 @@ class Heartbeat:
 
     def _watch_dispatchers(self) -> None:
         supervisord, loop = self._supervisord, self._supervisord.runtime.loop
-        ours = type(supervisord).get_process_map(supervisord)
+        own = type(supervisord).get_process_map(supervisord)
         for fd, dispatcher in supervisord.get_process_map().items():
-            if fd not in ours and self._dispatchers.get(fd) is not dispatcher:
+            if fd not in own and self._dispatchers.get(fd) is not dispatcher:
                 self._dispatchers[fd] = dispatcher
                 loop.watch(PluginChannel(fd, dispatcher))

@@ -25,18 +25,18 @@ class SystemdNotifier:
 
     def ready(self, status: str) -> None:
         """Notify that the daemon is running, at the start or after a reload."""
-        self._tell("READY=1", f"STATUS={status}")
+        self._send("READY=1", f"STATUS={status}")
 
     def reloading(self) -> None:
         """Notify that everything is being stopped for a restart."""
         microseconds = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=Restarting")
+        self._send("RELOADING=1", f"MONOTONIC_USEC={microseconds}", "STATUS=Restarting")
 
     def stopping(self) -> None:
         """Notify that everything is being stopped for good."""
-        self._tell("STOPPING=1", "STATUS=Stopping")
+        self._send("STOPPING=1", "STATUS=Stopping")
 
-    def _tell(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if not self._address:
             return
         with (

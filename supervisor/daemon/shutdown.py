@@ -58,7 +58,7 @@ def drain_servers(servers: Iterable[HTTPServer], loop: Loop) -> None:
 
 
 class Shutdown:
-    """One shutdown; `advance` is called after each turn of the loop."""
+    """One shutdown; `advance` is called after each iteration of the loop."""
 
     def __init__(self, groups: Iterable[ProcessGroupBase], runtime: Runtime) -> None:
         self._runtime = runtime

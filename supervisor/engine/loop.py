@@ -154,7 +154,7 @@ class Loop:
     # -- timers and the soon-queue --------------------------------------------
 
     def call_soon(self, action: Action) -> None:
-        """Run `action` at the end of this turn; from within the soon-queue, of the next one."""
+        """Run `action` at the end of this iteration; an action that calls this, of the next one."""
         self._soon.append(action)
         self._wake_if_asleep()
 
@@ -169,7 +169,7 @@ class Loop:
         self._wake_if_asleep()
         return timer
 
-    def _forget_cancelled(self) -> None:
+    def _drop_cancelled(self) -> None:
         """Drop cancelled timers: each connection leaves one that would be due much later.
 
         Timers that another thread pushes meanwhile are kept, because the list is never replaced.
@@ -182,7 +182,7 @@ class Loop:
         self._max_timers = 2 * len(timers) + MAX_CANCELLED_TIMERS
 
     def _run_timers(self) -> None:
-        """Run the timers that are due now; timers armed by them wait for the next turn.
+        """Run the timers that are due now; timers armed by them wait for the next iteration.
 
         Otherwise a timer that rearms itself for a time in the past would starve the channels.
         """
@@ -208,7 +208,7 @@ class Loop:
     # -- signals --------------------------------------------------------------
 
     def catch_signals(self, *signals: int) -> None:
-        """Queue these signals for `next_signal`; the next turn calls `on_signals`."""
+        """Queue these signals for `next_signal`; the next iteration calls `on_signals`."""
         signal.set_wakeup_fd(self._wakeup.sender.fileno(), warn_on_full_buffer=False)
         for signum in signals:
             signal.signal(signum, lambda caught, _frame: self._signals.append(caught))
@@ -222,7 +222,7 @@ class Loop:
         if self._asleep:
             self._wakeup.wake()
 
-    # -- turning --------------------------------------------------------------
+    # -- running --------------------------------------------------------------
 
     def run_once(self, longest: float | None = None) -> None:
         """Wait once, for at most `longest` seconds, then run everything that is due.
@@ -254,15 +254,15 @@ class Loop:
             return 0
         timers = self._timers
         if len(timers) > self._max_timers:
-            self._forget_cancelled()
+            self._drop_cancelled()
         while timers and timers[0][2].action is None:
             heapq.heappop(timers)
         if not timers:
             return longest
-        patience = timers[0][0] - self.clock.monotonic()
+        remaining = timers[0][0] - self.clock.monotonic()
         if longest is None or longest > LONGEST_WAIT:
             longest = LONGEST_WAIT
-        return longest if patience > longest else max(patience, 0)
+        return longest if remaining > longest else max(remaining, 0)
 
     def _dispatch(self, fd: int, mask: int) -> None:
         channel = self._channels.get(fd)
@@ -316,7 +316,7 @@ class _Wakeup:
             self.sender.send(b"\0")
 
     def handle_read_event(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # another turn has emptied it
+        with contextlib.suppress(BlockingIOError):  # an earlier iteration has emptied it
             self._receiver.recv(4096)
 
     def handle_write_event(self) -> None:

@@ -54,8 +54,8 @@ def slow_mount_points(table: bytes) -> frozenset[str]:
         fields, _, kind = line.partition(b" - ")
         number, parent, _, _, point, *_ = fields.split(b" ")
         mounts.append((number, parent, point, os.fsdecode(kind.partition(b" ")[0])))
-    place = {number: point for number, _, point, _ in mounts}
-    covered = {parent for _, parent, point, _ in mounts if place.get(parent) == point}
+    points_by_number = {number: point for number, _, point, _ in mounts}
+    covered = {parent for _, parent, point, _ in mounts if points_by_number.get(parent) == point}
     points = {
         os.fsdecode(ESCAPED.sub(lambda found: bytes([int(found[1], 8)]), point))
         for number, _, point, kind in mounts
@@ -137,23 +137,23 @@ class Route:
     def _follow(self, path: str, slow_points: frozenset[str]) -> None:
         if not path.startswith("/"):
             path = os.path.join(os.getcwd(), path)
-        todo = path.split("/")[::-1]
-        while todo:
-            name = todo.pop()
+        pending = path.split("/")[::-1]
+        while pending:
+            name = pending.pop()
             if name == "..":
                 self.path = self.path.rpartition("/")[0]
             elif name and name != ".":
-                place = f"{self.path}/{name}"
-                if place in slow_points:
+                next_path = f"{self.path}/{name}"
+                if next_path in slow_points:
                     self.may_wait, self.status = True, None
                     return
-                self.status = status = os.lstat(place)
-                if files.is_changeable(status, is_last=not todo):
+                self.status = status = os.lstat(next_path)
+                if files.is_changeable(status, is_last=not pending):
                     self.is_protected = False
                 if stat.S_ISLNK(status.st_mode):
-                    todo += self._target(place).split("/")[::-1]
+                    pending += self._target(next_path).split("/")[::-1]
                     continue
-                self.path = place
+                self.path = next_path
                 if status.st_mode & SEARCHABLE_BY_ALL != SEARCHABLE_BY_ALL:
                     self.is_open_to_all = False
         if not self.path:

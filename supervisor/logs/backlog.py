@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from supervisor.engine.loop import Loop
 
-PATIENCE_SECONDS = 1.0
+WRITE_TIMEOUT_SECONDS = 1.0
 """Longest wait for a slow reader while no loop runs."""
 
 STALL_SECONDS = 5.0
@@ -178,16 +178,16 @@ class Backlog:
                 self._enqueue(data, max_waiting_bytes)
                 return
         sent = 0
-        deadline = None if _loop is not None else time.monotonic() + PATIENCE_SECONDS
+        deadline = None if _loop is not None else time.monotonic() + WRITE_TIMEOUT_SECONDS
         try:
             while sent < len(data):
                 sent += self._send(data[sent:] if sent else data, deadline)
         except OSError as error:
-            rest = data[sent:]
+            unsent = data[sent:]
             if _loop is not None and isinstance(error, BlockingIOError):
-                self._enqueue(rest, max_waiting_bytes)
+                self._enqueue(unsent, max_waiting_bytes)
                 return
-            self._gap.begin(rest, in_line=self._last_byte not in {None, ord("\n")})
+            self._gap.begin(unsent, in_line=self._last_byte not in {None, ord("\n")})
             raise
 
     def _fill_gap(self) -> bool:

@@ -35,11 +35,11 @@ def written(path: str) -> Notifier:
     notifier = reference() if reference is not None else None
     if notifier is None:
         notifier = Notifier()
-        followed[path] = ReferenceType(notifier, partial(_forget, path))
+        followed[path] = ReferenceType(notifier, partial(_stop_following, path))
     return notifier
 
 
-def _forget(path: str, reference: ReferenceType[Notifier]) -> None:
+def _stop_following(path: str, reference: ReferenceType[Notifier]) -> None:
     if followed.get(path) is reference:
         del followed[path]
 
@@ -170,16 +170,16 @@ class Follower:
         Rotation renames `path` to `path.1`, that to `path.2` and so on: a reader that lags behind
         finds its own file among these names, and beside it the next one.
         """
-        if self._is_ours(self.path) is not False:
+        if self._is_current(self.path) is not False:
             return None
         newer, number = self.path, 1
-        while (ours := self._is_ours(older := f"{self.path}.{number}")) is not None:
-            if ours:
+        while (is_current := self._is_current(older := f"{self.path}.{number}")) is not None:
+            if is_current:
                 return newer
             newer, number = older, number + 1
         return self.path
 
-    def _is_ours(self, path: str) -> bool | None:
+    def _is_current(self, path: str) -> bool | None:
         """Whether a path leads to the file that is being read; None if it does not exist."""
         if self._fd is None:
             return None

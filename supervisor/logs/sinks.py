@@ -48,7 +48,7 @@ class Sink:
         self._backlog = Backlog(fd, self.path, shared=True) if shared else None
 
     def write(self, data: bytes | str) -> None:
-        """Write as many bytes as the fd accepts, and queue or drop the rest.
+        """Write as many bytes as the fd accepts, and queue or drop the remainder.
 
         Bytes for a slow reader are sent later.  Bytes that cannot be written (the disk is full, the
         reader has stalled for too long) are dropped and counted; a note replaces them as soon as

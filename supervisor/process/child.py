@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 from functools import partial
 
 from supervisor import events
-from supervisor.dispatchers import (
-    PInputDispatcher,
+from supervisor.engine.posix import ProcessException, decode_wait_status, signame
+from supervisor.loggers import exception_text
+from supervisor.logs import sinks
+from supervisor.process.dispatchers import (
     POutputDispatcher,
     log_spawn_failure,
     make_dispatchers,
 )
-from supervisor.engine.posix import ProcessException, decode_wait_status, signame
-from supervisor.loggers import exception_text
-from supervisor.logs import sinks
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
-from supervisor.process.lifecycle import MIN_KILL_INTERVAL_SECONDS, Lifecycle
+from supervisor.process.lifecycle import Lifecycle
 from supervisor.process.plan import (
     Pipes,
     SpawnError,
@@ -31,6 +29,7 @@ from supervisor.process.plan import (
     plan_spawn,
     resolve_command,
 )
+from supervisor.process.streams import PInputDispatcher
 from supervisor.states import EventListenerStates, ProcessStates
 
 TYPE_CHECKING = False
@@ -38,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.config.model import ProcessConfig
-    from supervisor.dispatchers import Dispatcher
     from supervisor.process.process_group import LeaderlessGroup
     from supervisor.process.runtime import Runtime
+    from supervisor.process.streams import Dispatcher
 
 
 class Subprocess(Lifecycle):
@@ -50,8 +49,6 @@ class Subprocess(Lifecycle):
         """Fall back to the context of `config.options` (plugins' own tests pass none)."""
         super().__init__(config, runtime or config.options.runtime)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
-        self.listener_state: int = EventListenerStates.ACKNOWLEDGED
-        self.event: events.Event | None = None
         self._orphans: LeaderlessGroup | None = None
         self._launch: LaunchReport | None = None
 
@@ -193,10 +190,8 @@ class Subprocess(Lifecycle):
         scope = "process group " if whole_group else ""
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
-        seconds: float = self.config.stopwaitsecs
-        if signum == signal.SIGKILL:
-            seconds = max(seconds, MIN_KILL_INTERVAL_SECONDS)
-        self._kill_at = self.runtime.clock.monotonic() + seconds
+        now = self.runtime.clock.monotonic()
+        self._stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
         return self._send(signum, "killing", whole_group=whole_group)
@@ -283,48 +278,16 @@ class Subprocess(Lifecycle):
         """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
-        exit_status, text = decode_wait_status(status)
         self.laststop = self.runtime.clock.time()
-        lived = self.runtime.clock.monotonic() - self._started_at
-        too_quickly = lived < self.config.startsecs and self.state == ProcessStates.STARTING
-        expected = exit_status in self.config.exitcodes
         self._close_dispatchers(drain_later=True)
-        if self.killing:
-            self._stopped(exit_status, text, expected=expected)
-        elif too_quickly:
-            self.exitstatus = None
-            self.spawnerr = "Exited too quickly (process log may have details)"
-            self.runtime.logger.warn(f"exited: {self.name} ({text}; not expected)")
-            self.change_state(ProcessStates.BACKOFF)
-        else:
-            self._exited(exit_status, text, expected=expected)
+        if self.killing and self.config.killasgroup and not self.config.stopasgroup:
+            seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
+            self.runtime.orphans.kill_group_later(self.pid, seconds)
+        self._exited(*decode_wait_status(status))
         self.pid = 0  # only now: the events contain the pid of the dead child
         if self.event is not None:
             event, self.event = self.event, None
             self.runtime.publish(events.EventRejectedEvent(self, event))
-
-    def _stopped(self, exit_status: int, text: str, *, expected: bool) -> None:
-        self.killing = False
-        self.exitstatus = exit_status
-        if self.config.killasgroup and not self.config.stopasgroup:
-            patience = max(self._kill_at - self.runtime.clock.monotonic(), 0.0)
-            self.runtime.orphans.kill_group_later(self.pid, patience)
-        log = self.runtime.logger.info if expected else self.runtime.logger.warn
-        log(f"stopped: {self.name} ({text})")
-        self.change_state(ProcessStates.STOPPED)
-
-    def _exited(self, exit_status: int, text: str, *, expected: bool) -> None:
-        if self.state == ProcessStates.STARTING:
-            self._mark_running()
-        self.backoff = 0
-        self.exitstatus = exit_status
-        logger = self.runtime.logger
-        if expected:
-            logger.info(f"exited: {self.name} ({text}; expected)")
-        else:
-            self.spawnerr = f"Bad exit code {exit_status}"
-            logger.warn(f"exited: {self.name} ({text}; not expected)")
-        self.change_state(ProcessStates.EXITED, expected)
 
     def drain(self) -> None:
         """Read the output that the child wrote before it died."""

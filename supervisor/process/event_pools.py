@@ -6,8 +6,8 @@ import itertools
 from collections import deque
 
 from supervisor import events
-from supervisor.dispatchers import RejectEvent
 from supervisor.loggers import LevelsByName, exception_text
+from supervisor.process.dispatchers import RejectEvent
 from supervisor.process.groups import ProcessGroupBase
 from supervisor.states import (
     EventListenerStates,

@@ -2,9 +2,12 @@
 
 `_next_step()` is the rule: what happens next without a request, and when.  `transition()` takes the
 step if it is due; it may be called at any time and by any code.  A timer, armed for
-`next_deadline()`, ensures that it is called in time.
-`change_state()` is the only writer of `state`.  Everything that needs a pid, a pipe or a signal is
-left to the subclass, `child.Subprocess`.
+`next_deadline()`, ensures that it is called in time.  `change_state()` is the only writer of
+`state`.
+
+Policy is in small pure objects that the rule asks: `restarts.RestartPolicy` and
+`stop_deadline.StopDeadline`.  Everything that needs a pid, a pipe or a signal is left to the
+subclass, `child.Subprocess`.
 """
 
 from __future__ import annotations
@@ -12,104 +15,37 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.datatypes import RestartUnconditionally
-from supervisor.engine.deferred import Notifier
-from supervisor.states import (
-    RUNNING_STATES,
-    TRANSITIONS,
-    ProcessStates,
-    getProcessStateDescription,
-)
+from supervisor.process.restarts import RestartPolicy
+from supervisor.process.status import ProcessStatus
+from supervisor.process.stop_deadline import StopDeadline
+from supervisor.states import TRANSITIONS, ProcessStates, getProcessStateDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.loop import Timer
-    from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.runtime import Runtime
 
-RESTART_SECONDS = 1.0
-"""Minimum interval between two starts, so that a flapping program does not spin.  In seconds."""
+    Step: TypeAlias = tuple[float, Callable[[], object]]
 
-SPAWN_LOOK_SECONDS = 0.05
+SPAWN_POLL_SECONDS = 0.05
 """Poll interval while a `spawn` runs in another thread, in seconds."""
 
-MIN_KILL_INTERVAL_SECONDS = 1.0
-"""Minimum interval between two SIGKILLs for one process, if `stopwaitsecs` is shorter."""
 
-REPORT_SECONDS = 2.0
-"""Interval between log lines about a process that is still stopping, in seconds."""
-
-
-class Lifecycle:
-    """State, deadlines and restarts of one process.
-
-    Plugins read and assign the public attributes, so these keep the names of Supervisor 4.
-    `laststart` and `laststop` are wall-clock seconds (0: never), `backoff` counts the failed
-    starts in a row, `killing` is true while a stop is requested.  `start_requested` requests a
-    start as soon as the current stop is complete.
-    """
+class Lifecycle(ProcessStatus):
+    """States, deadlines and restarts of one process."""
 
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
-        self.config = config
-        self.runtime = runtime
-        self.group: ProcessGroupBase | None = None
-        self.state = ProcessStates.STOPPED
-        self.pid = 0
-        self._laststart = 0.0
-        self.laststop = 0.0
-        self.laststopreport = 0.0
-        self.backoff = 0
-        self.killing = False
-        self.administrative_stop = False
-        self.start_requested = False
-        self.exitstatus: int | None = None
-        self.spawnerr: str | None = None
-        self.changed = Notifier()
-        self._started_at = -RESTART_SECONDS
-        self._retry_at = 0.0
-        self._kill_at = 0.0
+        super().__init__(config, runtime)
+        self._restarts = RestartPolicy()
+        self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
         self._is_removed = False
 
-    def __repr__(self) -> str:
-        name, state = self.config.name, getProcessStateDescription(self.get_state())
-        return f"<Subprocess at {id(self)} with name {name} in state {state}>"
-
-    def __lt__(self, other: Lifecycle) -> bool:
-        return self.config.priority < other.config.priority
-
-    @property
-    def name(self) -> str:
-        """The name without its group."""
-        return self.config.name
-
-    @property
-    def group_name(self) -> str:
-        """The name of the group, or the process's own while it has none."""
-        return self.config.name if self.group is None else self.group.config.name
-
-    @property
-    def laststart(self) -> float:
-        """Time of the last start; an assignment moves the monotonic start time along.
-
-        Supvisors sets it to 0, as before the first start, and knot-resolver to a future time.
-        """
-        return self._laststart
-
-    @laststart.setter
-    def laststart(self, when: float) -> None:
-        if when and self._laststart:
-            self._started_at += when - self._laststart
-        self._laststart = when
-
-    def get_state(self) -> int:
-        """Return the state, one of `ProcessStates`."""
-        return self.state
-
-    # -- transitions ------------------------------------------------------------
+    # -- the rule ---------------------------------------------------------------
 
     def transition(self) -> None:
         """Take the next step if it is due; harmless if none is."""
@@ -125,26 +61,49 @@ class Lifecycle:
         step = self._next_step()
         return None if step is None else step[0]
 
-    def _next_step(self) -> tuple[float, Callable[[], object]] | None:
+    def _next_step(self) -> Step | None:
         """Return what happens next without a request: (deadline in monotonic seconds, action)."""
         state = self.state
         if state == ProcessStates.STARTING:
-            if self.is_launching:  # the report of the child comes first
-                return None
-            running_at = self._started_at + self.config.startsecs
-            if self.pid:
-                return running_at, self._mark_running
-            # `spawn` is still running: multivisor calls it from a thread.
-            later = self.runtime.clock.monotonic() + SPAWN_LOOK_SECONDS
-            return max(running_at, later), _wait
+            return self._step_while_starting()
         if state == ProcessStates.STOPPING:
-            report_at = self.laststopreport + REPORT_SECONDS
-            if self.laststopreport and report_at < self._kill_at:
-                return report_at, self.stop_report
-            return self._kill_at, self._kill_stubborn
-        if state == ProcessStates.BACKOFF and self.backoff > self.config.startretries:
+            return self._step_while_stopping()
+        is_failed = state == ProcessStates.BACKOFF
+        if is_failed and self._restarts.is_exhausted(self.config, self.backoff):
             return 0.0, self._give_up_retrying
-        return (self._start_at(), self.spawn) if self._wants_start() else None
+        if not self._wants_start():
+            return None
+        if not is_failed and (self.start_requested or not self.laststart):
+            return 0.0, self.spawn
+        return self._restarts.next_start(self._started_at, failed=is_failed), self.spawn
+
+    def _step_while_starting(self) -> Step | None:
+        if self.is_launching:  # the report of the child comes first
+            return None
+        running_at = self._started_at + self.config.startsecs
+        if self.pid:
+            return running_at, self._mark_running
+        # `spawn` is still running: multivisor calls it from a thread.
+        later = self.runtime.clock.monotonic() + SPAWN_POLL_SECONDS
+        return max(running_at, later), _wait
+
+    def _step_while_stopping(self) -> Step:
+        report_at = self._stop_deadline.next_report(self.laststopreport)
+        if report_at is not None:
+            return report_at, self.stop_report
+        return self._stop_deadline.kill_at, self._kill_stubborn
+
+    def _wants_start(self) -> bool:
+        """Whether the process should be started without a request."""
+        if self._is_removed or not self.runtime.may_start:
+            return False
+        if self.state == ProcessStates.EXITED:
+            return not self.administrative_stop and self._restarts.wants_restart(
+                self.config, self.exitstatus
+            )
+        if self.state == ProcessStates.STOPPED:
+            return self.start_requested or (self.config.autostart and not self.laststart)
+        return self.state == ProcessStates.BACKOFF
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -155,26 +114,15 @@ class Lifecycle:
         text = "entered FATAL state, too many start retries too quickly"
         self.runtime.logger.info(f"gave up: {self.name} {text}")
 
-    def _wants_start(self) -> bool:
-        """Whether the process should be started without a request."""
-        if self._is_removed or not self.runtime.may_start:
-            return False
-        if self.state == ProcessStates.EXITED:
-            if self.administrative_stop:
-                return False
-            wish = self.config.autorestart
-            if wish is RestartUnconditionally:
-                return True
-            return bool(wish) and self.exitstatus not in self.config.exitcodes
-        if self.state == ProcessStates.STOPPED:
-            return self.start_requested or (self.config.autostart and not self.laststart)
-        return self.state == ProcessStates.BACKOFF
+    def _mark_running(self) -> None:
+        self.backoff = 0
+        self.change_state(ProcessStates.RUNNING)
+        self.runtime.logger.info(
+            f"success: {self.name} entered RUNNING state, process has stayed up for"
+            f" > than {self.config.startsecs} seconds (startsecs)"
+        )
 
-    def _start_at(self) -> float:
-        once_a_second = self._started_at + RESTART_SECONDS
-        if self.state == ProcessStates.BACKOFF:
-            return max(self._retry_at, once_a_second)
-        return 0.0 if self.start_requested or not self.laststart else once_a_second
+    # -- the timer --------------------------------------------------------------
 
     def arm(self) -> None:
         """Set the timer for the next deadline."""
@@ -184,6 +132,12 @@ class Lifecycle:
                 self._timer.cancel()
             self._timer = None if when is None else self.runtime.loop.call_at(when, self._on_timer)
 
+    def _on_timer(self) -> None:
+        self._timer = None
+        # supervisor_twiddler removes single processes from their groups.
+        if self.group is None or self.group.processes.get(self.name) is self:
+            self.transition()
+
     def retire(self) -> None:
         """Never start again: the group has been removed."""
         self._is_removed = True
@@ -192,24 +146,7 @@ class Lifecycle:
             self.start_requested = False
             self.changed.notify()
 
-    def _on_timer(self) -> None:
-        self._timer = None
-        # supervisor_twiddler removes single processes from their groups.
-        if self.group is None or self.group.processes.get(self.name) is self:
-            self.transition()
-
-    def _assertInState(self, *states: int) -> None:
-        if self.state not in states:  # knot-resolver calls this before it changes a state
-            names = " ".join(getProcessStateDescription(code) or "" for code in states)
-            raise AssertionError(f"{self!r} is not in {names}")
-
-    def _mark_running(self) -> None:
-        self.backoff = 0
-        self.change_state(ProcessStates.RUNNING)
-        self.runtime.logger.info(
-            f"success: {self.name} entered RUNNING state, process has stayed up for"
-            f" > than {self.config.startsecs} seconds (startsecs)"
-        )
+    # -- the state --------------------------------------------------------------
 
     def change_state(self, new_state: int, expected: bool = True) -> bool:  # noqa: FBT001, FBT002 - plugins call it
         """Enter a state: publish the event, wake the waiting callers, arm the timer.
@@ -225,7 +162,7 @@ class Lifecycle:
             self.runtime.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
         if new_state == ProcessStates.BACKOFF:
             self.backoff += 1
-            self._retry_at = self.runtime.clock.monotonic() + self.backoff
+            self._restarts.start_failed(self.backoff, self.runtime.clock.monotonic())
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
         self.state = new_state
@@ -236,7 +173,35 @@ class Lifecycle:
         self.changed.notify()
         return True
 
-    # -- stopping -----------------------------------------------------------------
+    def _exited(self, exit_status: int, text: str) -> None:
+        """Enter the state that follows an exit; `text` describes the exit for the log."""
+        expected = exit_status in self.config.exitcodes
+        logger = self.runtime.logger
+        lived = self.runtime.clock.monotonic() - self._started_at
+        if self.killing:
+            self.killing = False
+            self.exitstatus = exit_status
+            (logger.info if expected else logger.warn)(f"stopped: {self.name} ({text})")
+            self.change_state(ProcessStates.STOPPED)
+            return
+        if self.state == ProcessStates.STARTING:
+            if lived < self.config.startsecs:
+                self.exitstatus = None
+                self.spawnerr = "Exited too quickly (process log may have details)"
+                logger.warn(f"exited: {self.name} ({text}; not expected)")
+                self.change_state(ProcessStates.BACKOFF)
+                return
+            self._mark_running()
+        self.backoff = 0
+        self.exitstatus = exit_status
+        if expected:
+            logger.info(f"exited: {self.name} ({text}; expected)")
+        else:
+            self.spawnerr = f"Bad exit code {exit_status}"
+            logger.warn(f"exited: {self.name} ({text}; not expected)")
+        self.change_state(ProcessStates.EXITED, expected)
+
+    # -- stopping ---------------------------------------------------------------
 
     def stop_or_give_up(self) -> None:
         """Stop, or give up trying to start, in any state."""
@@ -252,10 +217,10 @@ class Lifecycle:
         return self.state == ProcessStates.EXITED and self._wants_start()
 
     def stop_report(self) -> None:
-        """Log every `REPORT_SECONDS` that the process is still stopping."""
+        """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.runtime.clock.monotonic()
-            if not self.laststopreport or now >= self.laststopreport + REPORT_SECONDS:
+            if self._stop_deadline.report_due(self.laststopreport, now):
                 self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()
@@ -265,12 +230,7 @@ class Lifecycle:
         self.backoff = 0
         self.change_state(ProcessStates.FATAL)
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a start would be refused because the process is running or starting."""
-        return self.get_state() in RUNNING_STATES
-
-    # -- left to the subclass -------------------------------------------------------
+    # -- left to the subclass ---------------------------------------------------
 
     @property
     def is_launching(self) -> bool:

@@ -12,9 +12,20 @@ from supervisor.process.process_group import GroupWatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.dispatchers import Dispatcher
+    from typing import Protocol
+
     from supervisor.engine.loop import Loop, Timer
     from supervisor.process.process_group import LeaderlessGroup
+
+    class OpenPipe(Protocol):
+        """The daemon's end of a pipe that an orphan may still write to."""
+
+        def drain(self) -> None:
+            """Read what has been written."""
+
+        def close(self) -> None:
+            """Leave the loop and close the fd."""
+
 
 LINGER_SECONDS = 1.0
 """Time for which a grandchild's output is still read after the death of its parent."""
@@ -27,16 +38,16 @@ class OrphanCleanup:
         self._loop = loop
         self.groups = GroupWatcher(loop)
         self._kill_timers: dict[LeaderlessGroup, Timer] = {}
-        self._pipes: dict[Dispatcher, Timer] = {}
+        self._pipes: dict[OpenPipe, Timer] = {}
 
     def kill_group_later(self, pgid: int, seconds: float) -> None:
-        """Kill the rest of a process group after a delay, unless all members exit before."""
-        group = self.groups.watch(pgid, self._forget_group)
+        """Kill the orphans of a process group after a delay, unless all members exit before."""
+        group = self.groups.watch(pgid, self._cancel_kill)
         if group is not None:
             timer = self._loop.call_later(seconds, lambda: self._kill_group(group))
             self._kill_timers[group] = timer
 
-    def drain_later(self, dispatcher: Dispatcher) -> None:
+    def drain_later(self, dispatcher: OpenPipe) -> None:
         """Drain a pipe whose other end is still open, until the deadline."""
         close = self._loop.call_later(LINGER_SECONDS, lambda: self._close(dispatcher))
         self._pipes[dispatcher] = close
@@ -53,11 +64,11 @@ class OrphanCleanup:
         with suppress(PermissionError):
             group.signal(signal.SIGKILL)
         self.groups.unwatch(group)
-        self._forget_group(group)
+        self._cancel_kill(group)
 
-    def _forget_group(self, group: LeaderlessGroup) -> None:
+    def _cancel_kill(self, group: LeaderlessGroup) -> None:
         self._kill_timers.pop(group).cancel()
 
-    def _close(self, dispatcher: Dispatcher) -> None:
+    def _close(self, dispatcher: OpenPipe) -> None:
         self._pipes.pop(dispatcher).cancel()
         dispatcher.close()

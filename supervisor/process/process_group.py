@@ -34,7 +34,7 @@ POLL_SECONDS = 0.1
 """Interval between scans while a member has no pidfd."""
 
 PIDS_PER_STEP = 1000
-"""Processes checked in one turn of the loop (3 ms); a machine may have 100,000."""
+"""Processes checked in one iteration of the loop (3 ms); a machine may have 100,000."""
 
 MAX_PIDFDS = 16
 """Members of one group that are watched at the same time; the next scan finds the others."""
@@ -207,7 +207,7 @@ class GroupWatcher:
         processes: Iterator[tuple[int, int]],
         members: dict[int, list[int]],
     ) -> None:
-        """Check some processes now and the others in the next turns."""
+        """Check some processes now and the others in the next iterations."""
         seen = 0
         try:
             for pid, pgid in itertools.islice(processes, PIDS_PER_STEP):

@@ -12,12 +12,22 @@ from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from typing import Protocol
 
     from supervisor.config.model import Settings
     from supervisor.engine.loop import Clock, Loop
-    from supervisor.loggers import Handler, Logger
-    from supervisor.process.child import Subprocess
+    from supervisor.loggers import Logger
+
+    class Child(Protocol):
+        """A process whose child has been started."""
+
+        @property
+        def name(self) -> str:
+            """The name without its group."""
+
+        def finish(self, pid: int, status: int) -> None:
+            """Handle the death of the child, which `waitpid` reported with `status`."""
 
 
 @record()
@@ -32,7 +42,7 @@ class Runtime:
     settings: Settings
     serverurl: str | None = None
     daemon_state: int = SupervisorStates.RUNNING
-    children: dict[int, Subprocess] = field(default_factory=dict)
+    children: dict[int, Child] = field(default_factory=dict)
 
     @property
     def clock(self) -> Clock:
@@ -53,20 +63,9 @@ class Runtime:
         """Publish an event; a subscriber that fails does not stop the caller."""
         self.run_guarded(lambda: events.notify(event), f"a subscriber of {type(event).__name__}")
 
-    def run_guarded(self, step: Callable[[], object], who: str) -> None:
-        """Run a step; an exception is logged and does not stop the caller."""
+    def run_guarded(self, callback: Callable[[], object], what: str) -> None:
+        """Run a callback; an exception is logged as the failure of `what`, the caller continues."""
         try:
-            step()
+            callback()
         except Exception:  # noqa: BLE001 - plugins raise any exception, and the kernel any `OSError`
-            self.logger.critical(f"{who} failed\n{exception_text()}")
-
-    def reopen_logs(self, handlers: Iterable[Handler]) -> None:
-        """Reopen logs; a failure is logged, and the old file stays in use."""
-        for handler in handlers:
-            try:
-                handler.reopen()
-            except OSError as error:
-                name = getattr(handler, "baseFilename", "stream")
-                self.logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
-            except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
-                self.logger.critical(f"cannot reopen a log\n{exception_text()}")
+            self.logger.critical(f"{what} failed\n{exception_text()}")

@@ -7,6 +7,7 @@ name of Supervisor 4; it is on the highest floor among its imports.
 from __future__ import annotations
 
 import ast
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,16 @@ FLOORS = {
     "daemon": 6,
 }
 """Folders of the package, with their floors."""
+
+NO_CODE = {
+    tokenize.COMMENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+    tokenize.INDENT,
+    tokenize.NEWLINE,
+    tokenize.NL,
+}
 
 CLIENT = {
     "client",
@@ -67,6 +78,21 @@ def module_name(path: Path) -> str:
 def parsed(path: Path) -> ast.Module:
     """Return a file's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def code_lines(path: Path) -> int:
+    """Return the number of a file's lines without blank lines, comments and docstrings."""
+    with path.open("rb") as file:
+        counted = {
+            line
+            for token in tokenize.tokenize(file.readline)
+            if token.type not in NO_CODE
+            for line in range(token.start[0], token.end[0] + 1)
+        }
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            counted.difference_update(range(node.lineno, (node.end_lineno or 0) + 1))
+    return len(counted)
 
 
 def nodes(tree: ast.AST, *, for_types: bool = False) -> Iterator[tuple[ast.AST, bool]]:

@@ -177,17 +177,17 @@ class TestTroubleWithLogs:
     """A log that cannot be written is reported where it can be read."""
 
     def test_in_the_activity_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(loggers, "report_trouble", loggers.report_to_stderr)
+        monkeypatch.setattr(loggers, "report_error", loggers.report_to_stderr)
         logger = loggers.getLogger()
         loggers.handle_boundIO(logger, "%(message)s")
         boot.route_log_errors_to(logger)
-        loggers.report_trouble("cannot write")
+        loggers.report_error("cannot write")
         assert logger.getvalue() == b"cannot write"
 
     def test_on_stderr_when_that_is_the_log_in_trouble(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        monkeypatch.setattr(loggers, "report_trouble", loggers.report_to_stderr)
+        monkeypatch.setattr(loggers, "report_error", loggers.report_to_stderr)
 
         class Broken:
             """A stream that takes nothing."""

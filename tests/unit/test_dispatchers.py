@@ -14,11 +14,11 @@ from supervisor import events, loggers
 from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
 from supervisor.common.read_batching import DELAY_SECONDS, LARGE_PIPE_BYTES
 from supervisor.config.model import Settings
-from supervisor.dispatchers import MAX_STDIN_BYTES
 from supervisor.engine.loop import Loop
 from supervisor.logs import reading
 from supervisor.process import child
 from supervisor.process.plan import Launched
+from supervisor.process.streams import MAX_STDIN_BYTES
 from tests.support.world import World, make_world
 
 if TYPE_CHECKING:

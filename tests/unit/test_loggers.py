@@ -23,7 +23,7 @@ from supervisor.logs import backlog
 def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what would be reported about logs that cannot be written."""
     reports: list[str] = []
-    monkeypatch.setattr(loggers, "report_trouble", reports.append)
+    monkeypatch.setattr(loggers, "report_error", reports.append)
     return reports
 
 
@@ -393,9 +393,9 @@ class TestRotation:
         assert files(path) == {"log": b"", "log.1": b"INFO\nINFO\n"}
 
 
-def test_patience_is_short() -> None:
+def test_the_write_timeout_is_short() -> None:
     """A reader that has stalled may hold up the daemon once, and not for long."""
-    assert backlog.PATIENCE_SECONDS <= 1
+    assert backlog.WRITE_TIMEOUT_SECONDS <= 1
 
 
 NO_INTEGER = "invalid literal for int() with base 10: 'a bug'"

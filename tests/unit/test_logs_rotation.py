@@ -21,7 +21,7 @@ LOOP_SECONDS = 0.02
 def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what would be reported about logs that cannot be written."""
     reports: list[str] = []
-    monkeypatch.setattr(loggers, "report_trouble", reports.append)
+    monkeypatch.setattr(loggers, "report_error", reports.append)
     return reports
 
 

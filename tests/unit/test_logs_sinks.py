@@ -27,7 +27,7 @@ from tests.support.strangers import needs_root
 def trouble(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Collect what would be reported about logs that cannot be written."""
     reports: list[str] = []
-    monkeypatch.setattr(loggers, "report_trouble", reports.append)
+    monkeypatch.setattr(loggers, "report_error", reports.append)
     return reports
 
 
@@ -124,7 +124,7 @@ class TestDisk:
             reports.append(text)
             logger.critical(text)
 
-        monkeypatch.setattr(loggers, "report_trouble", report)
+        monkeypatch.setattr(loggers, "report_error", report)
         monkeypatch.setattr(os, "write", Disk(room=0).write)
         logger.info("x")
         logger.info("y")
@@ -208,12 +208,12 @@ class TestReaders:
         self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reader, writer = pipe
-        monkeypatch.setattr(backlog, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 0.01)
         sink = Sink(writer, "pipe")
         filled = self.fill(writer)
         with pytest.raises(BlockingIOError, match="stalled"):
             sink.write(b"lost\n")
-        monkeypatch.setattr(backlog, "PATIENCE_SECONDS", 1e6)  # nobody waits a second time
+        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 1e6)  # nobody waits a second time
         sink.write(b"too\n")
         assert os.read(reader, filled) == b"x" * filled
         sink.write(b"back\n")
@@ -350,7 +350,7 @@ class TestReaders:
     def test_a_slow_reader_gets_everything(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(backlog, "PATIENCE_SECONDS", 30)  # for a loaded machine
+        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 30)  # for a loaded machine
         path = tmp_path / "fifo"
         os.mkfifo(path)
         sink = open_sink(str(path))
@@ -386,7 +386,7 @@ class TestReaders:
         self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reader, writer = pipe
-        monkeypatch.setattr(backlog, "PATIENCE_SECONDS", 0.01)
+        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 0.01)
         sink = Sink(writer, "/dev/stdout", shared=True)
         filled = self.fill(writer)
         os.set_blocking(writer, True)
@@ -517,7 +517,7 @@ class TestStandardOutput:
         script = (
             "from supervisor import loggers\n"
             "from supervisor.logs import backlog\n"
-            "backlog.PATIENCE_SECONDS = 0.01\n"
+            "backlog.WRITE_TIMEOUT_SECONDS = 0.01\n"
             "logger = loggers.getLogger()\n"
             "loggers.handle_stdout(logger, '%(message)s')\n"
             "logger.info(b'x' * 10_000_000)\n"

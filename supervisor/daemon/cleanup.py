@@ -1,0 +1,42 @@
+"""The end of a run: all resources are released."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from supervisor import events
+from supervisor.logs import backlog
+from supervisor.states import SupervisorStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from supervisor.daemon.pidfile import PidFile
+    from supervisor.loggers import Logger
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.runtime import Runtime
+
+
+def clean_up(
+    runtime: Runtime,
+    close_servers: Callable[[], object],
+    groups: Iterable[ProcessGroupBase],
+    pidfile: PidFile,
+) -> None:
+    """Release all resources; a failure in one step does not skip the others."""
+    steps: list[Callable[[], object]] = [close_servers]
+    steps += [group.before_remove for group in groups]
+    steps += [runtime.orphans.close, events.clear, pidfile.remove]
+    steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
+    if runtime.daemon_state != SupervisorStates.RESTARTING:  # else the next loop continues to send
+        steps.append(partial(_drain_logs, runtime.logger))
+    for step in steps:
+        runtime.run_guarded(step, "cleaning up")
+    runtime.logger.close()
+
+
+def _drain_logs(logger: Logger) -> None:
+    """Wait for the readers of logs, while they make progress."""
+    for path, dropped_bytes in backlog.drain():
+        logger.critical(f"log {path}: {dropped_bytes} bytes dropped ({backlog.STALLED})")

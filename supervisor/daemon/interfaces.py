@@ -1,0 +1,66 @@
+"""The RPC interfaces of the daemon, and the handlers of its HTTP servers."""
+
+from __future__ import annotations
+
+from supervisor.daemon.boot import BootError
+from supervisor.loggers import exception_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from supervisor.config.model import RPCInterfaceConfig, ServerConfig
+    from supervisor.loggers import Logger
+    from supervisor.process.daemon_protocol import Daemon
+
+
+def make_handlers(
+    daemon: Daemon, server: ServerConfig, factories: Iterable[RPCInterfaceConfig]
+) -> list[Any]:
+    """Return the handlers of one HTTP server, in the order in which they are tried.
+
+    Raises `BootError` if an RPC interface cannot be made.
+    """
+    from supervisor.http import handlers
+    from supervisor.web import supervisor_ui_handler
+    from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
+
+    logger = daemon.runtime.logger
+    namespaces = [(each.name, _make_interface(daemon, each, logger)) for each in factories]
+    namespaces.append(("system", SystemNamespaceRPCInterface(namespaces)))
+    made: list[Any] = [
+        supervisor_xmlrpc_handler(daemon, namespaces),
+        handlers.logtail_handler(daemon),
+        handlers.mainlogtail_handler(daemon),
+        supervisor_ui_handler(daemon),
+        handlers.default_handler(),
+    ]
+    if not server.username:
+        logger.critical(
+            f"Server {server.section!r} running without any HTTP authentication checking"
+        )
+        return made
+    users = {server.username: server.password or ""}
+    return [handlers.supervisor_auth_handler(users, handler) for handler in made]
+
+
+def _make_interface(daemon: Daemon, interface: RPCInterfaceConfig, logger: Logger) -> Any:
+    try:
+        made = interface.factory(daemon, **interface.options)
+    except Exception as error:  # noqa: BLE001 - plugins may raise any exception
+        if error.__traceback__ and error.__traceback__.tb_next:  # else the call failed
+            logger.warn(exception_text())
+        raise BootError(
+            f"Could not make {interface.name} rpc interface: {type(error).__name__}: {error}"
+        ) from None
+    logger.info(f"RPC interface {interface.name!r} initialized")
+    return made
+
+
+def has_plugins(factories: Iterable[RPCInterfaceConfig]) -> bool:
+    """Whether one of the RPC interfaces is a plugin's."""
+    return any(
+        getattr(interface.factory, "__module__", "") != "supervisor.rpcinterface"
+        for interface in factories
+    )

@@ -1,0 +1,26 @@
+"""Construction of the right kind of group for a configuration."""
+
+from __future__ import annotations
+
+from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
+from supervisor.process.event_pools import EventListenerPool
+from supervisor.process.groups import ProcessGroup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.config.model import ProcessGroupConfig
+    from supervisor.process.groups import ProcessGroupBase
+    from supervisor.process.runtime import Runtime
+
+
+def make_group(
+    config: ProcessGroupConfig, runtime: Runtime, *, must_open: bool
+) -> ProcessGroupBase:
+    """Return a new group; raises `ValueError` if its FastCGI socket `must_open` and cannot."""
+    if isinstance(config, EventListenerPoolConfig):
+        return EventListenerPool(config, runtime)
+    if isinstance(config, FastCGIGroupConfig):
+        from supervisor.process.fastcgi import FastCGIProcessGroup
+
+        return FastCGIProcessGroup(config, runtime, must_open=must_open)
+    return ProcessGroup(config, runtime)

@@ -1,0 +1,41 @@
+"""The deadlines of a stop: when it is reported again, and when SIGKILL follows.
+
+Pure: `lifecycle.Lifecycle` and `child.Subprocess` pass the times in.
+"""
+
+from __future__ import annotations
+
+import signal
+
+MIN_KILL_INTERVAL_SECONDS = 1.0
+"""Minimum interval between two SIGKILLs for one process, if `stopwaitsecs` is shorter."""
+
+REPORT_SECONDS = 2.0
+"""Interval between log lines about a process that is still stopping, in seconds."""
+
+
+class StopDeadline:
+    """The end of the time that a process has to stop; `kill_at` is in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.kill_at = 0.0
+
+    def signalled(self, signum: int, stopwaitsecs: float, now: float) -> None:
+        """Set the deadline after a signal that is meant to end the process."""
+        seconds = stopwaitsecs
+        if signum == signal.SIGKILL:
+            seconds = max(seconds, MIN_KILL_INTERVAL_SECONDS)
+        self.kill_at = now + seconds
+
+    def remaining(self, now: float) -> float:
+        """Return the seconds until the deadline, 0 after it."""
+        return max(self.kill_at - now, 0.0)
+
+    def report_due(self, last_report: float, now: float) -> bool:
+        """Whether the stop should be reported; `last_report` is 0 if it has not been yet."""
+        return not last_report or now >= last_report + REPORT_SECONDS
+
+    def next_report(self, last_report: float) -> float | None:
+        """Return the time of the next report, None if there is none before the deadline."""
+        report_at = last_report + REPORT_SECONDS
+        return report_at if last_report and report_at < self.kill_at else None
