@@ -48,7 +48,9 @@ SIGNALLABLE_STATES = (ProcessStates.RUNNING, ProcessStates.STARTING, ProcessStat
 # State -> the states that may follow it.  Every state may change to UNKNOWN (kill() failed);
 # only a new start leaves it.
 TRANSITIONS = {
-    ProcessStates.STOPPED: frozenset({ProcessStates.STARTING, ProcessStates.UNKNOWN}),
+    ProcessStates.STOPPED: frozenset(
+        {ProcessStates.STARTING, ProcessStates.FATAL, ProcessStates.UNKNOWN}
+    ),
     ProcessStates.STARTING: frozenset(
         {
             ProcessStates.RUNNING,
@@ -69,7 +71,9 @@ TRANSITIONS = {
         }
     ),
     ProcessStates.STOPPING: frozenset({ProcessStates.STOPPED, ProcessStates.UNKNOWN}),
-    ProcessStates.EXITED: frozenset({ProcessStates.STARTING, ProcessStates.UNKNOWN}),
+    ProcessStates.EXITED: frozenset(
+        {ProcessStates.STARTING, ProcessStates.FATAL, ProcessStates.UNKNOWN}
+    ),
     ProcessStates.FATAL: frozenset({ProcessStates.STARTING, ProcessStates.UNKNOWN}),
     ProcessStates.UNKNOWN: frozenset({ProcessStates.STARTING}),
 }

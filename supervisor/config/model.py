@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.common.addresses import TcpAddress
+    from supervisor.common.dependency_graph import Requirement
+    from supervisor.config.restart import RestartOptions
 
 
 @record()
@@ -66,6 +68,13 @@ class ProcessConfig:
     environment: dict[str, str] = field(default_factory=dict)
     serverurl: str | None = None
     command_hint: str = ""
+    program: str = ""
+    restart: RestartOptions | None = None
+    depends_on: tuple[Requirement, ...] = ()
+    depends_on_completed: tuple[Requirement, ...] = ()
+    depends_on_exited: tuple[Requirement, ...] = ()
+    dependency_timeout: float = 0.0
+    on_dependency_failure: str = "ignore"
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""

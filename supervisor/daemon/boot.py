@@ -50,6 +50,7 @@ LATE_IMPORTS = (
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.process.fastcgi",
+    "supervisor.process.restart_limits",
     "supervisor.client.transport",
     "supervisor.web",
     "supervisor.web.pages",

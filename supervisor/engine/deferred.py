@@ -9,7 +9,8 @@ worthwhile.  A caller that uses `.wake_sources` needs no timer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,44 +69,79 @@ def wake_sources_of(function: Deferred) -> tuple[Notifier, ...]:
     return getattr(function, "wake_sources", ())
 
 
-Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Deferred]]]"
+def delay_of(function: Deferred) -> float:
+    """Return the poll interval of a deferred function without wake-up sources, in seconds."""
+    return getattr(function, "delay", POLL_SECONDS)
 
 
-def gather(begin: Beginning) -> Deferred:
-    """Run several deferred functions concurrently; the result is the list of their results.
+def derived(source: Deferred, poll: Deferred) -> Deferred:
+    """Return `poll`, which polls `source`, as a deferred function that is woken like `source`."""
 
-    `begin` runs at the first poll.  It returns the results that are available at once and the
-    functions that are pending.  Results are in the order of completion.  Only functions that
-    were woken since the last poll are polled again (and those without a wake-up source), so
-    N results cost N calls and not N squared.
+    def follow() -> Any:
+        result = poll()
+        function.wake_sources = wake_sources_of(source)  # type: ignore[attr-defined]
+        return result
+
+    function = deferred(follow, delay_of(source), wake_sources_of(source))
+    return function
+
+
+def run_at_once(steps: Generator[object, None, None]) -> None:
+    """Run a generator to its end."""
+    for _ in steps:
+        pass
+
+
+def gather(
+    source: Iterable[Any], run: Callable[[Generator[None, None, None]], None] = run_at_once
+) -> Deferred:
+    """Run several steps and deferred functions; the result is the list of their results.
+
+    Each item of `source` is a result or a deferred function.  They are taken from the first poll
+    on, by `run`, which may spread them over many iterations of the loop.  Results are in the order
+    of completion.  Only functions that were woken since the last poll are polled again (and those
+    without a wake-up source), so N results cost N calls and not N squared.
     """
-    return _Gather(begin).function
+    return _Gather(source, run).function
 
 
 class _Gather:
-    def __init__(self, begin: Beginning) -> None:
-        self._begin: Beginning | None = begin
+    def __init__(
+        self, source: Iterable[Any], run: Callable[[Generator[None, None, None]], None]
+    ) -> None:
+        self._source = source
+        self._run = run
+        self._has_begun = False
+        self._is_complete = False
         self._results: list[Any] = []
         self._pending: dict[int, Deferred] = {}
+        self._wakers: dict[int, Callable[[], None]] = {}  # one each: notifiers ignore repeats
         self._timed: set[int] = set()
         self._woken: set[int] = set()
         self._ready = Notifier()
         self.function = deferred(self._poll, wake_sources=[self._ready])
 
-    def _start(self, begin: Beginning) -> None:
-        self._results, functions = begin()
-        self._pending = dict(enumerate(functions))
-        self._woken = set(self._pending)
-        self._timed = {i for i, each in self._pending.items() if not wake_sources_of(each)}
+    def _take_all(self) -> Generator[None, None, None]:
+        """Take the items of the source, one in each step."""
+        for index, item in enumerate(self._source):
+            if callable(item):
+                self._pending[index] = item
+                self._wakers[index] = partial(self._wake, index)
+                self._wake(index)
+            else:
+                self._results.append(item)
+            yield
+        self._is_complete = True
+        self._ready.notify()
 
     def _poll(self) -> Any:
-        if self._begin is not None:
-            begin, self._begin = self._begin, None
-            self._start(begin)
+        if not self._has_begun:
+            self._has_begun = True
+            self._run(self._take_all())
         due, self._woken = sorted(self._woken | self._timed), set()
         for index in due:
             self._poll_one(index)
-        if not self._pending:
+        if self._is_complete and not self._pending:
             return self._results
         self.function.wake_sources = () if self._timed else (self._ready,)  # type: ignore[attr-defined]
         return NOT_DONE_YET
@@ -120,13 +156,14 @@ class _Gather:
             del self._pending[index]
             self._timed.discard(index)
             return
+        sources = wake_sources_of(function)
+        for notifier in sources:
+            notifier.add(self._wakers[index])
+        (self._timed.discard if sources else self._timed.add)(index)
 
-        def wake() -> None:
-            self._woken.add(index)
-            self._ready.notify()
-
-        for notifier in wake_sources_of(function):
-            notifier.add(wake)
+    def _wake(self, index: int) -> None:
+        self._woken.add(index)
+        self._ready.notify()
 
 
 def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:

@@ -34,6 +34,7 @@ LATE_MODULES: Final = (
     "meld3._compat",
     "supervisor.engine.socket_holders",
     "supervisor.process.fastcgi",
+    "supervisor.process.restart_limits",
     "supervisor.socket_manager",
     "supervisor.web.actions",
     "supervisor.web.event_stream",

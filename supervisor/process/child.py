@@ -65,9 +65,10 @@ class Subprocess(Lifecycle):
             return None
         self.killing = self.administrative_stop = False
         self.start_requested = False
+        self.starts.spawning()
         self.spawnerr = self.exitstatus = None
         self._laststart = self.runtime.clock.time()
-        self._started_at = self.runtime.clock.monotonic()
+        self.started_at = self.runtime.clock.monotonic()
         self.change_state(ProcessStates.STARTING)
         try:
             command = self.get_execv_args()
@@ -128,7 +129,7 @@ class Subprocess(Lifecycle):
         """Restart the clock of `startsecs`: the child has executed the program."""
         self._launch = None
         self._laststart = self.runtime.clock.time()
-        self._started_at = self.runtime.clock.monotonic()
+        self.started_at = self.runtime.clock.monotonic()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
@@ -158,11 +159,13 @@ class Subprocess(Lifecycle):
 
         If it is down and about to be restarted, the restart is cancelled.
         """
-        is_down = self.awaits_restart
+        is_down = self.awaits_start
         self.administrative_stop = True
         self.start_requested = False
         if is_down:
+            self.starts.withdraw()
             self.arm()
+            self.changed.notify()  # those that depend on it need not wait
             return None
         self.laststopreport = 0.0
         return self.kill(self.config.stopsignal)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 
+from supervisor.common.dependency_graph import closure
 from supervisor.common.records import record
 from supervisor.states import ProcessStates, getProcessStateDescription
 
@@ -23,8 +24,20 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from supervisor.common.dependency_graph import Requirement
+    from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
     from supervisor.engine.loop import Loop
+
+    class Runtime(Protocol):
+        """The part of the runtime context that a gate needs."""
+
+        @property
+        def loop(self) -> Loop:
+            """The loop."""
+
+        @property
+        def processes(self) -> ProcessIndex:
+            """The live processes by name."""
 
     class Target(Protocol):
         """A process, as far as those that depend on it know it."""
@@ -154,12 +167,17 @@ class StartGate:
     def __init__(
         self,
         conditions: Sequence[Condition],
+        timeout: float,
         index: ProcessIndex,
         loop: Loop,
         on_change: Callable[[], object],
     ) -> None:
-        """`on_change` is called in the loop when a wait may be over, or has become hopeless."""
+        """`timeout` is in seconds, 0 for none.
+
+        `on_change` is called in the loop when a wait may be over, or has become hopeless.
+        """
         self.conditions = conditions
+        self.timeout = timeout
         self.waiting_since: float | None = None
         """Begin of the wait in monotonic seconds, None while there is none."""
         self.is_hopeless = False
@@ -188,6 +206,22 @@ class StartGate:
     def is_open(self) -> bool:
         """Whether all conditions are met."""
         return next(self.unmet(), None) is None
+
+    @property
+    def deadline(self) -> float | None:
+        """End of the wait in monotonic seconds, None if there is none."""
+        if self.waiting_since is None or not self.timeout:
+            return None
+        return self.waiting_since + self.timeout
+
+    def unmet_targets(self) -> list[Any]:
+        """Return all processes that hold up the start."""
+        return [
+            target
+            for condition in self.conditions
+            for target in self.targets(condition)
+            if not condition.is_met_by(target)
+        ]
 
     def wait(self) -> None:
         """Wait until the gate may be open; a wait in progress goes on."""
@@ -300,6 +334,39 @@ class DependencyWatch:
             self._requeue()
         else:
             self._watch()
+
+
+def make_gate(
+    config: ProcessConfig, runtime: Runtime, on_change: Callable[[], object]
+) -> StartGate | None:
+    """Return the gate of a process, None if it depends on no other."""
+    conditions = [
+        Condition(kind, requirement)
+        for kind, requirements in (
+            (Kind.RUNNING, config.depends_on),
+            (Kind.COMPLETED, config.depends_on_completed),
+            (Kind.EXITED, config.depends_on_exited),
+        )
+        for requirement in requirements
+    ]
+    if not conditions:
+        return None
+    return StartGate(
+        conditions, config.dependency_timeout, runtime.processes, runtime.loop, on_change
+    )
+
+
+def request_with_dependencies(process: Any) -> None:
+    """Request the start of a process, and of all that it waits for, those first."""
+    wanted = closure(
+        [process],
+        lambda each: [] if each.starts.gate is None else each.starts.gate.unmet_targets(),
+    )
+    for each in reversed(wanted):
+        if not (each.is_running or each.awaits_start):
+            each.start_requested = True
+            each.transition()
+            each.changed.notify()
 
 
 def running_dependents(

@@ -5,7 +5,7 @@ step if it is due; it may be called at any time and by any code.  A timer, armed
 `next_deadline()`, ensures that it is called in time.  `change_state()` is the only writer of
 `state`.
 
-Policy is in small pure objects that the rule asks: `restarts.RestartPolicy` and
+Policy is in small objects that the rule asks: `starts.Starts` while the process is down, and
 `stop_deadline.StopDeadline`.  Everything that needs a pid, a pipe or a signal is left to the
 subclass, `child.Subprocess`.
 """
@@ -15,10 +15,11 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.process.restarts import RestartPolicy
+from supervisor.process.dependencies import make_gate
+from supervisor.process.starts import Starts
 from supervisor.process.status import ProcessStatus
 from supervisor.process.stop_deadline import StopDeadline
-from supervisor.states import TRANSITIONS, ProcessStates, getProcessStateDescription
+from supervisor.states import STOPPED_STATES, TRANSITIONS, ProcessStates, getProcessStateDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ class Lifecycle(ProcessStatus):
 
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
-        self._restarts = RestartPolicy()
+        self.starts = Starts(self, make_gate(config, runtime, self._reconsider))
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
-        self._is_removed = False
 
     # -- the rule ---------------------------------------------------------------
 
@@ -68,19 +68,12 @@ class Lifecycle(ProcessStatus):
             return self._step_while_starting()
         if state == ProcessStates.STOPPING:
             return self._step_while_stopping()
-        is_failed = state == ProcessStates.BACKOFF
-        if is_failed and self._restarts.is_exhausted(self.config, self.backoff):
-            return 0.0, self._give_up_retrying
-        if not self._wants_start():
-            return None
-        if not is_failed and (self.start_requested or not self.laststart):
-            return 0.0, self.spawn
-        return self._restarts.next_start(self._started_at, failed=is_failed), self.spawn
+        return self.starts.next_step()
 
     def _step_while_starting(self) -> Step | None:
         if self.is_launching:  # the report of the child comes first
             return None
-        running_at = self._started_at + self.config.startsecs
+        running_at = self.started_at + self.config.startsecs
         if self.pid:
             return running_at, self._mark_running
         # `spawn` is still running: multivisor calls it from a thread.
@@ -93,26 +86,9 @@ class Lifecycle(ProcessStatus):
             return report_at, self.stop_report
         return self._stop_deadline.kill_at, self._kill_stubborn
 
-    def _wants_start(self) -> bool:
-        """Whether the process should be started without a request."""
-        if self._is_removed or not self.runtime.may_start:
-            return False
-        if self.state == ProcessStates.EXITED:
-            return not self.administrative_stop and self._restarts.wants_restart(
-                self.config, self.exitstatus
-            )
-        if self.state == ProcessStates.STOPPED:
-            return self.start_requested or (self.config.autostart and not self.laststart)
-        return self.state == ProcessStates.BACKOFF
-
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
         self.kill(signal.SIGKILL)
-
-    def _give_up_retrying(self) -> None:
-        self.give_up()
-        text = "entered FATAL state, too many start retries too quickly"
-        self.runtime.logger.info(f"gave up: {self.name} {text}")
 
     def _mark_running(self) -> None:
         self.backoff = 0
@@ -126,11 +102,17 @@ class Lifecycle(ProcessStatus):
 
     def arm(self) -> None:
         """Set the timer for the next deadline."""
+        self.starts.update_wait()
         when = self.next_deadline()
         if self._timer is None or self._timer.when != when:
             if self._timer is not None:
                 self._timer.cancel()
             self._timer = None if when is None else self.runtime.loop.call_at(when, self._on_timer)
+
+    def _reconsider(self) -> None:
+        """Start, if the dependencies are up; else tell those that depend on this process."""
+        self.transition()
+        self.changed.notify()
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -140,7 +122,7 @@ class Lifecycle(ProcessStatus):
 
     def retire(self) -> None:
         """Never start again: the group has been removed."""
-        self._is_removed = True
+        self.starts.retire()
         self.arm()
         if self.start_requested:
             self.start_requested = False
@@ -154,7 +136,7 @@ class Lifecycle(ProcessStatus):
         Returns False if the process is in that state already.  A transition that is not in
         `TRANSITIONS` is made, but logged, because plugins assign states.
         """
-        old_state = self.state
+        old_state, now = self.state, self.runtime.clock.monotonic()
         if new_state == old_state:
             return False
         if new_state not in TRANSITIONS.get(old_state, ()):
@@ -162,9 +144,13 @@ class Lifecycle(ProcessStatus):
             self.runtime.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
         if new_state == ProcessStates.BACKOFF:
             self.backoff += 1
-            self._restarts.start_failed(self.backoff, self.runtime.clock.monotonic())
+            self.starts.restarts.start_failed(self.backoff, now)
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
+        elif new_state == ProcessStates.RUNNING:
+            self.starts.restarts.entered_running(now)
+        elif new_state == ProcessStates.EXITED:
+            self.starts.restarts.exited(now)
         self.state = new_state
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
@@ -177,7 +163,7 @@ class Lifecycle(ProcessStatus):
         """Enter the state that follows an exit; `text` describes the exit for the log."""
         expected = exit_status in self.config.exitcodes
         logger = self.runtime.logger
-        lived = self.runtime.clock.monotonic() - self._started_at
+        lived = self.runtime.clock.monotonic() - self.started_at
         if self.killing:
             self.killing = False
             self.exitstatus = exit_status
@@ -194,6 +180,8 @@ class Lifecycle(ProcessStatus):
             self._mark_running()
         self.backoff = 0
         self.exitstatus = exit_status
+        self.has_exited = True
+        self.has_completed |= expected
         if expected:
             logger.info(f"exited: {self.name} ({text}; expected)")
         else:
@@ -208,13 +196,21 @@ class Lifecycle(ProcessStatus):
         self.start_requested = False
         if self.get_state() == ProcessStates.BACKOFF:
             self.give_up()
-        elif self.is_running or self.awaits_restart:
+        elif self.is_running or self.awaits_start:
             self.stop()
 
     @property
-    def awaits_restart(self) -> bool:
-        """Whether the process has exited and will be restarted without a request."""
-        return self.state == ProcessStates.EXITED and self._wants_start()
+    def awaits_start(self) -> bool:
+        """Whether the process is down and will be started without a further request."""
+        return self.state in STOPPED_STATES and self.starts.is_wanted
+
+    @property
+    def is_down_for_good(self) -> bool:
+        """Whether the process is down and nothing but a request will start it."""
+        if self.state not in STOPPED_STATES:
+            return False
+        gate = self.starts.gate
+        return not self.starts.is_wanted or (gate is not None and gate.is_hopeless)
 
     def stop_report(self) -> None:
         """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
@@ -229,6 +225,14 @@ class Lifecycle(ProcessStatus):
         """Stop trying to start the process."""
         self.backoff = 0
         self.change_state(ProcessStates.FATAL)
+
+    def fail(self, text: str, reason: str | None = None) -> None:
+        """Give up and log why; `reason` is kept as `spawnerr`."""
+        self.start_requested = False
+        if reason is not None:
+            self.spawnerr = reason
+        self.give_up()
+        self.runtime.logger.info(f"gave up: {self.name} entered FATAL state, {text}")
 
     # -- left to the subclass ---------------------------------------------------
 

@@ -10,6 +10,8 @@ from supervisor.datatypes import RestartUnconditionally
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
+    from supervisor.config.restart import RestartOptions
+    from supervisor.process.restart_limits import RestartLimits
 
 RESTART_SECONDS = 1.0
 """Minimum interval between two starts, so that a flapping program does not spin.  In seconds."""
@@ -19,22 +21,56 @@ BACKOFF_STEP_SECONDS = 1.0
 
 
 class RestartPolicy:
-    """Pauses and limits of the automatic starts of one process, as in Supervisor 4.
+    """Pauses and limits of the automatic starts of one process.
 
-    Times are monotonic seconds.  The configuration is passed in, because plugins may replace it.
+    Without options they are those of Supervisor 4; `limits` adds those of the options.  Times are
+    monotonic seconds.  The configuration is passed in, because plugins may replace it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, options: RestartOptions | None = None) -> None:
+        self.limits = None if options is None else _limits(options)
         self._retry_at = 0.0
 
     def start_failed(self, failures: int, now: float) -> None:
         """Set the pause after the latest of several failed starts in a row."""
-        self._retry_at = now + failures * BACKOFF_STEP_SECONDS
+        delay = failures * BACKOFF_STEP_SECONDS
+        if self.limits is not None:
+            delay = self.limits.capped(delay)
+            self.limits.went_down(now)
+        self._retry_at = now + delay
+
+    def exited(self, now: float) -> None:
+        """Note the exit of a process that was RUNNING."""
+        if self.limits is not None:
+            self.limits.went_down(now)
+
+    def entered_running(self, now: float) -> None:
+        """Note that the process is RUNNING."""
+        if self.limits is not None:
+            self.limits.entered_running(now)
+
+    def restarted(self, now: float) -> None:
+        """Note an automatic restart."""
+        if self.limits is not None:
+            self.limits.restarted(now)
+
+    def started_by_hand(self) -> None:
+        """Note a start that was requested, or the first one."""
+        if self.limits is not None:
+            self.limits.started_by_hand()
 
     def next_start(self, started_at: float, *, failed: bool) -> float:
         """Return the time of the next start after one at `started_at`, which may have failed."""
         earliest = started_at + RESTART_SECONDS
-        return max(earliest, self._retry_at) if failed else earliest
+        if failed:
+            earliest = max(earliest, self._retry_at)
+        return earliest if self.limits is None else max(earliest, self.limits.next_start_at)
+
+    def limit_reason(self, now: float) -> str | None:
+        """Return why one more restart is refused, None if it is not."""
+        if self.limits is None or not self.limits.is_exhausted(now):
+            return None
+        return self.limits.exhausted_text()
 
     @staticmethod
     def is_exhausted(config: ProcessConfig, failures: int) -> bool:
@@ -47,3 +83,9 @@ class RestartPolicy:
         if config.autorestart is RestartUnconditionally:
             return True
         return bool(config.autorestart) and exitstatus not in config.exitcodes
+
+
+def _limits(options: RestartOptions) -> RestartLimits:
+    from supervisor.process.restart_limits import RestartLimits  # few programs have limits
+
+    return RestartLimits(options)

@@ -6,7 +6,9 @@ from functools import cached_property
 
 from supervisor import events
 from supervisor.common.records import field, record
+from supervisor.engine.start_queue import StartQueue
 from supervisor.loggers import exception_text
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.orphans import OrphanCleanup
 from supervisor.states import SupervisorStates
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 @record()
 class Runtime:
-    """Loop, logger and settings, the daemon's state, and the processes by pid.
+    """Loop, logger and settings, the daemon's state, and the processes by pid and by name.
 
     `serverurl` is the URL in a child's environment if its program does not set one.
     """
@@ -43,6 +45,7 @@ class Runtime:
     serverurl: str | None = None
     daemon_state: int = SupervisorStates.RUNNING
     children: dict[int, Child] = field(default_factory=dict)
+    processes: ProcessIndex = field(default_factory=lambda: ProcessIndex({}))
 
     @property
     def clock(self) -> Clock:
@@ -53,6 +56,11 @@ class Runtime:
     def may_start(self) -> bool:
         """Whether processes may be started: not while shutting down or restarting."""
         return self.daemon_state > SupervisorStates.RESTARTING
+
+    @cached_property
+    def start_queue(self) -> StartQueue:
+        """The queue of starts."""
+        return StartQueue(self.loop)
 
     @cached_property
     def orphans(self) -> OrphanCleanup:

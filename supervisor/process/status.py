@@ -39,9 +39,11 @@ class ProcessStatus:
     """Configuration, state and last events of one process.
 
     Plugins read and assign the public attributes, so these keep the names of Supervisor 4.
-    `laststart` and `laststop` are wall-clock seconds (0: never), `laststopreport` is in monotonic
-    seconds (0: none yet), `backoff` counts the failed starts in a row, `killing` is true while a
-    stop is requested.  `start_requested` requests a start as soon as the current stop is complete.
+    `laststart` and `laststop` are wall-clock seconds (0: never), `started_at` and `laststopreport`
+    are monotonic seconds (the latter 0: none yet), `backoff` counts the failed starts in a row,
+    `killing` is true while a stop is requested.  `start_requested` requests a start as soon as it
+    is possible: after a stop in progress, or when dependencies are up.  `has_exited` and
+    `has_completed` tell of all runs so far (with any exit code, with one of `exitcodes`).
     `listener_state` and `event` (the one being handled) are used in event listener pools only.
     """
 
@@ -52,13 +54,15 @@ class ProcessStatus:
         self.state = ProcessStates.STOPPED
         self.pid = 0
         self._laststart = 0.0
-        self._started_at = NEVER
+        self.started_at = NEVER
         self.laststop = 0.0
         self.laststopreport = 0.0
         self.backoff = 0
         self.killing = False
         self.administrative_stop = False
         self.start_requested = False
+        self.has_exited = False
+        self.has_completed = False
         self.exitstatus: int | None = None
         self.spawnerr: str | None = None
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
@@ -93,7 +97,7 @@ class ProcessStatus:
     @laststart.setter
     def laststart(self, when: float) -> None:
         if when and self._laststart:
-            self._started_at += when - self._laststart
+            self.started_at += when - self._laststart
         self._laststart = when
 
     def get_state(self) -> int:

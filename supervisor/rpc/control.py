@@ -6,13 +6,21 @@ function if the caller wants to wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
 from supervisor.datatypes import signal_number
-from supervisor.engine.deferred import NOT_DONE_YET, Deferred, deferred, gather, wake_sources_of
+from supervisor.engine.deferred import (
+    NOT_DONE_YET,
+    Deferred,
+    deferred,
+    derived,
+    gather,
+    run_at_once,
+)
 from supervisor.engine.posix import NotFound, ProcessException
+from supervisor.process.dependencies import request_with_dependencies
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -37,12 +45,10 @@ def is_not_running(process: Subprocess) -> bool:
 def is_to_be_stopped(process: Subprocess) -> bool:
     """Whether `stop` has to stop the process or to wait for it.
 
-    The process is running, waits for a restart, or is stopping.
+    The process is running, waits for its start, or is stopping.
     """
     return (
-        is_running(process)
-        or process.awaits_restart
-        or process.get_state() == ProcessStates.STOPPING
+        is_running(process) or process.awaits_start or process.get_state() == ProcessStates.STOPPING
     )
 
 
@@ -51,17 +57,23 @@ def is_signallable(process: Subprocess) -> bool:
     return process.get_state() in SIGNALLABLE_STATES
 
 
-def start(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
-    """Start one process, after a stop in progress, if any; see `startProcess`."""
+def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) -> bool | Deferred:
+    """Start one process, after a stop in progress, if any; see `startProcess`.
+
+    Its dependencies are started first, unless it is started `alone`.
+    """
     _check_command(process)
     state = process.get_state()
-    if is_running(process):
+    if is_running(process) or process.starts.is_waiting:
         raise RPCError(Faults.ALREADY_STARTED, name)
     if state == ProcessStates.UNKNOWN:
         raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
-    if state == ProcessStates.STOPPING:
+    if not alone and process.starts.has_closed_gate:
+        request_with_dependencies(process)
+    elif state == ProcessStates.STOPPING:
         process.start_requested = True
     else:
+        process.starts.restarts.started_by_hand()
         process.spawn()
         if process.spawnerr:
             raise RPCError(Faults.SPAWN_ERROR, name)
@@ -83,7 +95,13 @@ def _check_command(process: Subprocess) -> None:
 def _until_started(process: Subprocess, name: str) -> Deferred:
     def has_started() -> Any:
         if process.start_requested and process.runtime.may_start:
-            return NOT_DONE_YET
+            gate = process.starts.gate
+            unmet = gate.hopeless() if gate is not None and process.starts.is_waiting else None
+            if unmet is None:
+                return NOT_DONE_YET
+            process.stop()
+            text = f"{name}: dependency '{unmet.name}' is {unmet.text}"
+            raise RPCError(Faults.SPAWN_ERROR, text)
         if process.spawnerr:
             raise RPCError(Faults.SPAWN_ERROR, name)
         state = process.get_state()
@@ -138,45 +156,45 @@ def make_allfunc(
     processes: Sequence[Member],
     predicate: Callable[[Subprocess], bool],
     func: Callable[..., Any],
+    run: Callable[[Generator[None, None, None]], None] = run_at_once,
     **extra_kwargs: Any,
 ) -> Deferred:
     """Return a deferred function that calls `func` for the processes that match `predicate`.
+
+    `run` may spread the calls over many iterations of the loop.
 
     `func` receives the namespec as `name` and may itself return a deferred function.  The
     result is a list of structs in the order of completion.
     """
 
-    def begin() -> tuple[list[dict[str, Any]], list[Deferred]]:
-        results: list[dict[str, Any]] = []
-        waiting: list[Deferred] = []
+    def source() -> Iterator[dict[str, Any] | Deferred]:
         for group, process in processes:
             if predicate(process):
                 name = make_namespec(group.config.name, process.config.name)
                 try:
-                    answer = func(name=name, **extra_kwargs)
+                    value = func(name=name, **extra_kwargs)
                 except RPCError as error:
-                    results.append(_result(group, process, error))
+                    yield _result(group, process, error)
                     continue
-                if callable(answer):
-                    waiting.append(_judged(group, process, answer))
+                if callable(value):
+                    yield _with_result(group, process, value)
                 else:
-                    results.append(_result(group, process))
-        return results, waiting
+                    yield _result(group, process)
 
-    return gather(begin)
+    return gather(source(), run)
 
 
-def _judged(group: ProcessGroupBase, process: Subprocess, question: Deferred) -> Deferred:
-    """Convert the value or fault of a deferred function to a result struct."""
+def _with_result(group: ProcessGroupBase, process: Subprocess, function: Deferred) -> Deferred:
+    """Return a deferred function with a result struct in place of the value or fault."""
 
-    def ask() -> Any:
+    def poll() -> Any:
         try:
-            answer = question()
+            value = function()
         except RPCError as error:
             return _result(group, process, error)
-        return NOT_DONE_YET if answer is NOT_DONE_YET else _result(group, process)
+        return NOT_DONE_YET if value is NOT_DONE_YET else _result(group, process)
 
-    return deferred(ask, getattr(question, "delay", 0.05), wake_sources_of(question))
+    return derived(function, poll)
 
 
 def _result(

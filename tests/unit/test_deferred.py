@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ class Slow:
 
 
 def gathered(*slow: Slow, at_once: tuple[str, ...] = ()) -> Deferred:
-    return gather(lambda: (list(at_once), [each.question for each in slow]))
+    return gather([*at_once, *(each.question for each in slow)])
 
 
 def test_a_deferred_function_is_a_plain_function_with_a_delay() -> None:
@@ -85,10 +86,36 @@ def test_side_by_side_answers_in_the_order_of_completion() -> None:
 
 def test_side_by_side_does_nothing_before_it_is_asked() -> None:
     begun: list[int] = []
-    question = gather(lambda: (begun.append(1), ([], []))[1])  # type: ignore[func-returns-value]
+
+    def source() -> Iterator[int]:
+        begun.append(1)
+        yield from ()
+
+    question = gather(source())
     assert begun == []
     assert question() == []
     assert begun == [1]
+
+
+def test_gather_takes_its_items_as_the_runner_lets_it() -> None:
+    """Results keep their order, and the holder is woken when more has been taken."""
+    slow, woken, runs = Slow("slow"), [], []
+
+    def wake() -> None:
+        woken.append(1)
+
+    question = gather(iter(["first", slow.question, "last"]), runs.append)
+    assert question() is NOT_DONE_YET
+    (steps,) = runs
+    slow.finish()
+    for _ in range(3):
+        for notifier in wake_sources_of(question):
+            notifier.add(wake)
+        next(steps)
+        assert question() is NOT_DONE_YET
+    assert woken == [1]  # for the deferred item; results need no poll
+    assert list(steps) == []
+    assert question() == ["first", "slow", "last"]
 
 
 def test_side_by_side_asks_only_those_that_were_woken() -> None:

@@ -1,0 +1,167 @@
+"""The start of a process that is down: whether it is wanted, when it is due, and its turn.
+
+A process is *wanted* if someone has requested a start, or if its configuration asks for one
+(`autostart`, `autorestart`, a retry after a failed start).  It is started when its gate, if it has
+one, is open, the pause of its restart policy is over, and the queue of starts has reached it.
+"""
+
+from __future__ import annotations
+
+from supervisor.process.restarts import RestartPolicy
+from supervisor.states import STOPPED_STATES, ProcessStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+    from typing import Protocol, TypeAlias
+
+    from supervisor.config.model import ProcessConfig
+    from supervisor.process.dependencies import StartGate
+    from supervisor.process.runtime import Runtime
+
+    Step: TypeAlias = tuple[float, Callable[[], object]]
+
+    class Startable(Protocol):
+        """A process that can be started; see `lifecycle.Lifecycle`."""
+
+        config: ProcessConfig
+        runtime: Runtime
+        state: int
+        backoff: int
+        laststart: float
+        started_at: float
+        start_requested: bool
+        administrative_stop: bool
+        exitstatus: int | None
+
+        def spawn(self) -> int | None:
+            """Start the process."""
+
+        def arm(self) -> None:
+            """Set the timer for the next deadline."""
+
+        def fail(self, text: str, reason: str | None = None) -> None:
+            """Give up: the process becomes FATAL."""
+
+
+class Starts:
+    """The automatic and requested starts of one process."""
+
+    def __init__(self, process: Startable, gate: StartGate | None) -> None:
+        self.restarts = RestartPolicy(process.config.restart)
+        self.gate = gate
+        self._process = process
+        self._is_queued = False
+        self._is_withdrawn = False
+        self._is_retired = False
+
+    # -- the rule -----------------------------------------------------------------
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a process that is down should be up."""
+        process = self._process
+        if self._is_retired or not process.runtime.may_start:
+            return False
+        if process.state == ProcessStates.BACKOFF:
+            return True
+        if process.state not in STOPPED_STATES:
+            return False
+        if process.start_requested:
+            return True
+        if process.state == ProcessStates.EXITED:
+            return not process.administrative_stop and self.restarts.wants_restart(
+                process.config, process.exitstatus
+            )
+        is_first = process.state == ProcessStates.STOPPED and not process.laststart
+        return is_first and process.config.autostart and not self._is_withdrawn
+
+    @property
+    def has_closed_gate(self) -> bool:
+        """Whether dependencies hold up a start, wanted or not."""
+        return self.gate is not None and not self.gate.is_open
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a wanted start waits for dependencies."""
+        return self.gate is not None and self.is_wanted and not self.gate.is_open
+
+    def next_step(self) -> Step | None:
+        """Return what happens next without a request: (deadline in monotonic seconds, action)."""
+        process = self._process
+        if process.state == ProcessStates.BACKOFF and self.restarts.is_exhausted(
+            process.config, process.backoff
+        ):
+            return 0.0, self._give_up_retrying
+        if self._is_queued or not self.is_wanted:
+            return None
+        if self.gate is not None and not self.gate.is_open:
+            deadline = self.gate.deadline
+            return None if deadline is None else (deadline, self._give_up_waiting)
+        return self._due_at(), self._enqueue
+
+    def _due_at(self) -> float:
+        process = self._process
+        is_failed = process.state == ProcessStates.BACKOFF
+        if process.start_requested or not (is_failed or process.laststart):
+            return 0.0
+        return self.restarts.next_start(process.started_at, failed=is_failed)
+
+    # -- starting -----------------------------------------------------------------
+
+    def _enqueue(self) -> None:
+        self._is_queued = True
+        self._process.runtime.start_queue.put(self._start_in_turn())
+
+    def _start_in_turn(self) -> Generator[None, None, None]:
+        """Start the process, unless the reason to do so has gone since it was queued."""
+        self._is_queued = False
+        step, process = self.next_step(), self._process
+        now = process.runtime.clock.monotonic()
+        if step is not None and step[1] == self._enqueue and now >= step[0]:
+            is_restart = not process.start_requested and bool(process.laststart)
+            reason = self.restarts.limit_reason(now) if is_restart else None
+            if reason is not None:
+                process.fail("restarted too often", reason)
+            else:
+                if is_restart:
+                    self.restarts.restarted(now)
+                else:
+                    self.restarts.started_by_hand()
+                process.spawn()
+        process.arm()
+        yield
+
+    def spawning(self) -> None:
+        """Note that the process is being started, by the queue or by hand."""
+        self._is_withdrawn = False
+        if self.gate is not None:
+            self.gate.stop_waiting()
+
+    def withdraw(self) -> None:
+        """Drop the wish of `autostart` for a first start."""
+        self._is_withdrawn = True
+
+    # -- waiting ------------------------------------------------------------------
+
+    def update_wait(self) -> None:
+        """Begin or end the wait for dependencies, after a change of the process."""
+        if self.gate is None:
+            return
+        if self.is_waiting:
+            self.gate.wait()
+        else:
+            self.gate.stop_waiting()
+
+    def _give_up_waiting(self) -> None:
+        """Fail, because `dependency_timeout` is over."""
+        if self.gate is not None:
+            text = f"waited {self.gate.timeout:g} seconds for {next(self.gate.unmet())}"
+            self._process.fail("its dependencies were not ready in time", text)
+
+    def _give_up_retrying(self) -> None:
+        self._process.fail("too many start retries too quickly")
+
+    def retire(self) -> None:
+        """Never start again."""
+        self._is_retired = True

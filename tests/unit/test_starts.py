@@ -1,0 +1,491 @@
+"""Starts of processes that are down: pauses and limits, dependencies, and the way of a request."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from supervisor.common.dependency_graph import parse_requirements
+from supervisor.common.faults import Faults, RPCError
+from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+from supervisor.config.restart import RestartOptions
+from supervisor.datatypes import RestartUnconditionally
+from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.process.child import Subprocess
+from supervisor.process.dependencies import ProcessIndex
+from supervisor.process.groups import ProcessGroup
+from supervisor.rpc import control
+from supervisor.states import ProcessStates, SupervisorStates
+from tests.support.world import World
+
+S = ProcessStates
+EXIT_0, EXIT_3 = 0, 3 << 8
+
+
+class Programs:
+    """Programs in groups of their own, which find one another."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.groups: dict[str, ProcessGroup] = {}
+        world.runtime.processes = ProcessIndex(self.groups)
+
+    def add(self, name: str, depends_on: str = "", count: int = 1, **options: Any) -> Subprocess:
+        """Add a program with its processes; return the first."""
+        options = {
+            "command": "/bin/cat",
+            "stdout_logfile": None,
+            "stderr_logfile": None,
+            "program": name,
+            "depends_on": parse_requirements(depends_on),
+        } | {
+            key: parse_requirements(value) if key.startswith("depends_on_") else value
+            for key, value in options.items()
+        }
+        names = [name] if count == 1 else [f"{name}_{number}" for number in range(count)]
+        configs = [ProcessConfig(name=each, **options) for each in names]
+        group = ProcessGroup(ProcessGroupConfig(name, 999, configs), self.world.runtime)
+        self.groups[name] = group
+        self.world.runtime.processes.groups_changed()
+        return group.processes[names[0]]
+
+    def boot(self) -> None:
+        """Start what is to be started, as the daemon does."""
+        for group in self.groups.values():
+            group.transition()
+        self.world.pass_time(0)
+
+    def start(self, name: str, **options: Any) -> Any:
+        """Request a start and wait; return the deferred function, or the value."""
+        value = control.start(self.process(name), name, wait=True, **options)
+        self.world.pass_time(0)
+        return value
+
+    def process(self, name: str) -> Subprocess:
+        return next(iter(self.groups[name].processes.values()))
+
+    def states(self) -> dict[str, int]:
+        return {
+            name: process.state
+            for group in self.groups.values()
+            for name, process in group.processes.items()
+        }
+
+    def die(self, process: Subprocess, status: int = EXIT_0) -> None:
+        process.finish(process.pid, status)
+        self.world.pass_time(0)
+
+    def waits(self, process: Subprocess) -> list[str]:
+        """Return what a process waits for."""
+        gate = process.starts.gate
+        return [str(each) for each in gate.unmet()] if gate and process.starts.is_waiting else []
+
+
+@pytest.fixture
+def programs(world: World) -> Programs:
+    return Programs(world)
+
+
+# -- pauses and limits -------------------------------------------------------------------------
+
+
+def flapping(programs: Programs, count: int, **options: Any) -> list[float]:
+    """Return when a program that exits at once is restarted, in seconds from its first start."""
+    process = programs.add("web", autorestart=RestartUnconditionally, startsecs=0, **options)
+    programs.boot()
+    began, times = programs.world.clock.monotonic(), []
+    for _ in range(count):
+        programs.world.pass_time(0)
+        programs.die(process)
+        while process.state == S.EXITED:
+            programs.world.pass_time(0.5)
+        times.append(programs.world.clock.monotonic() - began)
+    return times
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (None, [1.0, 2.0, 3.0]),
+        (RestartOptions(pause=0.5), [1.0, 2.0, 3.0]),  # a second after the start in any case
+        (RestartOptions(pause=3), [3.0, 6.0, 9.0]),
+        (RestartOptions(pause=1, factor=2), [1.0, 3.0, 7.0]),
+        (RestartOptions(pause=2, factor=2, max_backoff=3), [2.0, 5.0, 8.0]),
+    ],
+    ids=str,
+)
+def test_pauses_after_an_exit(
+    programs: Programs, options: RestartOptions | None, expected: list[float]
+) -> None:
+    assert flapping(programs, 3, restart=options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (None, [1.0, 3.0, 6.0]),  # the linear delay
+        (RestartOptions(pause=2), [2.0, 4.0, 7.0]),
+        (RestartOptions(max_backoff=1.5), [1.0, 2.5, 4.0]),
+    ],
+    ids=str,
+)
+def test_pauses_after_a_failed_start(
+    programs: Programs, options: RestartOptions | None, expected: list[float]
+) -> None:
+    process = programs.add("web", startretries=10, restart=options)
+    programs.boot()
+    began, times = programs.world.clock.monotonic(), []
+    for _ in range(3):
+        programs.die(process, EXIT_3)
+        while process.state == S.BACKOFF:
+            programs.world.pass_time(0.5)
+        times.append(programs.world.clock.monotonic() - began)
+    assert times == expected
+
+
+def test_too_many_restarts_end_in_fatal(programs: Programs) -> None:
+    limit = RestartOptions(burst=3, interval=10)
+    assert flapping(programs, 4, restart=limit) == [1.0, 2.0, 3.0, 4.0]
+    process = programs.process("web")
+    assert process.state == S.FATAL
+    assert process.spawnerr == "restarted 3 times in 10 seconds (startlimit_burst)"
+    assert programs.world.lines("info")[-1] == (
+        "gave up: web entered FATAL state, restarted too often"
+    )
+    assert process.next_deadline() is None
+
+
+def test_a_start_by_hand_skips_the_pause_and_is_not_counted(programs: Programs) -> None:
+    process = programs.add(
+        "web",
+        autorestart=RestartUnconditionally,
+        startsecs=0,
+        restart=RestartOptions(pause=100, burst=1, interval=1000),
+    )
+    programs.boot()
+    for _ in range(5):
+        programs.die(process)
+        assert process.state == S.EXITED
+        programs.start("web")
+        assert process.state == S.RUNNING
+    assert process.starts.restarts.limits is not None
+    assert process.starts.restarts.limits.restarts_in_a_row == 0
+
+
+def test_a_stop_cancels_the_pause(programs: Programs) -> None:
+    process = programs.add(
+        "web", autorestart=RestartUnconditionally, startsecs=0, restart=RestartOptions(pause=5)
+    )
+    programs.boot()
+    programs.die(process)
+    assert control.stop(process, "web", wait=True) is True
+    programs.world.pass_time(100)
+    assert process.state == S.EXITED
+    with pytest.raises(RPCError, match="NOT_RUNNING"):
+        control.stop(process, "web", wait=True)
+
+
+def test_a_clock_that_is_set_does_not_move_a_pause(programs: Programs) -> None:
+    process = programs.add(
+        "web", autorestart=RestartUnconditionally, startsecs=0, restart=RestartOptions(pause=5)
+    )
+    programs.boot()
+    programs.die(process)
+    programs.world.clock.set_wall(programs.world.clock.time() + 100_000)
+    programs.world.pass_time(4.9)
+    assert process.state == S.EXITED
+    programs.world.clock.set_wall(5)
+    programs.world.pass_time(0.1)
+    assert process.state == S.RUNNING
+
+
+# -- the queue ---------------------------------------------------------------------------------
+
+
+def slow_starts(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each start take 4 ms."""
+    spawn = Subprocess.spawn
+
+    def slow_spawn(process: Subprocess) -> int | None:
+        programs.world.clock.advance(0.004)
+        return spawn(process)
+
+    monkeypatch.setattr(Subprocess, "spawn", slow_spawn)
+
+
+def test_a_boot_is_spread_over_iterations(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_starts(programs, monkeypatch)
+    for name in "abcdefg":
+        programs.add(name, startsecs=100)
+    counts = []
+    for group in programs.groups.values():
+        group.transition()
+    while programs.world.runtime.start_queue:
+        counts.append(list(programs.states().values()).count(S.STARTING))
+        programs.world.runtime.loop.run_once(0)
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 3
+    assert set(programs.states().values()) == {S.STARTING}
+
+
+def test_what_is_queued_can_be_stopped_and_started(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_starts(programs, monkeypatch)
+    for name in "abcdefg":
+        programs.add(name, startsecs=100)
+    for group in programs.groups.values():
+        group.transition()
+    assert control.stop(programs.process("f"), "f", wait=True) is True
+    assert callable(control.start(programs.process("g"), "g", wait=True))
+    assert programs.process("g").state == S.STARTING
+    while programs.world.runtime.start_queue:
+        programs.world.runtime.loop.run_once(0)
+    assert programs.states()["f"] == S.STOPPED
+    assert len(programs.world.plans) == 6
+
+
+def test_a_shutdown_starts_nothing_more(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_starts(programs, monkeypatch)
+    for name in "abcdefg":
+        programs.add(name, startsecs=100)
+    for group in programs.groups.values():
+        group.transition()
+    before = len(programs.world.plans)
+    programs.world.runtime.daemon_state = SupervisorStates.SHUTDOWN
+    while programs.world.runtime.start_queue:
+        programs.world.runtime.loop.run_once(0)
+    assert len(programs.world.plans) == before
+
+
+def test_a_group_start_is_spread_and_keeps_its_order(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_starts(programs, monkeypatch)
+    programs.add("web", count=7, autostart=False, startsecs=0)
+    group = programs.groups["web"]
+    function = control.make_allfunc(
+        [(group, process) for process in group.processes.values()],
+        control.is_not_running,
+        lambda name, wait: control.start(group.processes[name.partition(":")[2]], name, wait=wait),
+        programs.world.runtime.start_queue.put,
+        wait=True,
+    )
+    iterations = 0
+    while (result := function()) is NOT_DONE_YET:
+        programs.world.runtime.loop.run_once(0)
+        iterations += 1
+    assert [each["name"] for each in result] == [f"web_{number}" for number in range(7)]
+    assert iterations > 2
+
+
+# -- dependencies ------------------------------------------------------------------------------
+
+
+def test_a_program_starts_when_its_dependencies_are_up(programs: Programs) -> None:
+    web = programs.add("web", "db, cache")
+    programs.add("db", startsecs=2)
+    programs.add("cache", startsecs=5)
+    programs.boot()
+    assert (web.state, programs.waits(web)) == (S.STOPPED, ["db (STARTING)", "cache (STARTING)"])
+    programs.world.pass_time(2)
+    assert programs.waits(web) == ["cache (STARTING)"]
+    programs.world.pass_time(3)
+    assert web.state == S.STARTING
+
+
+def test_a_waiting_program_costs_no_timer(programs: Programs) -> None:
+    programs.add("db", autostart=False)
+    for number in range(100):
+        programs.add(f"web{number}", "db")
+    programs.boot()
+    assert programs.world.runtime.loop._poll_timeout(None) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "requirement", "ends", "starts", "text"),
+    [
+        ("depends_on", "a", "running", True, ""),
+        ("depends_on", "a", "starting", False, "a (STARTING)"),
+        ("depends_on", "a", "completed", False, "a (EXITED)"),
+        ("depends_on", "a", "failed", False, "a (EXITED)"),
+        ("depends_on", "a", "fatal", False, "a (FATAL)"),
+        ("depends_on", "-a", "running", True, ""),
+        ("depends_on", "-a", "starting", False, "a (STARTING)"),
+        ("depends_on", "-a", "fatal", True, ""),
+        ("depends_on", "-a", "failed", True, ""),
+        ("depends_on", "-gone", "running", True, ""),
+        ("depends_on", "gone", "running", False, "gone (unknown)"),
+        ("depends_on", "a:*", "running", True, ""),
+        ("depends_on", "a:a", "running", True, ""),
+        ("depends_on", "a:b", "running", False, "a:b (unknown)"),
+        ("depends_on_completed", "a", "running", False, "a (not completed)"),
+        ("depends_on_completed", "a", "completed", True, ""),
+        ("depends_on_completed", "a", "failed", False, "a (not completed)"),
+        ("depends_on_exited", "a", "running", False, "a (not exited)"),
+        ("depends_on_exited", "a", "completed", True, ""),
+        ("depends_on_exited", "a", "failed", True, ""),
+    ],
+)
+def test_conditions(
+    *, programs: Programs, kind: str, requirement: str, ends: str, starts: bool, text: str
+) -> None:
+    retries = {"startretries": 0, "startsecs": 5} if ends in {"fatal", "starting"} else {}
+    a = programs.add("a", autorestart=False, **({"startsecs": 0} | retries))
+    programs.boot()
+    if ends in {"completed", "failed", "fatal"}:
+        programs.die(a, EXIT_0 if ends == "completed" else EXIT_3)
+        programs.world.pass_time(1)
+    web = programs.add("web", startsecs=100, **{kind: requirement})
+    programs.boot()
+    assert web.state == (S.STARTING if starts else S.STOPPED)
+    assert programs.waits(web) == ([] if starts else [text])
+
+
+def test_all_processes_of_a_program_are_waited_for(programs: Programs) -> None:
+    programs.add("db", count=3, startsecs=1)
+    web = programs.add("web", "db")
+    programs.boot()
+    programs.die(programs.groups["db"].processes["db_2"], EXIT_3)
+    programs.world.pass_time(0.9)
+    assert programs.waits(web) == ["db (STARTING)"]
+    programs.world.pass_time(0.1)
+    assert programs.waits(web) == ["db (STARTING)"]  # the third, which has been started again
+    programs.world.pass_time(1)
+    assert web.state == S.STARTING
+
+
+def test_a_dependency_that_fails_and_recovers_is_waited_for(programs: Programs) -> None:
+    db = programs.add("db", startretries=0, startsecs=1)
+    web = programs.add("web", "db")
+    programs.boot()
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(1)
+    assert (db.state, programs.waits(web)) == (S.FATAL, ["db (FATAL)"])
+    programs.start("db")
+    programs.world.pass_time(1)
+    assert web.state == S.STARTING
+
+
+def test_a_start_pulls_its_dependencies_in(programs: Programs) -> None:
+    programs.add("disk", autostart=False)
+    programs.add("db", "disk", autostart=False)
+    programs.add("other", autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    waiting = programs.start("web")
+    assert programs.states() == {
+        "disk": S.STARTING,
+        "db": S.STOPPED,
+        "other": S.STOPPED,
+        "web": S.STOPPED,
+    }
+    assert programs.waits(web) == ["db (STOPPED)"]
+    for _ in range(3):
+        assert waiting() is NOT_DONE_YET
+        programs.world.pass_time(1)
+    assert waiting() is True
+    assert programs.states()["other"] == S.STOPPED
+
+
+def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
+    programs.add("db", autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    programs.start("web", alone=True)
+    assert (web.state, programs.states()["db"]) == (S.STARTING, S.STOPPED)
+
+
+def test_a_dependency_that_gives_up_fails_the_request(programs: Programs) -> None:
+    db = programs.add("db", startretries=0, autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    waiting = programs.start("web")
+    assert waiting() is NOT_DONE_YET
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(1)
+    with pytest.raises(RPCError) as error:
+        waiting()
+    assert (error.value.code, error.value.text) == (
+        Faults.SPAWN_ERROR,
+        "SPAWN_ERROR: web: dependency 'db' is FATAL",
+    )
+    programs.start("db")
+    programs.world.pass_time(1)
+    assert (db.state, web.state) == (S.RUNNING, S.STOPPED)  # the request has been withdrawn
+
+
+def test_a_long_chain_learns_that_it_waits_in_vain(programs: Programs) -> None:
+    db = programs.add("p0", startretries=0, autostart=False)
+    for number in range(1, 1500):
+        programs.add(f"p{number}", f"p{number - 1}", autostart=False)
+    waiting = programs.start("p1499")
+    programs.die(db, EXIT_3)
+    for _ in range(1600):
+        programs.world.pass_time(0)
+    with pytest.raises(RPCError, match="dependency 'p1498' is STOPPED"):
+        waiting()
+
+
+def test_a_second_start_and_a_stop_of_a_waiting_program(programs: Programs) -> None:
+    db = programs.add("db", autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    waiting = programs.start("web")
+    with pytest.raises(RPCError, match="ALREADY_STARTED"):
+        programs.start("web")
+    assert control.stop(web, "web", wait=True) is True
+    with pytest.raises(RPCError, match="ABNORMAL_TERMINATION"):
+        waiting()
+    programs.world.pass_time(1)
+    programs.world.pass_time(1)
+    assert (db.state, web.state) == (S.RUNNING, S.STOPPED)
+
+
+def test_a_stop_of_a_program_that_waits_since_the_boot_is_kept(programs: Programs) -> None:
+    db = programs.add("db", startsecs=5)
+    web = programs.add("web", "db")
+    programs.boot()
+    assert control.stop(web, "web", wait=True) is True
+    programs.world.pass_time(5)
+    assert (db.state, web.state) == (S.RUNNING, S.STOPPED)
+
+
+def test_a_program_that_is_restarted_waits_again(programs: Programs) -> None:
+    db = programs.add("db", autorestart=False, startsecs=0)
+    web = programs.add("web", "db", autorestart=RestartUnconditionally, startsecs=0)
+    programs.boot()
+    programs.world.pass_time(0)
+    programs.die(db)
+    programs.die(web)
+    programs.world.pass_time(5)
+    assert (web.state, programs.waits(web)) == (S.EXITED, ["db (EXITED)"])
+    programs.start("db")
+    programs.world.pass_time(0)
+    assert web.state in {S.STARTING, S.RUNNING}
+
+
+def test_a_wait_that_takes_too_long_ends_in_fatal(programs: Programs) -> None:
+    programs.add("db", startsecs=100)
+    web = programs.add("web", "db", dependency_timeout=30.0)
+    programs.boot()
+    programs.world.pass_time(29.9)
+    assert web.state == S.STOPPED
+    programs.world.pass_time(0.1)
+    assert (web.state, web.spawnerr) == (S.FATAL, "waited 30 seconds for db (STARTING)")
+    programs.world.pass_time(100)
+    assert web.state == S.FATAL  # a person has to look
+    programs.start("web")
+    assert web.state == S.STARTING
+
+
+def test_groups_that_come_and_go_are_looked_up_again(programs: Programs) -> None:
+    web = programs.add("web", "db")
+    programs.boot()
+    assert programs.waits(web) == ["db (unknown)"]
+    programs.add("db", startsecs=0)
+    programs.world.runtime.processes.groups_changed()
+    programs.boot()
+    programs.world.pass_time(0)
+    assert web.state == S.STARTING
