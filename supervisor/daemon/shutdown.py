@@ -6,6 +6,9 @@ the previous one are down.
 
 from __future__ import annotations
 
+from functools import partial
+
+from supervisor.process.dependencies import StopOrder
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False
@@ -63,6 +66,9 @@ class Shutdown:
     def __init__(self, groups: Iterable[ProcessGroupBase], runtime: Runtime) -> None:
         self._runtime = runtime
         self._groups = sorted(groups)
+        everyone = [p for group in self._groups for p in group.processes.values()]
+        self._order = StopOrder(everyone, runtime.loop)
+        self._held: list[Subprocess] = []
         self._dying: list[Subprocess] = []
         self._timer: Timer | None = None
         self._grace_ends: float | None = None
@@ -77,7 +83,10 @@ class Shutdown:
             if self._dying:
                 return False
             if not self._groups:
-                break
+                if not self._held:
+                    break
+                self._dying, self._held = self._held, []
+                continue
             if not self._may_stop(self._groups[-1]):
                 return False
             self._stop_next_group()
@@ -98,8 +107,24 @@ class Shutdown:
     def _stop_next_group(self) -> None:
         self._grace_ends = None
         group = self._groups.pop()
-        self._runtime.run_guarded(group.stop_all, f"stopping {group.config.name}")
-        self._dying = group.get_unstopped_processes()
+        held = [process for process in group.processes.values() if self._order.holds(process)]
+        if held:
+            self._stop_in_order(group, held)
+        else:
+            self._runtime.run_guarded(group.stop_all, f"stopping {group.config.name}")
+        self._dying = [each for each in group.get_unstopped_processes() if each not in held]
+
+    def _stop_in_order(self, group: ProcessGroupBase, held: list[Subprocess]) -> None:
+        """Stop a group without those whose dependents are up; these follow when they are down."""
+        for process in reversed(sorted(group.processes.values())):
+            stop = partial(
+                self._runtime.run_guarded, process.stop_or_give_up, f"stopping {process.name}"
+            )
+            if process in held:
+                self._order.stop_later(process, stop)
+            else:
+                stop()
+        self._held += held
 
     def _report(self) -> None:
         later = [p for group in self._groups for p in group.get_unstopped_processes()]

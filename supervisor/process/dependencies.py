@@ -16,7 +16,7 @@ import enum
 
 from supervisor.common.dependency_graph import closure
 from supervisor.common.records import record
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ class ProcessIndex:
     """The live processes by the names that requirements use."""
 
     def __init__(self, groups: Mapping[str, Group]) -> None:
+        self.waiting: set[StartGate] = set()
+        """Gates of processes that wait for others."""
         self._groups = groups
         self._found: dict[str, list[Any]] = {}
         self._by_program: dict[str, list[Any]] | None = None
@@ -133,6 +135,8 @@ class ProcessIndex:
         """Look names up again: a group has been added or removed."""
         self._found.clear()
         self._by_program = None
+        for gate in list(self.waiting):
+            gate.look_up_again()
 
     def find(self, target: str) -> Sequence[Any]:
         """Return the processes of a program, of `group:*`, or the one `group:process`."""
@@ -227,18 +231,20 @@ class StartGate:
         """Wait until the gate may be open; a wait in progress goes on."""
         if self.waiting_since is None:
             self.waiting_since = self._loop.clock.monotonic()
+            self._index.waiting.add(self)
         self._watch()
 
     def stop_waiting(self) -> None:
         """End the wait: the process has started, or is not wanted any more."""
-        self.waiting_since = None
-        self.is_hopeless = False
-        self._unwatch()
+        if self.waiting_since is not None:
+            self.waiting_since = None
+            self.is_hopeless = False
+            self._index.waiting.discard(self)
+            self._unwatch()
 
     def look_up_again(self) -> None:
-        """Examine a wait again: groups have been added or removed."""
-        if self.waiting_since is not None:
-            self._schedule()
+        """Examine the wait again: groups have been added or removed."""
+        self._schedule()
 
     def hopeless(self) -> Unmet | None:
         """Return the first condition that will not be met without a request, if any."""
@@ -282,8 +288,7 @@ class DependencyWatch:
         gate: StartGate,
         loop: Loop,
         requeue: Callable[[], object],
-        *,
-        follows_restarts: bool,
+        follows_restarts: bool,  # noqa: FBT001 - the rule of this process
     ) -> None:
         """`requeue` stops the process and starts it again when its gate is open."""
         self._gate = gate
@@ -369,18 +374,43 @@ def request_with_dependencies(process: Any) -> None:
             each.changed.notify()
 
 
-def running_dependents(
-    process: Target, others: Iterable[Any], is_down: Callable[[Any], bool]
-) -> list[Any]:
-    """Return those of `others` that need a process and are not down."""
-    return [
-        other
-        for other in others
-        if other.gate is not None
-        and not is_down(other)
-        and any(
-            process in other.gate.targets(condition)
-            for condition in other.gate.conditions
-            if condition.kind is Kind.RUNNING
-        )
-    ]
+class StopOrder:
+    """The order of stops: a process is asked when its dependents, if they stop too, are down."""
+
+    def __init__(self, processes: Iterable[Any], loop: Loop) -> None:
+        """Take all processes that are to be stopped."""
+        self._loop = loop
+        self._dependents: dict[Any, list[Any]] = {}
+        for process in processes:
+            gate = process.starts.gate
+            for condition in () if gate is None else gate.conditions:
+                if condition.kind is Kind.RUNNING:
+                    for target in gate.targets(condition):
+                        self._dependents.setdefault(target, []).append(process)
+
+    def holds(self, process: Any) -> bool:
+        """Whether dependents of the process are still up."""
+        return any(not _is_down(each) for each in self._dependents.get(process, ()))
+
+    def stop_later(self, process: Any, stop: Callable[[], object]) -> None:
+        """Call `stop` in the loop once the dependents are down."""
+        sources = [each.changed for each in self._dependents[process] if not _is_down(each)]
+
+        def decide() -> None:
+            for source in sources:
+                source.discard(schedule)
+            if self.holds(process):
+                self.stop_later(process, stop)
+            else:
+                stop()
+
+        def schedule() -> None:
+            self._loop.call_soon(decide)
+
+        # Any one that is still up will do: the others are looked at when it is down.
+        sources[0].add(schedule)
+
+
+def _is_down(process: Any) -> bool:
+    """Whether a process is down and does not come back by itself."""
+    return process.get_state() in STOPPED_STATES and not process.awaits_start

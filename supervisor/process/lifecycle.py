@@ -15,7 +15,6 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.process.dependencies import make_gate
 from supervisor.process.starts import Starts
 from supervisor.process.status import ProcessStatus
 from supervisor.process.stop_deadline import StopDeadline
@@ -41,7 +40,7 @@ class Lifecycle(ProcessStatus):
 
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
-        self.starts = Starts(self, make_gate(config, runtime, self._reconsider))
+        self.starts = Starts(self)
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
@@ -109,11 +108,6 @@ class Lifecycle(ProcessStatus):
                 self._timer.cancel()
             self._timer = None if when is None else self.runtime.loop.call_at(when, self._on_timer)
 
-    def _reconsider(self) -> None:
-        """Start, if the dependencies are up; else tell those that depend on this process."""
-        self.transition()
-        self.changed.notify()
-
     def _on_timer(self) -> None:
         self._timer = None
         # supervisor_twiddler removes single processes from their groups.
@@ -136,7 +130,7 @@ class Lifecycle(ProcessStatus):
         Returns False if the process is in that state already.  A transition that is not in
         `TRANSITIONS` is made, but logged, because plugins assign states.
         """
-        old_state, now = self.state, self.runtime.clock.monotonic()
+        old_state = self.state
         if new_state == old_state:
             return False
         if new_state not in TRANSITIONS.get(old_state, ()):
@@ -144,14 +138,10 @@ class Lifecycle(ProcessStatus):
             self.runtime.logger.debug(f"{self.name}: unusual transition {names[0]} to {names[1]}")
         if new_state == ProcessStates.BACKOFF:
             self.backoff += 1
-            self.starts.restarts.start_failed(self.backoff, now)
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
-        elif new_state == ProcessStates.RUNNING:
-            self.starts.restarts.entered_running(now)
-        elif new_state == ProcessStates.EXITED:
-            self.starts.restarts.exited(now)
         self.state = new_state
+        self.starts.entered(new_state)
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
         if events.has_subscribers(event_type):

@@ -7,6 +7,7 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from supervisor.process.dependencies import DependencyWatch, make_gate
 from supervisor.process.restarts import RestartPolicy
 from supervisor.states import STOPPED_STATES, ProcessStates
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Protocol, TypeAlias
 
     from supervisor.config.model import ProcessConfig
-    from supervisor.process.dependencies import StartGate
+    from supervisor.engine.deferred import Notifier
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
@@ -34,8 +35,16 @@ if TYPE_CHECKING:
         administrative_stop: bool
         exitstatus: int | None
 
+        changed: Notifier
+
+        def transition(self) -> None:
+            """Take the next step if it is due."""
+
         def spawn(self) -> int | None:
             """Start the process."""
+
+        def stop(self) -> str | None:
+            """Start to stop the process."""
 
         def arm(self) -> None:
             """Set the timer for the next deadline."""
@@ -47,9 +56,14 @@ if TYPE_CHECKING:
 class Starts:
     """The automatic and requested starts of one process."""
 
-    def __init__(self, process: Startable, gate: StartGate | None) -> None:
-        self.restarts = RestartPolicy(process.config.restart)
-        self.gate = gate
+    def __init__(self, process: Startable) -> None:
+        config, runtime = process.config, process.runtime
+        self.restarts = RestartPolicy(config.restart)
+        self.gate = make_gate(config, runtime, self._reconsider)
+        self._watch = None
+        if self.gate is not None and config.on_dependency_failure != "ignore":
+            follows_restarts = config.on_dependency_failure == "restart"
+            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
         self._process = process
         self._is_queued = False
         self._is_withdrawn = False
@@ -138,6 +152,21 @@ class Starts:
         if self.gate is not None:
             self.gate.stop_waiting()
 
+    def entered(self, state: int) -> None:
+        """Note that the process has entered a state."""
+        now = self._process.runtime.clock.monotonic()
+        if state == ProcessStates.BACKOFF:
+            self.restarts.start_failed(self._process.backoff, now)
+        elif state == ProcessStates.EXITED:
+            self.restarts.exited(now)
+        elif state == ProcessStates.RUNNING:
+            self.restarts.entered_running(now)
+        if self._watch is not None:
+            if state == ProcessStates.STARTING:
+                self._watch.begin()
+            elif state != ProcessStates.RUNNING:
+                self._watch.end()
+
     def withdraw(self) -> None:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
@@ -152,6 +181,16 @@ class Starts:
             self.gate.wait()
         else:
             self.gate.stop_waiting()
+
+    def _reconsider(self) -> None:
+        """Start, if the dependencies are up; else tell those that depend on this process."""
+        self._process.transition()
+        self._process.changed.notify()
+
+    def _requeue(self) -> None:
+        """Stop the process, and start it again when its dependencies are up."""
+        self._process.stop()
+        self._process.start_requested = True
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""

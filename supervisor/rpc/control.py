@@ -7,6 +7,7 @@ function if the caller wants to wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
@@ -20,7 +21,7 @@ from supervisor.engine.deferred import (
     run_at_once,
 )
 from supervisor.engine.posix import NotFound, ProcessException
-from supervisor.process.dependencies import request_with_dependencies
+from supervisor.process.dependencies import StopOrder, request_with_dependencies
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -116,13 +117,41 @@ def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
     """Stop one process, or wait for a stop in progress; see `stopProcess`."""
     if not is_to_be_stopped(process):
         raise RPCError(Faults.NOT_RUNNING, name)
-    pid = process.pid
+    stopped = _until_stopped(process)
     if process.get_state() == ProcessStates.STOPPING:
         process.start_requested = False
     elif failure := process.stop():
         raise RPCError(Faults.FAILED, failure)
-    if not wait or process.get_state() in STOPPED_STATES:
-        return True
+    return stopped if wait and process.get_state() not in STOPPED_STATES else True
+
+
+def in_order(members: Sequence[Member], stop_process: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `stop_process` for several processes: dependents stop before what they need."""
+    processes = {
+        make_namespec(group.config.name, process.config.name): process for group, process in members
+    }
+    order: StopOrder | None = None
+
+    def stop_in_order(name: str, *, wait: bool = True) -> Any:
+        nonlocal order
+        process = processes[name]
+        if order is None:
+            order = StopOrder(processes.values(), process.runtime.loop)
+        if not order.holds(process):
+            return stop_process(name=name, wait=wait)
+        order.stop_later(process, lambda: _stop_quietly(stop_process, name))
+        return _until_stopped(process) if wait else True
+
+    return stop_in_order
+
+
+def _stop_quietly(stop_process: Callable[..., Any], name: str) -> None:
+    with suppress(RPCError):  # it has ended meanwhile
+        stop_process(name=name, wait=False)
+
+
+def _until_stopped(process: Subprocess) -> Deferred:
+    pid = process.pid
 
     def has_stopped() -> Any:
         process.stop_report()
