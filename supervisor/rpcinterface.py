@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
-from supervisor.common.version import VERSION
+from supervisor.common.version import API_VERSION, VERSION
 from supervisor.rpc import control, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from supervisor.process.daemon_protocol import Daemon
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
-
-API_VERSION = "3.0"
 
 __all__ = [
     "API_VERSION",

@@ -11,7 +11,7 @@ because plugins catch those.  All other values are those of `common.xmlrpc_codec
 from __future__ import annotations
 
 from supervisor.common import xmlrpc_codec
-from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT
+from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT, RPC_PATH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -41,7 +41,6 @@ __all__ = [
 ]
 
 HOST = "127.0.0.1"  # for error texts only: the transport knows the real address
-HANDLER = "/RPC2"
 
 # Method -> response timeout in seconds.  Only for a method that returns at once: others may
 # wait for processes, which has no upper bound.
@@ -152,11 +151,11 @@ class ServerProxy:
         return Method(self._call, name)
 
     def __repr__(self) -> str:
-        return f"<ServerProxy for {HOST}{HANDLER}>"
+        return f"<ServerProxy for {HOST}{RPC_PATH}>"
 
     def _call(self, method: str, params: tuple[Any, ...]) -> Any:
         self._transport.timeout = TIMEOUTS.get(method)
-        values = self._transport.request(HOST, HANDLER, dumps(method, params))
+        values = self._transport.request(HOST, RPC_PATH, dumps(method, params))
         return values[0] if len(values) == 1 else values
 
 

@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any, TypeAlias
 
+RPC_PATH = "/RPC2"
+"""The path of XML-RPC on the daemon's HTTP server."""
+
 # -- values to text ------------------------------------------------------------
 
 MAX_INT = 2**31 - 1
 MIN_INT = -(2**31)
 """Bounds of an `<int>`."""
+
+TIME_FORMAT = "%Y%m%dT%H:%M:%S"
+"""Format of a `<dateTime.iso8601>`, which has no time zone."""
 
 
 def _escape(text: str) -> str:
@@ -62,7 +68,7 @@ def _bytes(value: bytes) -> str:
 
 
 def _datetime(value: dt.datetime) -> str:
-    return f"<value><dateTime.iso8601>{value:%Y%m%dT%H:%M:%S}</dateTime.iso8601></value>\n"
+    return f"<value><dateTime.iso8601>{value:{TIME_FORMAT}}</dateTime.iso8601></value>\n"
 
 
 def _array(values: list[Any] | tuple[Any, ...]) -> str:
@@ -167,9 +173,14 @@ def response_in_pieces(elements: Pieces) -> list[bytes]:
     return [before.encode(), *elements, behind.encode()]
 
 
+def fault_struct(code: int, text: str) -> dict[str, Any]:
+    """Return the value of a fault."""
+    return {"faultCode": code, "faultString": text}
+
+
 def fault(code: int, text: str) -> str:
     """Return the response document with a fault."""
-    struct = to_xml({"faultCode": code, "faultString": text})
+    struct = to_xml(fault_struct(code, text))
     return (
         f"<?xml version='1.0'?>\n<methodResponse>\n<fault>\n{struct}</fault>\n</methodResponse>\n"
     )
@@ -231,7 +242,7 @@ Scalars: TypeAlias = "dict[str, Callable[[str], Any]]"
 def _to_datetime(text: str) -> dt.datetime:
     import datetime as dt
 
-    return dt.datetime.strptime(text.strip(), "%Y%m%dT%H:%M:%S")  # noqa: DTZ007 - no time zone in XML-RPC
+    return dt.datetime.strptime(text.strip(), TIME_FORMAT)  # noqa: DTZ007 - no time zone in XML-RPC
 
 
 def _to_text(text: str) -> str:

@@ -131,9 +131,9 @@ def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
         try:
             return function()
         except RPCError as error:
-            return {"faultCode": error.code, "faultString": error.text}
+            return xmlrpc_codec.fault_struct(error.code, error.text)
         except Exception as error:  # noqa: BLE001 - a failed call must not affect the others
             text = f"FAILED: {type(error)}:{error}"
-            return {"faultCode": Faults.FAILED, "faultString": text}
+            return xmlrpc_codec.fault_struct(Faults.FAILED, text)
 
     return call
