@@ -10,6 +10,7 @@ worthwhile.  A caller that uses `.wake_sources` needs no timer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,6 +69,23 @@ def wake_sources_of(function: Deferred) -> tuple[Notifier, ...]:
     return getattr(function, "wake_sources", ())
 
 
+def delay_of(function: Deferred) -> float:
+    """Return the poll interval of a deferred function without wake-up sources, in seconds."""
+    return getattr(function, "delay", POLL_SECONDS)
+
+
+def derived(source: Deferred, poll: Deferred) -> Deferred:
+    """Return `poll`, which polls `source`, as a deferred function that is woken like `source`."""
+
+    def follow() -> Any:
+        result = poll()
+        function.wake_sources = wake_sources_of(source)  # type: ignore[attr-defined]
+        return result
+
+    function = deferred(follow, delay_of(source), wake_sources_of(source))
+    return function
+
+
 Beginning: TypeAlias = "Callable[[], tuple[list[Any], list[Deferred]]]"
 
 
@@ -87,6 +105,7 @@ class _Gather:
         self._begin: Beginning | None = begin
         self._results: list[Any] = []
         self._pending: dict[int, Deferred] = {}
+        self._wakers: dict[int, Callable[[], None]] = {}  # one each: notifiers ignore repeats
         self._timed: set[int] = set()
         self._woken: set[int] = set()
         self._ready = Notifier()
@@ -96,7 +115,7 @@ class _Gather:
         self._results, functions = begin()
         self._pending = dict(enumerate(functions))
         self._woken = set(self._pending)
-        self._timed = {i for i, each in self._pending.items() if not wake_sources_of(each)}
+        self._wakers = {index: partial(self._wake, index) for index in self._pending}
 
     def _poll(self) -> Any:
         if self._begin is not None:
@@ -120,13 +139,14 @@ class _Gather:
             del self._pending[index]
             self._timed.discard(index)
             return
+        sources = wake_sources_of(function)
+        for notifier in sources:
+            notifier.add(self._wakers[index])
+        (self._timed.discard if sources else self._timed.add)(index)
 
-        def wake() -> None:
-            self._woken.add(index)
-            self._ready.notify()
-
-        for notifier in wake_sources_of(function):
-            notifier.add(wake)
+    def _wake(self, index: int) -> None:
+        self._woken.add(index)
+        self._ready.notify()
 
 
 def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
 from supervisor.datatypes import signal_number
-from supervisor.engine.deferred import NOT_DONE_YET, Deferred, deferred, gather, wake_sources_of
+from supervisor.engine.deferred import NOT_DONE_YET, Deferred, deferred, derived, gather
 from supervisor.engine.posix import NotFound, ProcessException
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
@@ -148,35 +148,35 @@ def make_allfunc(
 
     def begin() -> tuple[list[dict[str, Any]], list[Deferred]]:
         results: list[dict[str, Any]] = []
-        waiting: list[Deferred] = []
+        pending: list[Deferred] = []
         for group, process in processes:
             if predicate(process):
                 name = make_namespec(group.config.name, process.config.name)
                 try:
-                    answer = func(name=name, **extra_kwargs)
+                    value = func(name=name, **extra_kwargs)
                 except RPCError as error:
                     results.append(_result(group, process, error))
                     continue
-                if callable(answer):
-                    waiting.append(_judged(group, process, answer))
+                if callable(value):
+                    pending.append(_with_result(group, process, value))
                 else:
                     results.append(_result(group, process))
-        return results, waiting
+        return results, pending
 
     return gather(begin)
 
 
-def _judged(group: ProcessGroupBase, process: Subprocess, question: Deferred) -> Deferred:
-    """Convert the value or fault of a deferred function to a result struct."""
+def _with_result(group: ProcessGroupBase, process: Subprocess, function: Deferred) -> Deferred:
+    """Return a deferred function with a result struct in place of the value or fault."""
 
-    def ask() -> Any:
+    def poll() -> Any:
         try:
-            answer = question()
+            value = function()
         except RPCError as error:
             return _result(group, process, error)
-        return NOT_DONE_YET if answer is NOT_DONE_YET else _result(group, process)
+        return NOT_DONE_YET if value is NOT_DONE_YET else _result(group, process)
 
-    return deferred(ask, getattr(question, "delay", 0.05), wake_sources_of(question))
+    return derived(function, poll)
 
 
 def _result(

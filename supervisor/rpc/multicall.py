@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError
-from supervisor.engine.deferred import (
-    NOT_DONE_YET,
-    POLL_SECONDS,
-    Deferred,
-    deferred,
-    in_sequence,
-    wake_sources_of,
-)
+from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +29,21 @@ def values(call: Call, calls: Any) -> Any:
 
     `call` receives the name of a method and its parameters.
     """
-    question = in_sequence(_steps(call, calls, None))
-    results = question()
-    return question if results is NOT_DONE_YET else results
+    pending = in_sequence(_steps(call, calls, None))
+    results = pending()
+    return pending if results is NOT_DONE_YET else results
 
 
 def as_xml(call: Call, calls: Any) -> Any:
     """Return the results as `xmlrpc_codec.Pieces`, or a deferred function; raises `RPCError`."""
-    question = in_sequence(_steps(call, calls, Results()))
+    pending = in_sequence(_steps(call, calls, Results()))
 
     def poll() -> Any:
-        results = question()
+        results = pending()
         return results if results is NOT_DONE_YET else xmlrpc_codec.Pieces(map(_element, results))
 
     results = poll()
-    return _polling(question, poll) if results is NOT_DONE_YET else results
+    return derived(pending, poll) if results is NOT_DONE_YET else results
 
 
 def _element(result: Any) -> bytes:
@@ -107,21 +100,9 @@ def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callab
         value = call(str(name), wanted.get("params", ()))
         if not callable(value):
             return keep(value)
-        return _polling(value, _safely(lambda: keep(value())))
+        return derived(value, _safely(lambda: keep(value())))
 
     return _safely(begin)
-
-
-def _polling(question: Deferred, poll: Callable[[], Any]) -> Deferred:
-    """Return `poll` as a deferred function that always has the wake sources of `question`."""
-
-    def ask() -> Any:
-        answer = poll()
-        function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
-        return answer
-
-    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wake_sources_of(question))
-    return function
 
 
 def _safely(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -10,7 +10,7 @@ import time
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import record
-from supervisor.engine.deferred import NOT_DONE_YET, deferred, in_sequence, wake_sources_of
+from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 from supervisor.rpc.control import is_not_running, is_to_be_stopped, make_allfunc
 
 TYPE_CHECKING = False
@@ -99,33 +99,31 @@ def shown_processes(count: int) -> str:
 
 def run_steps(
     steps: list[Step],
-    tell: Callable[[list[Any]], str],
-    complain: Callable[[RPCError], str] | None = None,
+    message_of: Callable[[list[Any]], str],
+    error_text: Callable[[RPCError], str] | None = None,
 ) -> Deferred:
-    """Return a deferred function that runs steps and returns a message about the result.
+    """Return a deferred function that runs steps and returns a message about the results.
 
     Supvisors polls once itself to look at the message, and leaves the next poll to us, so
     the message is kept.
     """
-    question = in_sequence(steps)
-    answer: str | None = None
+    pending = in_sequence(steps)
+    message: str | None = None
 
-    def ask() -> Any:
-        nonlocal answer
-        if answer is None:
+    def poll() -> Any:
+        nonlocal message
+        if message is None:
             try:
-                results = question()
+                results = pending()
             except RPCError as error:
-                answer = (complain or fault_text)(error)
+                message = (error_text or fault_text)(error)
             else:
-                function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
                 if results is NOT_DONE_YET:
                     return NOT_DONE_YET
-                answer = tell(results)
-        return answer
+                message = message_of(results)
+        return message
 
-    function = deferred(ask)
-    return function
+    return derived(pending, poll)
 
 
 def fault_text(error: RPCError) -> str:
