@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
 from supervisor.rpc.info import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
-from supervisor.web.actions import ACTIONS
+from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
@@ -97,11 +98,8 @@ def _cut_group(group: Any) -> str:
     button = group.findmeld("group_action")
     button.replace(placeholder("buttons"))
     group.deparent()
-    buttons = "".join(_button(button, name, "group", "quoted") for name in GROUP_ACTIONS)
+    buttons = "".join(_button(button, name, "group", "quoted") for name in actions_on("group"))
     return text_with_placeholders(group).replace("%(buttons)s", buttons)
-
-
-GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
 
 
 def _cut_rows(row: Any) -> dict[int, str]:
@@ -146,18 +144,18 @@ def _cut_row(row: Any, state: int) -> str:
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
-def _button(button: Any, action: str, name: str, quoted: str) -> str:
+def _button(button: Any, action_name: str, name: str, quoted: str) -> str:
     """Return the button of an action as text with placeholders.
 
-    `formaction` works without scripts; an action to be confirmed leads to the question.
+    `formaction` works without scripts; an action to be confirmed leads to the confirmation.
     """
     button = button.clone()
-    asks = ACTIONS[action].asks_first
-    query = f"{'ask' if asks else 'action'}={action}&processname={placeholder(quoted)}"
-    button.content(ACTIONS[action].label)
+    action = ACTIONS[action_name]
+    query = f"{action.query_field}={action_name}&processname={placeholder(quoted)}"
+    button.content(action.label)
     button.attributes(
         formaction=f"index.html?{query}",
-        **{"aria-label": f"{ACTIONS[action].label} {placeholder(name)}"},
+        **{"aria-label": f"{action.label} {placeholder(name)}"},
     )
     return text_with_placeholders(button)
 
@@ -167,8 +165,8 @@ def _names(group: str, process: str) -> dict[str, str]:
     """Return the constant parts of a row."""
     from urllib.parse import quote
 
-    prefix = "" if group == process else f"{group}:"
-    name = prefix + process
+    name = make_namespec(group, process)
+    prefix = name.removesuffix(process)
     return {
         "name": escaped(name),
         "quoted": quote(name, safe=""),

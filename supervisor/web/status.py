@@ -20,9 +20,8 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web import rows
 from supervisor.web.actions import (
     ACTIONS,
-    is_trouble,
-    make_action,
-    make_action_on,
+    actions_on,
+    reports_failure,
     run_steps,
     shown_processes,
 )
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 STATES: Final = {"": "All states", **{kind: word.title() for kind, word in rows.KINDS.items()}}
 
 SORTS: Final = {"name": "By name", "state": "By state", "changed": "Latest change first"}
-
-FOR_ALL: Final = ("startall", "restartall", "stopall")
 
 FORBIDDEN: Final = 403
 
@@ -66,7 +63,7 @@ class StatusView(MeldView):
         message = self.callback()
         if message is NOT_DONE_YET:
             return NOT_DONE_YET
-        return self._tell(message)
+        return self._respond(message)
 
     def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
         """Return the deferred function of an action; it returns a message in case of errors too."""
@@ -81,15 +78,15 @@ class StatusView(MeldView):
         if known.scope == "group" and name not in self.context.supervisord.process_groups:
             return _message_only(f"No such group named {name}")
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
-        if known.scope == "all" and self._filter.is_active:
-            return make_action_on(rpc, action, self._shown(self._everyone()))
-        return make_action(rpc, action, name)
+        if known.make_on is not None and self._filter.is_active:
+            return known.make_on(rpc, self._shown(self._all_members()))
+        return known.make(rpc, name)
 
     @cached_property
     def _filter(self) -> Filter:
         return Filter.of(self.context.form)
 
-    def _everyone(self) -> list[Member]:
+    def _all_members(self) -> list[Member]:
         return members(list(self.context.supervisord.process_groups.values()), by_name=True)
 
     def _shown(self, everyone: list[Member]) -> list[Member]:
@@ -100,11 +97,11 @@ class StatusView(MeldView):
         group = self.context.supervisord.process_groups.get(group_name)
         return group is not None and process_name in group.processes
 
-    def _tell(self, message: str) -> str:
+    def _respond(self, message: str) -> str:
         """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
-            return json.dumps({"message": message, "trouble": is_trouble(message)})
+            return json.dumps({"message": message, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
         kept = urlencode(self._filter.fields)
@@ -117,7 +114,7 @@ class StatusView(MeldView):
     def _page(self, *, ask: str | None, message: str | None) -> str:
         supervisord = self.context.supervisord
         texts = rows.status_texts(self.root)
-        everyone = self._everyone()
+        everyone = self._all_members()
         form = self.context.form
         return "<!DOCTYPE html>\n" + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
@@ -142,12 +139,11 @@ class StatusView(MeldView):
         from urllib.parse import urlencode
 
         name = self.context.form.get("processname", "")
-        what = {"process": name, "group": f"group {name}"}.get(known.scope, "")
-        label = f"{known.label} {what}".strip()
+        subject = {"process": name, "group": f"group {name}"}.get(known.scope, "")
+        label = f"{known.label} {subject}".strip()
         fields = {"action": action, "processname": name}
-        if known.scope == "all" and self._filter.is_active:
-            count = len(self._shown(self._everyone()))
-            label = f"{known.label.removesuffix(' All')} {shown_processes(count)}"
+        if known.make_on is not None and self._filter.is_active:
+            label = known.label_for(shown_processes(len(self._shown(self._all_members()))))
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
         return texts.ask % {
@@ -159,15 +155,13 @@ class StatusView(MeldView):
     def _buttons_for_all(self, everyone: list[Member]) -> str:
         """Return the buttons that act on all shown processes, labelled accordingly."""
         if not self._filter.is_active:
-            return "".join(_button_for_all(action, ACTIONS[action].label) for action in FOR_ALL)
+            return "".join(_button_for_all(name, ACTIONS[name].label) for name in actions_on("all"))
         from urllib.parse import urlencode
 
         shown, fields = len(self._shown(everyone)), urlencode(self._filter.fields)
         return "".join(
-            _button_for_all(
-                action, f"{ACTIONS[action].label.removesuffix(' All')} {shown} shown", fields
-            )
-            for action in FOR_ALL
+            _button_for_all(name, ACTIONS[name].label_for(f"{shown} shown"), fields)
+            for name in actions_on("all")
         )
 
     def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
@@ -192,14 +186,11 @@ class StatusView(MeldView):
         return rows.row(texts, member, is_hidden=not self._filter.matches(member))
 
 
-def _button_for_all(action: str, label: str, fields: str = "") -> str:
+def _button_for_all(name: str, label: str, fields: str = "") -> str:
     """Return a button; `data-label` is its label without a filter."""
-    verb = "ask" if ACTIONS[action].asks_first else "action"
-    address = escaped(f"index.html?{verb}={action}{'&' if fields else ''}{fields}")
-    return (
-        f'<button type="submit" data-label="{ACTIONS[action].label}" formaction="{address}">'
-        f"{label}</button>"
-    )
+    action = ACTIONS[name]
+    url = escaped(f"index.html?{action.query_field}={name}{'&' if fields else ''}{fields}")
+    return f'<button type="submit" data-label="{action.label}" formaction="{url}">{label}</button>'
 
 
 def _message_only(text: str) -> Callable[[], Any]:
@@ -207,7 +198,7 @@ def _message_only(text: str) -> Callable[[], Any]:
 
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:
-    kind = "trouble" if message and (is_trouble(message) or message == NOT_DONE) else ""
+    kind = "trouble" if message and (reports_failure(message) or message == NOT_DONE) else ""
     return texts.message % {"text": escaped(message or ""), "kind": kind}
 
 
