@@ -97,13 +97,13 @@ def _template(names: tuple[str, ...]) -> str:
     return f"<value><struct>\n{''.join(members)}</struct></value>\n"
 
 
-class Ready(str):
+class Serialized(str):
     """A value that is already serialized."""
 
     __slots__ = ()
 
 
-def _ready(value: Ready) -> str:
+def _serialized(value: Serialized) -> str:
     return value
 
 
@@ -136,7 +136,7 @@ _WRITERS = _Writers(
         list: _array,
         tuple: _array,
         dict: _struct,
-        Ready: _ready,
+        Serialized: _serialized,
     }
 )
 
@@ -169,8 +169,8 @@ class Pieces(list[bytes]):
 
 def response_in_pieces(elements: Pieces) -> list[bytes]:
     """Return the response document with an array, as chunks."""
-    before, behind = response(Ready(_array([Ready("\0")]))).split("\0")
-    return [before.encode(), *elements, behind.encode()]
+    before, after = response(Serialized(_array([Serialized("\0")]))).split("\0")
+    return [before.encode(), *elements, after.encode()]
 
 
 def fault_struct(code: int, text: str) -> dict[str, Any]:

@@ -28,9 +28,9 @@ def capped_int(value: float) -> int:
     return max(MIN_INT, min(MAX_INT, int(value)))
 
 
-def daemon_state(mood: int) -> dict[str, Any]:
+def daemon_state(state: int) -> dict[str, Any]:
     """Return the struct of `getState`."""
-    return {"statecode": mood, "statename": getSupervisorStateDescription(mood)}
+    return {"statecode": state, "statename": getSupervisorStateDescription(state)}
 
 
 Facts: TypeAlias = "tuple[Any, ...]"

@@ -76,28 +76,28 @@ class Results:
 
 def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[], Any]]:
     """Return the calls as steps that convert their values by `results`; raises `RPCError`."""
-    if not isinstance(calls, list) or not all(isinstance(wanted, dict) for wanted in calls):
+    if not isinstance(calls, list) or not all(isinstance(request, dict) for request in calls):
         raise RPCError(Faults.INCORRECT_PARAMETERS)
     if len(calls) > MAX_CALLS:
         raise RPCError(Faults.BAD_ARGUMENTS, f"more than {MAX_CALLS} calls in system.multicall")
-    return [_step(call, wanted, results) for wanted in calls]
+    return [_step(call, request, results) for request in calls]
 
 
-def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callable[[], Any]:
+def _step(call: Call, request: dict[str, Any], results: Results | None) -> Callable[[], Any]:
     """Return one step of a multicall, which returns a value, or its fault as a struct."""
 
     def keep(value: Any) -> Any:
         return value if results is None or value is NOT_DONE_YET else results.keep(value)
 
     def begin() -> Any:
-        name = wanted.get("methodName")
+        name = request.get("methodName")
         if name is None:
             raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
         if name == "system.multicall":
             raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
         if results is not None:
             results.check()
-        value = call(str(name), wanted.get("params", ()))
+        value = call(str(name), request.get("params", ()))
         if not callable(value):
             return keep(value)
         return derived(value, _safely(lambda: keep(value())))

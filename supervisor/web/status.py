@@ -89,8 +89,8 @@ class StatusView(MeldView):
     def _all_members(self) -> list[Member]:
         return members(list(self.context.supervisord.process_groups.values()), by_name=True)
 
-    def _shown(self, everyone: list[Member]) -> list[Member]:
-        return [member for member in everyone if self._filter.matches(member)]
+    def _shown(self, all_members: list[Member]) -> list[Member]:
+        return [member for member in all_members if self._filter.matches(member)]
 
     def _is_process(self, name: str) -> bool:
         group_name, process_name = split_namespec(name)
@@ -104,8 +104,8 @@ class StatusView(MeldView):
             return json.dumps({"message": message, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
-        kept = urlencode(self._filter.fields)
-        query = f"{kept}{'&' if kept else ''}message={quote(message, safe='')}"
+        filter_query = urlencode(self._filter.fields)
+        query = f"{filter_query}{'&' if filter_query else ''}message={quote(message, safe='')}"
         self.context.response["headers"]["Location"] = f"./?{query}"
         return ""
 
@@ -114,24 +114,24 @@ class StatusView(MeldView):
     def _page(self, *, ask: str | None, message: str | None) -> str:
         supervisord = self.context.supervisord
         texts = rows.status_texts(self.root)
-        everyone = self._all_members()
+        all_members = self._all_members()
         form = self.context.form
         return "<!DOCTYPE html>\n" + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
             "now": int(supervisord.runtime.clock.time()),
             "message": _message(texts, message),
-            "ask": self._ask(texts, ask),
+            "ask": self._confirmation(texts, ask),
             "q": escaped(form.get("q", "")),
             "states": _options(STATES, form.get("state", "")),
             "sorts": _options(SORTS, form.get("sort", "name")),
-            "counts": counts(everyone),
-            "all": self._buttons_for_all(everyone),
-            "none": "" if everyone else "No programs are configured.",
-            "sections": self._sections(texts, everyone),
+            "counts": counts(all_members),
+            "all": self._buttons_for_all(all_members),
+            "none": "" if all_members else "No programs are configured.",
+            "sections": self._sections(texts, all_members),
         }
 
-    def _ask(self, texts: rows.StatusTexts, action: str | None) -> str:
+    def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""
         known = ACTIONS.get(action or "")
         if known is None or action is None:
@@ -146,40 +146,42 @@ class StatusView(MeldView):
             label = known.label_for(shown_processes(len(self._shown(self._all_members()))))
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
-        return texts.ask % {
+        return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
             "question": escaped(f"{label}?"),
             "yes": escaped(label),
         }
 
-    def _buttons_for_all(self, everyone: list[Member]) -> str:
+    def _buttons_for_all(self, all_members: list[Member]) -> str:
         """Return the buttons that act on all shown processes, labelled accordingly."""
         if not self._filter.is_active:
             return "".join(_button_for_all(name, ACTIONS[name].label) for name in actions_on("all"))
         from urllib.parse import urlencode
 
-        shown, fields = len(self._shown(everyone)), urlencode(self._filter.fields)
+        shown, fields = len(self._shown(all_members)), urlencode(self._filter.fields)
         return "".join(
             _button_for_all(name, ACTIONS[name].label_for(f"{shown} shown"), fields)
             for name in actions_on("all")
         )
 
-    def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
+    def _sections(self, texts: rows.StatusTexts, all_members: list[Member]) -> str:
         """Return the table bodies: single programs, then each group under its heading."""
         sort = self.context.form.get("sort")
         if sort in _KEYS:
             return _body(
-                "", [self._row(texts, member) for member in sorted(everyone, key=_KEYS[sort])]
+                "", [self._row(texts, member) for member in sorted(all_members, key=_KEYS[sort])]
             )
         singles: list[str] = []
         groups: dict[str, list[str]] = {}
-        for member in everyone:
+        for member in all_members:
             group, process = member
             name = group.config.name
             is_single = name == process.config.name and len(group.processes) == 1
             section = singles if is_single else groups.setdefault(name, [])
             section.append(self._row(texts, member))
-        bodies = [_body(rows.group_heading(texts, name), made) for name, made in groups.items()]
+        bodies = [
+            _body(rows.group_heading(texts, name), rows_html) for name, rows_html in groups.items()
+        ]
         return _body("", singles) + "".join(bodies)
 
     def _row(self, texts: rows.StatusTexts, member: Member) -> str:
@@ -209,18 +211,18 @@ def _options(choices: dict[str, str], chosen: str) -> str:
     )
 
 
-def _body(heading: str, made: list[str]) -> str:
-    return f"<tbody>{heading}{''.join(made)}</tbody>" if made else ""
+def _body(heading: str, rows_html: list[str]) -> str:
+    return f"<tbody>{heading}{''.join(rows_html)}</tbody>" if rows_html else ""
 
 
-def counts(everyone: list[Member]) -> str:
+def counts(all_members: list[Member]) -> str:
     """Return a phrase with the number of processes, in total and of each kind."""
     numbers = dict.fromkeys(rows.KINDS, 0)
-    for member in everyone:
+    for member in all_members:
         numbers[rows.kind_of(member)] += 1
-    told = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
-    noun = "process" if len(everyone) == 1 else "processes"
-    return f"{len(everyone)} {noun}" + (": " + ", ".join(told) if told else "")
+    parts = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
+    noun = "process" if len(all_members) == 1 else "processes"
+    return f"{len(all_members)} {noun}" + (": " + ", ".join(parts) if parts else "")
 
 
 def _urgency(member: Member) -> tuple[int, str]:
