@@ -16,14 +16,16 @@ import xmlrpc.client
 from collections.abc import Mapping
 
 from supervisor.client.transport import SupervisorTransport
+from supervisor.common import capture
+from supervisor.common.listener_protocol import READY_LINE
+from supervisor.common.text import local_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
 # Output of a program between these tokens is sent to listeners as an event.
-BEGIN_TOKEN = "<!--XSUPERVISOR:BEGIN-->"  # noqa: S105 - no password
-END_TOKEN = "<!--XSUPERVISOR:END-->"  # noqa: S105 - no password
+BEGIN_TOKEN, END_TOKEN = capture.BEGIN_TOKEN.decode(), capture.END_TOKEN.decode()
 
 
 # -- calls to supervisord ---------------------------------------------------------------
@@ -69,9 +71,7 @@ def eventdata(payload: str) -> tuple[dict[str, str], str]:
 
 def get_asctime(now: float | None = None) -> str:
     """Return the local time, now or of `now` (seconds), as `2030-01-31 12:00:00,123`."""
-    seconds = time.time() if now is None else now
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    return f"{stamp},{int(seconds % 1 * 1000):03d}"
+    return local_time(time.time() if now is None else now)
 
 
 class EventListenerProtocol:
@@ -91,7 +91,7 @@ class EventListenerProtocol:
 
     def ready(self, stdout: IO[str] | None = None) -> None:
         """Send READY to request the next event."""
-        _write("READY\n", stdout)
+        _write(READY_LINE.decode(), stdout)
 
     def ok(self, stdout: IO[str] | None = None) -> None:
         """Report that the event was processed."""

@@ -22,7 +22,7 @@ FALSY_STRINGS = ("no", "false", "off", "0")
 
 C_INT = 2**31  # upper bound of a file mode: system calls take a C int
 
-# Values of `loglevel`, with the numbers of `supervisor.loggers`.
+# Values of `loglevel`, with their numbers in `supervisor.loggers`.
 LOG_LEVELS = {
     "critical": 50,
     "error": 40,

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from supervisor.client.terminal import TerminalSanitizer, is_terminal, sanitize
 from supervisor.client.transport import (
     RECV_BYTES,
-    AnswerParser,
+    ResponseParser,
     authorization,
     check_peer,
     connect,
@@ -81,7 +81,7 @@ class HTTPHandler:
         `serverurl`, and any exception of the listener.
         """
         self.url = f"{serverurl}{path}"
-        parser = AnswerParser()
+        parser = ResponseParser()
         head_is_told = False
         try:
             for body in self._receive(parser, serverurl, path):
@@ -105,7 +105,7 @@ class HTTPHandler:
                 connection.shutdown(socket.SHUT_RDWR)  # wakes a thread blocked in recv
             connection.close()
 
-    def _receive(self, parser: AnswerParser, serverurl: str, path: str) -> Iterator[bytes]:
+    def _receive(self, parser: ResponseParser, serverurl: str, path: str) -> Iterator[bytes]:
         """Request `path` and yield the body; yields b"" for data that contains none of it."""
         try:
             connection = self._connection = connect(serverurl)
@@ -130,7 +130,7 @@ class HTTPHandler:
             f"{authorization(self.username, self.password)}\r\n"
         ).encode("latin-1", "replace")
 
-    def _tell_head(self, parser: AnswerParser) -> None:
+    def _tell_head(self, parser: ResponseParser) -> None:
         status = parser.status or 0
         self.listener.status(self.url, status)
         if status != OK:

@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from supervisor.common.text import local_time
+from supervisor.datatypes import LOG_LEVELS
 from supervisor.logs import sinks
 from supervisor.logs.reading import notify_written
 from supervisor.logs.rotation import rotate
@@ -29,26 +31,17 @@ BOUND_IO_BYTES = 2 * 1024 * 1024
 class LevelsByName:
     """Levels under their codes in the activity log."""
 
-    CRIT = 50
-    ERRO = 40
-    WARN = 30
-    INFO = 20
-    DEBG = 10
-    TRAC = 5
-    BLAT = 3
+    CRIT = LOG_LEVELS["critical"]
+    ERRO = LOG_LEVELS["error"]
+    WARN = LOG_LEVELS["warn"]
+    INFO = LOG_LEVELS["info"]
+    DEBG = LOG_LEVELS["debug"]
+    TRAC = LOG_LEVELS["trace"]
+    BLAT = LOG_LEVELS["blather"]
 
 
-class LevelsByDescription:
-    """Levels under their names in configuration files."""
-
-    critical = LevelsByName.CRIT
-    error = LevelsByName.ERRO
-    warn = LevelsByName.WARN
-    info = LevelsByName.INFO
-    debug = LevelsByName.DEBG
-    trace = LevelsByName.TRAC
-    blather = LevelsByName.BLAT
-
+LevelsByDescription = type("LevelsByDescription", (), LOG_LEVELS)
+"""Class with the levels under their names in configuration files, which plugins read."""
 
 LOG_LEVELS_BY_NUM: dict[int, str] = {
     number: name for name, number in vars(LevelsByName).items() if name.isupper()
@@ -103,16 +96,9 @@ class LogRecord:
             self.dictrepr = {
                 "message": message % self.kw if self.kw else message,
                 "levelname": LOG_LEVELS_BY_NUM.get(self.level, str(self.level)),
-                "asctime": _asctime(time.time()),
+                "asctime": local_time(time.time()),
             }
         return self.dictrepr
-
-
-def _asctime(now: float) -> str:
-    """Return local time as `2026-01-31 23:59:59,999`."""
-    seconds, milliseconds = divmod(int(now * 1000), 1000)
-    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
-    return f"{stamp},{milliseconds:03d}"
 
 
 class Handler:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
-from supervisor.common.version import VERSION
+from supervisor.common.version import API_VERSION, VERSION
 from supervisor.rpc import control, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from supervisor.process.daemon_protocol import Daemon
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.rpc.lookup import Member
-
-API_VERSION = "3.0"
 
 __all__ = [
     "API_VERSION",
@@ -68,25 +66,25 @@ class SupervisorNamespaceRPCInterface:
     getVersion = getAPIVersion
 
     def getSupervisorVersion(self) -> str:
-        """Return the version of the daemon's package.
+        """Return the version of Supervisor.
 
-        @return string version  Version of the package
+        @return string version  Version of the distribution
         """
         self._update("getSupervisorVersion")
         return VERSION
 
     def getIdentification(self) -> str:
-        """Return the identifier of this daemon, from its configuration.
+        """Return the identifier of this daemon (`identifier` in its configuration).
 
-        @return string identifier  The identifier
+        @return string identifier  Identifier of the daemon
         """
         self._update("getIdentification")
         return self.supervisord.options.identifier
 
     def getState(self) -> dict[str, Any]:
-        """Return the state of the daemon as a struct of code and name.
+        """Return the state of the daemon.
 
-        @return struct state  Keys `statecode` (int) and `statename` (string)
+        @return struct state  `statecode` (int) and `statename` (string)
         """
         self._update("getState")
         return info.daemon_state(self.supervisord.options.mood)
@@ -94,7 +92,7 @@ class SupervisorNamespaceRPCInterface:
     def getPID(self) -> int:
         """Return the process id of the daemon.
 
-        @return int pid  The process id
+        @return int pid  Process id of the daemon
         """
         self._update("getPID")
         return self.supervisord.options.get_pid()
@@ -104,7 +102,7 @@ class SupervisorNamespaceRPCInterface:
 
         @param int offset  First byte; a negative offset counts from the end
         @param int length  Number of bytes; 0 means up to the end
-        @return string result  The text
+        @return string result  Text of the log
         """  # noqa: D415 - Supvisors' tests expect this description to the letter
         self._update("readLog")
         return logs.read(self.supervisord.options.logfile, offset, length)
@@ -112,7 +110,7 @@ class SupervisorNamespaceRPCInterface:
     readMainLog = readLog
 
     def clearLog(self) -> bool:
-        """Empty the activity log.
+        """Clear the activity log.
 
         @return boolean result  True
         """
@@ -141,13 +139,13 @@ class SupervisorNamespaceRPCInterface:
     def reloadConfig(self) -> list[list[list[str]]]:
         """Reread the configuration and return the differences, without applying them.
 
-        @return array result  [[added, changed, removed]], each an array of group names
+        @return array result  `[[added, changed, removed]]`, each of them an array of group names
         """
         self._update("reloadConfig")
         return [self.supervisord.reread()]
 
     def addProcessGroup(self, name: str) -> bool:
-        """Add a group of the configuration that was read last; start its autostart processes.
+        """Add a group from the last configuration that was read, and start its autostart processes.
 
         @param string name  Name of the group
         @return boolean result  True
@@ -167,7 +165,7 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def removeProcessGroup(self, name: str) -> bool:
-        """Remove a group, all of whose processes are stopped.
+        """Remove a group whose processes are all stopped.
 
         @param string name  Name of the group
         @return boolean result  True
@@ -184,7 +182,7 @@ class SupervisorNamespaceRPCInterface:
         """Start a process.
 
         @param string name  Name of the process, `group:name` or `group:*`
-        @param boolean wait  Wait until it is up (default true)
+        @param boolean wait  Wait until the process is running (default true)
         @return boolean result  True
         """
         self._update("startProcess")
@@ -197,8 +195,8 @@ class SupervisorNamespaceRPCInterface:
         """Start all processes of a group that are not running.
 
         @param string name  Name of the group
-        @param boolean wait  Wait until they are up (default true)
-        @return array result  A struct per process: name, group, status, description
+        @param boolean wait  Wait until the processes are running (default true)
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("startProcessGroup")
         group = find_group(self.supervisord, name)
@@ -207,8 +205,8 @@ class SupervisorNamespaceRPCInterface:
     def startAllProcesses(self, wait: bool = True) -> Any:
         """Start all processes that are not running.
 
-        @param boolean wait  Wait until they are up (default true)
-        @return array result  A struct per process: name, group, status, description
+        @param boolean wait  Wait until the processes are running (default true)
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("startAllProcesses")
         return make_allfunc(self._members(), isNotRunning, self.startProcess, wait=wait)
@@ -219,7 +217,7 @@ class SupervisorNamespaceRPCInterface:
         """Stop a process.
 
         @param string name  Name of the process, `group:name` or `group:*`
-        @param boolean wait  Wait until it has stopped (default true)
+        @param boolean wait  Wait until the process has stopped (default true)
         @return boolean result  True
         """
         self._update("stopProcess")
@@ -232,8 +230,8 @@ class SupervisorNamespaceRPCInterface:
         """Stop all processes of a group that are running.
 
         @param string name  Name of the group
-        @param boolean wait  Wait until they have stopped (default true)
-        @return array result  A struct per process: name, group, status, description
+        @param boolean wait  Wait until the processes have stopped (default true)
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("stopProcessGroup")
         group = find_group(self.supervisord, name)
@@ -242,8 +240,8 @@ class SupervisorNamespaceRPCInterface:
     def stopAllProcesses(self, wait: bool = True) -> Any:
         """Stop all processes that are running.
 
-        @param boolean wait  Wait until they have stopped (default true)
-        @return array result  A struct per process: name, group, status, description
+        @param boolean wait  Wait until the processes have stopped (default true)
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("stopAllProcesses")
         return make_allfunc(self._members(), is_to_be_stopped, self.stopProcess, wait=wait)
@@ -267,8 +265,8 @@ class SupervisorNamespaceRPCInterface:
         """Send a signal to all processes of a group.
 
         @param string name  Name of the group
-        @param string signal  Name or number of the signal
-        @return array result  A struct per process: name, group, status, description
+        @param string signal  Name (`HUP`, `SIGHUP`) or number of the signal
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("signalProcessGroup")
         group = find_group(self.supervisord, name)
@@ -277,8 +275,8 @@ class SupervisorNamespaceRPCInterface:
     def signalAllProcesses(self, signal: str) -> Any:
         """Send a signal to all processes.
 
-        @param string signal  Name or number of the signal
-        @return array result  A struct per process: name, group, status, description
+        @param string signal  Name (`HUP`, `SIGHUP`) or number of the signal
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("signalAllProcesses")
         return make_allfunc(self._members(), isSignallable, self.signalProcess, signal=signal)()
@@ -286,9 +284,9 @@ class SupervisorNamespaceRPCInterface:
     # -- information ------------------------------------------------------------
 
     def getAllConfigInfo(self) -> list[dict[str, Any]]:
-        """Return the configuration of all processes, active or only configured.
+        """Return the configuration of all processes, also of groups that have not been added.
 
-        @return array result  A struct per process
+        @return array result  A struct for each process; `inuse` is true if its group has been added
         """
         self._update("getAllConfigInfo")
         running = self.supervisord.process_groups
@@ -303,7 +301,7 @@ class SupervisorNamespaceRPCInterface:
         """Return information about one process.
 
         @param string name  Name of the process or `group:name`
-        @return struct result  State, times, pid, logs
+        @return struct result  State, times, process id and log files
         """
         self._update("getProcessInfo")
         group, process = find(self.supervisord, name)
@@ -323,7 +321,7 @@ class SupervisorNamespaceRPCInterface:
     def getAllProcessInfo(self) -> list[dict[str, Any]]:
         """Return information about all processes.
 
-        @return array result  A struct per process, as from getProcessInfo
+        @return array result  A struct for each process, as from getProcessInfo
         """
         return [info.process_info(*member) for member in self._all_members()]
 
@@ -337,7 +335,7 @@ class SupervisorNamespaceRPCInterface:
         @param string name  Name of the process or `group:name`
         @param int offset  First byte
         @param int length  Number of bytes
-        @return string result  The text
+        @return string result  Text of the log
         """
         self._update("readProcessStdoutLog")
         return logs.read_process_log(self.supervisord, name, offset, length, "stdout")
@@ -352,7 +350,7 @@ class SupervisorNamespaceRPCInterface:
         @param string name  Name of the process or `group:name`
         @param int offset  First byte
         @param int length  Number of bytes
-        @return string result  The text
+        @return string result  Text of the log
         """
         self._update("readProcessStderrLog")
         return logs.read_process_log(self.supervisord, name, offset, length, "stderr")
@@ -363,7 +361,8 @@ class SupervisorNamespaceRPCInterface:
         @param string name  Name of the process or `group:name`
         @param int offset  Offset that the previous call returned
         @param int length  Maximum number of bytes
-        @return array result  [text, new offset, whether more bytes were added than returned]
+        @return array result  `[text, offset, overflow]`: offset is for the next call, overflow is
+            true if the log has grown by more than length bytes
         """
         self._update("tailProcessStdoutLog")
         return logs.tail_process_log(self.supervisord, name, offset, length, "stdout")
@@ -376,13 +375,14 @@ class SupervisorNamespaceRPCInterface:
         @param string name  Name of the process or `group:name`
         @param int offset  Offset that the previous call returned
         @param int length  Maximum number of bytes
-        @return array result  [text, new offset, whether more bytes were added than returned]
+        @return array result  `[text, offset, overflow]`: offset is for the next call, overflow is
+            true if the log has grown by more than length bytes
         """
         self._update("tailProcessStderrLog")
         return logs.tail_process_log(self.supervisord, name, offset, length, "stderr")
 
     def clearProcessLogs(self, name: str) -> bool:
-        """Empty the stdout and stderr logs of a process.
+        """Clear the stdout and stderr logs of a process.
 
         @param string name  Name of the process or `group:name`
         @return boolean result  True
@@ -393,9 +393,9 @@ class SupervisorNamespaceRPCInterface:
     clearProcessLog = clearProcessLogs
 
     def clearAllProcessLogs(self) -> Any:
-        """Empty the logs of all processes.
+        """Clear the logs of all processes.
 
-        @return array result  A struct per process: name, group, status, description
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("clearAllProcessLogs")
         return make_allfunc(self._members(), _any_process, self.clearProcessLog)()
@@ -403,7 +403,7 @@ class SupervisorNamespaceRPCInterface:
     # -- communication ------------------------------------------------------------
 
     def sendProcessStdin(self, name: str, chars: str | bytes) -> bool:
-        """Write to the stdin of a process.
+        """Write text to the stdin of a process.
 
         @param string name  Name of the process or `group:name`
         @param string chars  Text to write, as UTF-8
@@ -415,9 +415,9 @@ class SupervisorNamespaceRPCInterface:
         return control.send_stdin(find_process(self.supervisord, name), name, chars)
 
     def sendRemoteCommEvent(self, type: str, data: str) -> bool:  # noqa: A002 - the API's name
-        """Send an event to the listeners that subscribe to REMOTE_COMMUNICATION.
+        """Send an event to the listeners that are subscribed to REMOTE_COMMUNICATION.
 
-        @param string type  Type of the event, for the listeners to distinguish
+        @param string type  Type of the event, by which listeners distinguish events
         @param string data  Payload of the event
         @return boolean result  True
         """

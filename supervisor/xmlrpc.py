@@ -276,7 +276,7 @@ def xmlrpc_marshal(value: Any) -> str:
 class supervisor_xmlrpc_handler:
     """Handler of /RPC2: responds at once, or when a deferred function returns a value."""
 
-    path = "/RPC2"
+    path = xmlrpc_codec.RPC_PATH
 
     def __init__(self, supervisord: Daemon, subinterfaces: Iterable[tuple[str, object]]) -> None:
         self.supervisord = supervisord

@@ -2,7 +2,7 @@
 
 `SupervisorTransport` carries XML-RPC, for the proxy of `proxy` and for that of
 `xmlrpc.client`; scripts and plugins create their own.  `http_client`, which follows logs,
-also uses `connect` and `AnswerParser`.
+also uses `connect` and `ResponseParser`.
 
 Importing http.client takes 15 ms.  It is therefore imported only to raise one of its
 exceptions, which callers catch.  Source: RFC 9112.
@@ -30,7 +30,7 @@ MAX_LINE_BYTES = 1 << 16  # limit of a response head, and of a chunk's size line
 MAX_DIGITS = 16  # of a length field or a chunk size
 HEX_DIGITS = b"0123456789abcdefABCDEF"
 
-MAX_ANSWER_BYTES = 256 * 1024 * 1024
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """Limit of an XML-RPC response, so that an endless one cannot exhaust the memory."""
 
 NO_BODY = (204, 304)  # statuses that never have a body, even with a Content-Length
@@ -116,13 +116,13 @@ def authorization(username: str | None, password: str | None) -> str:
 # -- responses: a pure machine ---------------------------------------------------------
 
 
-def _bad_answer(line: bytes) -> Exception:
+def _bad_response(line: bytes) -> Exception:
     from http.client import BadStatusLine
 
     return BadStatusLine(repr(line.decode("latin-1")))
 
 
-class AnswerParser:
+class ResponseParser:
     """An incremental parser of one HTTP response; `feed` returns the bytes of the body.
 
     `status` is None until the head is complete.  `done` becomes true at the end of the
@@ -172,7 +172,7 @@ class AnswerParser:
         line, newline, rest = self._buffer.partition(b"\n")
         if not newline:
             if len(line) > MAX_LINE_BYTES:
-                raise _bad_answer(line[:80])
+                raise _bad_response(line[:80])
             return None
         self._buffer = rest
         return line.rstrip(b"\r")
@@ -183,7 +183,7 @@ class AnswerParser:
             first_line = self._buffer[:80]
             is_http = first_line[:5] == b"HTTP/"[: len(first_line)]
             if not is_http or len(self._buffer) > MAX_LINE_BYTES:
-                raise _bad_answer(first_line)
+                raise _bad_response(first_line)
             return None
         self._buffer = rest
         status_line, *fields = head.decode("latin-1").split("\r\n")
@@ -198,7 +198,7 @@ class AnswerParser:
         version, _, rest = line.partition(" ")
         status, _, self.reason = rest.partition(" ")
         if not version.startswith("HTTP/1.") or not (len(status) == 3 and status.isdecimal()):  # noqa: PLR2004 - RFC 9112, 4
-            raise _bad_answer(line.encode("latin-1"))
+            raise _bad_response(line.encode("latin-1"))
         self.status = int(status)
         self.keeps_connection = version == "HTTP/1.1"
 
@@ -237,7 +237,7 @@ class AnswerParser:
             return None
         size = line.partition(b";")[0].strip()
         if not size or len(size) > MAX_DIGITS or size.strip(HEX_DIGITS):
-            raise _bad_answer(line)
+            raise _bad_response(line)
         self._left = int(size, 16)
         self._read = self._read_chunk if self._left else self._read_trailer
         return b""
@@ -253,7 +253,7 @@ class AnswerParser:
         if line is None:
             return None
         if line:
-            raise _bad_answer(line)
+            raise _bad_response(line)
         self._read = self._read_chunk_size
         return b""
 
@@ -316,12 +316,12 @@ class SupervisorTransport:
         """
         self.verbose = verbose
         body = request_body.encode() if isinstance(request_body, str) else request_body
-        parser, answer = self._exchange(self._head(handler, len(body)) + body)
+        parser, response = self._exchange(self._head(handler, len(body)) + body)
         if parser.status != 200:  # noqa: PLR2004 - OK
             from xmlrpc.client import ProtocolError
 
             raise ProtocolError(host + handler, parser.status or 0, parser.reason, parser.headers)
-        return (loads(answer),)
+        return (loads(response),)
 
     def _head(self, path: str, length: int) -> bytes:
         return (
@@ -330,7 +330,7 @@ class SupervisorTransport:
             f"{authorization(self.username, self.password)}Content-Length: {length}\r\n\r\n"
         ).encode("latin-1", "replace")
 
-    def _exchange(self, request: bytes) -> tuple[AnswerParser, bytes]:
+    def _exchange(self, request: bytes) -> tuple[ResponseParser, bytes]:
         """Send a request and return the response; reuse the connection if it is still open."""
         if self.connection is not None:
             try:
@@ -350,8 +350,8 @@ class SupervisorTransport:
 
     def _send_and_receive(
         self, connection: socket.socket, request: bytes
-    ) -> tuple[AnswerParser, bytes]:
-        parser, parts, received_bytes = AnswerParser(), [], 0
+    ) -> tuple[ResponseParser, bytes]:
+        parser, parts, received_bytes = ResponseParser(), [], 0
         try:
             connection.settimeout(self.timeout)
             connection.sendall(request)
@@ -373,5 +373,5 @@ class SupervisorTransport:
 
 
 def _check_size(received_bytes: int) -> None:
-    if received_bytes > MAX_ANSWER_BYTES:
-        raise OSError(errno.EMSGSIZE, f"sent a response of more than {MAX_ANSWER_BYTES >> 20} MB")
+    if received_bytes > MAX_RESPONSE_BYTES:
+        raise OSError(errno.EMSGSIZE, f"sent a response of more than {MAX_RESPONSE_BYTES >> 20} MB")

@@ -1,6 +1,14 @@
-"""Escapes for untrusted text in a log line."""
+"""Texts of log lines: local times, and escapes for untrusted text."""
 
 from __future__ import annotations
+
+import time
+
+
+def local_time(now: float) -> str:
+    """Return local time as `2026-01-31 23:59:59,999`; `now` is in seconds since the epoch."""
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+    return f"{stamp},{int(now % 1 * 1000):03d}"
 
 
 def one_line(text: str, max_chars: int) -> str:

@@ -116,7 +116,9 @@ class Shutdown:
 
     def _stop_in_order(self, group: ProcessGroupBase, held: list[Subprocess]) -> None:
         """Stop a group without those whose dependents are up; these follow when they are down."""
-        for process in reversed(sorted(group.processes.values())):
+        processes = sorted(group.processes.values())
+        processes.reverse()
+        for process in processes:
             stop = partial(
                 self._runtime.run_guarded, process.stop_or_give_up, f"stopping {process.name}"
             )

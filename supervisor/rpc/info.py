@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.states import (
     ProcessStates,
@@ -19,20 +20,17 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
 
-MAX_INT = 2**31 - 1
-"""XML-RPC integers have 32 bits."""
-
 RUNNING = "pid {pid}, uptime {uptime}"
 
 
 def capped_int(value: float) -> int:
     """Return a number as an XML-RPC integer: truncated, and clamped to 32 bits."""
-    return max(-MAX_INT - 1, min(MAX_INT, int(value)))
+    return max(MIN_INT, min(MAX_INT, int(value)))
 
 
-def daemon_state(mood: int) -> dict[str, Any]:
+def daemon_state(state: int) -> dict[str, Any]:
     """Return the struct of `getState`."""
-    return {"statecode": mood, "statename": getSupervisorStateDescription(mood)}
+    return {"statecode": state, "statename": getSupervisorStateDescription(state)}
 
 
 Facts: TypeAlias = "tuple[Any, ...]"

@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError
-from supervisor.engine.deferred import (
-    NOT_DONE_YET,
-    POLL_SECONDS,
-    Deferred,
-    deferred,
-    in_sequence,
-    wake_sources_of,
-)
+from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,21 +29,21 @@ def values(call: Call, calls: Any) -> Any:
 
     `call` receives the name of a method and its parameters.
     """
-    question = in_sequence(_steps(call, calls, None))
-    results = question()
-    return question if results is NOT_DONE_YET else results
+    pending = in_sequence(_steps(call, calls, None))
+    results = pending()
+    return pending if results is NOT_DONE_YET else results
 
 
 def as_xml(call: Call, calls: Any) -> Any:
     """Return the results as `xmlrpc_codec.Pieces`, or a deferred function; raises `RPCError`."""
-    question = in_sequence(_steps(call, calls, Results()))
+    pending = in_sequence(_steps(call, calls, Results()))
 
     def poll() -> Any:
-        results = question()
+        results = pending()
         return results if results is NOT_DONE_YET else xmlrpc_codec.Pieces(map(_element, results))
 
     results = poll()
-    return _polling(question, poll) if results is NOT_DONE_YET else results
+    return derived(pending, poll) if results is NOT_DONE_YET else results
 
 
 def _element(result: Any) -> bytes:
@@ -83,45 +76,33 @@ class Results:
 
 def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[], Any]]:
     """Return the calls as steps that convert their values by `results`; raises `RPCError`."""
-    if not isinstance(calls, list) or not all(isinstance(wanted, dict) for wanted in calls):
+    if not isinstance(calls, list) or not all(isinstance(request, dict) for request in calls):
         raise RPCError(Faults.INCORRECT_PARAMETERS)
     if len(calls) > MAX_CALLS:
         raise RPCError(Faults.BAD_ARGUMENTS, f"more than {MAX_CALLS} calls in system.multicall")
-    return [_step(call, wanted, results) for wanted in calls]
+    return [_step(call, request, results) for request in calls]
 
 
-def _step(call: Call, wanted: dict[str, Any], results: Results | None) -> Callable[[], Any]:
+def _step(call: Call, request: dict[str, Any], results: Results | None) -> Callable[[], Any]:
     """Return one step of a multicall, which returns a value, or its fault as a struct."""
 
     def keep(value: Any) -> Any:
         return value if results is None or value is NOT_DONE_YET else results.keep(value)
 
     def begin() -> Any:
-        name = wanted.get("methodName")
+        name = request.get("methodName")
         if name is None:
             raise RPCError(Faults.INCORRECT_PARAMETERS, "No methodName")
         if name == "system.multicall":
             raise RPCError(Faults.INCORRECT_PARAMETERS, "Recursive system.multicall forbidden")
         if results is not None:
             results.check()
-        value = call(str(name), wanted.get("params", ()))
+        value = call(str(name), request.get("params", ()))
         if not callable(value):
             return keep(value)
-        return _polling(value, _safely(lambda: keep(value())))
+        return derived(value, _safely(lambda: keep(value())))
 
     return _safely(begin)
-
-
-def _polling(question: Deferred, poll: Callable[[], Any]) -> Deferred:
-    """Return `poll` as a deferred function that always has the wake sources of `question`."""
-
-    def ask() -> Any:
-        answer = poll()
-        function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
-        return answer
-
-    function = deferred(ask, getattr(question, "delay", POLL_SECONDS), wake_sources_of(question))
-    return function
 
 
 def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
@@ -131,9 +112,9 @@ def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
         try:
             return function()
         except RPCError as error:
-            return {"faultCode": error.code, "faultString": error.text}
+            return xmlrpc_codec.fault_struct(error.code, error.text)
         except Exception as error:  # noqa: BLE001 - a failed call must not affect the others
             text = f"FAILED: {type(error)}:{error}"
-            return {"faultCode": Faults.FAILED, "faultString": text}
+            return xmlrpc_codec.fault_struct(Faults.FAILED, text)
 
     return call

@@ -8,7 +8,7 @@ of filling in a template.
 
 from __future__ import annotations
 
-from supervisor.common.xmlrpc_codec import Pieces, Ready, to_xml
+from supervisor.common.xmlrpc_codec import Pieces, Serialized, to_xml
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 Row: TypeAlias = "tuple[info.Facts, bytes, bytes, bytes, int | None]"
 """The facts, the XML before, between and after time and uptime, and the start time if running."""
 
-GAP: Final = "\0"
+PLACEHOLDER: Final = "\0"
 """Placeholder for the time and the uptime; XML cannot contain this character."""
 
-_kept: dict[int, Row] = {}
+_cache: dict[int, Row] = {}
 """Rows of the latest response, by the id() of the process.
 
 Rows of processes that are not in it are dropped.  A reused id is safe, because the facts
@@ -35,28 +35,28 @@ are compared.
 
 def rows(members: Iterable[Member], now: int) -> Pieces:
     """Return the structs of `getProcessInfo` as XML; `now` is in seconds since the epoch."""
-    global _kept
-    kept_before, _kept = _kept, {}
+    global _cache
+    previous, _cache = _cache, {}
     now_text = to_xml(now).encode()
     pieces = Pieces()
     for group, process in members:
         facts = info.facts(group, process)
-        row = kept_before.get(id(process))
+        row = previous.get(id(process))
         if row is None or row[0] != facts:
-            row = _made(facts)
-        _kept[id(process)] = row
-        _, before, between, behind, start = row
+            row = _make_row(facts)
+        _cache[id(process)] = row
+        _, before, between, after, start = row
         uptime = b"" if start is None else info.uptime(now - start).encode()
-        pieces += (before, now_text, between, uptime, behind)
+        pieces += (before, now_text, between, uptime, after)
     return pieces
 
 
-def _made(facts: info.Facts) -> Row:
+def _make_row(facts: info.Facts) -> Row:
     struct = info.struct(facts, now=0)
-    struct["now"] = Ready(GAP)
+    struct["now"] = Serialized(PLACEHOLDER)
     runs = struct["state"] == ProcessStates.RUNNING
     if runs:
         description = to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s"))
-        struct["description"] = Ready(description % GAP)
-    before, between, *behind = to_xml(struct).encode().split(GAP.encode())
-    return facts, before, between, b"".join(behind), struct["start"] if runs else None
+        struct["description"] = Serialized(description % PLACEHOLDER)
+    before, between, *after = to_xml(struct).encode().split(PLACEHOLDER.encode())
+    return facts, before, between, b"".join(after), struct["start"] if runs else None

@@ -13,6 +13,7 @@ from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.faults import Faults
 from supervisor.common.stdio import write_stdout
+from supervisor.common.version import API_VERSION
 from supervisor.config.commandline import fail
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from types import TracebackType
     from typing import IO, Any
 
-API_VERSION = "3.0"
 UNAUTHORIZED = 401
 
 # Exit status when no server listens at the address; other failures are GENERIC.

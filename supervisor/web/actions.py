@@ -1,4 +1,4 @@
-"""The actions of the buttons, and the messages that report their results.
+"""The actions of the buttons: one table, and the messages that report their results.
 
 Each action is a deferred function that returns a message for the user.  Messages of
 Supervisor 4.3 are unchanged, because scripts parse them in the redirect.
@@ -7,10 +7,11 @@ Supervisor 4.3 are unchanged, because scripts parse them in the redirect.
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import record
-from supervisor.engine.deferred import NOT_DONE_YET, deferred, in_sequence, wake_sources_of
+from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 from supervisor.rpc.control import is_not_running, is_to_be_stopped, make_allfunc
 
 TYPE_CHECKING = False
@@ -25,29 +26,6 @@ if TYPE_CHECKING:
     Step = Callable[[], Any]
 
 
-@record(frozen=True)
-class Action:
-    """Label of a button, scope of its action, and whether the user must confirm it."""
-
-    label: str
-    scope: str
-    asks_first: bool = False
-
-
-ACTIONS: Final = {
-    "start": Action("Start", "process"),
-    "stop": Action("Stop", "process", asks_first=True),
-    "restart": Action("Restart", "process", asks_first=True),
-    "clearlog": Action("Clear Log", "process", asks_first=True),
-    "startgroup": Action("Start", "group"),
-    "stopgroup": Action("Stop", "group", asks_first=True),
-    "restartgroup": Action("Restart", "group", asks_first=True),
-    "startall": Action("Start All", "all"),
-    "stopall": Action("Stop All", "all", asks_first=True),
-    "restartall": Action("Restart All", "all", asks_first=True),
-    "refresh": Action("Refresh", "page"),
-}
-
 START_FAULTS: Final = {
     Faults.NO_FILE: "no such file",
     Faults.NOT_EXECUTABLE: "file not executable",
@@ -56,40 +34,16 @@ START_FAULTS: Final = {
     Faults.ABNORMAL_TERMINATION: "abnormal termination",
 }
 
-TROUBLE: Final = ("ERROR", "unexpected rpc fault", "No such", "No process", "Unknown action")
+FAILURES: Final = ("ERROR", "unexpected rpc fault", "No such", "No process", "Unknown action")
 """Beginnings of the messages that report a failure."""
 
 SHOWN_FAILURES: Final = 5
 """Maximum number of failed processes that a message lists."""
 
 
-def is_trouble(text: str) -> bool:
+def reports_failure(message: str) -> bool:
     """Whether a message reports a failure."""
-    return text.startswith(TROUBLE) or "; failed: " in text
-
-
-def make_action(rpc: SupervisorNamespaceRPCInterface, action: str, name: str) -> Deferred:
-    """Return the deferred function of an action; `name` is its process or group."""
-    return _MAKERS[action](rpc, name)
-
-
-def make_action_on(
-    rpc: SupervisorNamespaceRPCInterface, action: str, processes: list[Member]
-) -> Deferred:
-    """Return the deferred function of `startall`, `stopall` or `restartall` for some processes."""
-
-    def stop() -> Deferred:
-        return make_allfunc(processes, is_to_be_stopped, rpc.stopProcess)
-
-    def start() -> Deferred:
-        return make_allfunc(processes, is_not_running, rpc.startProcess)
-
-    steps, done = {
-        "startall": ([start], "started"),
-        "stopall": ([stop], "stopped"),
-        "restartall": ([stop, start], "restarted"),
-    }[action]
-    return _on_several(steps, f"{shown_processes(len(processes))} {done}")
+    return message.startswith(FAILURES) or "; failed: " in message
 
 
 def shown_processes(count: int) -> str:
@@ -99,33 +53,31 @@ def shown_processes(count: int) -> str:
 
 def run_steps(
     steps: list[Step],
-    tell: Callable[[list[Any]], str],
-    complain: Callable[[RPCError], str] | None = None,
+    message_of: Callable[[list[Any]], str],
+    error_text: Callable[[RPCError], str] | None = None,
 ) -> Deferred:
-    """Return a deferred function that runs steps and returns a message about the result.
+    """Return a deferred function that runs steps and returns a message about the results.
 
     Supvisors polls once itself to look at the message, and leaves the next poll to us, so
     the message is kept.
     """
-    question = in_sequence(steps)
-    answer: str | None = None
+    pending = in_sequence(steps)
+    message: str | None = None
 
-    def ask() -> Any:
-        nonlocal answer
-        if answer is None:
+    def poll() -> Any:
+        nonlocal message
+        if message is None:
             try:
-                results = question()
+                results = pending()
             except RPCError as error:
-                answer = (complain or fault_text)(error)
+                message = (error_text or fault_text)(error)
             else:
-                function.wake_sources = wake_sources_of(question)  # type: ignore[attr-defined]
                 if results is NOT_DONE_YET:
                     return NOT_DONE_YET
-                answer = tell(results)
-        return answer
+                message = message_of(results)
+        return message
 
-    function = deferred(ask)
-    return function
+    return derived(pending, poll)
 
 
 def fault_text(error: RPCError) -> str:
@@ -133,14 +85,14 @@ def fault_text(error: RPCError) -> str:
     return f"unexpected rpc fault [{error.code}] {error.text}"
 
 
-def _start_complaint(name: str) -> Callable[[RPCError], str]:
-    def complain(error: RPCError) -> str:
+def _start_error(name: str) -> Callable[[RPCError], str]:
+    def text(error: RPCError) -> str:
         return f"ERROR: Process {name}: {START_FAULTS.get(error.code) or fault_text(error)}"
 
-    return complain
+    return text
 
 
-def _unless_it_does_not_run(step: Step) -> Step:
+def _ignore_not_running(step: Step) -> Step:
     """Return a step that treats NOT_RUNNING as success."""
 
     def begin() -> Any:
@@ -159,7 +111,7 @@ def _unless_it_does_not_run(step: Step) -> Step:
 
 def _start(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps = [lambda: rpc.startProcess(name)]
-    return run_steps(steps, lambda _: f"Process {name} started", _start_complaint(name))
+    return run_steps(steps, lambda _: f"Process {name} started", _start_error(name))
 
 
 def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
@@ -168,55 +120,59 @@ def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
 
 def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps = [
-        _unless_it_does_not_run(lambda: rpc.stopProcess(name)),
+        _ignore_not_running(lambda: rpc.stopProcess(name)),
         lambda: rpc.startProcess(name),
     ]
-    return run_steps(steps, lambda _: f"Process {name} restarted", _start_complaint(name))
+    return run_steps(steps, lambda _: f"Process {name} restarted", _start_error(name))
 
 
 def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     return run_steps([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
 
 
-# -- several processes ---------------------------------------------------------
-
-
-def _start_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
-    return _on_several([lambda: rpc.startProcessGroup(name)], f"Group {name} started")
-
-
-def _stop_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
-    return _on_several([lambda: rpc.stopProcessGroup(name)], f"Group {name} stopped")
-
-
-def _restart_group(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
-    steps: list[Step] = [lambda: rpc.stopProcessGroup(name), lambda: rpc.startProcessGroup(name)]
-    return _on_several(steps, f"Group {name} restarted")
-
-
-def _start_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
-    return _on_several([rpc.startAllProcesses], "All started")
-
-
-def _stop_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
-    return _on_several([rpc.stopAllProcesses], "All stopped")
-
-
-def _restart_all(rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
-    return _on_several([rpc.stopAllProcesses, rpc.startAllProcesses], "All restarted")
-
-
 def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
     return run_steps([], lambda _: f"Page refreshed at {time.ctime()}")
 
 
-def _on_several(steps: list[Step], done: str) -> Deferred:
+# -- several processes ---------------------------------------------------------
+
+
+def _on_group(verb: str, rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
+    def start() -> Any:
+        return rpc.startProcessGroup(name)
+
+    def stop() -> Any:
+        return rpc.stopProcessGroup(name)
+
+    return _on_several(verb, f"Group {name}", start, stop)
+
+
+def _on_all(verb: str, rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
+    return _on_several(verb, "All", rpc.startAllProcesses, rpc.stopAllProcesses)
+
+
+def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Member]) -> Deferred:
+    def start() -> Deferred:
+        return make_allfunc(shown, is_not_running, rpc.startProcess)
+
+    def stop() -> Deferred:
+        return make_allfunc(shown, is_to_be_stopped, rpc.stopProcess)
+
+    return _on_several(verb, shown_processes(len(shown)), start, stop)
+
+
+def _on_several(verb: str, subject: str, start: Step, stop: Step) -> Deferred:
     """Return a deferred function whose message has the time and the failed processes."""
+    steps, done = {
+        "start": ([start], "started"),
+        "stop": ([stop], "stopped"),
+        "restart": ([stop, start], "restarted"),
+    }[verb]
 
-    def tell(results: list[Any]) -> str:
-        return f"{done} at {time.ctime()}{_failures(results[-1])}"
+    def message_of(results: list[Any]) -> str:
+        return f"{subject} {done} at {time.ctime()}{_failures(results[-1])}"
 
-    return run_steps(steps, tell)
+    return run_steps(steps, message_of)
 
 
 def _failures(structs: list[dict[str, Any]]) -> str:
@@ -233,16 +189,54 @@ def _failures(structs: list[dict[str, Any]]) -> str:
     return f"; failed: {', '.join(failed)}"
 
 
-_MAKERS: Final = {
-    "start": _start,
-    "stop": _stop,
-    "restart": _restart,
-    "clearlog": _clear_log,
-    "startgroup": _start_group,
-    "stopgroup": _stop_group,
-    "restartgroup": _restart_group,
-    "startall": _start_all,
-    "stopall": _stop_all,
-    "restartall": _restart_all,
-    "refresh": _refresh,
+# -- the table -----------------------------------------------------------------
+
+
+@record(frozen=True)
+class Action:
+    """One action of the page.
+
+    `scope` is process, group, all or page.  `make` returns the deferred function of the action for
+    the name of a process or group, `make_on` that for the processes that a filter shows.
+    """
+
+    label: str
+    scope: str
+    make: Callable[[SupervisorNamespaceRPCInterface, str], Deferred]
+    make_on: Callable[[SupervisorNamespaceRPCInterface, list[Member]], Deferred] | None = None
+    is_confirmed: bool = True
+
+    @property
+    def query_field(self) -> str:
+        """The field of the URL: `ask` shows a confirmation first, `action` does not."""
+        return "ask" if self.is_confirmed else "action"
+
+    def label_for(self, subject: str) -> str:
+        """Return the label of a button for a part of all processes."""
+        return f"{self.label.removesuffix(' All')} {subject}"
+
+
+def _action_on_all(label: str, verb: str, *, is_confirmed: bool = True) -> Action:
+    make_on = partial(_on_shown, verb)
+    return Action(label, "all", partial(_on_all, verb), make_on, is_confirmed=is_confirmed)
+
+
+# Name in the URL -> action, in the order of the buttons.
+ACTIONS: Final = {
+    "start": Action("Start", "process", _start, is_confirmed=False),
+    "restart": Action("Restart", "process", _restart),
+    "stop": Action("Stop", "process", _stop),
+    "clearlog": Action("Clear Log", "process", _clear_log),
+    "startgroup": Action("Start", "group", partial(_on_group, "start"), is_confirmed=False),
+    "restartgroup": Action("Restart", "group", partial(_on_group, "restart")),
+    "stopgroup": Action("Stop", "group", partial(_on_group, "stop")),
+    "startall": _action_on_all("Start All", "start", is_confirmed=False),
+    "restartall": _action_on_all("Restart All", "restart"),
+    "stopall": _action_on_all("Stop All", "stop"),
+    "refresh": Action("Refresh", "page", _refresh, is_confirmed=False),
 }
+
+
+def actions_on(scope: str) -> list[str]:
+    """Return the names of the actions of a scope, in the order of the buttons."""
+    return [name for name, action in ACTIONS.items() if action.scope == scope]

@@ -1,6 +1,6 @@
 """HTML fragments of the status page: extracted once, filled in for each request.
 
-`status` renders whole pages, `changes` single rows.  A row takes about ten microseconds.
+`status` renders whole pages, `event_stream` single rows.  A row takes about ten microseconds.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
 from supervisor.rpc.info import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
-from supervisor.web.actions import ACTIONS
+from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
@@ -42,25 +43,25 @@ class StatusTexts:
 
     page: str
     message: str
-    ask: str
+    confirmation: str
     group: str
     rows: dict[int, str]
 
 
 _between_elements = re.compile(r">\s+<").sub
 
-_cut: tuple[Any, StatusTexts] | None = None
+_cached: tuple[Any, StatusTexts] | None = None
 
 
 def status_texts(root: Any) -> StatusTexts:
     """Return the texts of a template's tree; extract them on first use."""
-    global _cut  # noqa: PLW0603 - one page, one cache entry
-    if _cut is None or _cut[0] is not root:
-        _cut = (root, _cut_texts(root.clone()))
-    return _cut[1]
+    global _cached  # noqa: PLW0603 - one page, one cache entry
+    if _cached is None or _cached[0] is not root:
+        _cached = (root, _extract_texts(root.clone()))
+    return _cached[1]
 
 
-def _cut_texts(root: Any) -> StatusTexts:
+def _extract_texts(root: Any) -> StatusTexts:
     message = root.findmeld("message")
     message.content(placeholder("text"))
     message.attributes(**{"class": f"message {placeholder('kind')}"})
@@ -71,45 +72,42 @@ def _cut_texts(root: Any) -> StatusTexts:
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
-    rows = _cut_rows(root.findmeld("row"))
+    rows = _extract_rows(root.findmeld("row"))
     root.findmeld("row").deparent()
-    group = _cut_group(root.findmeld("group"))
+    group = _extract_group(root.findmeld("group"))
     root.findmeld("sections").replace(placeholder("sections"))
-    ask = _cut_ask(root.findmeld("ask"))
+    confirmation = _extract_confirmation(root.findmeld("ask"))
     return StatusTexts(
         message=extract_fragment(message),
-        ask=ask,
+        confirmation=confirmation,
         group=group,
         rows=rows,
         page=text_with_placeholders(root),
     )
 
 
-def _cut_ask(ask: Any) -> str:
+def _extract_confirmation(ask: Any) -> str:
     ask.attributes(action=placeholder("url"))
     ask.findmeld("question").content(placeholder("question"))
     ask.findmeld("yes").content(placeholder("yes"))
     return extract_fragment(ask)
 
 
-def _cut_group(group: Any) -> str:
+def _extract_group(group: Any) -> str:
     group.findmeld("group_name").content(placeholder("group"))
     button = group.findmeld("group_action")
     button.replace(placeholder("buttons"))
     group.deparent()
-    buttons = "".join(_button(button, name, "group", "quoted") for name in GROUP_ACTIONS)
+    buttons = "".join(_button(button, name, "group", "quoted") for name in actions_on("group"))
     return text_with_placeholders(group).replace("%(buttons)s", buttons)
 
 
-GROUP_ACTIONS: Final = ("startgroup", "restartgroup", "stopgroup")
-
-
-def _cut_rows(row: Any) -> dict[int, str]:
+def _extract_rows(row: Any) -> dict[int, str]:
     """Return a row for each state, so that rendering need not decide by state."""
-    return {state: _cut_row(row.clone(), state) for state in APPEARANCE}
+    return {state: _extract_row(row.clone(), state) for state in APPEARANCE}
 
 
-def _cut_row(row: Any, state: int) -> str:
+def _extract_row(row: Any, state: int) -> str:
     kind, actions = APPEARANCE[state]
     row.attributes(
         **{
@@ -146,18 +144,18 @@ def _cut_row(row: Any, state: int) -> str:
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
-def _button(button: Any, action: str, name: str, quoted: str) -> str:
+def _button(button: Any, action_name: str, name: str, quoted: str) -> str:
     """Return the button of an action as text with placeholders.
 
-    `formaction` works without scripts; an action to be confirmed leads to the question.
+    `formaction` works without scripts; an action to be confirmed leads to the confirmation.
     """
     button = button.clone()
-    asks = ACTIONS[action].asks_first
-    query = f"{'ask' if asks else 'action'}={action}&processname={placeholder(quoted)}"
-    button.content(ACTIONS[action].label)
+    action = ACTIONS[action_name]
+    query = f"{action.query_field}={action_name}&processname={placeholder(quoted)}"
+    button.content(action.label)
     button.attributes(
         formaction=f"index.html?{query}",
-        **{"aria-label": f"{ACTIONS[action].label} {placeholder(name)}"},
+        **{"aria-label": f"{action.label} {placeholder(name)}"},
     )
     return text_with_placeholders(button)
 
@@ -167,8 +165,8 @@ def _names(group: str, process: str) -> dict[str, str]:
     """Return the constant parts of a row."""
     from urllib.parse import quote
 
-    prefix = "" if group == process else f"{group}:"
-    name = prefix + process
+    name = make_namespec(group, process)
+    prefix = name.removesuffix(process)
     return {
         "name": escaped(name),
         "quoted": quote(name, safe=""),
@@ -201,5 +199,5 @@ def group_heading(texts: StatusTexts, name: str) -> str:
 
 def kind_of(member: Member) -> str:
     """Return the kind of a process's state."""
-    look = APPEARANCE.get(member[1].get_state())
-    return "bad" if look is None else look[0]
+    appearance = APPEARANCE.get(member[1].get_state())
+    return "bad" if appearance is None else appearance[0]

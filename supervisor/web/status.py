@@ -20,9 +20,8 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web import rows
 from supervisor.web.actions import (
     ACTIONS,
-    is_trouble,
-    make_action,
-    make_action_on,
+    actions_on,
+    reports_failure,
     run_steps,
     shown_processes,
 )
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 STATES: Final = {"": "All states", **{kind: word.title() for kind, word in rows.KINDS.items()}}
 
 SORTS: Final = {"name": "By name", "state": "By state", "changed": "Latest change first"}
-
-FOR_ALL: Final = ("startall", "restartall", "stopall")
 
 FORBIDDEN: Final = 403
 
@@ -66,7 +63,7 @@ class StatusView(MeldView):
         message = self.callback()
         if message is NOT_DONE_YET:
             return NOT_DONE_YET
-        return self._tell(message)
+        return self._respond(message)
 
     def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
         """Return the deferred function of an action; it returns a message in case of errors too."""
@@ -81,34 +78,34 @@ class StatusView(MeldView):
         if known.scope == "group" and name not in self.context.supervisord.process_groups:
             return _message_only(f"No such group named {name}")
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
-        if known.scope == "all" and self._filter.is_active:
-            return make_action_on(rpc, action, self._shown(self._everyone()))
-        return make_action(rpc, action, name)
+        if known.make_on is not None and self._filter.is_active:
+            return known.make_on(rpc, self._shown(self._all_members()))
+        return known.make(rpc, name)
 
     @cached_property
     def _filter(self) -> Filter:
         return Filter.of(self.context.form)
 
-    def _everyone(self) -> list[Member]:
+    def _all_members(self) -> list[Member]:
         return members(list(self.context.supervisord.process_groups.values()), by_name=True)
 
-    def _shown(self, everyone: list[Member]) -> list[Member]:
-        return [member for member in everyone if self._filter.matches(member)]
+    def _shown(self, all_members: list[Member]) -> list[Member]:
+        return [member for member in all_members if self._filter.matches(member)]
 
     def _is_process(self, name: str) -> bool:
         group_name, process_name = split_namespec(name)
         group = self.context.supervisord.process_groups.get(group_name)
         return group is not None and process_name in group.processes
 
-    def _tell(self, message: str) -> str:
+    def _respond(self, message: str) -> str:
         """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
-            return json.dumps({"message": message, "trouble": is_trouble(message)})
+            return json.dumps({"message": message, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
-        kept = urlencode(self._filter.fields)
-        query = f"{kept}{'&' if kept else ''}message={quote(message, safe='')}"
+        filter_query = urlencode(self._filter.fields)
+        query = f"{filter_query}{'&' if filter_query else ''}message={quote(message, safe='')}"
         self.context.response["headers"]["Location"] = f"./?{query}"
         return ""
 
@@ -117,24 +114,24 @@ class StatusView(MeldView):
     def _page(self, *, ask: str | None, message: str | None) -> str:
         supervisord = self.context.supervisord
         texts = rows.status_texts(self.root)
-        everyone = self._everyone()
+        all_members = self._all_members()
         form = self.context.form
         return "<!DOCTYPE html>\n" + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
             "now": int(supervisord.runtime.clock.time()),
             "message": _message(texts, message),
-            "ask": self._ask(texts, ask),
+            "ask": self._confirmation(texts, ask),
             "q": escaped(form.get("q", "")),
             "states": _options(STATES, form.get("state", "")),
             "sorts": _options(SORTS, form.get("sort", "name")),
-            "counts": counts(everyone),
-            "all": self._buttons_for_all(everyone),
-            "none": "" if everyone else "No programs are configured.",
-            "sections": self._sections(texts, everyone),
+            "counts": counts(all_members),
+            "all": self._buttons_for_all(all_members),
+            "none": "" if all_members else "No programs are configured.",
+            "sections": self._sections(texts, all_members),
         }
 
-    def _ask(self, texts: rows.StatusTexts, action: str | None) -> str:
+    def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""
         known = ACTIONS.get(action or "")
         if known is None or action is None:
@@ -142,64 +139,60 @@ class StatusView(MeldView):
         from urllib.parse import urlencode
 
         name = self.context.form.get("processname", "")
-        what = {"process": name, "group": f"group {name}"}.get(known.scope, "")
-        label = f"{known.label} {what}".strip()
+        subject = {"process": name, "group": f"group {name}"}.get(known.scope, "")
+        label = f"{known.label} {subject}".strip()
         fields = {"action": action, "processname": name}
-        if known.scope == "all" and self._filter.is_active:
-            count = len(self._shown(self._everyone()))
-            label = f"{known.label.removesuffix(' All')} {shown_processes(count)}"
+        if known.make_on is not None and self._filter.is_active:
+            label = known.label_for(shown_processes(len(self._shown(self._all_members()))))
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
-        return texts.ask % {
+        return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
             "question": escaped(f"{label}?"),
             "yes": escaped(label),
         }
 
-    def _buttons_for_all(self, everyone: list[Member]) -> str:
+    def _buttons_for_all(self, all_members: list[Member]) -> str:
         """Return the buttons that act on all shown processes, labelled accordingly."""
         if not self._filter.is_active:
-            return "".join(_button_for_all(action, ACTIONS[action].label) for action in FOR_ALL)
+            return "".join(_button_for_all(name, ACTIONS[name].label) for name in actions_on("all"))
         from urllib.parse import urlencode
 
-        shown, fields = len(self._shown(everyone)), urlencode(self._filter.fields)
+        shown, fields = len(self._shown(all_members)), urlencode(self._filter.fields)
         return "".join(
-            _button_for_all(
-                action, f"{ACTIONS[action].label.removesuffix(' All')} {shown} shown", fields
-            )
-            for action in FOR_ALL
+            _button_for_all(name, ACTIONS[name].label_for(f"{shown} shown"), fields)
+            for name in actions_on("all")
         )
 
-    def _sections(self, texts: rows.StatusTexts, everyone: list[Member]) -> str:
+    def _sections(self, texts: rows.StatusTexts, all_members: list[Member]) -> str:
         """Return the table bodies: single programs, then each group under its heading."""
         sort = self.context.form.get("sort")
         if sort in _KEYS:
             return _body(
-                "", [self._row(texts, member) for member in sorted(everyone, key=_KEYS[sort])]
+                "", [self._row(texts, member) for member in sorted(all_members, key=_KEYS[sort])]
             )
         singles: list[str] = []
         groups: dict[str, list[str]] = {}
-        for member in everyone:
+        for member in all_members:
             group, process = member
             name = group.config.name
             is_single = name == process.config.name and len(group.processes) == 1
             section = singles if is_single else groups.setdefault(name, [])
             section.append(self._row(texts, member))
-        bodies = [_body(rows.group_heading(texts, name), made) for name, made in groups.items()]
+        bodies = [
+            _body(rows.group_heading(texts, name), rows_html) for name, rows_html in groups.items()
+        ]
         return _body("", singles) + "".join(bodies)
 
     def _row(self, texts: rows.StatusTexts, member: Member) -> str:
         return rows.row(texts, member, is_hidden=not self._filter.matches(member))
 
 
-def _button_for_all(action: str, label: str, fields: str = "") -> str:
+def _button_for_all(name: str, label: str, fields: str = "") -> str:
     """Return a button; `data-label` is its label without a filter."""
-    verb = "ask" if ACTIONS[action].asks_first else "action"
-    address = escaped(f"index.html?{verb}={action}{'&' if fields else ''}{fields}")
-    return (
-        f'<button type="submit" data-label="{ACTIONS[action].label}" formaction="{address}">'
-        f"{label}</button>"
-    )
+    action = ACTIONS[name]
+    url = escaped(f"index.html?{action.query_field}={name}{'&' if fields else ''}{fields}")
+    return f'<button type="submit" data-label="{action.label}" formaction="{url}">{label}</button>'
 
 
 def _message_only(text: str) -> Callable[[], Any]:
@@ -207,7 +200,7 @@ def _message_only(text: str) -> Callable[[], Any]:
 
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:
-    kind = "trouble" if message and (is_trouble(message) or message == NOT_DONE) else ""
+    kind = "trouble" if message and (reports_failure(message) or message == NOT_DONE) else ""
     return texts.message % {"text": escaped(message or ""), "kind": kind}
 
 
@@ -218,18 +211,18 @@ def _options(choices: dict[str, str], chosen: str) -> str:
     )
 
 
-def _body(heading: str, made: list[str]) -> str:
-    return f"<tbody>{heading}{''.join(made)}</tbody>" if made else ""
+def _body(heading: str, rows_html: list[str]) -> str:
+    return f"<tbody>{heading}{''.join(rows_html)}</tbody>" if rows_html else ""
 
 
-def counts(everyone: list[Member]) -> str:
+def counts(all_members: list[Member]) -> str:
     """Return a phrase with the number of processes, in total and of each kind."""
     numbers = dict.fromkeys(rows.KINDS, 0)
-    for member in everyone:
+    for member in all_members:
         numbers[rows.kind_of(member)] += 1
-    told = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
-    noun = "process" if len(everyone) == 1 else "processes"
-    return f"{len(everyone)} {noun}" + (": " + ", ".join(told) if told else "")
+    parts = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
+    noun = "process" if len(all_members) == 1 else "processes"
+    return f"{len(all_members)} {noun}" + (": " + ", ".join(parts) if parts else "")
 
 
 def _urgency(member: Member) -> tuple[int, str]:

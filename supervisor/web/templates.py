@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OUR_NAMESPACE: Final = "https://github.com/Supervisor/supervisor"
 MELD3_NAMESPACE: Final = "http://www.plope.com/software/meld3"
 
-_parsed: dict[str, tuple[int, Any]] = {}
-_gap = re.compile("@@([a-z_]+)@@").sub
+_cache: dict[str, tuple[int, Any]] = {}
+_replace_placeholders = re.compile("@@([a-z_]+)@@").sub
 
 
 def template(path: str) -> Any:
@@ -31,11 +31,11 @@ def template(path: str) -> Any:
     for a file that is not well-formed.
     """
     path = os.path.join(PACKAGE, path)
-    written = kept.modified_ns(path)
-    parsed = _parsed.get(path)
-    if parsed is None or parsed[0] != written:
-        parsed = _parsed[path] = (written, _read(path))
-    return parsed[1]
+    modified_at = kept.modified_ns(path)
+    cached = _cache.get(path)
+    if cached is None or cached[0] != modified_at:
+        cached = _cache[path] = (modified_at, _read(path))
+    return cached[1]
 
 
 def _read(path: str) -> Any:
@@ -52,8 +52,8 @@ def placeholder(name: str) -> str:
 
 def text_with_placeholders(element: Any) -> str:
     """Return an element as a format string for `text % values`; values are HTML too."""
-    whole: str = element.write_htmlstring(encoding="utf-8", doctype="").decode()
-    return _gap(r"%(\1)s", whole.strip().replace("%", "%%"))
+    html: str = element.write_htmlstring(encoding="utf-8", doctype="").decode()
+    return _replace_placeholders(r"%(\1)s", html.strip().replace("%", "%%"))
 
 
 def extract_fragment(element: Any) -> str:

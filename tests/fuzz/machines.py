@@ -6,16 +6,18 @@ says that it raises.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
 from unittest.mock import patch
+from xml.parsers.expat import ExpatError
 
 from supervisor.client.terminal import TerminalSanitizer
 from supervisor.common import capture as capture_module
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.capture import Captured, CaptureSplitter
 from supervisor.common.listener_protocol import ListenerStream, Ready, Violation
-from supervisor.common.xmlrpc_codec import parse_call
+from supervisor.common.xmlrpc_codec import parse_call, parse_response
 from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, read_file
 from supervisor.http import http1
 from supervisor.states import EventListenerStates
@@ -117,6 +119,13 @@ def call(data: bytes) -> None:
     assert isinstance(params, tuple)
 
 
+def response(data: bytes) -> None:
+    """One value, or an exception that the client reports."""
+    with contextlib.suppress(ValueError, ExpatError):
+        is_fault, _ = parse_response(data[1:], {"base64": str, "dateTime.iso8601": str})
+        assert isinstance(is_fault, bool)
+
+
 def configuration(data: bytes) -> None:
     """Sections, or one line that says what is wrong."""
     parser, problem = UnhosedConfigParser(), ""
@@ -144,5 +153,6 @@ MACHINES: dict[str, Machine] = {
     "configuration": configuration,
     "listener": listener,
     "request": request,
+    "response": response,
     "terminal": terminal,
 }

@@ -63,6 +63,19 @@ WORDS = {
         b"\r",
         b"Expect: 100-continue\r\n",
     ],
+    "response": [
+        b"<?xml version='1.0'?>",
+        b"<?xml version='1.0' encoding='x'?>",
+        b"<methodResponse>",
+        b"<params><param><value>",
+        b"<fault><value>",
+        b"<boolean>2</boolean>",
+        b"<array><data><value>",
+        b"<struct><member><name>a</name>",
+        b"</value></data></array>",
+        b"</value></param></params>",
+        b"</methodResponse>",
+    ],
     "terminal": [b"\x1b", b"]0;a\x07", b"[31m", b"\xc2\x9b", b"text\n"],
 }
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor.client import proxy
 from supervisor.client.proxy import ServerProxy
+from supervisor.common import xmlrpc_codec
 
 # What XML can carry as it is; a carriage return would arrive as a line feed.
 TEXT = st.text(
@@ -35,6 +36,16 @@ def test_an_answer_is_read_as_the_standard_library_wrote_it(value: object) -> No
     assert proxy.loads(answer(value)) == value
 
 
+@given(VALUES.filter(lambda value: "None" not in repr(value)))
+def test_a_response_of_the_server_is_parsed_to_the_same_value(value: object) -> None:
+    assert proxy.loads(xmlrpc_codec.response(value).encode()) == value
+
+
+@given(st.lists(TEXT | INTEGERS | st.booleans()))
+def test_a_call_of_common_values_is_that_of_the_standard_library(values: list[Any]) -> None:
+    assert proxy.dumps("a.b", tuple(values)) == xmlrpc.client.dumps(tuple(values), "a.b").encode()
+
+
 @given(st.lists(SCALARS | st.lists(SCALARS) | st.dictionaries(TEXT, SCALARS)))
 def test_a_call_is_written_so_that_the_standard_library_reads_it(values: list[Any]) -> None:
     call = proxy.dumps("name.space", tuple(values))
@@ -46,6 +57,11 @@ def test_text_that_xml_cannot_carry_is_sent_as_base64(text: str) -> None:
     (binary,), _ = xmlrpc.client.loads(proxy.dumps("m", (text,)))
     assert isinstance(binary, xmlrpc.client.Binary)
     assert binary.data == text.encode()
+
+
+def test_text_with_noncharacters_does_not_break_the_call() -> None:
+    (text,), _ = xmlrpc.client.loads(proxy.dumps("m", ("a\uffff",)))
+    assert text == "a\ufffd"
 
 
 def test_undecodable_bytes_of_the_command_line_do_not_break_the_call() -> None:
@@ -84,6 +100,19 @@ def test_the_wrappers_of_the_standard_library_come_back(value: object) -> None:
     assert proxy.loads(answer(value)) == value
 
 
+def test_elements_that_are_not_known_are_ignored_in_a_response() -> None:
+    inner = "<value><int>7</int><new/></value>"
+    xml = f"<methodResponse><params><param>{inner}</param></params></methodResponse>"
+    assert proxy.loads(xml.encode()) == 7
+
+
+def test_a_response_may_be_nested_deeply() -> None:
+    value: list[Any] = []
+    for _ in range(200):
+        value = [value]
+    assert proxy.loads(xmlrpc_codec.response(value).encode()) == value
+
+
 def test_a_fault_is_raised_as_the_class_that_plugins_catch() -> None:
     fault = xmlrpc.client.Fault(10, "BAD_NAME: x")
     with pytest.raises(xmlrpc.client.Fault) as raised:
@@ -110,6 +139,8 @@ def test_a_truncated_answer_is_no_answer(cut: int) -> None:
         "<fault><value><int>1</int></value></fault>",
         "<fault><value><struct/></value></fault>",
         "<html><body>It works!</body></html>",
+        "<?xml version='1.0' encoding='nonsense'?><value>x</value>",
+        "<!DOCTYPE value><value>x</value>",
     ],
 )
 def test_xml_that_is_no_answer(xml: str) -> None:

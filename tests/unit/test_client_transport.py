@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.client import transport
-from supervisor.client.transport import AnswerParser, SupervisorTransport
+from supervisor.client.transport import ResponseParser, SupervisorTransport
 from tests.support.fakeserver import rpc_answer, serving
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -34,9 +34,9 @@ ANSWERS = {
 }
 
 
-def read(pieces: list[bytes]) -> tuple[AnswerParser, bytes]:
+def read(pieces: list[bytes]) -> tuple[ResponseParser, bytes]:
     """Feed a parser; return it and the body."""
-    parser = AnswerParser()
+    parser = ResponseParser()
     return parser, b"".join([parser.feed(piece) for piece in pieces])
 
 
@@ -105,7 +105,7 @@ def test_what_is_not_http_is_refused_at_once(raw: bytes) -> None:
 
 def test_the_end_of_the_connection_before_the_end_of_the_answer() -> None:
     with pytest.raises(RemoteDisconnected):
-        AnswerParser().end()
+        ResponseParser().end()
     for name in ("sized", "chunked"):
         for cut in range(1, len(ANSWERS[name][0])):
             parser, _ = read([ANSWERS[name][0][:cut]])

@@ -9,9 +9,12 @@ import pytest
 
 from supervisor.engine.deferred import (
     NOT_DONE_YET,
+    POLL_SECONDS,
     Deferred,
     Notifier,
     deferred,
+    delay_of,
+    derived,
     gather,
     in_sequence,
     wake_sources_of,
@@ -170,6 +173,73 @@ def test_in_sequence_starts_a_step_when_the_one_before_has_answered(*, polled: b
     slow.finish()
     assert question() == ["slow", "fast"]
     assert order == ["first", "second"]
+
+
+class Moving:
+    """A deferred function whose wake sources change with each poll."""
+
+    def __init__(self, *sources: Notifier | None) -> None:
+        self.polls = 0
+        self._later = list(sources)
+        self.function = deferred(self._poll, wake_sources=self._next_sources())
+
+    def _next_sources(self) -> list[Notifier]:
+        source = self._later.pop(0)
+        return [] if source is None else [source]
+
+    def _poll(self) -> Any:
+        self.polls += 1
+        if not self._later:
+            return "done"
+        self.function.wake_sources = tuple(self._next_sources())  # type: ignore[attr-defined]
+        return NOT_DONE_YET
+
+
+def test_a_derived_function_has_the_wake_sources_of_its_source() -> None:
+    first, second = Notifier(), Notifier()
+    source = Moving(first, second).function
+    function = derived(source, source)
+    assert wake_sources_of(function) == (first,)
+    assert function() is NOT_DONE_YET
+    assert wake_sources_of(function) == (second,)
+    assert function() == "done"
+
+
+def test_a_derived_function_has_the_delay_of_its_source() -> None:
+    source = deferred(lambda: NOT_DONE_YET, delay=0.5)
+    assert delay_of(derived(source, source)) == 0.5
+    assert delay_of(derived(lambda: NOT_DONE_YET, source)) == POLL_SECONDS
+
+
+def test_gather_polls_a_function_that_has_lost_its_wake_sources() -> None:
+    moving = Moving(Notifier(), None, None)
+    function = gather([moving.function])
+    assert function() is NOT_DONE_YET
+    assert wake_sources_of(function) == ()
+    assert function() is NOT_DONE_YET
+    assert function() == ["done"]
+
+
+def test_gather_waits_for_a_function_that_has_gained_a_wake_source() -> None:
+    gained = Notifier()
+    moving = Moving(None, gained, gained)
+    function = gather([moving.function])
+    assert function() is NOT_DONE_YET
+    assert wake_sources_of(function) != ()
+    assert function() is NOT_DONE_YET
+    assert moving.polls == 1
+    gained.notify()
+    assert function() is NOT_DONE_YET
+    assert moving.polls == 2
+
+
+def test_gather_leaves_one_callback_in_each_wake_source() -> None:
+    busy, quiet = Notifier(), Notifier()
+    function = gather([deferred(lambda: NOT_DONE_YET, wake_sources=[busy, quiet])])
+    for _ in range(5):
+        function()
+        busy.notify()
+    assert len(quiet._callbacks) == 1
 
 
 def test_in_sequence_of_nothing_is_an_empty_list() -> None:

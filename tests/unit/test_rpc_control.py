@@ -10,8 +10,9 @@ import pytest
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.engine.deferred import NOT_DONE_YET, Deferred, Notifier, deferred, wake_sources_of
 from supervisor.process.groups import ProcessGroup
+from supervisor.rpc.control import make_allfunc
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.world import World
@@ -403,3 +404,26 @@ class TestInfo:
     def test_all_are_sorted_by_name(self, site: Site) -> None:
         names = [(info["group"], info["name"]) for info in site.rpc.getAllProcessInfo()]
         assert names == sorted(names)
+
+
+def test_all_follows_a_deferred_function_that_changes_its_wake_sources(site: Site) -> None:
+    """A plugin's `startProcess` may do several steps, each with its own notifier."""
+    first, second, polls = Notifier(), Notifier(), []
+
+    def start(*, name: str) -> Deferred:
+        def poll() -> Any:
+            polls.append(name)
+            function.wake_sources = (second,)  # type: ignore[attr-defined]
+            return True if len(polls) > 2 else NOT_DONE_YET
+
+        function = deferred(poll, wake_sources=[first])
+        return function
+
+    process = site.process("p")
+    function = make_allfunc([(site.groups["p"], process)], lambda _: True, start)
+    assert function() is NOT_DONE_YET
+    assert wake_sources_of(function) != ()
+    for _ in range(2):
+        second.notify()
+        result = function()
+    assert result == [ok("p", "p")]

@@ -90,7 +90,7 @@ def test_only_the_rows_of_the_latest_answer_are_kept(
 ) -> None:
     rows([*some, *others], now())
     rows(some, now())
-    assert list(quick_form._kept) == [id(process) for _, process in some]
+    assert list(quick_form._cache) == [id(process) for _, process in some]
 
 
 @pytest.fixture

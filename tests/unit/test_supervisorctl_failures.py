@@ -61,7 +61,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("kind", ENDLESS)
 def test_a_server_whose_answer_has_no_end(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
-    monkeypatch.setattr(transport, "MAX_ANSWER_BYTES", 300_000)
+    monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 300_000)
     with serving(lambda _: ENDLESS[kind]) as server:
         found = through_the_wire(server.url).run("status")
     assert found == (f"{server.url} sent a response of more than 0 MB\n", 1)

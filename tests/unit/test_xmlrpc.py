@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import xmlrpc.client
 from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from supervisor.xmlrpc import (
     xmlrpc_marshal,
 )
 from tests.support.httpsite import Client, Site, body, field, get, post, status
+from tests.support.tables import assert_none
 
 
 class Base:
@@ -255,6 +257,24 @@ def test_what_a_method_takes_and_returns(system: SystemNamespaceRPCInterface) ->
         assert code_of(lambda name=name: system.methodSignature(name)) == (  # type: ignore[misc]
             Faults.SIGNATURE_UNSUPPORTED
         )
+
+
+def test_every_method_documents_its_parameters_and_result() -> None:
+    faults = []
+    for interface in (SupervisorNamespaceRPCInterface, SystemNamespaceRPCInterface):
+        for name, method in vars(interface).items():
+            if name.startswith("_") or not callable(method):
+                continue
+            (_, _, _, _, text), *tags = gettags(method.__doc__ or "")
+            parameters = [word for _, tag, _, word, _ in tags if tag == "param"]
+            results = [kind for _, tag, kind, _, _ in tags if tag == "return"]
+            if parameters != list(signature(method).parameters)[1:] or len(results) != 1:
+                faults.append(f"{name}: {parameters}, {results}")
+            if not all(words for *_, words in tags):
+                faults.append(f"{name}: a description is missing")
+            if not text.partition("\n")[0].endswith(".") and name not in {"readLog", "readMainLog"}:
+                faults.append(f"{name}: {text!r} is no sentence")
+    assert_none(faults)
 
 
 def test_plugins_replace_gettags(
