@@ -185,7 +185,7 @@ def call_everything(caller: Caller) -> None:
     caller.tell("supervisor.restart")
     daemon.wait_for_start(1)  # the log was cleared
     wait_until(lambda: _answers(caller))
-    caller.tell("supervisor.daemon.shutdown")
+    caller.tell("supervisor.shutdown")
     daemon.close_rpc()
     caller.proxy("close")()
     daemon.wait_for_exit()

@@ -341,7 +341,7 @@ def test_all_that_a_listener_reads_in_its_life() -> None:
         call(daemon, "supervisor.sendRemoteCommEvent", "kind", "data")
         call(daemon, "supervisor.startProcess", "one")
         wait_for(daemon, "all", "PROCESS_STATE_RUNNING", 3)
-        call(daemon, "supervisor.daemon.shutdown")
+        call(daemon, "supervisor.shutdown")
         daemon.wait_for_exit()
 
     config = f"{LISTENER}[program:one]\ncommand={child('sleeper')}\nstartsecs=0\nautostart=false\n"
