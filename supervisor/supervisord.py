@@ -20,7 +20,6 @@ from supervisor.daemon.config_diff import difference
 from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
-from supervisor.daemon.profiling import run_profiled
 from supervisor.daemon.reaping import reap_children
 from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
@@ -283,6 +282,8 @@ def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:
     if profiling is None:
         run()
     else:
+        from supervisor.daemon.profiling import run_profiled
+
         keys, callers = profiling
         run_profiled(run, keys, callers=callers)
 

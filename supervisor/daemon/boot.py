@@ -32,7 +32,6 @@ ROOT_WARNING = (
 
 # Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
-    "cProfile",
     "datetime",
     "difflib",
     "hashlib",
@@ -40,13 +39,13 @@ LATE_IMPORTS = (
     "importlib.util",
     "inspect",
     "meld3",
-    "pstats",
     "pwd",
     "shlex",
     "signal",
     "socket",
     "subprocess",
     "supervisor.client.options",
+    "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.process.fastcgi",

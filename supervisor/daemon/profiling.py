@@ -1,6 +1,9 @@
-"""Running the daemon under the profiler (`--profile_options`)."""
+"""Running the daemon under the profiler (`--profile_options`); imported only for that."""
 
 from __future__ import annotations
+
+import cProfile
+import pstats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -9,9 +12,6 @@ if TYPE_CHECKING:
 
 def run_profiled(function: Callable[[], object], keys: Sequence[str], *, callers: bool) -> None:
     """Call a function, then print its statistics sorted by `keys`, with `callers` if wanted."""
-    import cProfile
-    import pstats
-
     profile = cProfile.Profile()
     try:
         profile.runcall(function)
