@@ -22,6 +22,7 @@ from supervisor.xmlrpc import quicker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from supervisor.common.xmlrpc_codec import Pieces
@@ -200,7 +201,7 @@ class SupervisorNamespaceRPCInterface:
         """
         self._update("startProcessGroup")
         group = find_group(self.supervisord, name)
-        return make_allfunc(members([group]), isNotRunning, self.startProcess, wait=wait)
+        return self._start_all(members([group]), wait=wait)
 
     def startAllProcesses(self, wait: bool = True) -> Any:
         """Start all processes that are not running.
@@ -209,7 +210,11 @@ class SupervisorNamespaceRPCInterface:
         @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("startAllProcesses")
-        return make_allfunc(self._members(), isNotRunning, self.startProcess, wait=wait)
+        return self._start_all(self._members(), wait=wait)
+
+    def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
+        queue = self.supervisord.runtime.start_queue
+        return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
 
     # -- stopping -------------------------------------------------------------
 
@@ -235,7 +240,7 @@ class SupervisorNamespaceRPCInterface:
         """
         self._update("stopProcessGroup")
         group = find_group(self.supervisord, name)
-        return make_allfunc(members([group]), is_to_be_stopped, self.stopProcess, wait=wait)
+        return self._stop_all(members([group]), wait=wait)
 
     def stopAllProcesses(self, wait: bool = True) -> Any:
         """Stop all processes that are running.
@@ -244,7 +249,11 @@ class SupervisorNamespaceRPCInterface:
         @return array result  A struct for each process: `name`, `group`, `status`, `description`
         """
         self._update("stopAllProcesses")
-        return make_allfunc(self._members(), is_to_be_stopped, self.stopProcess, wait=wait)
+        return self._stop_all(self._members(), wait=wait)
+
+    def _stop_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
+        stop = control.in_order(processes, self.stopProcess)
+        return make_allfunc(processes, is_to_be_stopped, stop, wait=wait)
 
     # -- signalling -----------------------------------------------------------
 

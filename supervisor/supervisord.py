@@ -34,6 +34,7 @@ from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog
 from supervisor.options import ServerOptions
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.group_factory import make_group
 from supervisor.process.groups import create_auto_logs
 from supervisor.process.runtime import Runtime
@@ -110,6 +111,7 @@ class Supervisor:
         )
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
+        options.runtime.processes = ProcessIndex(self.process_groups)
         self._signal_handler = SignalHandler(self)
 
     def _try_sockets(self) -> None:
@@ -192,6 +194,7 @@ class Supervisor:
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
+        self.runtime.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -202,6 +205,7 @@ class Supervisor:
             return False
         group.before_remove()
         del self.process_groups[name]
+        self.runtime.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))
         return True
 

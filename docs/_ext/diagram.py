@@ -32,11 +32,14 @@ WORDS = {
     (S.STOPPING, S.STOPPED): "dead",
     (S.EXITED, S.STARTING): "autorestart",
     (S.FATAL, S.STARTING): "start",
+    (S.STOPPED, S.FATAL): "waited too long",
+    (S.EXITED, S.FATAL): "restarted often",
 }
 
 BENDS = {
     (S.EXITED, S.STARTING): 0.5,
     (S.FATAL, S.STARTING): -0.1,
+    (S.STOPPED, S.FATAL): -0.8,
     (S.BACKOFF, S.STOPPED): -0.1,
     (S.RUNNING, S.STOPPING): -0.1,
     (S.STOPPING, S.STOPPED): -0.1,
@@ -65,7 +68,7 @@ def states_diagram() -> str:
     return picture(
         "Which state follows which",
         3 * COLUMN + WIDTH + MARGIN,
-        2 * ROW + 2 * MARGIN,
+        2 * ROW + 3 * MARGIN,
         [*arrows, *(box.svg() for box in boxes.values())],
     )
 

@@ -32,6 +32,7 @@ UI_FOLDER: Final = os.path.join(PACKAGE, "ui")
 LATE_MODULES: Final = (
     "meld3",
     "meld3._compat",
+    "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.process.fastcgi",
     "supervisor.process.restart_limits",

@@ -6,7 +6,7 @@ import os
 import signal
 from collections import deque
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,10 @@ from supervisor.daemon.signals import SignalHandler
 from supervisor.process.child import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.world import World
+
+if TYPE_CHECKING:
+    from supervisor.config.model import ServerConfig
+    from supervisor.http.server import HTTPServer
 
 RUNNING, RESTARTING, SHUTDOWN = (
     SupervisorStates.RUNNING,
@@ -31,6 +35,7 @@ class FakeOptions:
     def __init__(self, world: World) -> None:
         self._world = world
         self.signals: deque[int] = deque()
+        self.httpservers: list[tuple[ServerConfig, HTTPServer]] = []
 
     @property
     def mood(self) -> int:
