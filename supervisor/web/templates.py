@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+DOCTYPE: Final = "<!DOCTYPE html>\n"
+"""First line of the daemon's own pages."""
+
 PACKAGE: Final = os.path.dirname(os.path.dirname(__file__))
 
 # The namespace of `meld:id` in templates written for Supervisor, and in meld3.
