@@ -26,7 +26,7 @@ from supervisor.web.actions import (
     shown_processes,
 )
 from supervisor.web.filtering import Filter
-from supervisor.web.templates import escaped
+from supervisor.web.templates import DOCTYPE, escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -116,7 +116,7 @@ class StatusView(MeldView):
         texts = rows.status_texts(self.root)
         all_members = self._all_members()
         form = self.context.form
-        return "<!DOCTYPE html>\n" + texts.page % {
+        return DOCTYPE + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
             "now": int(supervisord.runtime.clock.time()),

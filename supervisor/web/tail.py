@@ -11,7 +11,7 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
-from supervisor.web.templates import escaped, placeholder, text_with_placeholders
+from supervisor.web.templates import DOCTYPE, escaped, placeholder, text_with_placeholders
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -121,7 +121,7 @@ class TailView(MeldView):
         texts = {"title": title, "heading": self._heading(name, is_main=is_main)}
         texts["tail"] = without_sequences(tail)
         values = {key: escaped(value) for key, value in (addresses | texts).items()}
-        return "<!DOCTYPE html>\n" + text_with_placeholders(root) % values
+        return DOCTYPE + text_with_placeholders(root) % values
 
 
 def without_sequences(text: str) -> str:

@@ -16,6 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+DOCTYPE: Final = "<!DOCTYPE html>\n"
+"""First line of the daemon's own pages."""
+
 # The namespace of `meld:id` in templates written for Supervisor, and in meld3.
 OUR_NAMESPACE: Final = "https://github.com/Supervisor/supervisor"
 MELD3_NAMESPACE: Final = "http://www.plope.com/software/meld3"

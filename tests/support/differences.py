@@ -177,10 +177,10 @@ SHOWN_BY = {
         "::test_config_info_is_the_same_before_and_after_rereading"
     ),
     "Integers of 64 bits": (
-        "tests/unit/test_xmlrpc_codec.py::test_large_integers_do_not_break_an_answer"
+        "tests/unit/test_xmlrpc_codec.py::test_large_integers_do_not_break_a_response"
     ),
     "Characters that XML cannot carry": (
-        "tests/unit/test_xmlrpc_codec.py::test_what_xml_cannot_carry_is_replaced"
+        "tests/unit/test_xmlrpc_codec.py::test_characters_that_xml_does_not_allow_are_replaced"
     ),
     "Logs that are not UTF-8": (
         "tests/conformance/test_rpc_states.py::test_a_log_that_is_not_utf_8"

@@ -1,4 +1,4 @@
-"""The light XML-RPC client says and understands what xmlrpc.client does."""
+"""The light XML-RPC client, compared with xmlrpc.client."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ VALUES = st.recursive(
 )
 
 
-def answer(value: object) -> bytes:
-    """Return the XML of an answer, as the standard library writes it."""
+def response(value: object) -> bytes:
+    """Return the document of a response, as the standard library serializes it."""
     return xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True).encode()
 
 
 @given(VALUES)
-def test_an_answer_is_read_as_the_standard_library_wrote_it(value: object) -> None:
-    assert proxy.loads(answer(value)) == value
+def test_a_response_of_the_standard_library_is_parsed_to_the_same_value(value: object) -> None:
+    assert proxy.loads(response(value)) == value
 
 
 @given(VALUES.filter(lambda value: "None" not in repr(value)))
@@ -47,7 +47,7 @@ def test_a_call_of_common_values_is_that_of_the_standard_library(values: list[An
 
 
 @given(st.lists(SCALARS | st.lists(SCALARS) | st.dictionaries(TEXT, SCALARS)))
-def test_a_call_is_written_so_that_the_standard_library_reads_it(values: list[Any]) -> None:
+def test_a_call_is_parsed_by_the_standard_library_to_the_same_values(values: list[Any]) -> None:
     call = proxy.dumps("name.space", tuple(values))
     assert xmlrpc.client.loads(call) == (tuple(values), "name.space")
 
@@ -97,7 +97,7 @@ def test_other_ways_to_write_a_value(inner: str, value: object) -> None:
 
 @pytest.mark.parametrize("value", [xmlrpc.client.Binary(b"\0\xff"), xmlrpc.client.DateTime(0)])
 def test_the_wrappers_of_the_standard_library_come_back(value: object) -> None:
-    assert proxy.loads(answer(value)) == value
+    assert proxy.loads(response(value)) == value
 
 
 def test_elements_that_are_not_known_are_ignored_in_a_response() -> None:
@@ -121,9 +121,9 @@ def test_a_fault_is_raised_as_the_class_that_plugins_catch() -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, 100, 7))
-def test_a_truncated_answer_is_no_answer(cut: int) -> None:
+def test_a_truncated_response_is_not_xml(cut: int) -> None:
     with pytest.raises(ExpatError):
-        proxy.loads(answer("x" * 100)[:cut])
+        proxy.loads(response("x" * 100)[:cut])
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_a_truncated_answer_is_no_answer(cut: int) -> None:
         "<!DOCTYPE value><value>x</value>",
     ],
 )
-def test_xml_that_is_no_answer(xml: str) -> None:
+def test_xml_that_is_no_response(xml: str) -> None:
     with pytest.raises(xmlrpc.client.ResponseError):
         proxy.loads(xml.encode())
 
 
 class FakeTransport:
-    """Answers every call with the same value, and remembers the last one."""
+    """A transport that returns the same value for every call, and keeps the last call."""
 
     timeout: float | None = None
     closed = False
@@ -158,7 +158,7 @@ class FakeTransport:
         self.address = host + handler
         self.call = xmlrpc.client.loads(request_body)
         self.timeout_then = self.timeout
-        return ("answer",)
+        return ("result",)
 
     def close(self) -> None:
         self.closed = True
@@ -167,12 +167,12 @@ class FakeTransport:
 def test_a_proxy_calls_by_dotted_names() -> None:
     transport = FakeTransport()
     proxy = ServerProxy(transport)
-    assert proxy.supervisor.startProcess("x", False) == "answer"
+    assert proxy.supervisor.startProcess("x", False) == "result"
     assert transport.call == (("x", False), "supervisor.startProcess")
     assert transport.address == "127.0.0.1/RPC2"
 
 
-def test_only_the_first_question_must_be_answered_soon() -> None:
+def test_only_the_first_call_has_a_timeout() -> None:
     transport = FakeTransport()
     proxy = ServerProxy(transport)
     proxy.supervisor.getVersion()

@@ -1,4 +1,4 @@
-"""Answers that wait: who is asked, when, and how often."""
+"""Deferred functions: which are polled, when, and how often."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from supervisor.engine.deferred import (
 
 
 class Slow:
-    """Something that has an answer once it is told so, and counts the questions."""
+    """A deferred function that returns its name once it is finished, and counts the polls."""
 
     def __init__(self, name: str, *, polled: bool = False) -> None:
         self.name = name
-        self.asked = 0
+        self.polls = 0
         self.done = False
         self.changed = Notifier()
-        self.question = deferred(self._ask, wake_sources=() if polled else [self.changed])
+        self.function = deferred(self._poll, wake_sources=() if polled else [self.changed])
 
-    def _ask(self) -> Any:
-        self.asked += 1
+    def _poll(self) -> Any:
+        self.polls += 1
         return self.name if self.done else NOT_DONE_YET
 
     def finish(self) -> None:
@@ -41,14 +41,14 @@ class Slow:
 
 
 def gathered(*slow: Slow, at_once: tuple[str, ...] = ()) -> Deferred:
-    return gather([*at_once, *(each.question for each in slow)])
+    return gather([*at_once, *(each.function for each in slow)])
 
 
 def test_a_deferred_function_is_a_plain_function_with_a_delay() -> None:
-    question = deferred(lambda: 5, delay=0.2)
-    assert type(question) is type(gathered)
-    assert question.delay == 0.2  # type: ignore[attr-defined]
-    assert question() == 5
+    function = deferred(lambda: 5, delay=0.2)
+    assert type(function) is type(gathered)
+    assert function.delay == 0.2  # type: ignore[attr-defined]
+    assert function() == 5
 
 
 def test_notifiers_call_each_callback_once() -> None:
@@ -64,7 +64,7 @@ def test_notifiers_call_each_callback_once() -> None:
     assert calls == [1]
 
 
-def test_discarded_waiters_are_not_called() -> None:
+def test_discarded_callbacks_are_not_called() -> None:
     notifier, calls = Notifier(), []
 
     def callback() -> None:
@@ -77,26 +77,26 @@ def test_discarded_waiters_are_not_called() -> None:
     assert calls == []
 
 
-def test_side_by_side_answers_in_the_order_of_completion() -> None:
+def test_gather_returns_results_in_the_order_of_completion() -> None:
     first, second = Slow("first"), Slow("second")
-    question = gathered(first, second, at_once=("there",))
-    assert question() is NOT_DONE_YET
+    function = gathered(first, second, at_once=("there",))
+    assert function() is NOT_DONE_YET
     second.finish()
-    assert question() is NOT_DONE_YET
+    assert function() is NOT_DONE_YET
     first.finish()
-    assert question() == ["there", "second", "first"]
+    assert function() == ["there", "second", "first"]
 
 
-def test_side_by_side_does_nothing_before_it_is_asked() -> None:
+def test_gather_does_nothing_before_its_first_poll() -> None:
     begun: list[int] = []
 
     def source() -> Iterator[int]:
         begun.append(1)
         yield from ()
 
-    question = gather(source())
+    function = gather(source())
     assert begun == []
-    assert question() == []
+    assert function() == []
     assert begun == [1]
 
 
@@ -107,71 +107,71 @@ def test_gather_takes_its_items_as_the_runner_lets_it() -> None:
     def wake() -> None:
         woken.append(1)
 
-    question = gather(iter(["first", slow.question, "last"]), runs.append)
-    assert question() is NOT_DONE_YET
+    function = gather(iter(["first", slow.function, "last"]), runs.append)
+    assert function() is NOT_DONE_YET
     (steps,) = runs
     slow.finish()
     for _ in range(3):
-        for notifier in wake_sources_of(question):
+        for notifier in wake_sources_of(function):
             notifier.add(wake)
         next(steps)
-        assert question() is NOT_DONE_YET
+        assert function() is NOT_DONE_YET
     assert woken == [1]  # for the deferred item; results need no poll
     assert list(steps) == []
-    assert question() == ["first", "slow", "last"]
+    assert function() == ["first", "slow", "last"]
 
 
-def test_side_by_side_asks_only_those_that_were_woken() -> None:
+def test_gather_polls_only_functions_that_were_woken() -> None:
     slow = [Slow(str(number)) for number in range(50)]
-    question = gathered(*slow)
-    question()
+    function = gathered(*slow)
+    function()
     for each in slow:
         each.finish()
-        question()
-    assert [each.asked for each in slow] == [2] * 50
+        function()
+    assert [each.polls for each in slow] == [2] * 50
 
 
-def test_side_by_side_wakes_its_holder() -> None:
+def test_gather_wakes_its_caller() -> None:
     slow = Slow("slow")
-    question = gathered(slow)
+    function = gathered(slow)
     woken: list[int] = []
-    question()
-    for notifier in wake_sources_of(question):
+    function()
+    for notifier in wake_sources_of(function):
         notifier.add(lambda: woken.append(1))
     slow.finish()
     assert woken == [1]
 
 
-def test_side_by_side_with_a_polled_question_is_polled() -> None:
+def test_gather_with_a_polled_function_is_polled() -> None:
     polled, woken = Slow("polled", polled=True), Slow("woken")
-    question = gathered(polled, woken)
-    question()
-    assert wake_sources_of(question) == ()
+    function = gathered(polled, woken)
+    function()
+    assert wake_sources_of(function) == ()
     polled.done = True
-    question()
+    function()
     woken.finish()
-    assert question() == ["polled", "woken"]
-    assert polled.asked == 2
+    assert function() == ["polled", "woken"]
+    assert polled.polls == 2
 
 
 @pytest.mark.parametrize("polled", [False, True])
-def test_in_sequence_starts_a_step_when_the_one_before_has_answered(*, polled: bool) -> None:
+def test_in_sequence_starts_a_step_after_the_result_of_the_previous_one(*, polled: bool) -> None:
     slow, order = Slow("slow", polled=polled), []
 
     def begin() -> Deferred:
         order.append("first")
-        return slow.question
+        return slow.function
 
     def follow() -> str:
         order.append("second")
         return "fast"
 
-    question = in_sequence([begin, follow])
-    assert question() is NOT_DONE_YET
+    function = in_sequence([begin, follow])
+    assert function() is NOT_DONE_YET
     assert order == ["first"]
-    assert bool(wake_sources_of(question)) is not polled
+    assert bool(wake_sources_of(function)) is not polled
     slow.finish()
-    assert question() == ["slow", "fast"]
+    assert function() == ["slow", "fast"]
     assert order == ["first", "second"]
 
 

@@ -1,4 +1,4 @@
-"""XML-RPC values: what is written, what is read, beside the standard library's own."""
+"""The XML-RPC codec, compared with that of the standard library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from supervisor.common import xmlrpc_codec
 
-SPEAKABLE = st.characters(
+REPRESENTABLE = st.characters(
     exclude_categories=["Cs"],
     exclude_characters=[
         *(chr(code) for code in range(32) if code not in {9, 10}),
@@ -21,7 +21,7 @@ SPEAKABLE = st.characters(
         "\uffff",
     ],
 )
-TEXTS = st.text(SPEAKABLE, max_size=20)
+TEXTS = st.text(REPRESENTABLE, max_size=20)
 SIMPLE = st.one_of(st.booleans(), st.integers(-(2**31), 2**31 - 1), st.floats(), TEXTS)
 SCALARS = st.one_of(
     SIMPLE.filter(lambda value: value == value),  # noqa: PLR0124 - a NaN equals nothing
@@ -38,50 +38,50 @@ def nested(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-def read_back(document: str) -> Any:
-    """Return what a client understands."""
+def parsed_by_a_client(document: str) -> Any:
+    """Return the value that a client parses."""
     [value], _ = xmlrpc.client.loads(document, use_builtin_types=True)
     return value
 
 
-# -- writing ---------------------------------------------------------------------
+# -- serializing ---------------------------------------------------------------------
 
 
 @given(nested(SCALARS | st.binary(max_size=100)))
-def test_a_client_reads_what_was_meant(value: Any) -> None:
-    assert read_back(xmlrpc_codec.response(value)) == value
+def test_a_client_parses_the_same_value(value: Any) -> None:
+    assert parsed_by_a_client(xmlrpc_codec.response(value)) == value
 
 
 @given(SIMPLE)
-def test_simple_values_are_written_as_the_standard_library_writes_them(value: Any) -> None:
+def test_simple_values_are_serialized_as_by_the_standard_library(value: Any) -> None:
     expected = xmlrpc.client.dumps((value, [value], {"a%s": value}), "method")
     for each in (value, [value], {"a%s": value}):
         assert xmlrpc_codec.to_xml(each) in expected
 
 
-def test_a_whole_answer() -> None:
+def test_a_response_document() -> None:
     expected = xmlrpc.client.dumps(({"a": [1, True, "x"]},), methodresponse=True)
     assert xmlrpc_codec.response({"a": [1, True, "x"]}) == expected
 
 
-def test_a_whole_fault() -> None:
+def test_a_fault_document() -> None:
     expected = xmlrpc.client.dumps(xmlrpc.client.Fault(10, "BAD_NAME: <x>"), methodresponse=True)
     assert xmlrpc_codec.fault(10, "BAD_NAME: <x>") == expected
 
 
 @given(st.text())
-def test_whatever_the_text_the_answer_is_xml(text: str) -> None:
-    read_back(xmlrpc_codec.response({text: text}).encode().decode())
+def test_a_response_with_any_text_is_xml(text: str) -> None:
+    parsed_by_a_client(xmlrpc_codec.response({text: text}).encode().decode())
 
 
-def test_what_xml_cannot_carry_is_replaced() -> None:
-    unspeakable = "a\0b\x1b[0m\ud800\uffff"
-    assert read_back(xmlrpc_codec.response(unspeakable)) == "a\ufffdb\ufffd[0m\ufffd\ufffd"
+def test_characters_that_xml_does_not_allow_are_replaced() -> None:
+    invalid = "a\0b\x1b[0m\ud800\uffff"
+    assert parsed_by_a_client(xmlrpc_codec.response(invalid)) == "a\ufffdb\ufffd[0m\ufffd\ufffd"
 
 
 @pytest.mark.parametrize("number", [2**31, -(2**31) - 1, 2**70])
-def test_large_integers_do_not_break_an_answer(number: int) -> None:
-    assert read_back(xmlrpc_codec.response([number])) == [number]
+def test_large_integers_do_not_break_a_response(number: int) -> None:
+    assert parsed_by_a_client(xmlrpc_codec.response([number])) == [number]
 
 
 class Mood(enum.IntEnum):
@@ -90,12 +90,12 @@ class Mood(enum.IntEnum):
     GOOD = 1
 
 
-def test_subclasses_are_written_as_what_they_are_made_of() -> None:
+def test_a_subclass_is_serialized_like_its_base() -> None:
     assert xmlrpc_codec.to_xml(Mood.GOOD) == "<value><int>1</int></value>\n"
 
 
 @pytest.mark.parametrize("value", [None, [None], object(), {1: 2}, {1, 2}])
-def test_what_xmlrpc_has_no_type_for(value: Any) -> None:
+def test_values_without_an_xmlrpc_type_raise_an_error(value: Any) -> None:
     with pytest.raises(TypeError):
         xmlrpc_codec.response(value)
 
@@ -103,11 +103,11 @@ def test_what_xmlrpc_has_no_type_for(value: Any) -> None:
 PLAIN = b"<methodCall><methodName>a.b</methodName></methodCall>"
 
 
-# -- reading ---------------------------------------------------------------------
+# -- parsing ---------------------------------------------------------------------
 
 
 @given(st.lists(nested(SCALARS), max_size=3))
-def test_calls_are_read_as_the_standard_library_writes_them(params: list[Any]) -> None:
+def test_calls_of_the_standard_library_are_parsed_to_the_same_values(params: list[Any]) -> None:
     document = xmlrpc.client.dumps(tuple(params), "a.b").encode()
     assert xmlrpc_codec.parse_call(document) == ("a.b", tuple(params))
 
@@ -131,14 +131,14 @@ simple_calls = st.tuples(
 @given(simple_calls)
 @example(PLAIN)
 @example(b" <?xml version='1.0'?>" + PLAIN)
-def test_a_simple_call_is_read_as_any_other(document: bytes) -> None:
+def test_a_simple_call_is_parsed_like_any_other(document: bytes) -> None:
     match = xmlrpc_codec._simple_call()(document)
     if match is not None:
         assert xmlrpc_codec._parse_call(document) == (match[1].decode(), ())
 
 
 def is_refused(document: bytes) -> bool:
-    """Whether something is no call; whatever it is, nothing but `ValueError` is raised."""
+    """Whether a document is refused; no exception but `ValueError` is raised."""
     try:
         xmlrpc_codec.parse_call(document)
     except ValueError:
@@ -147,7 +147,7 @@ def is_refused(document: bytes) -> bool:
 
 
 def document(inner: str) -> bytes:
-    """Return a call that has this for its one parameter."""
+    """Return a call with one parameter."""
     text = f"<methodCall><methodName>m</methodName><params><param>{inner}</param></params>"
     return f"{text}</methodCall>".encode()
 
@@ -187,7 +187,7 @@ def document(inner: str) -> bytes:
         ),
     ],
 )
-def test_values_that_are_read(element: str, value: Any) -> None:
+def test_values_that_are_parsed(element: str, value: Any) -> None:
     assert xmlrpc_codec.parse_call(document(element)) == ("m", (value,))
 
 
@@ -254,7 +254,7 @@ def test_a_call_without_a_method(text: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_do_harm(data: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(data: bytes) -> None:
     is_refused(data)
 
 
@@ -273,7 +273,7 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=20))
-def test_no_elements_do_harm(pieces: list[str]) -> None:
+def test_any_elements_are_parsed_or_refused(pieces: list[str]) -> None:
     is_refused("".join(pieces).encode())
     is_refused(f"<methodCall>{_closed(pieces)}</methodCall>".encode())
 
