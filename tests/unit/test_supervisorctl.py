@@ -9,7 +9,7 @@ from xmlrpc.client import Fault
 import pytest
 
 from supervisor.common.faults import Faults, getFaultDescription
-from supervisor.supervisorctl import config_commands
+from supervisor.supervisorctl.commands import update
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     SIGNAL_RESULTS,
@@ -326,7 +326,7 @@ def test_update_does_not_remove_what_it_could_not_stop() -> None:
 
 def test_update_waits_for_what_another_client_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     """`stopProcessGroup` passes over what is stopping already; "stopped" is printed after that."""
-    monkeypatch.setattr(config_commands, "STOP_POLL_SECONDS", 0)
+    monkeypatch.setattr(update, "STOP_POLL_SECONDS", 0)
     still_running = [Fault(Faults.STILL_RUNNING, "STILL_RUNNING: c")] * 2
 
     def remove(_name: str) -> bool:

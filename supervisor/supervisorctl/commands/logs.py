@@ -1,7 +1,4 @@
-"""Commands about logs and input: tail, maintail, clear, fg.
-
-Part of `default.DefaultControllerPlugin`.
-"""
+"""Commands about logs: tail, maintail, clear."""
 
 from __future__ import annotations
 
@@ -9,39 +6,31 @@ import sys
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.common.namespec import split_namespec
 from supervisor.common.stdio import discard
-from supervisor.states import ProcessStates
-from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.commands.base import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     LOG_FAULTS,
     PROCESS_LOG_FAULTS,
-    LSBInitExitStatuses,
     log_fault_text,
+    result_of,
     result_text,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 TAIL_BYTES = 1600
 CHANNELS = ("stdout", "stderr")
 FOLLOW = "-f"
 
-CTRL_C_ENDS = "==> Press Ctrl-C to exit <=="
 
-
-class LogCommands(ControllerPluginBase):
+class LogCommands(CommandGroup):
     """The commands about logs."""
 
     listener: Any = None  # receives the data of `tail -f`; by default one that prints
-
-    def _fail(self, message: str) -> None:
-        self.ctl.output(message)
-        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
 
     # -- tail -------------------------------------------------------------------------
 
@@ -51,8 +40,7 @@ class LogCommands(ControllerPluginBase):
             return
         words = arg.split()
         if not 1 <= len(words) <= 3:  # noqa: PLR2004 - modifier, name, channel
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage(f"Error: too {'many' if words else 'few'} arguments", "tail")
+            self._refuse(f"Error: too {'many' if words else 'few'} arguments", "tail")
             return
         modifier = words.pop(0) if words[0].startswith("-") else None
         if not words:
@@ -98,8 +86,7 @@ class LogCommands(ControllerPluginBase):
             return
         words = arg.split()
         if len(words) > 1:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: too many arguments", "maintail")
+            self._refuse("Error: too many arguments", "maintail")
             return
         modifier = words[0] if words else None
         if modifier == FOLLOW:
@@ -154,15 +141,14 @@ class LogCommands(ControllerPluginBase):
             return
         names = arg.split()
         if not names:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: clear requires a process name", "clear")
+            self._refuse("Error: clear requires a process name", "clear")
             return
         supervisor = self.ctl.get_supervisor()
         if "all" in names:
             self._show_cleared(supervisor.clearAllProcessLogs())
         else:
             for name in names:
-                self._show_cleared([_clear_one(supervisor.clearProcessLogs, name)])
+                self._show_cleared([result_of(supervisor.clearProcessLogs, name)])
 
     def _show_cleared(self, results: Iterable[Mapping[str, Any]]) -> None:
         for result in results:
@@ -175,44 +161,6 @@ class LogCommands(ControllerPluginBase):
         self.ctl.output("clear <name> <name>\tEmpty the logs of several processes")
         self.ctl.output("clear all\t\tEmpty the logs of all processes")
 
-    # -- fg -----------------------------------------------------------------------------
-
-    def do_fg(self, arg: str) -> None:
-        """Print a process's output, and send it the user's input."""
-        if not self.ctl.upcheck():
-            return
-        names = arg.split()
-        if not names:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("ERROR: no process name supplied", "fg")
-        elif len(names) > 1:
-            self._fail("ERROR: too many process names supplied")
-        elif self._is_running(names[0]):
-            from supervisor.supervisorctl.foreground import converse
-
-            self.ctl.output(CTRL_C_ENDS)
-            converse(self.ctl, names[0])
-
-    def _is_running(self, name: str) -> bool:
-        """Return whether a process is running; if not, print an error."""
-        try:
-            info = self.ctl.get_supervisor().getProcessInfo(name)
-        except proxy.Fault as fault:
-            if fault.faultCode == Faults.BAD_NAME:
-                self._fail("ERROR: bad process name supplied")
-            else:
-                self.ctl.output(f"ERROR: {fault}")
-            return False
-        if info["state"] != ProcessStates.RUNNING:
-            self._fail("ERROR: process not running")
-            return False
-        return True
-
-    def help_fg(self) -> None:
-        """Print the help of `fg`."""
-        self.ctl.output("fg <process>\tConnect to a process: its output, your input")
-        self.ctl.output("\t\tCtrl-C to exit")
-
 
 def _size(modifier: str | None) -> int | None:
     """Return the number of bytes of a modifier such as `-100`, None for anything else."""
@@ -220,13 +168,3 @@ def _size(modifier: str | None) -> int | None:
         return TAIL_BYTES
     digits = modifier.removeprefix("-")
     return int(digits) if digits.isdecimal() and digits != modifier else None
-
-
-def _clear_one(clear: Callable[[str], Any], namespec: str) -> Mapping[str, Any]:
-    group, name = split_namespec(namespec)
-    status, description = Faults.SUCCESS, ""
-    try:
-        clear(namespec)
-    except proxy.Fault as fault:
-        status, description = fault.faultCode, fault.faultString
-    return {"group": group, "name": name, "status": status, "description": description}
