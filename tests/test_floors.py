@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterable
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.support.floors import (
     FILES,
     FLOORS,
+    Import,
     floor_of,
     imported_names,
     is_client,
@@ -76,9 +78,17 @@ def test_the_client_loads_nothing_of_the_server() -> None:
 
 def test_no_imports_in_a_circle() -> None:
     """Imports for type checkers are left out: they load nothing."""
+    _assert_no_circle(each for each in package_imports() if not each.for_types)
+
+
+def test_no_types_in_a_circle_in_the_client() -> None:
+    _assert_no_circle(each for each in package_imports() if is_client(each.importer))
+
+
+def _assert_no_circle(imports: Iterable[Import]) -> None:
     graph: dict[str, set[str]] = {}
-    for found in package_imports():
-        if not found.for_types and not found.importer.startswith(f"{found.imported}."):
+    for found in imports:
+        if not found.importer.startswith(f"{found.imported}."):
             graph.setdefault(found.importer, set()).add(found.imported)
     try:
         TopologicalSorter(graph).prepare()

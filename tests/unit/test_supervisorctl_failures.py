@@ -13,7 +13,6 @@ import pytest
 
 from supervisor.client import proxy, transport
 from supervisor.client.options import ClientOptions
-from supervisor.supervisorctl.completion import candidates
 from tests.support.ctl import Ctl, FakeOptions, process
 from tests.support.fakeserver import rpc_answer, serving
 
@@ -111,7 +110,8 @@ def test_names_with_control_characters_are_not_completed() -> None:
     """Readline would show them as they are."""
     processes = [process("good"), process("gone\x1b[2J"), process("g\u202egnp")]
     ctl = Ctl(FakeOptions(getAllProcessInfo=processes))
-    assert candidates(ctl.controller, "g", "start g") == ["good "]
+    assert ctl.controller.complete("g", 0, "start g") == "good "
+    assert ctl.controller.complete("g", 1, "start g") is None
 
 
 # -- stdout ---------------------------------------------------------------------------------

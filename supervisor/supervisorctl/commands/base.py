@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
+from supervisor.supervisorctl.flags import flags_of
+from supervisor.supervisorctl.output import reserve_stdout
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import LSBInitExitStatuses
 
@@ -11,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping
     from typing import Any
+
+    from supervisor.supervisorctl.flags import Arguments
 
 STOP_POLL_SECONDS = 0.1
 """Poll interval while another client stops a process, or for a server that cannot wait."""
@@ -33,6 +37,20 @@ class CommandGroup(ControllerPluginBase):
         """Print an error in the arguments of a command, and its help."""
         self.ctl.exitstatus = exitstatus
         self._usage(error, command)
+
+    def _parse(self, command: str, arg: str) -> Arguments | None:
+        """Return flags and names of a command, or None after printing an error.
+
+        A command with flags calls this before anything that may print: a machine-readable
+        format keeps all messages off stdout.
+        """
+        given = flags_of(self, command).parse(arg.split())
+        if given.machine_readable:
+            reserve_stdout()
+        if given.error is None:
+            return given
+        self._refuse(given.error, command)
+        return None
 
     def _takes_no_arguments(self, command: str, arg: str) -> bool:
         """Return whether there are none; otherwise print an error."""

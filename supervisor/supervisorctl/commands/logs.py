@@ -8,6 +8,7 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.commands.base import CTRL_C_ENDS, CommandGroup
+from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     LOG_FAULTS,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 TAIL_BYTES = 1600
 CHANNELS = ("stdout", "stderr")
 FOLLOW = "-f"
+LOG_FLAGS = FlagTable(
+    Flag(FOLLOW), Flag(NUMBER, convert=int, default=TAIL_BYTES), first_word_only=True
+)
 
 
 class LogCommands(CommandGroup):
@@ -34,6 +38,8 @@ class LogCommands(CommandGroup):
 
     # -- tail -------------------------------------------------------------------------
 
+    flags_tail = LOG_FLAGS
+
     def do_tail(self, arg: str) -> None:
         """Print the end of a process's log, or follow it."""
         if not self.ctl.upcheck():
@@ -42,20 +48,20 @@ class LogCommands(CommandGroup):
         if not 1 <= len(words) <= 3:  # noqa: PLR2004 - modifier, name, channel
             self._refuse(f"Error: too {'many' if words else 'few'} arguments", "tail")
             return
-        modifier = words.pop(0) if words[0].startswith("-") else None
-        if not words:
+        given = self.flags_tail.parse(words)
+        if not given.names:
             self._fail("Error: tail requires process name")
             return
-        name, channel = words[0], words[-1].lower() if words[1:] else "stdout"
+        name, channel = given.names[0], given.names[-1].lower() if given.names[1:] else "stdout"
         if channel not in CHANNELS:
             self._fail(f"Error: bad channel {channel!r}")
-        elif modifier == FOLLOW:
-            if self._exists(name):
-                self._follow(f"/logtail/{name}/{channel}")
-        else:
-            self._show_end(
-                f"readProcess{channel.capitalize()}Log", [name], modifier, PROCESS_LOG_FAULTS
-            )
+        elif given.error is not None:
+            self._fail(given.error)
+        elif not given[FOLLOW]:
+            method = f"readProcess{channel.capitalize()}Log"
+            self._show_end(method, [name], given[NUMBER], PROCESS_LOG_FAULTS)
+        elif self._exists(name):
+            self._follow(f"/logtail/{name}/{channel}")
 
     def _exists(self, name: str) -> bool:
         """Return whether the daemon has a process; if not, print an error."""
@@ -80,6 +86,8 @@ class LogCommands(CommandGroup):
         self.ctl.output("tail -100 <name>\tShow the last 100 *bytes* of its stdout")
         self.ctl.output("tail <name> stderr\tShow the last 1600 *bytes* of its stderr")
 
+    flags_maintail = LOG_FLAGS
+
     def do_maintail(self, arg: str) -> None:
         """Print the end of the daemon's activity log, or follow it."""
         if not self.ctl.upcheck():
@@ -88,11 +96,15 @@ class LogCommands(CommandGroup):
         if len(words) > 1:
             self._refuse("Error: too many arguments", "maintail")
             return
-        modifier = words[0] if words else None
-        if modifier == FOLLOW:
+        given = self.flags_maintail.parse(words)
+        for word in given.names:
+            given.refuse(BAD_ARGUMENT.format(word))
+        if given.error is not None:
+            self._fail(given.error)
+        elif given[FOLLOW]:
             self._follow("/mainlogtail")
         else:
-            self._show_end("readLog", [], modifier, LOG_FAULTS)
+            self._show_end("readLog", [], given[NUMBER], LOG_FAULTS)
 
     def help_maintail(self) -> None:
         """Print the help of `maintail`."""
@@ -100,14 +112,8 @@ class LogCommands(CommandGroup):
         self.ctl.output("maintail -100\tShow the last 100 *bytes* of the activity log")
         self.ctl.output("maintail\tShow the last 1600 *bytes* of the activity log\n")
 
-    def _show_end(
-        self, method: str, names: list[str], modifier: str | None, texts: Mapping[int, str]
-    ) -> None:
-        """Print the end of a log; a modifier such as `-100` sets the size in bytes."""
-        size = _size(modifier)
-        if size is None:
-            self._fail(f"Error: bad argument {modifier}")
-            return
+    def _show_end(self, method: str, names: list[str], size: int, texts: Mapping[int, str]) -> None:
+        """Print the last `size` bytes of a log."""
         try:
             text = getattr(self.ctl.get_supervisor(), method)(*names, -size, 0)
         except proxy.Fault as fault:
@@ -160,11 +166,3 @@ class LogCommands(CommandGroup):
         self.ctl.output("clear <name>\t\tEmpty the logs of one process")
         self.ctl.output("clear <name> <name>\tEmpty the logs of several processes")
         self.ctl.output("clear all\t\tEmpty the logs of all processes")
-
-
-def _size(modifier: str | None) -> int | None:
-    """Return the number of bytes of a modifier such as `-100`, None for anything else."""
-    if modifier is None:
-        return TAIL_BYTES
-    digits = modifier.removeprefix("-")
-    return int(digits) if digits.isdecimal() and digits != modifier else None
