@@ -66,14 +66,14 @@ def candidates(
     command, *arguments = words or [""]
     if not arguments or (command == "help" and len(arguments) == 1):
         names = set(commands)
-    elif text.startswith("-") and flags(command):
-        names = set(flags(command))
     elif command in GROUP_COMMANDS:
         names = {info["group"] for info in _available(processes)}
     elif command in PROCESS_COMMANDS and (command != "signal" or len(arguments) > 1):
         names = _namespecs(_available(processes))
     else:
         names = set()
+    if arguments and text.startswith("-"):
+        names |= set(flags(command))
     return [f"{name} " for name in sorted(names) if name.startswith(text) and name.isprintable()]
 
 

@@ -13,7 +13,6 @@ from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.faults import Faults
 from supervisor.config.commandline import fail
-from supervisor.supervisorctl.flags import flags_of
 from supervisor.supervisorctl.output import one_command, write_message, write_result
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
@@ -287,6 +286,7 @@ class Controller(cmd.Cmd):
         """Return the `state`-th completion of `text`, or None after the last one."""
         if state == 0:
             from supervisor.supervisorctl.completion import candidates, current_line
+            from supervisor.supervisorctl.flags import flags_of
 
             self._candidates = candidates(
                 text,

@@ -9,8 +9,8 @@ command and belongs to its thread, because plugins run commands in several threa
 from __future__ import annotations
 
 import sys
+from _thread import get_ident  # `threading` would take a millisecond to import
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
 
 from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.stdio import write_encodable, write_stdout
@@ -20,27 +20,30 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterator
     from typing import IO
 
-_stdout_is_reserved = ContextVar("_stdout_is_reserved", default=False)
+_reserving_threads: set[int] = set()
+"""Threads whose command has reserved stdout."""
 
 
 @contextmanager
 def one_command() -> Iterator[None]:
-    """End a reservation with its command; one that this command runs inherits it."""
-    token = _stdout_is_reserved.set(_stdout_is_reserved.get())
+    """End a reservation with its command; a command that this one runs inherits it."""
+    thread = get_ident()
+    was_reserved = thread in _reserving_threads
     try:
         yield
     finally:
-        _stdout_is_reserved.reset(token)
+        if not was_reserved:
+            _reserving_threads.discard(thread)
 
 
 def reserve_stdout() -> None:
     """Keep the messages of the running command off stdout."""
-    _stdout_is_reserved.set(True)
+    _reserving_threads.add(get_ident())
 
 
 def write_message(stdout: IO[str], line: str) -> None:
     """Write a message, to stderr if stdout is reserved."""
-    if not _stdout_is_reserved.get():
+    if get_ident() not in _reserving_threads:
         write_result(stdout, line)
     elif sys.stderr is not None:
         with suppress(OSError):  # the result can still be written

@@ -7,8 +7,6 @@ flags of `x` (see `flags`).
 
 from __future__ import annotations
 
-from supervisor.supervisorctl.flags import flags_of
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable
@@ -62,6 +60,8 @@ class ControllerPluginBase:
             return None
 
         def print_help() -> None:
+            from supervisor.supervisorctl.flags import flags_of
+
             if method is not None:
                 method()
             else:

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ProtocolError
 
@@ -16,7 +18,13 @@ from supervisor import supervisorctl
 from supervisor.client import transport
 from supervisor.client.options import ClientOptions
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl import ControllerPluginBase
+from supervisor.http_client import Listener
+from supervisor.supervisorctl import (
+    ControllerPluginBase,
+    DefaultControllerPlugin,
+    commands,
+    default,
+)
 from tests.support.ctl import Ctl, FakeOptions, process
 
 # -- the server that is not there ----------------------------------------------------------
@@ -333,3 +341,56 @@ finally:
     result = subprocess.run(run, capture_output=True, text=True, check=False, cwd="/")
     assert (result.stdout, result.stderr) == ("unix:///nobody no such file\n\n", "")
     assert result.returncode == 4
+
+
+COMMANDS = Path(commands.__file__).parent
+
+
+def test_every_group_is_listed_with_its_commands() -> None:
+    listed = {module: (group, set(names)) for module, group, names in default.GROUPS}
+    assert {path.stem for path in COMMANDS.glob("*.py")} == {*listed, "__init__"}
+    for module, (group, names) in listed.items():
+        found = vars(getattr(import_module(f"{commands.__name__}.{module}"), group))
+        assert {name[3:] for name in found if name.startswith("do_")} == names
+        assert {name[5:] for name in found if name.startswith("help_")} == names
+
+
+def test_a_command_imports_its_own_group() -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {os.path.dirname(os.path.dirname(supervisor.__file__))!r})
+from supervisor.supervisorctl import main
+try:
+    main(["-s", "unix:///nobody", "pid"])
+finally:
+    print(*[name for name in sys.modules if name.startswith("{commands.__name__}.")])
+"""
+    run = [sys.executable, "-S", "-c", code]
+    result = subprocess.run(run, capture_output=True, text=True, check=False, cwd="/")
+    assert result.stdout.splitlines()[-1] == f"{commands.__name__}.status"
+
+
+def test_third_parties_replace_hooks_of_the_default_plugin() -> None:
+    """Supvisors replaces the text of a result; `listener` receives a followed log."""
+    ctl = Ctl(startProcess=True, getProcessInfo=process("a"))
+    plugin = ctl.options.plugins[0]
+    original = plugin._startresult
+    plugin._startresult = lambda result: f"replaced {original(result)}"
+    assert ctl.run("start a") == ("replaced a: started\n", 0)
+    errors: list[str] = []
+    plugin.listener = Listener()
+    plugin.listener.error = lambda _url, error: errors.append(error)
+    assert ctl.run("tail -f a")[1] == 0
+    assert errors
+
+
+def test_a_subclass_of_the_default_plugin_extends_its_commands() -> None:
+    class Extended(DefaultControllerPlugin):
+        def do_pid(self, arg: str) -> None:
+            self.ctl.output("before")
+            super().do_pid(arg)
+
+    options = FakeOptions()
+    options.plugin_factories = [("default", Extended, {})]
+    assert Ctl(options).run("pid") == ("before\n77\n", 0)
+    assert Ctl(options).run("help pid")[0].startswith("pid\t")

@@ -177,7 +177,7 @@ def test_the_help_of_supervisor_4_is_not_changed(command: str) -> None:
     [
         ("--", "web --", ["--batch ", "--follow ", "--json ", "--pause "]),
         ("--b", "web a --b", ["--batch "]),
-        ("-", "tail -", ["-f "]),
+        ("-", "tail -", ["-f ", "-x "]),
         ("-", "status -", ["-x "]),
         ("", "web ", []),
     ],

@@ -12,7 +12,7 @@ from xmlrpc.client import Fault, ProtocolError
 import pytest
 
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl.commands.base import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.flags import Flag, FlagTable
 from tests.support.ctl import Ctl, FakeOptions, process
 
@@ -44,7 +44,7 @@ class Reporting(CommandGroup):
 
 def reporting(**answers: Any) -> Ctl:
     options = FakeOptions(getProcessInfo=process("a"), **answers)
-    options.plugin_factories.append(("reporting", Reporting, {}))
+    options.plugin_factories.append(("reporting", Reporting, {"plugin": None}))
     return Ctl(options)
 
 

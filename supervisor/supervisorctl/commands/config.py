@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
-from supervisor.supervisorctl.commands.base import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

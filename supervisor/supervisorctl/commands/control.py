@@ -8,8 +8,7 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands.base import STOP_POLL_SECONDS, CommandGroup
-from supervisor.supervisorctl.matching import matches
+from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
@@ -204,15 +203,13 @@ class ControlCommands(CommandGroup):
         self.ctl.exitstatus = action.no_such_group
         self.ctl.hint(lambda hints: hints.for_group(self.ctl.get_supervisor(), group))
 
-    def _startresult(self, result: Info) -> str:
-        # Supvisors overrides this to report a disabled program.
-        return result_text(result, START_RESULTS)
-
     def _show_results(self, action: ProcessAction, results: Iterable[Info]) -> None:
         results = list(results)
         for result in results:
-            is_start = action is START
-            text = self._startresult(result) if is_start else result_text(result, action.texts)
+            if action is START:
+                text = self.plugin._startresult(result)  # noqa: SLF001 - Supvisors replaces it
+            else:
+                text = result_text(result, action.texts)
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.sanitize)
         self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))

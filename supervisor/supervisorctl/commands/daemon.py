@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl.commands.base import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.results import LSBInitExitStatuses, connection_error_text
 
 

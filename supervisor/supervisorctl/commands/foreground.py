@@ -5,7 +5,7 @@ from __future__ import annotations
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands.base import CTRL_C_ENDS, CommandGroup
+from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 
 
 class ForegroundCommands(CommandGroup):

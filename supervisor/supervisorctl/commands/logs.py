@@ -7,7 +7,7 @@ import sys
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.stdio import discard
-from supervisor.supervisorctl.commands.base import CTRL_C_ENDS, CommandGroup
+from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
@@ -33,8 +33,6 @@ LOG_FLAGS = FlagTable(
 
 class LogCommands(CommandGroup):
     """The commands about logs."""
-
-    listener: Any = None  # receives the data of `tail -f`; by default one that prints
 
     # -- tail -------------------------------------------------------------------------
 
@@ -130,7 +128,9 @@ class LogCommands(CommandGroup):
 
         options = self.ctl.options
         self.ctl.output(CTRL_C_ENDS)
-        handler = HTTPHandler(self.listener or Listener(), options.username, options.password)
+        handler = HTTPHandler(
+            self.plugin.listener or Listener(), options.username, options.password
+        )
         handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
         try:
             handler.get(options.serverurl, path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.supervisorctl.commands.base import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup
 
 
 class ShellCommands(CommandGroup):

@@ -7,8 +7,7 @@ from supervisor.client.terminal import display_width
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import STOPPED_STATES
-from supervisor.supervisorctl.commands.base import CommandGroup
-from supervisor.supervisorctl.matching import matches
+from supervisor.supervisorctl.commands import CommandGroup, matches
 from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
 
 TYPE_CHECKING = False

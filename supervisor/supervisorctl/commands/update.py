@@ -6,7 +6,7 @@ import time
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl.commands.base import STOP_POLL_SECONDS, CommandGroup
+from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
