@@ -30,12 +30,12 @@ API_VERSION = "3.0"
 UNAUTHORIZED = 401
 
 # Exit status when no server listens at the address; other failures are GENERIC.
-ABSENCES: dict[type[OSError], int] = {
+ABSENCE_STATUSES: dict[type[OSError], int] = {
     ConnectionRefusedError: LSBInitExitStatuses.INSUFFICIENT_PRIVILEGES,
     FileNotFoundError: LSBInitExitStatuses.NOT_RUNNING,
 }
 
-OTHER_API = (
+WRONG_API_VERSION = (
     "Sorry, this version of supervisorctl expects to talk to a server with API version {}, "
     "but the remote version is {}."
 )
@@ -100,9 +100,9 @@ class Controller(cmd.Cmd):
         """Return whether a compatible supervisord responds; if not, print the reason."""
         try:
             api = self.get_supervisor().getVersion()
-        except tuple(ABSENCES) as error:
-            self._tell_of(error)
-            self.exitstatus = ABSENCES[type(error)]
+        except tuple(ABSENCE_STATUSES) as error:
+            self._report_connection_error(error)
+            self.exitstatus = ABSENCE_STATUSES[type(error)]
             return False
         except proxy.Fault as fault:
             if fault.faultCode != Faults.UNKNOWN_METHOD:
@@ -111,7 +111,7 @@ class Controller(cmd.Cmd):
             self.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
             return False
         if api != API_VERSION:
-            self.output(OTHER_API.format(API_VERSION, api))
+            self.output(WRONG_API_VERSION.format(API_VERSION, api))
             self.exitstatus = LSBInitExitStatuses.NOT_INSTALLED
             return False
         return True
@@ -209,7 +209,7 @@ class Controller(cmd.Cmd):
         self.exitstatus = LSBInitExitStatuses.GENERIC
         return False
 
-    def _tell_of(self, error: Exception) -> None:
+    def _report_connection_error(self, error: Exception) -> None:
         options = self.options
         self.output(f"{options.serverurl} {connection_error_text(error)}")
         self.hint(lambda hints: hints.for_connection(error, options.configfile, options.serverurl))
@@ -221,7 +221,7 @@ class Controller(cmd.Cmd):
         if text is not None:
             self.output(text)
         elif passed_transport and not isinstance(error, proxy.Fault):
-            self._tell_of(error)
+            self._report_connection_error(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
 

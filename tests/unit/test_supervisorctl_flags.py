@@ -112,7 +112,7 @@ def test_the_errors_of_supervisor_4(line: str, text: str) -> None:
     [
         ("status -x", ("getAllProcessInfo",)),
         ("pid --", ("getProcessInfo", "--")),
-        ("start --no-deps", ("startProcess", "--no-deps")),
+        ("start --x", ("startProcess", "--x")),
         ("stop -9", ("stopProcess", "-9")),
         ("clear --", ("clearProcessLogs", "--")),
         ("tail x", ("readProcessStdoutLog", "x", -1600, 0)),
@@ -178,7 +178,7 @@ def test_the_help_of_supervisor_4_is_not_changed(command: str) -> None:
         ("--", "web --", ["--batch ", "--follow ", "--json ", "--pause "]),
         ("--b", "web a --b", ["--batch "]),
         ("-", "tail -", ["-f ", "-x "]),
-        ("-", "status -", ["-x "]),
+        ("-", "pid -", ["-x "]),
         ("", "web ", []),
     ],
 )

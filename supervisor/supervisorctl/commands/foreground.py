@@ -21,10 +21,10 @@ class ForegroundCommands(CommandGroup):
         elif len(names) > 1:
             self._fail("ERROR: too many process names supplied")
         elif self._is_running(names[0]):
-            from supervisor.supervisorctl.foreground import converse
+            from supervisor.supervisorctl.foreground import run_foreground
 
             self.ctl.output(CTRL_C_ENDS)
-            converse(self.ctl, names[0])
+            run_foreground(self.ctl, names[0])
 
     def _is_running(self, name: str) -> bool:
         """Return whether a process is running; if not, print an error."""
