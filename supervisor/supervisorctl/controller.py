@@ -13,7 +13,12 @@ from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.faults import Faults
 from supervisor.config.commandline import fail
-from supervisor.supervisorctl.output import one_command, write_message, write_result
+from supervisor.supervisorctl.output import (
+    release_stdout,
+    stdout_is_reserved,
+    write_message,
+    write_result,
+)
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
     LSBInitExitStatuses,
@@ -169,8 +174,12 @@ class Controller(cmd.Cmd):
 
     def onecmd(self, line: str) -> bool:
         """Run one line; return whether it ends the shell.  Errors are printed, not raised."""
-        with one_command():
+        is_inherited = stdout_is_reserved()  # by the command that runs this one
+        try:
             return self._run_line(line)
+        finally:
+            if not is_inherited:
+                release_stdout()
 
     def _run_line(self, line: str) -> bool:
         command, argument, line = self.parseline(line)
