@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Name -> its current location, imported on first access.
-_HOMES = {
+_LOCATIONS = {
     "xmlrpclib": ("xmlrpc.client", None),  # supvisors, supervisor_checks, jobflow-remote
     "Fault": ("xmlrpc.client", "Fault"),  # mr.laforge
     "httplib": ("http.client", None),  # supervisor_checks
@@ -20,9 +20,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LOCATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, attribute = _HOMES[name]
+    module, attribute = _LOCATIONS[name]
     found = import_module(module)
     return found if attribute is None else getattr(found, attribute)
 

@@ -34,7 +34,7 @@ class Listener:
     def __init__(self) -> None:
         # A chunk may end in the middle of a character.
         self._decoder = getincrementaldecoder("utf-8")("replace")
-        self._harmless = TerminalSanitizer()
+        self._sanitizer = TerminalSanitizer()
 
     def status(self, url: str, status: int) -> None:
         """Handle the HTTP status."""
@@ -51,7 +51,7 @@ class Listener:
         """Handle bytes of the body."""
         text = self._decoder.decode(data)
         if is_terminal(sys.stdout):
-            text = self._harmless.feed(text)
+            text = self._sanitizer.feed(text)
         write_encodable(sys.stdout, text)
         sys.stdout.flush()
 
@@ -82,12 +82,12 @@ class HTTPHandler:
         """
         self.url = f"{serverurl}{path}"
         parser = ResponseParser()
-        head_is_told = False
+        head_is_reported = False
         try:
             for body in self._receive(parser, serverurl, path):
-                if parser.status is not None and not head_is_told:
-                    head_is_told = True
-                    self._tell_head(parser)
+                if parser.status is not None and not head_is_reported:
+                    head_is_reported = True
+                    self._report_head(parser)
                 if body and parser.status == OK:
                     self.listener.feed(self.url, body)
             if parser.done:
@@ -130,7 +130,7 @@ class HTTPHandler:
             f"{authorization(self.username, self.password)}\r\n"
         ).encode("latin-1", "replace")
 
-    def _tell_head(self, parser: ResponseParser) -> None:
+    def _report_head(self, parser: ResponseParser) -> None:
         status = parser.status or 0
         self.listener.status(self.url, status)
         if status != OK:

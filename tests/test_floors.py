@@ -33,7 +33,6 @@ MAX_FUNCTION_LINES = 60
 LARGE_CLASSES = {
     "SupervisorNamespaceRPCInterface",  # its methods are the RPC API
     "HTTPChannel",
-    "ProcessCommands",
     "ServerOptions",
 }
 
@@ -42,8 +41,6 @@ CIRCLES_OF_TYPES = {
     "http.connection_table",
     "http.request",
     "http.server",
-    "supervisorctl.completion",
-    "supervisorctl.controller",
 }
 """Modules that still import each other for type checkers alone."""
 

@@ -206,14 +206,11 @@ def commands() -> str:
     )
     controller = Controller(options, stdout=io.StringIO())
     plugin = DefaultControllerPlugin(controller)
-    names = sorted(name[3:] for name in dir(plugin) if name.startswith("do_"))
+    names = {name.removeprefix("do_") for name in dir(plugin) if name.startswith("do_")}
     parts = []
-    for name in names:
+    for name in sorted(names - {"help"}):
         controller.stdout = io.StringIO()
-        help_of = getattr(plugin, f"help_{name}", None)
-        if help_of is None:
-            continue
-        help_of()
+        plugin.do_help(name)
         text = controller.stdout.getvalue().expandtabs(8).rstrip()
         parts.append(f"### {name}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)

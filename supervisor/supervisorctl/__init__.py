@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 # Public name -> the module that defines it; plugins and scripts import these from here.
-_HOMES = {
+_LOCATIONS = {
     "ClientOptions": "supervisor.client.options",
     "Controller": "supervisor.supervisorctl.controller",
     "ControllerPluginBase": "supervisor.supervisorctl.plugin",
@@ -33,11 +33,11 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _LOCATIONS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_LOCATIONS[name]), name)
 
 
 def main(args: Sequence[str] | None = None, options: ClientOptions | None = None) -> None:

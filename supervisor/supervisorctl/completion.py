@@ -9,12 +9,14 @@ from supervisor.common.namespec import make_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Iterable
     from typing import Any
 
-    from supervisor.supervisorctl.controller import Controller
+GROUP_COMMANDS = {"add", "remove", "update"}
+"""Commands whose arguments are names of groups."""
 
-OF_GROUPS = {"add", "remove", "update"}
-OF_PROCESSES = {"clear", "fg", "pid", "restart", "signal", "start", "status", "stop", "tail"}
+PROCESS_COMMANDS = {"clear", "fg", "pid", "restart", "signal", "start", "status", "stop", "tail"}
+"""Commands whose arguments are names of processes."""
 
 
 def current_line() -> str:
@@ -24,13 +26,19 @@ def current_line() -> str:
     return readline.get_line_buffer()
 
 
-def keep_history(path: str) -> None:
-    """Load the history of earlier sessions, and save it when the session ends."""
-    import readline
-
-    with suppress(OSError):  # the first session has no file yet
-        readline.read_history_file(path)
-    atexit.register(_write_history, path)
+def prepare_readline(history_file: str | None) -> None:
+    """Set readline up for the shell, if Python has it; `history_file` is a path or None."""
+    try:
+        import readline
+    except ImportError:  # the shell also works without it
+        return
+    # Process names contain these characters.
+    delimiters = readline.get_completer_delims().translate(str.maketrans("", "", ":*-"))
+    readline.set_completer_delims(delimiters)
+    if history_file:
+        with suppress(OSError):  # the first session has no file yet
+            readline.read_history_file(history_file)
+        atexit.register(_write_history, history_file)
 
 
 def _write_history(path: str) -> None:
@@ -40,20 +48,32 @@ def _write_history(path: str) -> None:
         readline.write_history_file(path)
 
 
-def candidates(controller: Controller, text: str, line: str) -> list[str]:
-    """Return the possible completions of `text`, each followed by a space."""
+def candidates(
+    text: str,
+    line: str,
+    commands: Iterable[str],
+    flags: Callable[[str], Iterable[str]],
+    processes: Callable[[], Iterable[dict[str, Any]]],
+) -> list[str]:
+    """Return the possible completions of `text`, each followed by a space.
+
+    `line` is the line so far.  `flags` returns the flags of a command, `processes` the results
+    of `getAllProcessInfo`; both are called only if the line requires them.
+    """
     words = line.split()
     if line != line.rstrip():
         words.append("")
     command, *arguments = words or [""]
     if not arguments or (command == "help" and len(arguments) == 1):
-        names = set(controller.vocab)
-    elif command in OF_GROUPS:
-        names = {info["group"] for info in _processes(controller)}
-    elif command in OF_PROCESSES and (command != "signal" or len(arguments) > 1):
-        names = _namespecs(_processes(controller))
+        names = set(commands)
+    elif command in GROUP_COMMANDS:
+        names = {info["group"] for info in _available(processes)}
+    elif command in PROCESS_COMMANDS and (command != "signal" or len(arguments) > 1):
+        names = _namespecs(_available(processes))
     else:
         names = set()
+    if arguments and text.startswith("-"):
+        names |= set(flags(command))
     return [f"{name} " for name in sorted(names) if name.startswith(text) and name.isprintable()]
 
 
@@ -62,8 +82,8 @@ def _namespecs(processes: list[dict[str, Any]]) -> set[str]:
     return names | {f"{info['group']}:*" for info in processes if info["group"] not in names}
 
 
-def _processes(controller: Controller) -> list[dict[str, Any]]:
+def _available(processes: Callable[[], Iterable[dict[str, Any]]]) -> list[dict[str, Any]]:
     try:
-        return list(controller.get_supervisor().getAllProcessInfo())
+        return list(processes())
     except Exception:  # noqa: BLE001 - no server, or it requires a password: nothing to suggest
         return []

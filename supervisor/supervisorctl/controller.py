@@ -12,9 +12,14 @@ import sys
 from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal, sanitize
 from supervisor.common.faults import Faults
-from supervisor.common.stdio import write_stdout
 from supervisor.common.version import API_VERSION
 from supervisor.config.commandline import fail
+from supervisor.supervisorctl.output import (
+    release_stdout,
+    stdout_is_reserved,
+    write_message,
+    write_result,
+)
 from supervisor.supervisorctl.results import (
     DEAD_PROGRAM_FAULTS,
     LSBInitExitStatuses,
@@ -30,12 +35,12 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 UNAUTHORIZED = 401
 
 # Exit status when no server listens at the address; other failures are GENERIC.
-ABSENCES: dict[type[OSError], int] = {
+ABSENCE_STATUSES: dict[type[OSError], int] = {
     ConnectionRefusedError: LSBInitExitStatuses.INSUFFICIENT_PRIVILEGES,
     FileNotFoundError: LSBInitExitStatuses.NOT_RUNNING,
 }
 
-OTHER_API = (
+WRONG_API_VERSION = (
     "Sorry, this version of supervisorctl expects to talk to a server with API version {}, "
     "but the remote version is {}."
 )
@@ -100,9 +105,9 @@ class Controller(cmd.Cmd):
         """Return whether a compatible supervisord responds; if not, print the reason."""
         try:
             api = self.get_supervisor().getVersion()
-        except tuple(ABSENCES) as error:
-            self._tell_of(error)
-            self.exitstatus = ABSENCES[type(error)]
+        except tuple(ABSENCE_STATUSES) as error:
+            self._report_connection_error(error)
+            self.exitstatus = ABSENCE_STATUSES[type(error)]
             return False
         except proxy.Fault as fault:
             if fault.faultCode != Faults.UNKNOWN_METHOD:
@@ -111,7 +116,7 @@ class Controller(cmd.Cmd):
             self.exitstatus = LSBInitExitStatuses.UNIMPLEMENTED_FEATURE
             return False
         if api != API_VERSION:
-            self.output(OTHER_API.format(API_VERSION, api))
+            self.output(WRONG_API_VERSION.format(API_VERSION, api))
             self.exitstatus = LSBInitExitStatuses.NOT_INSTALLED
             return False
         return True
@@ -128,11 +133,12 @@ class Controller(cmd.Cmd):
     # -- input and output -----------------------------------------------------------
 
     def output(self, message: object) -> None:
-        """Print a line in any encoding of stdout; a reader that has gone is not an error."""
-        line = f"{message}\n"
-        if is_terminal(self.stdout):
-            line = sanitize(line)
-        write_stdout(self.stdout, line)
+        """Print a message: a line on stdout, or on stderr while stdout is reserved."""
+        write_message(self.stdout, f"{message}\n")
+
+    def print_result(self, text: str) -> None:
+        """Print a machine-readable result and a line end on stdout."""
+        write_result(self.stdout, f"{text}\n")
 
     @property
     def is_at_terminal(self) -> bool:
@@ -168,13 +174,22 @@ class Controller(cmd.Cmd):
 
     def onecmd(self, line: str) -> bool:
         """Run one line; return whether it ends the shell.  Errors are printed, not raised."""
+        is_inherited = stdout_is_reserved()  # by the command that runs this one
+        try:
+            return self._run_line(line)
+        finally:
+            if not is_inherited:
+                release_stdout()
+
+    def _run_line(self, line: str) -> bool:
         command, argument, line = self.parseline(line)
         if not line:
             return self.emptyline()
-        do = self._get_do_func(command) if command else None
-        if do is None:
+        owner = self._owner(command) if command else None
+        if owner is None:
             self.default(line)
             return False
+        do = getattr(owner, f"do_{command}")
         while True:
             try:
                 return bool(do(argument or ""))
@@ -203,7 +218,7 @@ class Controller(cmd.Cmd):
         self.exitstatus = LSBInitExitStatuses.GENERIC
         return False
 
-    def _tell_of(self, error: Exception) -> None:
+    def _report_connection_error(self, error: Exception) -> None:
         options = self.options
         self.output(f"{options.serverurl} {connection_error_text(error)}")
         self.hint(lambda hints: hints.for_connection(error, options.configfile, options.serverurl))
@@ -215,17 +230,16 @@ class Controller(cmd.Cmd):
         if text is not None:
             self.output(text)
         elif passed_transport and not isinstance(error, proxy.Fault):
-            self._tell_of(error)
+            self._report_connection_error(error)
         else:
             self.output(f"error: {type(error)}, {error}: {place}")
 
-    def _get_do_func(self, command: str) -> Callable[[str], Any] | None:
-        """Return the method for a command, from the first plugin that has it, else our own."""
+    def _owner(self, command: str) -> Any:
+        """Return the first plugin with a command, ourselves for our own, or None."""
         plugins = [] if command == "help" else self.options.plugins
         for owner in (*plugins, self):
-            do: Callable[[str], Any] | None = getattr(owner, f"do_{command}", None)
-            if do is not None:
-                return do
+            if getattr(owner, f"do_{command}", None) is not None:
+                return owner
         return None
 
     def emptyline(self) -> bool:
@@ -266,25 +280,14 @@ class Controller(cmd.Cmd):
 
     def exec_cmdloop(self, _args: object, options: Any) -> None:
         """Show the status, then run what the user types until `exit`, EOF or Ctrl-C."""
-        self._prepare_readline(options.history_file)
+        from supervisor.supervisorctl.completion import prepare_readline
+
+        prepare_readline(options.history_file)
         self.cmdqueue.append("status")
         try:
             self.cmdloop()
         except KeyboardInterrupt:
             self.output("")
-
-    def _prepare_readline(self, history_file: str | None) -> None:
-        try:
-            import readline
-        except ImportError:  # the shell also works without it
-            return
-        # Process names contain these characters.
-        delimiters = readline.get_completer_delims().translate(str.maketrans("", "", ":*-"))
-        readline.set_completer_delims(delimiters)
-        if history_file:
-            from supervisor.supervisorctl.completion import keep_history
-
-            keep_history(history_file)
 
     def complete(  # type: ignore[override]  # typeshed takes it for readline's own list
         self, text: str, state: int, line: str | None = None
@@ -292,8 +295,15 @@ class Controller(cmd.Cmd):
         """Return the `state`-th completion of `text`, or None after the last one."""
         if state == 0:
             from supervisor.supervisorctl.completion import candidates, current_line
+            from supervisor.supervisorctl.flags import flags_of
 
-            self._candidates = candidates(self, text, current_line() if line is None else line)
+            self._candidates = candidates(
+                text,
+                current_line() if line is None else line,
+                self.vocab,
+                lambda command: flags_of(self._owner(command), command).completions(),
+                lambda: self.get_supervisor().getAllProcessInfo(),
+            )
         return self._candidates[state] if state < len(self._candidates) else None
 
 

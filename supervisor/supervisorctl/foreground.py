@@ -12,13 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.supervisorctl.controller import Controller
 
-GONE = {
+FAULT_TEXTS = {
     Faults.NOT_RUNNING: "Process got killed",
     Faults.NO_FILE: "Process stdin closed",
 }
 
 
-def converse(ctl: Controller, program: str) -> None:
+def run_foreground(ctl: Controller, program: str) -> None:
     """Print a process's output and send it each input line, until Ctrl-C or end of input."""
     follower = fgthread(program, ctl)
     follower.start()
@@ -27,7 +27,7 @@ def converse(ctl: Controller, program: str) -> None:
         while True:
             supervisor.sendProcessStdin(program, f"{input()}\n")
     except proxy.Fault as fault:
-        ctl.output(GONE.get(fault.faultCode, f"ERROR: {fault}"))
+        ctl.output(FAULT_TEXTS.get(fault.faultCode, f"ERROR: {fault}"))
         ctl.output("Exiting foreground")
     except (KeyboardInterrupt, EOFError):
         ctl.output("Exiting foreground")
@@ -56,10 +56,10 @@ class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
         """Follow both logs."""
         stdout, stderr = self._handlers
         path = f"/logtail/{self.program}"
-        also = threading.Thread(target=stderr.get, args=(self._url, f"{path}/stderr"), daemon=True)
-        also.start()
+        other = threading.Thread(target=stderr.get, args=(self._url, f"{path}/stderr"), daemon=True)
+        other.start()
         stdout.get(self._url, f"{path}/stdout")
-        also.join()
+        other.join()
 
     def kill(self) -> None:
         """Make the thread end soon."""

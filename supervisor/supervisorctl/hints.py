@@ -32,10 +32,13 @@ NO_CONFIGURATION = (
     "no configuration file was found, so this is the default server; specify a file with -c, or"
     " a server with -s."
 )
+CHANGED_FILE = (
+    "{file} has changed since the processes started; `supervisorctl update` applies changes."
+)
 
 CONNECTION_HINTS = {
     "FileNotFoundError": (
-        "is supervisord running, and with this file= in [unix_http_server]?  Start it with"
+        "is supervisord running, and is this the file= in its [unix_http_server]?  Start it with"
         " `supervisord -c FILE`, or specify its configuration file with -c."
     ),
     "ConnectionRefusedError": (
@@ -107,7 +110,7 @@ def for_changed_files(configfile: str | None, infos: Iterable[Info]) -> str | No
         except OSError:
             continue
         if min(starts) < changed_at <= time.time():
-            return f"{file} has changed since; `supervisorctl update` applies changes."
+            return CHANGED_FILE.format(file=file)
     return None
 
 

@@ -1,7 +1,8 @@
 """The base class of plugins that add commands to supervisorctl.
 
 A plugin's `do_x(arg)` runs the command `x`, its `help_x()` prints the help of `x`.  The
-built-in commands are such a plugin, and `[ctlplugin:x]` adds others.
+built-in commands are such a plugin, and `[ctlplugin:x]` adds others.  A `flags_x` declares the
+flags of `x` (see `flags`).
 """
 
 from __future__ import annotations
@@ -49,12 +50,26 @@ class ControllerPluginBase:
         return [name for name in names if name != "help"]
 
     def _helper(self, topic: str) -> Callable[[], Any] | None:
-        """Return a function that prints a command's help: its `help_` method or docstring."""
+        """Return a function that prints a command's help, or None.
+
+        The text is that of its `help_` method or docstring, and of its flags.
+        """
         method: Callable[[], Any] | None = getattr(self, f"help_{topic}", None)
-        if method is not None:
-            return method
         text = getattr(getattr(self, f"do_{topic}", None), "__doc__", None)
-        return None if text is None else lambda: self.ctl.output(text)
+        if method is None and text is None:
+            return None
+
+        def print_help() -> None:
+            from supervisor.supervisorctl.flags import flags_of
+
+            if method is not None:
+                method()
+            else:
+                self.ctl.output(text)
+            for line in flags_of(self, topic).help_lines():
+                self.ctl.output(line)
+
+        return print_help
 
     def _usage(self, error: str, help_topic: str) -> None:
         """Print an argument error and the command's help."""

@@ -5,15 +5,14 @@ The commands and the controller use these tables.
 
 from __future__ import annotations
 
+from supervisor.client import proxy
 from supervisor.common.faults import Faults, getFaultDescription
-from supervisor.common.namespec import make_namespec
+from supervisor.common.namespec import make_namespec, split_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
-
-    from supervisor.client.proxy import Fault
 
 
 class LSBInitExitStatuses:
@@ -79,6 +78,20 @@ CONNECTION_ERRORS = {
 }
 
 
+def result_of(method: Callable[..., Any], namespec: str, *args: Any) -> dict[str, Any]:
+    """Call a method for one process; return its outcome as a group method reports it.
+
+    The keys are `group`, `name`, `status` (a fault code or SUCCESS) and `description`.
+    """
+    group, name = split_namespec(namespec)
+    status, description = Faults.SUCCESS, ""
+    try:
+        method(namespec, *args)
+    except proxy.Fault as fault:
+        status, description = fault.faultCode, fault.faultString
+    return {"group": group, "name": name, "status": status, "description": description}
+
+
 def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     """Return the line for one process; `result` has `group`, `name`, `status`, `description`."""
     name = make_namespec(result["group"], result["name"])
@@ -89,7 +102,7 @@ def result_text(result: Mapping[str, Any], texts: Mapping[int, str]) -> str:
     return f"{name}: {text or f'ERROR ({getFaultDescription(status)})'}"
 
 
-def log_fault_text(fault: Fault, texts: Mapping[int, str]) -> str:
+def log_fault_text(fault: proxy.Fault, texts: Mapping[int, str]) -> str:
     """Return the error text for an unreadable log, with the reason if the server sends one."""
     _, name, reason = fault.faultString.partition("FAILED: ")
     return f"ERROR ({reason})" if name else texts[fault.faultCode]

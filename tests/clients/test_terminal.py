@@ -241,7 +241,8 @@ def test_a_restart_does_not_read_a_changed_file(directory: Path) -> None:
         file = daemon.config_path
         assert seen == (
             "web: stopped\nweb: started\n"
-            f"Hint: {file} has changed since; `supervisorctl update` applies changes.\n"
+            f"Hint: {file} has changed since the processes started;"
+            " `supervisorctl update` applies changes.\n"
         )
 
 

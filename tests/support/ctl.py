@@ -1,4 +1,4 @@
-"""A supervisorctl in the test's own process, with a daemon of canned answers."""
+"""A supervisorctl in the test's own process, with a fake daemon of canned responses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ ANSWERS: dict[str, Any] = {
 
 
 def process(name: str, statename: str = "RUNNING", state: int = 20, **more: Any) -> dict[str, Any]:
-    """Return what the daemon tells of `group:name`, or of a program of its own."""
+    """Return the daemon's information about `group:name`, or about a program outside a group."""
     group, _, process_name = name.rpartition(":")
     info = {"name": process_name, "group": group or name, "state": state, "pid": 5}
-    return {**info, "statename": statename, "description": "told by the daemon", **more}
+    return {**info, "statename": statename, "description": "description of the daemon", **more}
 
 
 class FakeProxy:
@@ -57,28 +57,28 @@ class FakeOptions:
         self.calls: list[tuple[Any, ...]] = []
 
     def trusted_uids(self) -> frozenset[int]:
-        """Return the users to whom a password may go."""
+        """Return the users who may receive a password."""
         return frozenset()
 
     def getServerProxy(self) -> FakeProxy:  # noqa: N802
-        """Return a proxy of the canned daemon."""
+        """Return a proxy of the fake daemon."""
         return FakeProxy(self.answers, self.calls, "")
 
 
 class Ctl:
-    """Runs lines; `options.calls` has what the daemon was asked."""
+    """Runs lines; `options.calls` has the calls to the daemon."""
 
     def __init__(self, options: FakeOptions | None = None, **answers: Any) -> None:
         self.options = options or FakeOptions(**answers)
         self.controller = Controller(self.options, stdout=io.StringIO())
 
     def run(self, line: str) -> tuple[str, int]:
-        """Run one line by itself; return what it prints and its exit status."""
+        """Run one line by itself; return its output and exit status."""
         self.controller.stdout = io.StringIO()
         self.controller.exitstatus = 0
         self.controller.onecmd(line)
         return self.controller.stdout.getvalue(), self.controller.exitstatus
 
     def asked(self) -> list[tuple[Any, ...]]:
-        """Return the calls so far, without the first question after the version."""
+        """Return the calls so far, without those of the connection check."""
         return [call for call in self.options.calls if call != ("getVersion",)]

@@ -140,13 +140,13 @@ SHOWN_BY = {
     ),
     "One line for a missing password": f"{CLIENT}::test_a_missing_password_is_one_line",
     "One clear line from a server that misbehaves": (
-        f"{CLIENT_FAILURES}::test_a_server_that_talks_nonsense"
+        f"{CLIENT_FAILURES}::test_a_server_that_sends_an_invalid_response"
     ),
     "Faults that any command may receive": (
-        f"{COMMANDS}::test_what_any_command_may_meet_is_one_line"
+        f"{COMMANDS}::test_a_fault_that_any_command_may_receive_is_one_line"
     ),
     "Several names at once": (
-        f"{COMMANDS}::test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for"
+        f"{COMMANDS}::test_stop_requests_every_stop_before_it_waits_for_the_first"
     ),
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
@@ -154,7 +154,7 @@ SHOWN_BY = {
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Characters that the locale lacks": (
-        "tests/unit/test_http_client.py::test_the_plain_listener_escapes_what_the_locale_lacks"
+        "tests/unit/test_http_client.py::test_the_plain_listener_escapes_characters_that_the_locale_lacks"
     ),
     "Hints on a terminal": ("tests/clients/test_terminal.py::test_what_to_do_when_nobody_listens"),
     "Control characters on a terminal": (
@@ -163,7 +163,7 @@ SHOWN_BY = {
     "Passwords for unix sockets": (
         "tests/faults/test_impostors.py::test_an_impostor_in_an_open_folder_gets_no_password"
     ),
-    "Endless responses": f"{CLIENT_FAILURES}::test_a_server_whose_answer_has_no_end",
+    "Endless responses": f"{CLIENT_FAILURES}::test_a_server_whose_response_has_no_end",
     "Peers of the unix socket": "tests/unit/test_http_server.py::test_who_is_on_a_unix_socket",
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (

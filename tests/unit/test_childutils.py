@@ -1,4 +1,4 @@
-"""What listeners and other children use: events in, results and calls out."""
+"""Listeners and other children: events in, results and calls out."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def test_a_listener_waits_for_an_event_and_reads_no_further() -> None:
 @pytest.mark.parametrize(
     ("result", "said"), [("ok", "RESULT 2\nOK"), ("fail", "RESULT 4\nFAIL"), ("ready", "READY\n")]
 )
-def test_what_a_listener_says(result: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_a_listener(
+    result: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     stdout = io.StringIO()
     getattr(childutils.listener, result)(stdout)
     getattr(childutils.listener, result)()  # to the real stdout
@@ -79,7 +81,7 @@ def test_a_result_of_ones_own() -> None:
     assert stdout.getvalue() == "RESULT 9\nsome text"
 
 
-def test_a_listener_whose_daemon_is_gone() -> None:
+def test_a_listener_whose_daemon_has_exited() -> None:
     with pytest.raises(KeyError):
         childutils.listener.wait(io.StringIO(""), io.StringIO())
 
@@ -92,7 +94,7 @@ def test_communication_events_are_marked(capsys: pytest.CaptureFixture[str]) -> 
     assert printed.err == "<!--XSUPERVISOR:BEGIN-->two<!--XSUPERVISOR:END-->"
 
 
-def test_calls_go_where_the_environment_says(directory: Path) -> None:
+def test_calls_go_to_the_server_in_the_environment(directory: Path) -> None:
     with serving(lambda _: rpc_answer("here"), directory / "s.sock") as server:
         environment = {"SUPERVISOR_SERVER_URL": server.url}
         with childutils.getRPCInterface(environment) as proxy:
@@ -103,7 +105,7 @@ def test_calls_go_where_the_environment_says(directory: Path) -> None:
     assert [b"Authorization: Basic " in request for request in server.requests] == [False, True]
 
 
-def test_a_child_of_nobody() -> None:
+def test_a_child_without_a_daemon() -> None:
     with pytest.raises(KeyError, match="SUPERVISOR_SERVER_URL"):
         childutils.getRPCInterface({})
 

@@ -1,4 +1,4 @@
-"""What programs have written, on a person's terminal."""
+"""Output of programs on a terminal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_only_colours_come_through(text: str, shown: str) -> None:
 
 
 @given(st.text(alphabet="\x1b[]0;31mHJ\x07\x9b\x08ab\n", max_size=40), st.data())
-def test_pieces_show_what_the_whole_shows(text: str, data: st.DataObject) -> None:
+def test_parts_are_shown_like_the_whole(text: str, data: st.DataObject) -> None:
     """Wherever the stream is cut; only an unfinished beginning at its end is still missing."""
     stream, shown, rest = TerminalSanitizer(), "", text
     while rest:
@@ -47,7 +47,7 @@ def test_pieces_show_what_the_whole_shows(text: str, data: st.DataObject) -> Non
     assert len(whole) - len(shown) <= 40
 
 
-def test_what_is_no_terminal() -> None:
+def test_streams_that_are_not_terminals() -> None:
     closed = io.StringIO()
     closed.close()
     assert not is_terminal(io.StringIO())

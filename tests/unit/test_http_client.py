@@ -1,4 +1,4 @@
-"""Followed logs: what a listener is told, and how it ends."""
+"""Followed logs: the callbacks of a listener, and the end of a response."""
 
 # ruff: noqa: ARG002 - a listener is told the URL each time
 
@@ -20,7 +20,7 @@ CUT = HEAD.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n") + b"5\r\nhel"
 
 
 class Recorder(Listener):
-    """Remembers what it is told; sets `fed` at the first bytes."""
+    """Records its callbacks; sets `fed` at the first bytes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Recorder(Listener):
         self.told.append(("close",))
 
 
-def test_an_answer_is_told_in_order() -> None:
+def test_a_response_calls_back_in_order() -> None:
     with serving(lambda _: HEAD + b"5\r\nhello\r\n0\r\n\r\n") as server:
         recorder = Recorder()
         HTTPHandler(recorder).get(server.url, "/logtail/x/stdout")
@@ -92,14 +92,14 @@ def test_another_status_is_an_error_without_a_body() -> None:
         (CUT, "Connection lost, error: IncompleteRead(0 bytes read, 2 more expected)"),
     ],
 )
-def test_what_goes_wrong_is_told(answer: bytes | None, error: str) -> None:
+def test_errors_are_reported(answer: bytes | None, error: str) -> None:
     with serving(lambda _: answer) as server:
         recorder = Recorder()
         HTTPHandler(recorder).get(server.url, "/x")
     assert recorder.told[-2:] == [("error", f"{server.url}/x", error), ("close",)]
 
 
-def test_nobody_listens(directory: Path) -> None:
+def test_no_server(directory: Path) -> None:
     recorder = Recorder()
     HTTPHandler(recorder).get(f"unix://{directory}/s.sock", "/x")
     error = "Cannot connect, error: [Errno 2] No such file or directory"
@@ -129,7 +129,7 @@ def test_closed_before_it_began() -> None:
     assert recorder.told == [("close",)]
 
 
-def test_what_a_listener_raises_is_not_taken_for_the_servers_fault() -> None:
+def test_an_exception_of_a_listener_is_not_an_error_of_the_server() -> None:
     class Full(Listener):
         def feed(self, url: str, data: bytes) -> None:
             raise BrokenPipeError
@@ -148,7 +148,9 @@ def test_the_plain_listener_prints(capsys: pytest.CaptureFixture[str]) -> None:
     assert (printed.out, printed.err) == ("é\ufffd|", "url trouble\n")
 
 
-def test_the_plain_listener_escapes_what_the_locale_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_plain_listener_escapes_characters_that_the_locale_lacks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Following a log goes on in a locale without its characters, as a plain `tail` does."""
     printed = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(printed, encoding="latin-1"))

@@ -13,7 +13,6 @@ from tests.support.tables import assert_none
 SEVERAL_FACTS = {
     "MAX_LINE_BYTES",  # of a response head, and of a line in a log
     "READ_BYTES",  # each reader chooses the size of its buffer
-    "STOP_POLL_SECONDS",  # of two commands, which share it once they share a base
     "TYPE_CHECKING",
 }
 """Names that each module defines for itself."""

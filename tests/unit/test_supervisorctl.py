@@ -1,4 +1,4 @@
-"""The commands of supervisorctl beside a daemon of canned answers: texts, statuses, calls."""
+"""The commands of supervisorctl with a fake daemon: texts, exit statuses, calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xmlrpc.client import Fault
 import pytest
 
 from supervisor.common.faults import Faults, getFaultDescription
-from supervisor.supervisorctl import config_commands
+from supervisor.supervisorctl.commands import update
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     SIGNAL_RESULTS,
@@ -23,7 +23,8 @@ from tests.support.ctl import Ctl, process
 def results(*codes: int) -> list[dict[str, Any]]:
     """Return the results of an action on processes `g:p<code>`."""
     return [
-        {"group": "g", "name": f"p{code}", "status": code, "description": "told"} for code in codes
+        {"group": "g", "name": f"p{code}", "status": code, "description": "reason"}
+        for code in codes
     ]
 
 
@@ -46,7 +47,7 @@ def results(*codes: int) -> list[dict[str, Any]]:
         (999, *["ERROR (UNKNOWN)"] * 4),
     ],
 )
-def test_the_words_for_a_result(
+def test_the_text_of_a_result(
     code: int, started: str, stopped: str, signalled: str, cleared: str
 ) -> None:
     tables = (START_RESULTS, STOP_RESULTS, SIGNAL_RESULTS, CLEAR_RESULTS)
@@ -55,9 +56,9 @@ def test_the_words_for_a_result(
     assert lines == [f"g:p{code}: {text}" for text in (started, stopped, signalled, cleared)]
 
 
-def test_a_failure_is_told_by_its_own_description_except_by_clear() -> None:
+def test_a_failure_has_its_own_description_except_in_clear() -> None:
     (result,) = results(Faults.FAILED)
-    assert result_text(result, STOP_RESULTS) == "told"
+    assert result_text(result, STOP_RESULTS) == "reason"
     assert result_text(result, CLEAR_RESULTS) == "g:p30: ERROR (failed)"
 
 
@@ -97,7 +98,7 @@ def test_an_unknown_group(line: str, status: int) -> None:
     assert ctl.run(line) == ("g: ERROR (no such group)\n", status)
 
 
-def test_names_are_worked_off_one_after_the_other() -> None:
+def test_names_are_processed_in_order() -> None:
     ctl = Ctl(startProcess=True, startProcessGroup=results(80), stopProcess=True)
     assert ctl.run("start a g:b g:*") == ("a: started\ng:b: started\ng:p80: started\n", 0)
     assert ctl.asked() == [
@@ -115,7 +116,7 @@ def test_restart_stops_everything_before_it_starts_anything() -> None:
     )
 
 
-def test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for() -> None:
+def test_stop_requests_every_stop_before_it_waits_for_the_first() -> None:
     states = iter((40, 0, 0))  # a is STOPPING when it is looked at first
 
     def info(_name: str) -> dict[str, Any]:
@@ -133,10 +134,10 @@ def test_several_names_are_all_asked_to_stop_before_the_first_is_waited_for() ->
     ]
 
 
-def test_a_server_that_does_not_wait_twice_is_asked_until_the_process_has_stopped(
+def test_a_server_that_does_not_wait_is_polled_until_the_process_has_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Supervisor 4.3.0 answers a second stopProcess with NOT_RUNNING."""
+    """Supervisor 4.3.0 returns NOT_RUNNING for a second stopProcess."""
     pauses: list[float] = []
     monkeypatch.setattr("time.sleep", pauses.append)
     states = iter((40, 40, 0, 0))
@@ -181,7 +182,9 @@ def _unknown(name: str) -> bool:
     ],
 )
 @pytest.mark.parametrize("command", ["status", "reload", "pid", "stop a"])
-def test_what_any_command_may_meet_is_one_line(command: str, fault: Fault, line: str) -> None:
+def test_a_fault_that_any_command_may_receive_is_one_line(
+    command: str, fault: Fault, line: str
+) -> None:
     answers = ("getAllProcessInfo", "restart", "getPID", "stopProcess")
     ctl = Ctl(**dict.fromkeys(answers, fault))
     text, status = ctl.run(command)
@@ -203,10 +206,10 @@ def test_following_an_unknown_process_fails() -> None:
 LONG = "x" * 40
 
 
-def test_status_lines_up_its_columns() -> None:
+def test_status_aligns_its_columns() -> None:
     ctl = Ctl(getAllProcessInfo=[process("a"), process("g:b", "STARTING", 10, description="")])
     assert ctl.run("status")[0].splitlines() == [
-        "a                                RUNNING   told by the daemon",
+        "a                                RUNNING   description of the daemon",
         "g:b                              STARTING  ",
     ]
 
@@ -214,15 +217,15 @@ def test_status_lines_up_its_columns() -> None:
 def test_wide_characters_take_two_columns() -> None:
     ctl = Ctl(getAllProcessInfo=[process("监控"), process("e\u0301t")])
     assert ctl.run("status")[0].splitlines() == [
-        f"监控{' ' * 29}RUNNING   told by the daemon",
-        f"e\u0301t{' ' * 31}RUNNING   told by the daemon",
+        f"监控{' ' * 29}RUNNING   description of the daemon",
+        f"e\u0301t{' ' * 31}RUNNING   description of the daemon",
     ]
 
 
 def test_a_long_name_moves_the_columns() -> None:
     ctl = Ctl(getAllProcessInfo=[process(LONG), process("a", "FATAL", 200)])
     first, second = ctl.run("status")[0].splitlines()
-    assert first == f"{LONG}   RUNNING   told by the daemon"
+    assert first == f"{LONG}   RUNNING   description of the daemon"
     assert second.index("FATAL") == first.index("RUNNING")
 
 
@@ -240,12 +243,12 @@ def test_a_long_name_moves_the_columns() -> None:
     ],
 )
 def test_the_exit_status_of_status(line: str, status: int) -> None:
-    """Anything asked for that is stopped prevails over an unknown name."""
+    """A stopped process takes precedence over an unknown name."""
     infos = [process("a"), process("late", "BACKOFF", 30), process("idle", "STOPPED", 0)]
     assert Ctl(getAllProcessInfo=infos).run(line)[1] == status
 
 
-def test_status_complains_first_and_tells_a_name_as_often_as_it_is_asked_for() -> None:
+def test_status_prints_errors_first_and_repeats_a_name_that_is_given_twice() -> None:
     ctl = Ctl(getAllProcessInfo=[process("a"), process("g:b")])
     lines = ctl.run("status a nope g:* g:b a")[0].splitlines()
     assert [line.split()[0] for line in lines] == ["nope:", "a", "g:b", "g:b", "a"]
@@ -274,7 +277,7 @@ def test_pid() -> None:
 # -- configuration -------------------------------------------------------------------------
 
 
-def test_reread_sorts_what_has_changed() -> None:
+def test_reread_sorts_the_changes() -> None:
     changes = [[["new", "b"], ["c"], ["a"]]]
     text = "a: disappeared\nb: available\nc: changed\nnew: available\n"
     assert Ctl(reloadConfig=changes).run("reread") == (text, 0)
@@ -307,7 +310,7 @@ def test_update_removes_then_changes_then_adds() -> None:
     ]
 
 
-def test_update_of_named_groups_leaves_the_others() -> None:
+def test_update_of_named_groups_skips_the_others() -> None:
     ctl = Ctl(
         reloadConfig=[[["new", "other"], ["changed"], []]],
         getAllProcessInfo=[process("changed"), process("same")],
@@ -317,16 +320,18 @@ def test_update_of_named_groups_leaves_the_others() -> None:
     assert ctl.run("update new same nope") == (text, 1)
 
 
-def test_update_does_not_remove_what_it_could_not_stop() -> None:
+def test_update_does_not_remove_a_group_that_it_could_not_stop() -> None:
     ctl = Ctl(reloadConfig=[[[], ["c"], ["r"]]], stopProcessGroup=results(80, Faults.FAILED))
     assert ctl.run("update")[0] == (
         "r: stopped\nr: has problems; not removing\nc: stopped\nc: has problems; not removing\n"
     )
 
 
-def test_update_waits_for_what_another_client_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`stopProcessGroup` passes over what is stopping already; "stopped" is printed after that."""
-    monkeypatch.setattr(config_commands, "STOP_POLL_SECONDS", 0)
+def test_update_waits_for_a_group_that_another_client_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`stopProcessGroup` skips STOPPING processes; "stopped" is printed when they have ended."""
+    monkeypatch.setattr(update, "STOP_POLL_SECONDS", 0)
     still_running = [Fault(Faults.STILL_RUNNING, "STILL_RUNNING: c")] * 2
 
     def remove(_name: str) -> bool:
@@ -349,7 +354,7 @@ def test_update_waits_for_what_another_client_stops(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_update_goes_on_after_a_group_that_fails() -> None:
+def test_update_continues_after_a_group_that_fails() -> None:
     """Another client may have removed a group, or added it."""
 
     def fail_for(name: str, code: int, result: Any) -> Callable[[str], Any]:
@@ -378,7 +383,7 @@ def test_update_goes_on_after_a_group_that_fails() -> None:
 
 
 @pytest.mark.parametrize("line", ["reread", "update"])
-def test_a_broken_file_is_told_in_one_line(line: str) -> None:
+def test_a_broken_file_is_one_line(line: str) -> None:
     ctl = Ctl(reloadConfig=Fault(Faults.CANT_REREAD, "CANT_REREAD: what is wrong"))
     assert ctl.run(line) == ("ERROR: CANT_REREAD: what is wrong\n", 1)
 
@@ -419,7 +424,7 @@ def test_faults(line: str, code: int, text: str, status: int) -> None:
     assert ctl.run(line) == (f"{text}\n", status)
 
 
-def test_why_a_log_cannot_be_read() -> None:
+def test_the_reason_why_a_log_cannot_be_read() -> None:
     """4.3 sends no reason: its text is in the table above."""
     fault = Fault(Faults.FAILED, "FAILED: cannot read /x: it is a fifo")
     ctl = Ctl(readProcessStdoutLog=fault, readLog=fault)
@@ -451,7 +456,7 @@ def test_avail() -> None:
         ("maintail -7", ("readLog", -7, 0)),
     ],
 )
-def test_the_end_of_a_log_is_asked_for_in_bytes(line: str, call: tuple[object, ...]) -> None:
+def test_the_end_of_a_log_is_requested_in_bytes(line: str, call: tuple[object, ...]) -> None:
     ctl = Ctl(
         readProcessStdoutLog=lambda *_: "text",
         readProcessStderrLog=lambda *_: "text",

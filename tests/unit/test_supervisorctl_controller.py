@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ProtocolError
 
@@ -16,7 +18,13 @@ from supervisor import supervisorctl
 from supervisor.client import transport
 from supervisor.client.options import ClientOptions
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl import ControllerPluginBase
+from supervisor.http_client import Listener
+from supervisor.supervisorctl import (
+    ControllerPluginBase,
+    DefaultControllerPlugin,
+    commands,
+    default,
+)
 from tests.support.ctl import Ctl, FakeOptions, process
 
 # -- the server that is not there ----------------------------------------------------------
@@ -35,10 +43,10 @@ EVERY = (
     ],
 )
 @pytest.mark.parametrize("command", EVERY.split())
-def test_nobody_answers(
+def test_no_server(
     monkeypatch: pytest.MonkeyPatch, command: str, error: OSError, text: str, checked: int
 ) -> None:
-    """One line, the same for every command; those that do not look first exit with 1."""
+    """One line, the same for every command; without a connection check the exit status is 1."""
 
     def fail(*_: object) -> None:
         raise error
@@ -75,7 +83,7 @@ def test_a_server_without_the_supervisor_namespace() -> None:
 
 
 def guarded(options: FakeOptions) -> FakeOptions:
-    """Let the daemon want a user and a password."""
+    """Make the daemon require a user name and a password."""
 
     def version() -> str:
         if (options.username, options.password) != ("bob", "right"):
@@ -91,7 +99,7 @@ def test_a_missing_password_is_one_line() -> None:
     assert ctl.run("version") == ("Server requires authentication\n", 1)
 
 
-def test_the_shell_asks_until_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shell_prompts_until_the_password_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     options = guarded(FakeOptions())
     options.interactive = True
     names, passwords = iter(["eve", "bob"]), iter(["wrong", "right"])
@@ -101,7 +109,7 @@ def test_the_shell_asks_until_it_is_right(monkeypatch: pytest.MonkeyPatch) -> No
     assert Ctl(options).run("version") == (f"{asked}{asked}9.9\n", 0)
 
 
-def test_no_answer_to_the_question_for_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_of_input_at_the_prompt_for_a_user_name(monkeypatch: pytest.MonkeyPatch) -> None:
     def end(_question: str) -> str:
         raise EOFError
 
@@ -130,7 +138,7 @@ class Greeter(ControllerPluginBase):
         self.ctl.output("greet <whom>")
 
     def do_status(self, _arg: str) -> None:
-        self.ctl.output("never asked: the first plugin wins")
+        self.ctl.output("never called: the first plugin wins")
 
     def do_documented(self, _arg: str) -> None:
         """Text of the docstring."""
@@ -155,7 +163,7 @@ def test_a_plugin_adds_commands_and_gets_its_options() -> None:
     assert ctl.run("status") == ("", 0)
 
 
-def test_a_plugins_commands_stand_under_a_heading_in_help() -> None:
+def test_help_lists_the_commands_of_a_plugin_under_a_heading() -> None:
     help_text, _ = with_plugin().run("help")
     assert "\ngreetings commands (type help <topic>):\n===" in help_text
     assert "documented  greet" in help_text
@@ -177,7 +185,7 @@ def test_help_on_a_topic(topic: str, text: str) -> None:
     assert with_plugin().run(f"? {topic}") == (f"{text}\n", 0)
 
 
-def test_an_exception_in_a_plugin_is_one_line_that_says_where() -> None:
+def test_an_exception_in_a_plugin_is_one_line_with_its_place() -> None:
     text, status = with_plugin().run("boom")
     assert text.startswith("error: <class 'ValueError'>, boom: file: ")
     assert f"{__file__} line: " in text
@@ -216,7 +224,7 @@ def test_the_exit_status_of_a_fault(code: int, ignored: int | None, status: int)
 
 
 def completions(ctl: Ctl, text: str, line: str) -> list[str]:
-    """Return what Tab offers, as readline asks for it."""
+    """Return the candidates of Tab, as readline requests them."""
     found = []
     while (word := ctl.controller.complete(text, len(found), line)) is not None:
         found.append(word)
@@ -252,7 +260,7 @@ def test_completion_without_a_server_offers_nothing() -> None:
     ("answer", "done"), [("y", True), ("Yes", True), ("n", False), ("", False)]
 )
 @pytest.mark.parametrize("line", ["reload", "shutdown"])
-def test_the_shell_asks_before_it_ends_the_daemon(
+def test_the_shell_asks_for_confirmation_before_it_ends_the_daemon(
     monkeypatch: pytest.MonkeyPatch, line: str, answer: str, *, done: bool
 ) -> None:
     ctl = Ctl(restart=True, shutdown=True)
@@ -263,12 +271,12 @@ def test_the_shell_asks_before_it_ends_the_daemon(
 
 
 @pytest.mark.parametrize("line", ["exit", "quit", "EOF", "exit now"])
-def test_what_ends_the_shell(line: str) -> None:
+def test_commands_that_end_the_shell(line: str) -> None:
     assert Ctl().controller.onecmd(line) is True
 
 
 @pytest.mark.parametrize("line", ["", "version", "nonsense", "help", "!x"])
-def test_what_does_not_end_the_shell(line: str) -> None:
+def test_lines_that_do_not_end_the_shell(line: str) -> None:
     assert Ctl().controller.onecmd(line) is False
 
 
@@ -283,7 +291,7 @@ def test_open_does_not_change_the_exit_status() -> None:
 
 
 def test_the_public_names_are_there() -> None:
-    for name in supervisorctl._HOMES:
+    for name in supervisorctl._LOCATIONS:
         assert getattr(supervisorctl, name)
     with pytest.raises(AttributeError):
         _ = supervisorctl.nonsense
@@ -318,18 +326,71 @@ HEAVY = "ssl email http.client xmlrpc.client typing dataclasses asyncio urllib.p
 
 
 def test_a_command_imports_only_what_it_needs() -> None:
-    """Each of these would be felt at every command."""
+    """Each of these would slow down every command."""
     code = f"""
 import sys
 sys.path.insert(0, {os.path.dirname(os.path.dirname(supervisor.__file__))!r})
 from supervisor.supervisorctl import main
 try:
-    main(["-s", "unix:///nobody", "status"])
+    main(["-s", "unix:///missing", "status"])
 finally:
     print(*[name for name in {HEAVY.split()!r} if name in sys.modules])
 """
-    # -S: what the site-packages of a developer import is not ours.
+    # -S: a developer's site-packages may import more.
     run = [sys.executable, "-S", "-c", code]
     result = subprocess.run(run, capture_output=True, text=True, check=False, cwd="/")
-    assert (result.stdout, result.stderr) == ("unix:///nobody no such file\n\n", "")
+    assert (result.stdout, result.stderr) == ("unix:///missing no such file\n\n", "")
     assert result.returncode == 4
+
+
+COMMANDS = Path(commands.__file__).parent
+
+
+def test_every_group_is_listed_with_its_commands() -> None:
+    listed = {module: (group, set(names)) for module, group, names in default.GROUPS}
+    assert {path.stem for path in COMMANDS.glob("*.py")} == {*listed, "__init__"}
+    for module, (group, names) in listed.items():
+        found = vars(getattr(import_module(f"{commands.__name__}.{module}"), group))
+        assert {name[3:] for name in found if name.startswith("do_")} == names
+        assert {name[5:] for name in found if name.startswith("help_")} == names
+
+
+def test_a_command_imports_its_own_group() -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {os.path.dirname(os.path.dirname(supervisor.__file__))!r})
+from supervisor.supervisorctl import main
+try:
+    main(["-s", "unix:///missing", "pid"])
+finally:
+    print(*[name for name in sys.modules if name.startswith("{commands.__name__}.")])
+"""
+    run = [sys.executable, "-S", "-c", code]
+    result = subprocess.run(run, capture_output=True, text=True, check=False, cwd="/")
+    assert result.stdout.splitlines()[-1] == f"{commands.__name__}.status"
+
+
+def test_third_parties_replace_hooks_of_the_default_plugin() -> None:
+    """Supvisors replaces the text of a result; `listener` receives a followed log."""
+    ctl = Ctl(startProcess=True, getProcessInfo=process("a"))
+    plugin = ctl.options.plugins[0]
+    original = plugin._startresult
+    plugin._startresult = lambda result: f"replaced {original(result)}"
+    assert ctl.run("start a") == ("replaced a: started\n", 0)
+    errors: list[str] = []
+    plugin.listener = Listener()
+    plugin.listener.error = lambda _url, error: errors.append(error)
+    assert ctl.run("tail -f a")[1] == 0
+    assert errors
+
+
+def test_a_subclass_of_the_default_plugin_extends_its_commands() -> None:
+    class Extended(DefaultControllerPlugin):
+        def do_pid(self, arg: str) -> None:
+            self.ctl.output("before")
+            super().do_pid(arg)
+
+    options = FakeOptions()
+    options.plugin_factories = [("default", Extended, {})]
+    assert Ctl(options).run("pid") == ("before\n77\n", 0)
+    assert Ctl(options).run("help pid")[0].startswith("pid\t")

@@ -1,4 +1,4 @@
-"""Servers that misbehave and a stdout that is gone: one clear line, the right status."""
+"""Servers that misbehave and a closed stdout: one clear line, the right exit status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pytest
 
 from supervisor.client import proxy, transport
 from supervisor.client.options import ClientOptions
-from supervisor.supervisorctl.completion import candidates
 from tests.support.ctl import Ctl, FakeOptions, process
 from tests.support.fakeserver import rpc_answer, serving
 
@@ -30,7 +29,7 @@ def through_the_wire(url: str) -> Ctl:
 
 
 @pytest.mark.parametrize(
-    ("answer", "complaint"),
+    ("answer", "problem"),
     [
         (None, "closed the connection without a response"),
         (b"SSH-2.0-OpenSSH_9.2p1\r\n", "sent an invalid response (BadStatusLine: "),
@@ -42,11 +41,13 @@ def through_the_wire(url: str) -> Ctl:
     ],
 )
 @pytest.mark.parametrize("line", ["status", "shutdown", "reread", "tail -f x"])
-def test_a_server_that_talks_nonsense(answer: bytes | None, complaint: str, line: str) -> None:
+def test_a_server_that_sends_an_invalid_response(
+    answer: bytes | None, problem: str, line: str
+) -> None:
     with serving(lambda _: answer) as server:
         text, status = through_the_wire(server.url).run(line)
     assert text.startswith(f"{server.url} ")
-    assert complaint in text
+    assert problem in text
     assert text.count("\n") == 1
     assert status == 1
 
@@ -60,14 +61,14 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("kind", ENDLESS)
-def test_a_server_whose_answer_has_no_end(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_a_server_whose_response_has_no_end(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(transport, "MAX_RESPONSE_BYTES", 300_000)
     with serving(lambda _: ENDLESS[kind]) as server:
         found = through_the_wire(server.url).run("status")
     assert found == (f"{server.url} sent a response of more than 0 MB\n", 1)
 
 
-def test_an_answer_that_would_multiply_itself() -> None:
+def test_a_response_that_would_expand() -> None:
     """By entities, which no XML-RPC server sends."""
     content = (
         b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
@@ -100,7 +101,7 @@ def test_a_host_that_does_not_exist() -> None:
 
 
 def test_a_socket_that_may_not_be_opened(directory: Path) -> None:
-    """The path is at fault: there is no server that could have given a bad answer."""
+    """The path is wrong; there is no server that could have sent a bad response."""
     url = f"unix://{directory}/{'x' * 200}"
     text, status = through_the_wire(url).run("status")
     assert text == f"{url} cannot be used: AF_UNIX path too long\n"
@@ -111,21 +112,22 @@ def test_names_with_control_characters_are_not_completed() -> None:
     """Readline would show them as they are."""
     processes = [process("good"), process("gone\x1b[2J"), process("g\u202egnp")]
     ctl = Ctl(FakeOptions(getAllProcessInfo=processes))
-    assert candidates(ctl.controller, "g", "start g") == ["good "]
+    assert ctl.controller.complete("g", 0, "start g") == "good "
+    assert ctl.controller.complete("g", 1, "start g") is None
 
 
 # -- stdout ---------------------------------------------------------------------------------
 
 
 def many_processes(request: bytes) -> bytes:
-    """Answer as a daemon with a thousand processes."""
+    """Respond as a daemon with a thousand processes."""
     if b"getVersion" in request:
         return rpc_answer("3.0")
     return rpc_answer([process(f"process_{i}") for i in range(1000)])
 
 
 def shell(url: str, redirection: str, command: str = "status") -> subprocess.CompletedProcess[str]:
-    """Run supervisorctl in a shell that does something to its stdout."""
+    """Run supervisorctl in a shell that redirects its streams."""
     line = f'"$@" -s {url} {command} {redirection}; exit $?'
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", line, "bash", *CTL],
@@ -139,8 +141,8 @@ def shell(url: str, redirection: str, command: str = "status") -> subprocess.Com
     )
 
 
-def test_a_reader_that_leaves_early() -> None:
-    """The rest is dropped; the status is that of what was asked."""
+def test_a_reader_that_exits_early() -> None:
+    """The rest is dropped; the exit status is that of the command."""
     with serving(many_processes) as server:
         found = shell(server.url, "| head -n 1")
     assert found.stdout.startswith("process_0 ")
@@ -148,7 +150,7 @@ def test_a_reader_that_leaves_early() -> None:
 
 
 def endless_log(request: bytes) -> bytes:
-    """Answer as a daemon with a log of which there is more than a pipe holds."""
+    """Respond as a daemon with a log that is larger than a pipe."""
     if b"getVersion" in request:
         return rpc_answer("3.0")
     if b"getProcessInfo" in request:
@@ -159,8 +161,8 @@ def endless_log(request: bytes) -> bytes:
     return head + (size + b"\r\n" + chunk + b"\r\n") * 10
 
 
-def test_a_reader_of_a_followed_log_that_leaves() -> None:
-    """Nothing goes on being followed for nobody."""
+def test_a_reader_of_a_followed_log_that_exits() -> None:
+    """The log is not followed without a reader."""
     with serving(endless_log) as server:
         found = shell(server.url, "| head -n 2", "tail -f x")
     assert found.stdout == "==> Press Ctrl-C to exit <==\nline\n"
@@ -197,7 +199,7 @@ def test_a_terminal_that_knows_no_accents() -> None:
 
 
 def test_ctrl_c_while_a_command_waits() -> None:
-    """One would see a traceback otherwise, and what was asked for is not known to be done."""
+    """There is no traceback; whether the command took effect is unknown."""
     waiting, released = threading.Event(), threading.Event()
 
     def wait(request: bytes) -> bytes | None:

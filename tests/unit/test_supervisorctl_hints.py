@@ -19,7 +19,7 @@ PROCESSES = [process("web"), process("worker:worker_00"), process("worker:worker
     ("word", "meant"),
     [("statsu", "status"), ("stauts", "status"), ("tial", "tail"), ("xyzzy", None)],
 )
-def test_the_command_that_was_meant(word: str, meant: str | None) -> None:
+def test_a_suggested_command(word: str, meant: str | None) -> None:
     found = hints.for_unknown_word(word, ["help", "status", "start", "stop", "tail"])
     assert found == (meant and f"did you mean `{meant}`?")
 
@@ -34,7 +34,7 @@ def test_the_command_that_was_meant(word: str, meant: str | None) -> None:
         ("nothing_like_it", None),
     ],
 )
-def test_the_name_that_was_meant(name: str, hint: str | None) -> None:
+def test_a_suggested_name(name: str, hint: str | None) -> None:
     found = hints.for_unknown_name(name, PROCESSES)
     assert found in {hint, hint and hint.replace("worker_00", "worker_01")}
 
@@ -100,7 +100,7 @@ def test_a_refused_login(username: str | None, hint: str) -> None:
 
 
 @pytest.mark.parametrize("changed", [None, "main.conf", "included.conf"])
-def test_files_that_have_changed_since_processes_were_started(
+def test_files_that_have_changed_since_the_processes_started(
     tmp_path: Path, changed: str | None
 ) -> None:
     main, included = tmp_path / "main.conf", tmp_path / "included.conf"
@@ -111,7 +111,10 @@ def test_files_that_have_changed_since_processes_were_started(
         os.utime(file, (when, when))
     infos = [process("a", start=1000), process("b", start=0)]
     found = hints.for_changed_files(str(main), infos)
-    text = f"{tmp_path / str(changed)} has changed since; `supervisorctl update` applies changes."
+    text = (
+        f"{tmp_path / str(changed)} has changed since the processes started;"
+        " `supervisorctl update` applies changes."
+    )
     assert found == (text if changed else None)
     assert hints.for_changed_files(None, infos) is None
     assert hints.for_changed_files(str(main), [process("b", start=0)]) is None

@@ -1,24 +1,20 @@
-"""Commands about processes: status, pid, start, stop, restart, signal.
-
-Part of `default.DefaultControllerPlugin`.
-"""
+"""Commands that act on processes: start, stop, restart, signal."""
 
 from __future__ import annotations
 
 import time
 
 from supervisor.client import proxy
-from supervisor.client.terminal import display_width
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
-from supervisor.states import STOPPED_STATES, ProcessStates
-from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.states import ProcessStates
+from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
     STOP_RESULTS,
     LSBInitExitStatuses,
-    LSBStatusExitStatuses,
+    result_of,
     result_text,
 )
 
@@ -28,11 +24,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from typing import Any
 
     Info = Mapping[str, Any]
-
-MIN_NAME_COLUMNS = 30
-
-STOP_POLL_SECONDS = 0.1
-"""Poll interval for a server that cannot wait until a process has stopped."""
 
 
 class ProcessAction:
@@ -71,98 +62,16 @@ STOP = ProcessAction(
 SIGNAL = ProcessAction("signalProcess", "signalProcessGroup", "signalAllProcesses", SIGNAL_RESULTS)
 
 
-class ProcessCommands(ControllerPluginBase):
-    """The commands about processes."""
-
-    # -- queries --------------------------------------------------------------------
-
-    def do_status(self, arg: str) -> None:
-        """Print name, state and description of processes."""
-        if not self.ctl.upcheck():
-            self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
-            return
-        every = infos = self.ctl.get_supervisor().getAllProcessInfo()
-        names = arg.split()
-        if names and "all" not in names:
-            infos = [info for name in names for info in self._matching(every, name)]
-        self._show_statuses(infos)
-        # Last, so that it takes precedence over an unknown name.
-        if any(info["state"] in STOPPED_STATES for info in infos):
-            self.ctl.exitstatus = LSBStatusExitStatuses.NOT_RUNNING
-
-    def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
-        """Return the processes that a name matches; print an error if there are none."""
-        group, process = split_namespec(namespec)
-        found = [info for info in infos if _is_meant(info, namespec)]
-        if not found:
-            message = "no such group" if process is None else "no such process"
-            name = group if process is None else namespec
-            self.ctl.output(f"{name}: ERROR ({message})")
-            self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
-            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
-        return found
-
-    def _show_statuses(self, infos: Sequence[Info]) -> None:
-        names = [make_namespec(info["group"], info["name"]) for info in infos]
-        width = max([MIN_NAME_COLUMNS, *map(display_width, names)]) + 3
-        lines = [
-            f"{name}{' ' * (width - display_width(name))}"
-            f"{info['statename']:<10}{info['description']}"
-            for name, info in zip(names, infos, strict=True)
-        ]
-        if lines:
-            self.ctl.output("\n".join(lines))
-
-    def help_status(self) -> None:
-        """Print the help of `status`."""
-        self.ctl.output("status <name>\t\tShow the state of one process")
-        self.ctl.output("status <gname>:*\tShow the states of a group's processes")
-        self.ctl.output("status <name> <name>\tShow the states of several processes")
-        self.ctl.output("status\t\t\tShow the states of all processes")
-
-    def do_pid(self, arg: str) -> None:
-        """Print the pid of the daemon or of processes."""
-        if not self.ctl.upcheck():
-            return
-        supervisor = self.ctl.get_supervisor()
-        names = arg.split()
-        if not names:
-            self.ctl.output(supervisor.getPID())
-        elif "all" in names:
-            for info in supervisor.getAllProcessInfo():
-                self.ctl.output(info["pid"])
-        else:
-            for name in names:
-                self._show_pid(supervisor, name)
-
-    def _show_pid(self, supervisor: Any, name: str) -> None:
-        try:
-            info = supervisor.getProcessInfo(name)
-        except proxy.Fault as fault:
-            if fault.faultCode != Faults.BAD_NAME:
-                raise
-            self.ctl.output(f"No such process {name}")
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            return
-        self.ctl.output(info["pid"])
-        if info["pid"] == 0:
-            self.ctl.exitstatus = LSBInitExitStatuses.NOT_RUNNING
-
-    def help_pid(self) -> None:
-        """Print the help of `pid`."""
-        self.ctl.output("pid\t\t\tShow the pid of supervisord")
-        self.ctl.output("pid <name>\t\tShow the pid of one process, 0 if it is not running")
-        self.ctl.output("pid all\t\t\tShow the pid of every process, one per line")
-
-    # -- actions ---------------------------------------------------------------------
+class ControlCommands(CommandGroup):
+    """The commands that act on processes."""
 
     def do_start(self, arg: str) -> None:
         """Start processes."""
         if not self.ctl.upcheck():
             return
         if not arg.split():
-            self.ctl.exitstatus = LSBInitExitStatuses.INVALID_ARGS
-            self._usage("Error: start requires a process name", "start")
+            error = "Error: start requires a process name"
+            self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
             return
         self._act(START, arg.split())
 
@@ -178,8 +87,7 @@ class ProcessCommands(ControllerPluginBase):
         if not self.ctl.upcheck():
             return
         if not arg.split():
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: stop requires a process name", "stop")
+            self._refuse("Error: stop requires a process name", "stop")
             return
         self._act(STOP, arg.split())
 
@@ -195,15 +103,14 @@ class ProcessCommands(ControllerPluginBase):
         if not self.ctl.upcheck():
             return
         if not arg.split():
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: restart requires a process name", "restart")
+            self._refuse("Error: restart requires a process name", "restart")
             return
         names = arg.split()
         infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
         self._act(STOP, names)
         self._act(START, names)
         restarted = [
-            info for info in infos if "all" in names or any(_is_meant(info, each) for each in names)
+            info for info in infos if "all" in names or any(matches(info, each) for each in names)
         ]
         options = self.ctl.options
         self.ctl.hint(lambda hints: hints.for_changed_files(options.configfile, restarted))
@@ -222,8 +129,7 @@ class ProcessCommands(ControllerPluginBase):
             return
         signame, *names = arg.split() or [""]
         if not names:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: signal requires a signal name and a process name", "signal")
+            self._refuse("Error: signal requires a signal name and a process name", "signal")
             return
         self._act(SIGNAL, names, signame)
 
@@ -275,11 +181,12 @@ class ProcessCommands(ControllerPluginBase):
 
     def _call(self, action: ProcessAction, namespec: str, *values: Any) -> list[Info] | None:
         """Apply an action to a process or a group; return its results, None for no such group."""
+        supervisor = self.ctl.get_supervisor()
         group, process = split_namespec(namespec)
         if process is not None:
-            return [self._act_on_one(action, group, process, namespec, *values)]
+            return [result_of(getattr(supervisor, action.one), namespec, *values)]
         try:
-            return list(getattr(self.ctl.get_supervisor(), action.group)(group, *values))
+            return list(getattr(supervisor, action.group)(group, *values))
         except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
@@ -296,31 +203,13 @@ class ProcessCommands(ControllerPluginBase):
         self.ctl.exitstatus = action.no_such_group
         self.ctl.hint(lambda hints: hints.for_group(self.ctl.get_supervisor(), group))
 
-    def _act_on_one(
-        self, action: ProcessAction, group: str, process: str, namespec: str, *values: Any
-    ) -> Info:
-        status, description = Faults.SUCCESS, ""
-        try:
-            getattr(self.ctl.get_supervisor(), action.one)(namespec, *values)
-        except proxy.Fault as fault:
-            status, description = fault.faultCode, fault.faultString
-        return {"group": group, "name": process, "status": status, "description": description}
-
-    def _startresult(self, result: Info) -> str:
-        # Supvisors overrides this to report a disabled program.
-        return result_text(result, START_RESULTS)
-
     def _show_results(self, action: ProcessAction, results: Iterable[Info]) -> None:
         results = list(results)
         for result in results:
-            is_start = action is START
-            text = self._startresult(result) if is_start else result_text(result, action.texts)
+            if action is START:
+                text = self.plugin._startresult(result)  # noqa: SLF001 - Supvisors replaces it
+            else:
+                text = result_text(result, action.texts)
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.sanitize)
         self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))
-
-
-def _is_meant(info: Info, namespec: str) -> bool:
-    """Whether a namespec matches a process, by its own name or its group's."""
-    group, process = split_namespec(namespec)
-    return bool(info["group"] == group and process in {None, info["name"]})

@@ -1,26 +1,15 @@
-"""Commands about the daemon and the shell: version, reload, shutdown, open, exit.
-
-Part of `default.DefaultControllerPlugin`.
-"""
+"""Commands about the daemon: version, reload, shutdown."""
 
 from __future__ import annotations
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.results import LSBInitExitStatuses, connection_error_text
 
 
-class ServerCommands(ControllerPluginBase):
-    """The commands about the daemon, and those that leave the shell."""
-
-    def _takes_no_arguments(self, command: str, arg: str) -> bool:
-        """Return whether there are none; otherwise print an error."""
-        if not arg:
-            return True
-        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-        self._usage(f"Error: {command} accepts no arguments", command)
-        return False
+class DaemonCommands(CommandGroup):
+    """The commands about the daemon."""
 
     def _confirmed(self, question: str) -> bool:
         """Return whether the user confirms; without a shell there is no prompt."""
@@ -74,46 +63,10 @@ class ServerCommands(ControllerPluginBase):
             self.ctl.output("ERROR: already shutting down")
         except (ConnectionRefusedError, FileNotFoundError) as error:
             problem = f"{self.ctl.options.serverurl} {connection_error_text(error)}"
-            self.ctl.output(f"ERROR: {problem} (already shut down?)")
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            self._fail(f"ERROR: {problem} (already shut down?)")
         else:
             self.ctl.output("Shut down")
 
     def help_shutdown(self) -> None:
         """Print the help of `shutdown`."""
         self.ctl.output("shutdown \tStop all processes and end supervisord")
-
-    def do_open(self, arg: str) -> None:
-        """Switch to another daemon, and show its processes."""
-        url = arg.strip()
-        if not url.startswith(("http://", "unix://")):
-            self.ctl.output("ERROR: url must be http:// or unix://")
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            return
-        self.ctl.options.serverurl = url
-        # The states of its processes must not affect the exit status of `open`.
-        status = self.ctl.exitstatus
-        self.ctl.onecmd("status")
-        self.ctl.exitstatus = status
-
-    def help_open(self) -> None:
-        """Print the help of `open`."""
-        self.ctl.output("open <url>\tConnect to another supervisord.")
-        self.ctl.output("\t\t(a unix socket is written unix:///path/of/the/socket)")
-
-    def do_exit(self, _arg: str) -> bool:
-        """Leave the shell."""
-        self.ctl.output("")
-        return True
-
-    def help_exit(self) -> None:
-        """Print the help of `exit`."""
-        self.ctl.output("exit\tLeave the shell.")
-
-    def do_quit(self, arg: str) -> bool:
-        """Leave the shell."""
-        return self.do_exit(arg)
-
-    def help_quit(self) -> None:
-        """Print the help of `quit`."""
-        self.ctl.output("quit\tLeave the shell.")

@@ -1,7 +1,4 @@
-"""Commands about logs and input: tail, maintail, clear, fg.
-
-Part of `default.DefaultControllerPlugin`.
-"""
+"""Commands about logs: tail, maintail, clear."""
 
 from __future__ import annotations
 
@@ -9,41 +6,37 @@ import sys
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.common.namespec import split_namespec
 from supervisor.common.stdio import discard
-from supervisor.states import ProcessStates
-from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
+from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
 from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     LOG_FAULTS,
     PROCESS_LOG_FAULTS,
-    LSBInitExitStatuses,
     log_fault_text,
+    result_of,
     result_text,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 TAIL_BYTES = 1600
 CHANNELS = ("stdout", "stderr")
 FOLLOW = "-f"
+LOG_FLAGS = FlagTable(
+    Flag(FOLLOW), Flag(NUMBER, convert=int, default=TAIL_BYTES), first_word_only=True
+)
 
-CTRL_C_ENDS = "==> Press Ctrl-C to exit <=="
 
-
-class LogCommands(ControllerPluginBase):
+class LogCommands(CommandGroup):
     """The commands about logs."""
 
-    listener: Any = None  # receives the data of `tail -f`; by default one that prints
-
-    def _fail(self, message: str) -> None:
-        self.ctl.output(message)
-        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-
     # -- tail -------------------------------------------------------------------------
+
+    flags_tail = LOG_FLAGS
 
     def do_tail(self, arg: str) -> None:
         """Print the end of a process's log, or follow it."""
@@ -51,23 +44,22 @@ class LogCommands(ControllerPluginBase):
             return
         words = arg.split()
         if not 1 <= len(words) <= 3:  # noqa: PLR2004 - modifier, name, channel
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage(f"Error: too {'many' if words else 'few'} arguments", "tail")
+            self._refuse(f"Error: too {'many' if words else 'few'} arguments", "tail")
             return
-        modifier = words.pop(0) if words[0].startswith("-") else None
-        if not words:
+        given = self.flags_tail.parse(words)
+        if not given.names:
             self._fail("Error: tail requires process name")
             return
-        name, channel = words[0], words[-1].lower() if words[1:] else "stdout"
+        name, channel = given.names[0], given.names[-1].lower() if given.names[1:] else "stdout"
         if channel not in CHANNELS:
             self._fail(f"Error: bad channel {channel!r}")
-        elif modifier == FOLLOW:
-            if self._exists(name):
-                self._follow(f"/logtail/{name}/{channel}")
-        else:
-            self._show_end(
-                f"readProcess{channel.capitalize()}Log", [name], modifier, PROCESS_LOG_FAULTS
-            )
+        elif given.error is not None:
+            self._fail(given.error)
+        elif not given[FOLLOW]:
+            method = f"readProcess{channel.capitalize()}Log"
+            self._show_end(method, [name], given[NUMBER], PROCESS_LOG_FAULTS)
+        elif self._exists(name):
+            self._follow(f"/logtail/{name}/{channel}")
 
     def _exists(self, name: str) -> bool:
         """Return whether the daemon has a process; if not, print an error."""
@@ -92,20 +84,25 @@ class LogCommands(ControllerPluginBase):
         self.ctl.output("tail -100 <name>\tShow the last 100 *bytes* of its stdout")
         self.ctl.output("tail <name> stderr\tShow the last 1600 *bytes* of its stderr")
 
+    flags_maintail = LOG_FLAGS
+
     def do_maintail(self, arg: str) -> None:
         """Print the end of the daemon's activity log, or follow it."""
         if not self.ctl.upcheck():
             return
         words = arg.split()
         if len(words) > 1:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: too many arguments", "maintail")
+            self._refuse("Error: too many arguments", "maintail")
             return
-        modifier = words[0] if words else None
-        if modifier == FOLLOW:
+        given = self.flags_maintail.parse(words)
+        for word in given.names:
+            given.refuse(BAD_ARGUMENT.format(word))
+        if given.error is not None:
+            self._fail(given.error)
+        elif given[FOLLOW]:
             self._follow("/mainlogtail")
         else:
-            self._show_end("readLog", [], modifier, LOG_FAULTS)
+            self._show_end("readLog", [], given[NUMBER], LOG_FAULTS)
 
     def help_maintail(self) -> None:
         """Print the help of `maintail`."""
@@ -113,14 +110,8 @@ class LogCommands(ControllerPluginBase):
         self.ctl.output("maintail -100\tShow the last 100 *bytes* of the activity log")
         self.ctl.output("maintail\tShow the last 1600 *bytes* of the activity log\n")
 
-    def _show_end(
-        self, method: str, names: list[str], modifier: str | None, texts: Mapping[int, str]
-    ) -> None:
-        """Print the end of a log; a modifier such as `-100` sets the size in bytes."""
-        size = _size(modifier)
-        if size is None:
-            self._fail(f"Error: bad argument {modifier}")
-            return
+    def _show_end(self, method: str, names: list[str], size: int, texts: Mapping[int, str]) -> None:
+        """Print the last `size` bytes of a log."""
         try:
             text = getattr(self.ctl.get_supervisor(), method)(*names, -size, 0)
         except proxy.Fault as fault:
@@ -137,7 +128,9 @@ class LogCommands(ControllerPluginBase):
 
         options = self.ctl.options
         self.ctl.output(CTRL_C_ENDS)
-        handler = HTTPHandler(self.listener or Listener(), options.username, options.password)
+        handler = HTTPHandler(
+            self.plugin.listener or Listener(), options.username, options.password
+        )
         handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
         try:
             handler.get(options.serverurl, path)
@@ -154,15 +147,14 @@ class LogCommands(ControllerPluginBase):
             return
         names = arg.split()
         if not names:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("Error: clear requires a process name", "clear")
+            self._refuse("Error: clear requires a process name", "clear")
             return
         supervisor = self.ctl.get_supervisor()
         if "all" in names:
             self._show_cleared(supervisor.clearAllProcessLogs())
         else:
             for name in names:
-                self._show_cleared([_clear_one(supervisor.clearProcessLogs, name)])
+                self._show_cleared([result_of(supervisor.clearProcessLogs, name)])
 
     def _show_cleared(self, results: Iterable[Mapping[str, Any]]) -> None:
         for result in results:
@@ -174,59 +166,3 @@ class LogCommands(ControllerPluginBase):
         self.ctl.output("clear <name>\t\tEmpty the logs of one process")
         self.ctl.output("clear <name> <name>\tEmpty the logs of several processes")
         self.ctl.output("clear all\t\tEmpty the logs of all processes")
-
-    # -- fg -----------------------------------------------------------------------------
-
-    def do_fg(self, arg: str) -> None:
-        """Print a process's output, and send it the user's input."""
-        if not self.ctl.upcheck():
-            return
-        names = arg.split()
-        if not names:
-            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
-            self._usage("ERROR: no process name supplied", "fg")
-        elif len(names) > 1:
-            self._fail("ERROR: too many process names supplied")
-        elif self._is_running(names[0]):
-            from supervisor.supervisorctl.foreground import converse
-
-            self.ctl.output(CTRL_C_ENDS)
-            converse(self.ctl, names[0])
-
-    def _is_running(self, name: str) -> bool:
-        """Return whether a process is running; if not, print an error."""
-        try:
-            info = self.ctl.get_supervisor().getProcessInfo(name)
-        except proxy.Fault as fault:
-            if fault.faultCode == Faults.BAD_NAME:
-                self._fail("ERROR: bad process name supplied")
-            else:
-                self.ctl.output(f"ERROR: {fault}")
-            return False
-        if info["state"] != ProcessStates.RUNNING:
-            self._fail("ERROR: process not running")
-            return False
-        return True
-
-    def help_fg(self) -> None:
-        """Print the help of `fg`."""
-        self.ctl.output("fg <process>\tConnect to a process: its output, your input")
-        self.ctl.output("\t\tCtrl-C to exit")
-
-
-def _size(modifier: str | None) -> int | None:
-    """Return the number of bytes of a modifier such as `-100`, None for anything else."""
-    if modifier is None:
-        return TAIL_BYTES
-    digits = modifier.removeprefix("-")
-    return int(digits) if digits.isdecimal() and digits != modifier else None
-
-
-def _clear_one(clear: Callable[[str], Any], namespec: str) -> Mapping[str, Any]:
-    group, name = split_namespec(namespec)
-    status, description = Faults.SUCCESS, ""
-    try:
-        clear(namespec)
-    except proxy.Fault as fault:
-        status, description = fault.faultCode, fault.faultString
-    return {"group": group, "name": name, "status": status, "description": description}

@@ -1,0 +1,99 @@
+"""The built-in commands of supervisorctl, one module for each group of commands.
+
+This file has the code that the groups share, as another module would take time at each start.
+`default.GROUPS` lists the groups.
+"""
+
+from __future__ import annotations
+
+from supervisor.client import proxy
+from supervisor.common.faults import Faults
+from supervisor.common.namespec import split_namespec
+from supervisor.supervisorctl.output import reserve_stdout
+from supervisor.supervisorctl.plugin import ControllerPluginBase
+from supervisor.supervisorctl.results import LSBInitExitStatuses
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from supervisor.supervisorctl.controller import Controller
+    from supervisor.supervisorctl.flags import Arguments
+
+STOP_POLL_SECONDS = 0.1
+"""Poll interval while another client stops a process, or for a server that cannot wait."""
+
+CTRL_C_ENDS = "==> Press Ctrl-C to exit <=="
+
+
+class CommandGroup(ControllerPluginBase):
+    """A group of commands; the methods here report errors the same way in all of them.
+
+    `plugin` is the `DefaultControllerPlugin`, on which third parties replace two attributes:
+    `_startresult` and `listener`.
+    """
+
+    def __init__(self, controller: Controller, plugin: Any) -> None:
+        super().__init__(controller)
+        self.plugin = plugin
+
+    def _fail(self, message: str) -> None:
+        """Print an error of a command."""
+        self.ctl.output(message)
+        self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def _refuse(
+        self, error: str, command: str, exitstatus: int = LSBInitExitStatuses.GENERIC
+    ) -> None:
+        """Print an error in the arguments of a command, and its help."""
+        self.ctl.exitstatus = exitstatus
+        self._usage(error, command)
+
+    def _parse(self, command: str, arg: str) -> Arguments | None:
+        """Return flags and names of a command, or None after printing an error.
+
+        A command with flags calls this before anything that may print: a machine-readable
+        format keeps all messages off stdout.
+        """
+        from supervisor.supervisorctl.flags import flags_of
+
+        given = flags_of(self, command).parse(arg.split())
+        if given.machine_readable:
+            reserve_stdout()
+        if given.error is None:
+            return given
+        self._refuse(given.error, command)
+        return None
+
+    def _takes_no_arguments(self, command: str, arg: str) -> bool:
+        """Return whether there are none; otherwise print an error."""
+        if arg:
+            self._refuse(f"Error: {command} accepts no arguments", command)
+        return not arg
+
+    def _call_or_report(
+        self, texts: Mapping[int, str], method: Callable[..., Any], *args: str
+    ) -> Any:
+        """Return the result of a method, or None after a fault that `texts` contains."""
+        try:
+            return method(*args)
+        except proxy.Fault as fault:
+            text = texts.get(fault.faultCode)
+            if fault.faultCode == Faults.CANT_REREAD:
+                text = f"ERROR: {fault.faultString}"
+            if text is None:
+                raise
+            self.ctl.output(text.format(*args) if args else text)
+            if fault.faultCode != Faults.ALREADY_ADDED:
+                self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            return None
+
+
+def matches(info: Mapping[str, Any], namespec: str) -> bool:
+    """Whether a namespec means a process, by its own name or its group's.
+
+    `info` is a result of `getProcessInfo`.
+    """
+    group, process = split_namespec(namespec)
+    return bool(info["group"] == group and process in {None, info["name"]})
