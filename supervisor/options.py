@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.common.records import names
@@ -21,6 +21,7 @@ from supervisor.config.commandline import (
     read_server_configuration,
     search_server_file,
 )
+from supervisor.config.option import parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import processes_from_section
 from supervisor.engine import posix
@@ -89,15 +90,15 @@ def __getattr__(name: str) -> Any:
 
 # -- configs as plugins use them ----------------------------------------------------
 
+PARAMETERS = parameters(model.ProcessConfig)
+
 
 class ProcessConfig(model.ProcessConfig):
     """A process's config with the attribute `options`, as plugins expect."""
 
     def __init__(self, options: ServerOptions, **params: Any) -> None:
         """Take the options by name; unknown names are ignored, as in Supervisor 4."""
-        options_of_ours = names(model.ProcessConfig)
-        values = {name: value for name, value in params.items() if name in options_of_ours}
-        super().__init__(**values)
+        super().__init__(**{name: params[name] for name in params.keys() & PARAMETERS})
         self.environment = self.environment or {}
         self.options = options
 
@@ -247,8 +248,8 @@ class ServerOptions:
         self, parser: UnhosedConfigParser, section: str, group_name: str, klass: Any = None
     ) -> list[Any]:
         """Implement `processes_from_section`; Supvisors replaces this method on the class."""
-        plain = processes_from_section(parser, section, group_name, model.ProcessConfig)
-        return [(klass or ProcessConfig)(self, **vars(config)) for config in plain]
+        make = partial(klass or ProcessConfig, self)
+        return processes_from_section(parser, section, group_name, make)
 
     # -- settings ---------------------------------------------------------------
 

@@ -109,7 +109,6 @@ def _doubled_options(file: str, text: str) -> Iterator[str]:
 
 def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
     named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
-    named |= {"ctlplugin"}
     kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
     for section in parser.sections():
         kind, colon, name = section.partition(":")
@@ -203,7 +202,7 @@ def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     writers: dict[str, dict[str, None]] = {}
     for group in groups:
         for process in group.process_configs:
-            for path in (process.stdout_logfile, process.stderr_logfile):
+            for path in (process.stdout.logfile, process.stderr.logfile):
                 if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
                     writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
     for path, names in writers.items():

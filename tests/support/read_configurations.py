@@ -80,6 +80,9 @@ def _object(value: Any, fields: dict[str, Any]) -> dict[str, Any]:
     plained = {key: plain(item) for key, item in fields.items() if key not in kept}
     if "address" in plained:  # ours has host and port in an object of their own
         plained |= {key: item for key, item in plained.pop("address").items() if key != "kind"}
+    for stream in plained.keys() & {"stdout", "stderr"}:  # ours have an object for each stream
+        nested = plained.pop(stream).items()
+        plained |= {f"{stream}_{key}": item for key, item in nested if key != "kind"}
     if "pool_events" in plained:
         plained["pool_events"].sort()
     return {"kind": kind, **plained}

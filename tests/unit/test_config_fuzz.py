@@ -28,7 +28,10 @@ NEEDED = {
     "rpcinterface:x": "supervisor.rpcinterface_factory=os:getpid\n",
 }
 # Importing a random name, or making a million processes, is what the user asked for.
-LEFT_ALONE = {"result_handler", "supervisor.rpcinterface_factory", "numprocs", "files"}
+LEFT_ALONE = {
+    *("result_handler", "supervisor.rpcinterface_factory", "supervisor.ctl_factory"),
+    *("numprocs", "files"),
+}
 OPTIONS = [
     (section, option.name)
     for section, options in schema.SECTIONS.items()

@@ -27,12 +27,10 @@ from supervisor.config.model import (
 )
 from supervisor.config.parser import UnhosedConfigParser
 from supervisor.config.programs import processes_from_section
-from supervisor.datatypes import (
-    RestartWhenExitUnexpected,
-    gid_for_uid,
-)
+from supervisor.datatypes import gid_for_uid
 from supervisor.engine import posix
 from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
+from tests.support.tables import assert_none
 
 # -- groups
 
@@ -376,12 +374,24 @@ def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) 
 # -- the tables
 
 
-def shown_in_the_sample(section: str) -> dict[str, str]:
-    """Return the defaults that the sample tells of a section: those in brackets, or what is set."""
+def block_of_the_sample(section: str) -> str:
+    """Return the lines of a section in the sample."""
     kind = re.escape(section.removesuffix(":x"))
     (block,) = re.findall(
         rf"(?ms)^;?\[{kind}(?::\w+)?\]$(.*?)(?=^;?\[|\Z)", SAMPLE.read_text(encoding="utf-8")
     )
+    return str(block)
+
+
+def comments_in_the_sample(section: str) -> dict[str, str]:
+    """Return the comment beside each option of a section."""
+    lines = r"(?m)^;?([a-z_.]+) ?= ?.*? +; (.*)$"
+    return dict(re.findall(lines, block_of_the_sample(section)))
+
+
+def shown_in_the_sample(section: str) -> dict[str, str]:
+    """Return the defaults that the sample tells of a section: those in brackets, or what is set."""
+    block = block_of_the_sample(section)
     lines = re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*?(?:\(default: (.*)\))?)?$", block)
     return {option: default or value for option, value, default in lines}
 
@@ -408,13 +418,25 @@ def test_every_option_of_the_client_is_in_the_sample() -> None:
         assert shown[option] == default or not default
 
 
-def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
-    """A config made by hand, as plugins do, is like one that is read."""
-    config = ProcessConfig("x", "a")
-    for option in (*schema.PROGRAM, *schema.PROCESS):
-        if option.default is not None and not option.name.startswith("numprocs"):
-            assert getattr(config, option.name) == option.value
-    assert config.autorestart is RestartWhenExitUnexpected
+def test_the_sample_explains_options_as_the_reference_does() -> None:
+    """A section shows an option's summary, with the default if the shown value is an example."""
+    assert_none(
+        f"[{section}] {row.name}: {row.summary!r}, in the sample {comments[row.name]!r}"
+        for section, rows in schema.SECTIONS.items()
+        for comments in [comments_in_the_sample(section)]
+        for row in rows
+        if row.name in comments
+        and re.sub(r" \(default: .*\)$", "", comments[row.name]) not in (*IN_CONTEXT, row.summary)
+        and comments[row.name] != row.summary
+    )
+
+
+IN_CONTEXT = {
+    "as above",
+    "the same for stderr",
+    "or tcp://localhost:9002 (required)",
+}
+"""Comments of the sample that are clear only beside the lines around them."""
 
 
 def test_a_users_groups_are_looked_up_once_for_each_reading(
