@@ -43,7 +43,7 @@ from supervisor.process.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, NoReturn, TextIO
 
     from supervisor.config.model import (
@@ -155,21 +155,15 @@ SETTINGS = frozenset(names(model.Settings))
 # -- the plugin API -----------------------------------------------------------------
 
 
-class ServerOptions:
-    """The attributes and methods of the running daemon that plugins use."""
+class ConfigurationOptions:
+    """The configured half of `ServerOptions`: reading files, and the settings."""
 
     def __init__(self) -> None:
         settings = model.Settings(configfile=None, here=None, childlogdir="")
         self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
         self.file_before: str | None = None
-        self.httpservers: Sequence[tuple[ServerConfig, HTTPServer]] = []
         self.process_group_configs: list[model.ProcessGroupConfig] = []
-
-    @cached_property
-    def runtime(self) -> Runtime:
-        """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
-        return Runtime(Loop(), getLogger(), self.settings)
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; an error ends the program.
@@ -188,7 +182,7 @@ class ServerOptions:
         instead.
         """
         try:
-            self.configuration = self._read()
+            self.configuration = self.check()
         except ConfigurationError as error:
             if do_usage:
                 self.usage(str(error))
@@ -197,9 +191,6 @@ class ServerOptions:
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
-        return self._read()
-
-    def _read(self) -> Configuration:
         return read_server_configuration(
             self.arguments,
             file=self.file_before,
@@ -248,8 +239,8 @@ class ServerOptions:
         self, parser: UnhosedConfigParser, section: str, group_name: str, klass: Any = None
     ) -> list[Any]:
         """Implement `processes_from_section`; Supvisors replaces this method on the class."""
-        make = partial(klass or ProcessConfig, self)
-        return processes_from_section(parser, section, group_name, make)
+        kind: Callable[..., Any] = klass or ProcessConfig
+        return processes_from_section(parser, section, group_name, partial(kind, self))
 
     # -- settings ---------------------------------------------------------------
 
@@ -290,6 +281,19 @@ class ServerOptions:
     def environ_expansions(self) -> dict[str, str]:
         """The variables for values, as `ENV_NAME`; Supvisors expands its own options with them."""
         return environment_names({**os.environ, **self.settings.environment})
+
+
+class ServerOptions(ConfigurationOptions):
+    """The attributes and methods of the running daemon that plugins use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.httpservers: Sequence[tuple[ServerConfig, HTTPServer]] = []
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
+        return Runtime(Loop(), getLogger(), self.settings)
 
     @property
     def logger(self) -> Logger:
