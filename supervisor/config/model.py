@@ -243,45 +243,59 @@ class Settings:
     configfile: str | None
     here: str | None
     minfds: int = option(
-        resource_limit, "minimum number of file descriptors required to start", default="1024"
+        resource_limit,
+        "minimum number of file descriptors required to start",
+        default="1024",
+        flag="a",
     )
     minprocs: int = option(
-        resource_limit, "minimum number of processes required to start", default="200"
+        resource_limit, "minimum number of processes required to start", default="200", flag=""
     )
     directory: str | None = option(
-        existing_directory, "working directory as a daemon (default: unchanged)", default=None
+        existing_directory,
+        "working directory as a daemon (default: unchanged)",
+        default=None,
+        flag="d",
     )
-    user = Option(str, "switch to this user at start; requires root")
+    user = Option(str, "switch to this user at start; requires root", flag="u")
     umask: int = option(
-        octal_type, "umask of the daemon, and default umask of programs", default="022"
+        octal_type, "umask of the daemon, and default umask of programs", default="022", flag="m"
     )
     logfile: str | type[Syslog] = option(
-        activity_logfile, 'the activity log, or "syslog"', default="supervisord.log"
+        activity_logfile, 'the activity log, or "syslog"', default="supervisord.log", flag="l"
     )
     logfile_maxbytes: int = option(
-        byte_size, "size at which it is rotated; 0 never rotates", default="50MB"
+        byte_size, "size at which it is rotated; 0 never rotates", default="50MB", flag="y"
     )
-    logfile_backups: int = option(integer, "number of rotated logs to keep", default="10")
+    logfile_backups: int = option(integer, "number of rotated logs to keep", default="10", flag="z")
     loglevel: int = option(
-        logging_level, "critical, error, warn, info, debug, trace or blather", default="info"
+        logging_level,
+        "critical, error, warn, info, debug, trace or blather",
+        default="info",
+        flag="e",
     )
-    pidfile: str = option(existing_dirpath, "path of the pidfile", default="supervisord.pid")
-    identifier: str = option(str, "name of this daemon, for logs and clients", default="supervisor")
-    nodaemon: bool = option(boolean, "true stays in the foreground", default="false")
+    pidfile: str = option(
+        existing_dirpath, "path of the pidfile", default="supervisord.pid", flag="j"
+    )
+    identifier: str = option(
+        str, "name of this daemon, for logs and clients", default="supervisor", flag="i"
+    )
+    nodaemon: bool = option(boolean, "true stays in the foreground", default="false", flag="n")
     silent: bool = option(
-        boolean, "true disables the log on stdout in the foreground", default="false"
+        boolean, "true disables the log on stdout in the foreground", default="false", flag="s"
     )
     childlogdir: str = option(
         existing_directory,
         "where AUTO logs of programs go (default: $TMPDIR or /tmp)",
         default=None,
         default_factory=_temporary_directory,
+        flag="q",
     )
     nocleanup: bool = option(
-        boolean, "true keeps old AUTO logs of programs at start", default="false"
+        boolean, "true keeps old AUTO logs of programs at start", default="false", flag="k"
     )
     strip_ansi: bool = option(
-        boolean, "true removes terminal escapes from logs of programs", default="false"
+        boolean, "true removes terminal escapes from logs of programs", default="false", flag="t"
     )
     environment: Mapping[str, str] = option(
         dict_of_key_value_pairs,

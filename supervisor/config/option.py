@@ -42,7 +42,8 @@ class Option(Field):
     applied to a process that runs; any other change requires a restart of it.  `info` is the
     position among the fields of `getAllConfigInfo`, None for an option that it does not list: its
     fields are those of Supervisor 4.3, in a fixed order.  `only` names the section that has the
-    option, if a record is read from several kinds of sections.
+    option, if a record is read from several kinds of sections.  `flag` is the letter of the
+    daemon's command-line option of the same name, "" for one without a letter.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Option(Field):
         live: bool = False,
         info: int | None = None,
         only: str | None = None,
+        flag: str | None = None,
     ) -> None:
         super().__init__(None if is_required else self.default_value)
         self._default_factory = default_factory
@@ -76,6 +78,7 @@ class Option(Field):
         self.live = live
         self.info = info
         self.only = only
+        self.flag = flag
 
     def __set_name__(self, owner: type[Any], attribute: str) -> None:
         self.attribute = attribute

@@ -93,7 +93,7 @@ def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     """Every option stands in the usage, with the name under which the command was called."""
     monkeypatch.setattr(sys, "argv", ["bin/this"])
     for read, options in (
-        (read_server_configuration, commandline.SERVER_OPTIONS),
+        (read_server_configuration, commandline.server_options()),
         (read_client_configuration, commandline.CLIENT_OPTIONS),
     ):
         usages = []

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from supervisor.config import schema
 from supervisor.config.commandline import (
     CLIENT_OPTIONS,
-    SERVER_OPTIONS,
     ConfigurationError,
     parse_arguments,
     read_client_configuration,
+    server_options,
 )
 from tests.support.configs import HANDLER, read
 
@@ -100,7 +100,7 @@ def test_any_file(tmp_path: Path, text: str, raw: bytes) -> None:
 def test_any_arguments(arguments: list[str]) -> None:
     """Command lines are taken or refused; none asks for the help here."""
     arguments = [text for text in arguments if not text.startswith(("-h", "--h", "-v", "--v"))]
-    for options in (SERVER_OPTIONS, CLIENT_OPTIONS):
+    for options in (server_options(), CLIENT_OPTIONS):
         silent = tuple(option for option in options if option.name not in ("help", "version"))
         try:
             values, _ = parse_arguments(silent, arguments, "", only_options=False)
