@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Protocol
 
+    from supervisor.config.process_config import StreamConfig
     from supervisor.process.child import Subprocess
     from supervisor.process.plan import Pipes
 
@@ -204,8 +205,8 @@ class OutputDispatcher(Dispatcher):
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self.childlog = _open_childlog(process, channel)
-        self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
+        self._config: StreamConfig = getattr(process.config, channel)
+        self.childlog = _open_childlog(process, self._config)
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_resting = False
@@ -251,7 +252,7 @@ class OutputDispatcher(Dispatcher):
         seconds = pace.delay_after(size, now)
         if pace.wanted_pipe_bytes:
             pace.pipe_grew(posix.enlarge_pipe(self.fd, pace.wanted_pipe_bytes))
-        if seconds and self._logfile not in reading.followed:
+        if seconds and self._config.logfile not in reading.followed:
             self._is_resting = True
             loop.call_at(now + seconds, self._rested)
 
@@ -312,9 +313,8 @@ class POutputDispatcher(OutputDispatcher):
 
     def __init__(self, process: Subprocess, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        config = process.config
-        self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
-        capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
+        self.events_enabled = self._config.events_enabled
+        capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0
@@ -413,26 +413,23 @@ class PEventListenerDispatcher(OutputDispatcher):
             self.childlog.log(INFO, data)
 
 
-def _open_childlog(process: Subprocess, channel: str) -> loggers.Logger | None:
-    """Open the log of a channel; return None if it has none."""
-    config = process.config
-    logfile = getattr(config, f"{channel}_logfile")
-    to_syslog: bool = getattr(config, f"{channel}_syslog")
-    if not logfile and not to_syslog:
+def _open_childlog(process: Subprocess, stream: StreamConfig) -> loggers.Logger | None:
+    """Open the log of a stream; return None if it has none."""
+    logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
+    if not logfile and not stream.syslog:
         return None
     logger = loggers.getLogger()
     if logfile:
-        maxbytes: int = getattr(config, f"{channel}_logfile_maxbytes")
         loggers.handle_file(
             logger,
             filename=logfile,
             fmt="%(message)s",
-            rotating=bool(maxbytes),
-            maxbytes=maxbytes,
-            backups=getattr(config, f"{channel}_logfile_backups"),
+            rotating=bool(stream.logfile_maxbytes),
+            maxbytes=stream.logfile_maxbytes,
+            backups=stream.logfile_backups,
         )
-    if to_syslog:
-        loggers.handle_syslog(logger, fmt=f"{config.name} %(message)s")
+    if stream.syslog:
+        loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
     return logger
 
 
