@@ -44,35 +44,35 @@ FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 def lint(parser: UnhosedConfigParser) -> list[str]:
     """Return one line for each warning about the files, beginning with the main file."""
     sections = Counter[str]()
-    doubts: list[str] = []
+    warnings: list[str] = []
     main_file = parser.sources[0][0]
     for file, text, mode in parser.sources:
         names = _header.findall(text)
         if file != main_file and "include" in names:
-            doubts.append(f"[include] is ignored in an included file (file: {file!r})")
+            warnings.append(f"[include] is ignored in an included file (file: {file!r})")
             names = [name for name in names if name != "include"]
         sections.update(names)
-        if mode & stat.S_IROTH and _has_password(text):
-            doubts.append(
+        if mode & stat.S_IROTH and _has_plain_password(text):
+            warnings.append(
                 f"{file} contains a password and can be read by all users (fix: chmod o-r {file})"
             )
-        doubts += _doubled_options(file, text)
+        warnings += _repeated_options(file, text)
     if os.geteuid() == 0:
         regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
-        doubts += _unprotected([*regular, *parser.include_directories])
-    doubts += [
+        warnings += _unprotected([*regular, *parser.include_directories])
+    warnings += [
         f"section [{name}] is defined {count} times; the last definition wins"
         for name, count in sections.items()
         if count > 1
     ]
-    doubts += _unknown_sections(parser)
-    doubts += _unknown_options(parser)
-    doubts += _bare_percent_signs(parser)
-    doubts += _inherited_passwords(parser)
-    return doubts
+    warnings += _unknown_sections(parser)
+    warnings += _unknown_options(parser)
+    warnings += _unescaped_percent_signs(parser)
+    warnings += _inherited_passwords(parser)
+    return warnings
 
 
-def _has_password(text: str) -> bool:
+def _has_plain_password(text: str) -> bool:
     pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
     return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
@@ -97,7 +97,7 @@ def _unprotected(paths: list[str]) -> Iterator[str]:
         yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
 
 
-def _doubled_options(file: str, text: str) -> Iterator[str]:
+def _repeated_options(file: str, text: str) -> Iterator[str]:
     """Yield a line for each option that a section of a file sets more than once."""
     for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
@@ -117,11 +117,11 @@ def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
         elif kind in kinds or section.startswith(SERVERS):
             continue
         else:
-            hint = _meant(kind, kinds, "[{}" + colon + name + "]")
+            hint = _suggestion(kind, kinds, "[{}" + colon + name + "]")
         yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
 
 
-def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
+def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     """Return a hint with the known word closest to an unknown one, or '' if none is close."""
     import difflib
 
@@ -129,7 +129,7 @@ def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     return f"; did you mean {form.format(close[0])}?" if close else ""
 
 
-def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
@@ -171,7 +171,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
             if not is_known and option.partition("_")[0] not in plugins:
                 file = parser.file_of(section, option)
                 where = f"in section {section!r} (file: {file!r})"
-                yield f"unknown option {option!r} {where}{_meant(option, known)}"
+                yield f"unknown option {option!r} {where}{_suggestion(option, known)}"
 
 
 def _known_options(kind: str) -> set[str] | None:
