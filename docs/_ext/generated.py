@@ -78,13 +78,11 @@ _tags = re.compile(r"^@(\w+) (\w+) (\S+)\s+(.*?)(?=^@|\Z)", re.MULTILINE | re.DO
 def _method(namespace: str, name: str, function: Any) -> str:
     lines = inspect.getdoc(function) or ""
     text, _, tags = lines.partition("\n@")
-    items = re.findall(
-        r"^@(\w+) (\w+) (\S+)\s+(.*?)(?=^@|\Z)", f"@{tags}", re.MULTILINE | re.DOTALL
-    )
+    items = _tags(f"@{tags}")
     arguments = ", ".join(found[2] for found in items if found[0] == "param")
     rows = [
-        f"- {'returns' if kind == 'return' else f'`{word}`'} ({of}): {' '.join(said.split())}"
-        for kind, of, word, said in items
+        f"- {'returns' if kind == 'return' else f'`{word}`'} ({of}): {' '.join(note.split())}"
+        for kind, of, word, note in items
     ]
     return f"### {namespace}.{name}({arguments})\n\n{text}\n\n" + "\n".join(rows) + "\n"
 
