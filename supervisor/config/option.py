@@ -44,6 +44,7 @@ class Option(Field):
     fields are those of Supervisor 4.3, in a fixed order.  `only` names the section that has the
     option, if a record is read from several kinds of sections.  `flag` is the letter of the
     daemon's command-line option of the same name, "" for one without a letter.
+    `in_sample` is false for an option that few users need.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Option(Field):
         info: int | None = None,
         only: str | None = None,
         flag: str | None = None,
+        in_sample: bool = True,
     ) -> None:
         super().__init__(None if is_required else self.default_value)
         self._default_factory = default_factory
@@ -79,6 +81,7 @@ class Option(Field):
         self.info = info
         self.only = only
         self.flag = flag
+        self.in_sample = in_sample
 
     def __set_name__(self, owner: type[Any], attribute: str) -> None:
         self.attribute = attribute
