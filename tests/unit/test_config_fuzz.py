@@ -84,7 +84,7 @@ def test_any_value(tmp_path: Path, where: tuple[str, str], value: str) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(TEXT, st.lists(TEXT, max_size=5).map("\n".join)), raw=st.binary(max_size=50))
 def test_any_file(tmp_path: Path, text: str, raw: bytes) -> None:
-    """A file is read or refused, whatever its syntax and its encoding."""
+    """A file with any syntax and encoding is read or refused."""
     for content in (text.encode(), raw):
         file = tmp_path / "c.conf"
         file.write_bytes(b"[supervisorctl]\n" + content)

@@ -115,7 +115,7 @@ def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, o
     ],
 )
 def test_fastcgi_sockets(tmp_path: Path, lines: str, expected: object) -> None:
-    """A unix socket belongs to the program's user unless it says otherwise."""
+    """A unix socket is owned by the program's user by default."""
     (group,) = read(tmp_path, f"[fcgi-program:f]\ncommand=a\n{lines}").groups
     assert isinstance(group, FastCGIGroupConfig)
     assert group.socket_config == expected
@@ -195,7 +195,7 @@ def test_mistakes_in_groups(
 
 
 def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TCP before unix; children are told the first unix socket."""
+    """TCP before unix; children get the address of the first unix socket."""
     monkeypatch.chdir(tmp_path)
     text = (
         "[unix_http_server]\nfile=a.sock\nchmod=0770\nchown=root:root\nusername=u\npassword=p\n"
@@ -216,7 +216,7 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
-    """By the keys of Supervisor 4; the family says which kind of server it is."""
+    """By the keys of Supervisor 4; the family identifies the kind of server."""
     text = (
         "[inet_http_server:a]\nport=127.0.0.1:1\n[inet_http_server:b]\nport=[::1]:2\n"
         "[unix_http_server]\nfile=/a.sock\n"
@@ -359,7 +359,7 @@ def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("odd"), configparser.NoOptionError("odd", "x")])
 def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) -> None:
-    """Its errors are told like our own, as far as it is known where they are."""
+    """Its errors are reported like our own, with their place as far as it is known."""
 
     def reader(*_: object) -> list[ProcessConfig]:
         raise error
@@ -390,7 +390,7 @@ def comments_in_the_sample(section: str) -> dict[str, str]:
 
 
 def shown_in_the_sample(section: str) -> dict[str, str]:
-    """Return the defaults that the sample tells of a section: those in brackets, or what is set."""
+    """Return the defaults in the sample of a section: those in brackets, or the values."""
     block = block_of_the_sample(section)
     lines = re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*?(?:\(default: (.*)\))?)?$", block)
     return {option: default or value for option, value, default in lines}
@@ -398,7 +398,7 @@ def shown_in_the_sample(section: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("section", schema.SECTIONS)
 def test_the_sample_has_the_options_that_it_should_have(section: str) -> None:
-    """With its default where it has one, so that the sample cannot lie."""
+    """With its default where it has one, so that the sample stays correct."""
     shown = shown_in_the_sample(section)
     options = {option.name: option for option in schema.SECTIONS[section]}
     assert {name for name, option in options.items() if option.in_sample} <= shown.keys()

@@ -50,7 +50,7 @@ CALLS: list[tuple[int, tuple[Any, ...], dict[str, Any]]] = [
     (0, (), {"name": "a", "size": 5}),
     (0, (), {}),
     (0, ("a",), {"name": "b"}),
-    (0, ("a",), {"nobody": 1}),
+    (0, ("a",), {"unknown": 1}),
     (0, ("a", 1, [], 4), {}),
     (1, ("a", 2), {"extra": "y"}),
     (1, ("a",), {}),
