@@ -38,8 +38,6 @@ PROCESS = tuple(
 )
 """Read for each process of a program."""
 
-LISTS = tuple(option.attribute for option in PROGRAM if isinstance(option.value, list))
-
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
 
@@ -93,7 +91,7 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )
-    if OPTIONS["killasgroup"].name not in section.options:
+    if "killasgroup" not in section.options:
         program["killasgroup"] = program["stopasgroup"]
     if program["stopasgroup"] and not program["killasgroup"]:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
@@ -122,8 +120,9 @@ def _read_process(
         raise section.error(f"program section {section.name} does not specify a command", "command")
     name = section.value(NAME.name, str, names, NAME.name)
     values["command_hint"] = _command_hint(section, command)
-    for attribute in LISTS:  # plugins change the lists of one process
-        values[attribute] = program[attribute].copy()
+    for attribute, value in program.items():
+        if isinstance(value, list | dict):  # plugins change the list of one process
+            values[attribute] = value.copy()
     _normalize_logfiles(parser.warnings, section, values)
     return make(name=name, command=command, environment=environment, **values)
 

@@ -68,10 +68,18 @@ FCGI_SOCKET = Option(
 RPCINTERFACE = (Option(str, _FACTORY, name="supervisor.rpcinterface_factory"),)
 CTLPLUGIN = (Option(str, _FACTORY, name="supervisor.ctl_factory"),)
 
+_SERVER = {row.attribute: row for row in options_of(ServerConfig)}
+FILE = _SERVER.pop("file")
+HTTP_AUTHENTICATION = (_SERVER.pop("username"), _SERVER.pop("password"))
 
-HTTP_AUTHENTICATION = tuple(row for row in options_of(ServerConfig) if row.only is None)
-INET_SERVER = tuple(row for row in options_of(ServerConfig) if row.only == INET_HTTP_SERVER)
-FILE, *UNIX_SERVER = (row for row in options_of(ServerConfig) if row.only == UNIX_HTTP_SERVER)
+
+def _server_options(section: str) -> tuple[Option, ...]:
+    """Return the options of a kind of server that are read in the same way."""
+    return tuple(row for row in _SERVER.values() if row.only in (None, section))
+
+
+INET_SERVER = _server_options(INET_HTTP_SERVER)
+UNIX_SERVER = _server_options(UNIX_HTTP_SERVER)
 
 # Section -> its options.  All other options of [rpcinterface:x] and [ctlplugin:x] are passed to
 # the plugin.  `config.client` defines [supervisorctl].
