@@ -178,7 +178,8 @@ class logtail_handler(_FollowHandler):
         process = group.processes.get(process_name or "") if group is not None else None
         if process is None or stream not in {"", "stdout", "stderr"} or rest.endswith("/"):
             return None
-        return getattr(process.config, stream or "stdout").logfile
+        # By its flat name: tests of plugins (Supvisors) have process configs of their own.
+        return getattr(process.config, f"{stream or 'stdout'}_logfile")
 
 
 class mainlogtail_handler(_FollowHandler):
