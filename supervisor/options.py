@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cached_property
+from functools import cached_property, partial
 
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.common.records import names
@@ -21,6 +21,7 @@ from supervisor.config.commandline import (
     read_server_configuration,
     search_server_file,
 )
+from supervisor.config.option import parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import processes_from_section
 from supervisor.engine import posix
@@ -42,7 +43,7 @@ from supervisor.process.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, NoReturn, TextIO
 
     from supervisor.config.model import (
@@ -89,15 +90,15 @@ def __getattr__(name: str) -> Any:
 
 # -- configs as plugins use them ----------------------------------------------------
 
+PARAMETERS = parameters(model.ProcessConfig)
+
 
 class ProcessConfig(model.ProcessConfig):
     """A process's config with the attribute `options`, as plugins expect."""
 
     def __init__(self, options: ServerOptions, **params: Any) -> None:
         """Take the options by name; unknown names are ignored, as in Supervisor 4."""
-        options_of_ours = names(model.ProcessConfig)
-        values = {name: value for name, value in params.items() if name in options_of_ours}
-        super().__init__(**values)
+        super().__init__(**{name: params[name] for name in params.keys() & PARAMETERS})
         self.environment = self.environment or {}
         self.options = options
 
@@ -154,21 +155,15 @@ SETTINGS = frozenset(names(model.Settings))
 # -- the plugin API -----------------------------------------------------------------
 
 
-class ServerOptions:
-    """The attributes and methods of the running daemon that plugins use."""
+class ConfigurationOptions:
+    """The configured half of `ServerOptions`: reading files, and the settings."""
 
     def __init__(self) -> None:
         settings = model.Settings(configfile=None, here=None, childlogdir="")
         self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
         self.file_before: str | None = None
-        self.httpservers: Sequence[tuple[ServerConfig, HTTPServer]] = []
         self.process_group_configs: list[model.ProcessGroupConfig] = []
-
-    @cached_property
-    def runtime(self) -> Runtime:
-        """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
-        return Runtime(Loop(), getLogger(), self.settings)
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; an error ends the program.
@@ -187,7 +182,7 @@ class ServerOptions:
         instead.
         """
         try:
-            self.configuration = self._read()
+            self.configuration = self.check()
         except ConfigurationError as error:
             if do_usage:
                 self.usage(str(error))
@@ -196,9 +191,6 @@ class ServerOptions:
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
-        return self._read()
-
-    def _read(self) -> Configuration:
         return read_server_configuration(
             self.arguments,
             file=self.file_before,
@@ -247,8 +239,8 @@ class ServerOptions:
         self, parser: UnhosedConfigParser, section: str, group_name: str, klass: Any = None
     ) -> list[Any]:
         """Implement `processes_from_section`; Supvisors replaces this method on the class."""
-        plain = processes_from_section(parser, section, group_name, model.ProcessConfig)
-        return [(klass or ProcessConfig)(self, **vars(config)) for config in plain]
+        kind: Callable[..., Any] = klass or ProcessConfig
+        return processes_from_section(parser, section, group_name, partial(kind, self))
 
     # -- settings ---------------------------------------------------------------
 
@@ -289,6 +281,19 @@ class ServerOptions:
     def environ_expansions(self) -> dict[str, str]:
         """The variables for values, as `ENV_NAME`; Supvisors expands its own options with them."""
         return environment_names({**os.environ, **self.settings.environment})
+
+
+class ServerOptions(ConfigurationOptions):
+    """The attributes and methods of the running daemon that plugins use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.httpservers: Sequence[tuple[ServerConfig, HTTPServer]] = []
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """Runtime context.  The daemon sets it at boot; the default has a loop that never runs."""
+        return Runtime(Loop(), getLogger(), self.settings)
 
     @property
     def logger(self) -> Logger:

@@ -1,4 +1,4 @@
-"""The diagram of states as SVG: arrows from `states.TRANSITIONS`, only the places are chosen."""
+"""The diagram of states as SVG: arrows from `states.TRANSITIONS`, with a fixed layout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACES = {
     S.BACKOFF: (1, 2),
     S.FATAL: (2, 2),
 }
-"""Column and row.  UNKNOWN has no place: a sentence says that it follows all others."""
+"""Column and row.  UNKNOWN has none: the text explains that it may follow any state."""
 
 WORDS = {
     (S.STOPPED, S.STARTING): "start",
@@ -44,7 +44,7 @@ BENDS = {
     (S.RUNNING, S.STOPPING): -0.1,
     (S.STOPPING, S.STOPPED): -0.1,
 }
-"""How far an arrow swings out to its right, in rows; 0.12 where nothing is said."""
+"""Distance by which an arrow bends to its right, in rows (default: 0.12)."""
 
 WIDTH, HEIGHT = 96, 34  # of a box
 COLUMN, ROW = 190, 120

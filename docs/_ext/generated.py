@@ -1,9 +1,9 @@
-"""The parts of the reference that are made from the program itself, so that they cannot lie.
+"""The parts of the reference that are generated from the program itself.
 
 ```{generated} configuration
 ```
 
-stands for the text that the function of that name returns.
+is replaced by the text that the function of that name returns.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 import io
 import re
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -24,88 +23,50 @@ from sphinx.util.docutils import SphinxDirective
 from supervisor import events, states
 from supervisor.common.faults import Faults
 from supervisor.config import schema
-from supervisor.config.client import SUPERVISORCTL
+from supervisor.config.client import OPTIONS
 from supervisor.config.commandline import CLIENT_USAGE, SERVER_USAGE
+from supervisor.config.lint import PROGRAM_LIKE
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 from supervisor.xmlrpc import SystemNamespaceRPCInterface
 
-ROOT = Path(__file__).parents[2]
-
-PROGRAM_LIKE = {"eventlistener:x", "fcgi-program:x"}
-
-_sample_line = re.compile(r";?\s*(\S+?)\s*=\s*(?:.*?\s);\s+(.*)$")
-
-WITHOUT_LINE = {
-    "supervisor.rpcinterface_factory": "the function that makes it: `package.module:name`",
-    "priority": "lower numbers start first and stop last",
-    "files": "files to read, with wildcards, separated by blanks",
-    "file": "where the socket is made",
-    "programs": "the programs of the group, with commas between them",
-    "supervisor.ctl_factory": "the function that makes the plugin: `package.module:name`",
-    "command": "what to run, with its arguments; no shell (required)",
-    "prompt": "what the interactive shell shows",
-}
+PLUGIN_SECTIONS = {"rpcinterface:x", "ctlplugin:x"}
+"""Sections whose other options belong to the plugin."""
 
 
 # -- configuration -------------------------------------------------------------------
 
 
-def descriptions() -> dict[str, dict[str, str]]:
-    """Return what the sample says of each option, by section."""
-    found: dict[str, dict[str, str]] = {}
-    section: dict[str, str] = {}
-    for line in (ROOT / "sample.conf").read_text(encoding="utf-8").splitlines():
-        if match := re.match(r";?\[([\w-]+)(:\w+)?\]", line):
-            section = found.setdefault(match[1], {})
-        elif match := _sample_line.match(line):
-            section[match[1]] = match[2]
-    return found
+_default_note = re.compile(r"\s*\(default: (.*?)\)").search
+_required_note = " (required)"
 
 
-def description(section: str, option: str) -> str:
-    """Return what is said of an option; raises `KeyError` when nothing is."""
-    said = descriptions()
-    kind = section.partition(":")[0]
-    for where, name in (
-        (kind, option),
-        ("program", option),
-        ("unix_http_server", option),
-        ("program", option.replace("stderr_", "stdout_")),
-    ):
-        if name in said.get(where, {}):
-            text = said[where][name]
-            if text not in {"as above", "the same for stderr"}:
-                return text.replace("output", "stderr") if name != option else text
-    return WITHOUT_LINE[option]
-
-
-def _option(section: str, name: str, default: str | None) -> str:
-    text = re.sub(r"\s*\(default: .*?\)", "", description(section, name))
-    value = f"`{default}`" if default else "none"
-    return f"`{name}`\n: {text[0].upper()}{text[1:]}. Default: {value}.\n"
+def _option(name: str, summary: str, default: str | None) -> str:
+    """Return the entry of one option; a note in its summary replaces the default."""
+    if note := _default_note(summary):
+        summary, default_text = summary.replace(note[0], ""), f" Default: {note[1]}."
+    elif _required_note in summary:
+        summary, default_text = summary.replace(_required_note, ""), " Required."
+    else:
+        default_text = f" Default: {f'`{default}`' if default else 'none'}."
+    return f"`{name}`\n: {summary[0].upper()}{summary[1:]}.{default_text}\n"
 
 
 def configuration() -> str:
-    """Every option of every section."""
+    """Return an entry for each option of each section."""
     parts = []
     for section, options in schema.SECTIONS.items():
         parts.append(f"## [{section}]\n")
-        if section in PROGRAM_LIKE:
+        if section.removesuffix(":x") in PROGRAM_LIKE:
             parts.append("All options of `[program:x]`, and:\n")
         parts += [
-            _option(section, option.name, option.default)
+            _option(option.name, option.summary, option.default)
             for option in sorted(options, key=lambda option: option.name)
         ]
-        if section == "rpcinterface:x":
-            parts.append("All other options go to the plugin.\n")
+        if section in PLUGIN_SECTIONS:
+            parts.append("All other options are passed to the plugin.\n")
     parts.append("## [supervisorctl]\n")
-    parts += [
-        _option("supervisorctl", name, value) for name, value in sorted(SUPERVISORCTL.items())
-    ]
-    parts.append("## [ctlplugin:x]\n")
-    parts.append(_option("ctlplugin", "supervisor.ctl_factory", None))
-    parts.append("All other options go to the plugin.\n")
+    parts += [_option(name, summary, default) for name, default, summary in sorted(OPTIONS)]
     return "\n".join(parts)
 
 
@@ -118,19 +79,17 @@ _tags = re.compile(r"^@(\w+) (\w+) (\S+)\s+(.*?)(?=^@|\Z)", re.MULTILINE | re.DO
 def _method(namespace: str, name: str, function: Any) -> str:
     lines = inspect.getdoc(function) or ""
     text, _, tags = lines.partition("\n@")
-    items = re.findall(
-        r"^@(\w+) (\w+) (\S+)\s+(.*?)(?=^@|\Z)", f"@{tags}", re.MULTILINE | re.DOTALL
-    )
+    items = _tags(f"@{tags}")
     arguments = ", ".join(found[2] for found in items if found[0] == "param")
     rows = [
-        f"- {'returns' if kind == 'return' else f'`{word}`'} ({of}): {' '.join(said.split())}"
-        for kind, of, word, said in items
+        f"- {'returns' if kind == 'return' else f'`{word}`'} ({of}): {' '.join(note.split())}"
+        for kind, of, word, note in items
     ]
     return f"### {namespace}.{name}({arguments})\n\n{text}\n\n" + "\n".join(rows) + "\n"
 
 
 def rpc() -> str:
-    """Every method, from its docstring, which `system.methodHelp` shows as well."""
+    """Return the docstring of each method, as `system.methodHelp` shows it."""
     parts = []
     for namespace, owner in (
         ("supervisor", SupervisorNamespaceRPCInterface),
@@ -146,7 +105,7 @@ def rpc() -> str:
 
 
 def faults() -> str:
-    """The codes of faults."""
+    """Return the table of fault codes."""
     rows = [
         f"| {code} | `{name}` |"
         for name, code in sorted(vars(Faults).items(), key=lambda item: str(item[1]).zfill(5))
@@ -159,7 +118,7 @@ def faults() -> str:
 
 
 def event_types() -> str:
-    """The tree of events, with what each says."""
+    """Return the tree of event types, each with its docstring."""
     named = {kind: name for name, kind in vars(events.EventTypes).items() if name.isupper()}
 
     def branch(kind: type, depth: int) -> list[str]:
@@ -182,7 +141,7 @@ NAMES = {code: name for name, code in vars(states.ProcessStates).items() if name
 
 
 def transitions() -> str:
-    """Which state may follow which."""
+    """Return the table of the states that may follow each state."""
     rows = ["| state | code | may be followed by |", "| --- | --- | --- |"]
     for state, followers in states.TRANSITIONS.items():
         names = ", ".join(
@@ -196,7 +155,7 @@ def transitions() -> str:
 
 
 def commands() -> str:
-    """Every command of supervisorctl, as its own help tells it."""
+    """Return the help of each command of supervisorctl."""
     options = SimpleNamespace(
         plugin_factories=[("default", DefaultControllerPlugin, {})],
         plugins=[],
@@ -217,12 +176,12 @@ def commands() -> str:
 
 
 def server_usage() -> str:
-    """What `supervisord -h` prints."""
+    """Return the output of `supervisord -h`."""
     return f"```text\n{SERVER_USAGE % 'supervisord'}```\n"
 
 
 def client_usage() -> str:
-    """What `supervisorctl -h` prints."""
+    """Return the output of `supervisorctl -h`."""
     return f"```text\n{CLIENT_USAGE % 'supervisorctl'}```\n"
 
 
@@ -242,16 +201,16 @@ TEXTS = {
 
 
 class Generated(SphinxDirective):
-    """Puts a text in its place."""
+    """Directive that inserts a generated text."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return what the text says."""
+        """Return the nodes of the text."""
         return self.parse_text_to_nodes(TEXTS[self.arguments[0]](), allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Make the directive known."""
+    """Register the directive."""
     app.add_directive("generated", Generated)
     return {"parallel_read_safe": True}

@@ -21,33 +21,43 @@ else:
         return lambda function: function
 
 
-class _Factory:
-    """Default of a field, created by a factory for each instance."""
+class Field:
+    """Specification of a field; subclasses add what their users need to know of it.
 
-    __slots__ = ("make",)
+    `make` creates the default for each instance; without it, the field is required.
+    """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any] | None) -> None:
         self.make = make
+
+
+REQUIRED = Field(None)
+"""Specification of a field without a default."""
 
 
 def field(*, default_factory: Callable[[], Any]) -> Any:
     """Return a default that the factory creates for each instance."""
-    return _Factory(default_factory)
+    return Field(default_factory)
 
 
 @dataclass_transform(field_specifiers=(field,))
 def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
-    """Add the generated methods for the annotated fields to a class."""
+    """Add the generated methods for the annotated fields to a class.
+
+    `specifications` returns every `Field` of the class, also those without an annotation, which
+    instances do not have.
+    """
 
     def decorate(cls: Any) -> Any:
         annotated = tuple(cls.__annotations__)
         cls.__match_args__ = (*getattr(cls, "__match_args__", ()), *annotated)  # type: ignore[misc]
         own = {name: vars(cls)[name] for name in annotated if name in vars(cls)}
-        for name, default in own.items():
-            if type(default) is _Factory:
-                delattr(cls, name)
         cls.record_defaults = {**getattr(cls, "record_defaults", {}), **own}
-        methods: dict[str, Any] = {"__init__": _init, "__repr__": _repr, "__eq__": _eq}
+        specified = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
+        cls.record_specifications = {**getattr(cls, "record_specifications", {}), **specified}
+        for name in specified:
+            delattr(cls, name)
+        methods: dict[str, Any] = {"__init__": assign_fields, "__repr__": _repr, "__eq__": _eq}
         methods["__hash__"] = _hash if frozen else None
         if frozen:
             methods |= {"__setattr__": _refuse, "__delattr__": _refuse}
@@ -66,10 +76,25 @@ def names(cls: type[Any]) -> tuple[str, ...]:
     return found
 
 
+def specifications(cls: type[Any]) -> dict[str, Field]:
+    """Return the `Field`s of a record by name, in the order of the class body."""
+    found: dict[str, Field] = cls.record_specifications
+    return found
+
+
+def replace(instance: R, **changes: Any) -> R:
+    """Return a copy of a record with some fields changed."""
+    return type(instance)(**{**vars(instance), **changes})
+
+
 # -- the methods -----------------------------------------------------------------
 
 
-def _init(self: Any, *args: Any, **kwargs: Any) -> None:
+def assign_fields(self: Any, /, *args: Any, **kwargs: Any) -> None:
+    """Set all fields; this is the generated `__init__`.
+
+    Raises TypeError for an unknown, repeated or missing field.
+    """
     kind = type(self)
     fields = kind.__match_args__
     if len(args) == len(fields) and not kwargs:
@@ -86,11 +111,12 @@ def _init(self: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def _default(kind: type[Any], name: str) -> Any:
-    try:
-        default = kind.record_defaults[name]
-    except KeyError:
-        raise TypeError(f"{kind.__name__}() needs {name}") from None
-    return default.make() if type(default) is _Factory else default
+    default = kind.record_defaults.get(name, REQUIRED)
+    if not isinstance(default, Field):
+        return default
+    if default.make is None:
+        raise TypeError(f"{kind.__name__}() needs {name}")
+    return default.make()
 
 
 def _repr(self: Any) -> str:

@@ -23,14 +23,16 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-# Option of [supervisorctl] -> its default, in the order in which they are read.
-SUPERVISORCTL = {
-    "serverurl": "http://localhost:9001",
-    "prompt": "supervisor",
-    "username": None,
-    "password": None,
-    "history_file": None,
-}
+# Options of [supervisorctl]: name, default and help, in the order in which they are read.  Plain
+# tuples, because a client needs no more of `config.option`.
+OPTIONS = (
+    ("serverurl", "http://localhost:9001", "address of a server"),
+    ("prompt", "supervisor", "prompt of the interactive shell"),
+    ("username", None, "user name that the server requires"),
+    ("password", None, "password that the server requires"),
+    ("history_file", None, "history file of the interactive shell"),
+)
+SUPERVISORCTL = {name: default for name, default, _ in OPTIONS}
 # Options of the daemon that name the owner of its socket.
 SOCKET_OWNERS = (("supervisord", "user"), ("unix_http_server", "chown"))
 # Options that may use `%(here)s`.

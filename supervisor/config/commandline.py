@@ -113,29 +113,6 @@ class CommandOption:
         self.convert = convert
 
 
-SERVER_OPTIONS = (
-    CommandOption("c", "configuration", str),
-    CommandOption("h?", "help"),
-    CommandOption("n", "nodaemon"),
-    CommandOption("s", "silent"),
-    CommandOption("v", "version"),
-    CommandOption("u", "user", str),
-    CommandOption("m", "umask", datatypes.octal_type),
-    CommandOption("d", "directory", datatypes.existing_directory),
-    CommandOption("l", "logfile", datatypes.activity_logfile),
-    CommandOption("y", "logfile_maxbytes", datatypes.byte_size),
-    CommandOption("z", "logfile_backups", datatypes.integer),
-    CommandOption("e", "loglevel", datatypes.logging_level),
-    CommandOption("j", "pidfile", datatypes.existing_dirpath),
-    CommandOption("i", "identifier", str),
-    CommandOption("q", "childlogdir", datatypes.existing_directory),
-    CommandOption("k", "nocleanup"),
-    CommandOption("a", "minfds", datatypes.resource_limit),
-    CommandOption("t", "strip_ansi"),
-    CommandOption("", "minprocs", datatypes.resource_limit),
-    CommandOption("", "profile_options", datatypes.profile_options),
-)
-
 CLIENT_OPTIONS = (
     CommandOption("c", "configuration", str),
     CommandOption("h?", "help"),
@@ -146,6 +123,26 @@ CLIENT_OPTIONS = (
     # The usage text calls it a flag named --history-file, but 4.3.0 accepts this form.
     CommandOption("r", "history_file", str),
 )
+
+
+def server_options() -> tuple[CommandOption, ...]:
+    """Return the options of the daemon: its own, and those of `[supervisord]` with a flag."""
+    from supervisor.config.model import Settings
+    from supervisor.config.option import options_of
+
+    return (
+        CommandOption("c", "configuration", str),
+        CommandOption("h?", "help"),
+        CommandOption("v", "version"),
+        CommandOption("", "profile_options", datatypes.profile_options),
+        *(
+            CommandOption(
+                row.flag, row.name, None if row.convert is datatypes.boolean else row.convert
+            )
+            for row in options_of(Settings)
+            if row.flag is not None
+        ),
+    )
 
 
 def fail(message: str) -> NoReturn:
@@ -269,7 +266,7 @@ def read_server_configuration(
     """
     from supervisor.config import settings
 
-    values, _ = parse_arguments(SERVER_OPTIONS, argv, SERVER_USAGE, only_options=True)
+    values, _ = parse_arguments(server_options(), argv, SERVER_USAGE, only_options=True)
     if file is None:
         file = find_configuration_file(values, search)
     return settings.read(file, values, read_processes, opener)

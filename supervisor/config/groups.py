@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from supervisor.config import schema
+from supervisor.config.dependencies import check_dependencies
 from supervisor.config.model import (
     EventListenerConfig,
     EventListenerPoolConfig,
@@ -14,6 +15,7 @@ from supervisor.config.model import (
     ProcessGroupConfig,
     UnixSocketConfig,
 )
+from supervisor.config.option import read_options
 from supervisor.config.plugins import resolve
 from supervisor.config.servers import read_fcgi_socket
 from supervisor.events import EventTypes
@@ -47,6 +49,7 @@ def read_groups(
         names = parser.sections_of(kind)
         groups += [read(parser, name, read_processes) for name in names if name not in grouped]
     _refuse_shared_sockets(parser, groups)
+    check_dependencies(parser, groups)
     return sorted(groups, key=lambda group: (group.priority, group.name))
 
 
@@ -74,7 +77,7 @@ def _named_groups(
     for name in parser.sections_of("group"):
         section = parser.section(name)
         group_name = section.name_of_group()
-        values = schema.read_options(schema.GROUP, section)
+        values = read_options(schema.GROUP, section)
         processes = []
         for program in values["programs"]:
             member = _member(parser, section, program)
@@ -114,7 +117,7 @@ def _event_listener(
     parser: UnhosedConfigParser, name: str, read_processes: ProcessReader
 ) -> EventListenerPoolConfig:
     section = parser.section(name)
-    values = schema.read_options(schema.EVENTLISTENER, section)
+    values = read_options(schema.EVENTLISTENER, section)
     size = values["buffer_size"]
     if size < 1:
         raise section.error(f"[{name}] section sets invalid buffer_size ({size})", "buffer_size")

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.restart import restart_options
 from supervisor.engine.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
@@ -44,35 +45,35 @@ FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 def lint(parser: UnhosedConfigParser) -> list[str]:
     """Return one line for each warning about the files, beginning with the main file."""
     sections = Counter[str]()
-    doubts: list[str] = []
+    warnings: list[str] = []
     main_file = parser.sources[0][0]
     for file, text, mode in parser.sources:
         names = _header.findall(text)
         if file != main_file and "include" in names:
-            doubts.append(f"[include] is ignored in an included file (file: {file!r})")
+            warnings.append(f"[include] is ignored in an included file (file: {file!r})")
             names = [name for name in names if name != "include"]
         sections.update(names)
-        if mode & stat.S_IROTH and _has_password(text):
-            doubts.append(
+        if mode & stat.S_IROTH and _has_plain_password(text):
+            warnings.append(
                 f"{file} contains a password and can be read by all users (fix: chmod o-r {file})"
             )
-        doubts += _doubled_options(file, text)
+        warnings += _repeated_options(file, text)
     if os.geteuid() == 0:
         regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
-        doubts += _unprotected([*regular, *parser.include_directories])
-    doubts += [
+        warnings += _unprotected([*regular, *parser.include_directories])
+    warnings += [
         f"section [{name}] is defined {count} times; the last definition wins"
         for name, count in sections.items()
         if count > 1
     ]
-    doubts += _unknown_sections(parser)
-    doubts += _unknown_options(parser)
-    doubts += _bare_percent_signs(parser)
-    doubts += _inherited_passwords(parser)
-    return doubts
+    warnings += _unknown_sections(parser)
+    warnings += _unknown_options(parser)
+    warnings += _unescaped_percent_signs(parser)
+    warnings += _inherited_passwords(parser)
+    return warnings
 
 
-def _has_password(text: str) -> bool:
+def _has_plain_password(text: str) -> bool:
     pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
     return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
@@ -97,7 +98,7 @@ def _unprotected(paths: list[str]) -> Iterator[str]:
         yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
 
 
-def _doubled_options(file: str, text: str) -> Iterator[str]:
+def _repeated_options(file: str, text: str) -> Iterator[str]:
     """Yield a line for each option that a section of a file sets more than once."""
     for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
@@ -109,7 +110,6 @@ def _doubled_options(file: str, text: str) -> Iterator[str]:
 
 def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
     named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
-    named |= {"ctlplugin"}
     kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
     for section in parser.sections():
         kind, colon, name = section.partition(":")
@@ -118,11 +118,11 @@ def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
         elif kind in kinds or section.startswith(SERVERS):
             continue
         else:
-            hint = _meant(kind, kinds, "[{}" + colon + name + "]")
+            hint = _suggestion(kind, kinds, "[{}" + colon + name + "]")
         yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
 
 
-def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
+def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     """Return a hint with the known word closest to an unknown one, or '' if none is close."""
     import difflib
 
@@ -130,7 +130,7 @@ def _meant(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     return f"; did you mean {form.format(close[0])}?" if close else ""
 
 
-def _bare_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
@@ -172,7 +172,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
             if not is_known and option.partition("_")[0] not in plugins:
                 file = parser.file_of(section, option)
                 where = f"in section {section!r} (file: {file!r})"
-                yield f"unknown option {option!r} {where}{_meant(option, known)}"
+                yield f"unknown option {option!r} {where}{_suggestion(option, known)}"
 
 
 def _known_options(kind: str) -> set[str] | None:
@@ -194,6 +194,18 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
                     yield str(value)
 
 
+def unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+    """Yield a line for each program whose pauses are too long for its start limit."""
+    programs = {each.section: each for group in groups for each in group.process_configs}
+    for section, config in programs.items():
+        options = restart_options(config)
+        if options is not None and not options.can_reach_limit:
+            yield (
+                f"startlimit_burst={options.burst} in section {section!r} cannot be reached: the"
+                f" pauses leave less than that within {options.interval:g} seconds"
+            )
+
+
 def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     """Yield a line for each log file that several processes write to.
 
@@ -203,7 +215,7 @@ def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     writers: dict[str, dict[str, None]] = {}
     for group in groups:
         for process in group.process_configs:
-            for path in (process.stdout_logfile, process.stderr_logfile):
+            for path in (process.stdout.logfile, process.stderr.logfile):
                 if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
                     writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
     for path, names in writers.items():

@@ -1,103 +1,65 @@
-"""Typed results of reading a configuration.
+"""Typed results of reading a configuration, and the rows of their options.
 
 `Settings` and `ServerConfig` are frozen, because they describe the daemon.  Process and group
 configs are mutable, because plugins assign to them before a spawn; `reread` compares them by
-value.  None of them holds runtime state.
+value.  None of them holds runtime state.  `config.option` explains the rows, and
+`config.process_config` has those of a program.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 from collections.abc import Callable, Mapping
 
-from supervisor.common.records import field, names, record
+from supervisor.common.addresses import TcpAddress
+from supervisor.common.records import record
+from supervisor.config.option import Option, named, option, option_record
+from supervisor.config.process_config import (
+    EventListenerConfig,
+    FastCGIProcessConfig,
+    ProcessConfig,
+    StreamConfig,
+)
 from supervisor.datatypes import (
-    Automatic,
-    AutoRestart,
-    LogTarget,
-    RestartWhenExitUnexpected,
     Syslog,
+    activity_logfile,
+    boolean,
+    byte_size,
+    colon_separated_user_group,
+    dict_of_key_value_pairs,
+    existing_directory,
+    existing_dirpath,
+    integer,
+    list_of_names,
+    logging_level,
+    octal_type,
+    resource_limit,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from supervisor.common.addresses import TcpAddress
-    from supervisor.common.dependency_graph import Requirement
-    from supervisor.config.restart import RestartOptions
 
-
-@record()
-class ProcessConfig:
-    """One process: a `[program:x]` section after `numprocs` has been expanded.
-
-    `command_hint` is appended to errors about the command; see `config.comments`.
-    """
-
-    name: str
-    command: str
-    directory: str | None = None
-    umask: int | None = None
-    priority: int = 999
-    autostart: bool = True
-    autorestart: AutoRestart = RestartWhenExitUnexpected
-    startsecs: int = 1
-    startretries: int = 3
-    uid: int | None = None
-    stdout_logfile: LogTarget = Automatic
-    stdout_capture_maxbytes: int = 0
-    stdout_events_enabled: bool = False
-    stdout_syslog: bool = False
-    stdout_logfile_backups: int = 10
-    stdout_logfile_maxbytes: int = 50 * 1024 * 1024
-    stderr_logfile: LogTarget = Automatic
-    stderr_capture_maxbytes: int = 0
-    stderr_events_enabled: bool = False
-    stderr_syslog: bool = False
-    stderr_logfile_backups: int = 10
-    stderr_logfile_maxbytes: int = 50 * 1024 * 1024
-    stopsignal: int = signal.SIGTERM
-    stopwaitsecs: int = 10
-    stopasgroup: bool = False
-    killasgroup: bool = False
-    exitcodes: list[int] = field(default_factory=lambda: [0])
-    redirect_stderr: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-    serverurl: str | None = None
-    command_hint: str = ""
-    program: str = ""
-    restart: RestartOptions | None = None
-    depends_on: tuple[Requirement, ...] = ()
-    depends_on_completed: tuple[Requirement, ...] = ()
-    depends_on_exited: tuple[Requirement, ...] = ()
-    dependency_timeout: float = 0.0
-    on_dependency_failure: str = "ignore"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare option by option; a log path generated for AUTO equals AUTO."""
-        if type(other) is not type(self):
-            return NotImplemented
-        for option in names(type(self)):
-            mine, theirs = getattr(self, option), getattr(other, option)
-            is_log = option in ("stdout_logfile", "stderr_logfile")
-            if is_log and Automatic in (mine, theirs):
-                continue
-            if mine != theirs:
-                return False
-        return True
-
-    __hash__ = None  # type: ignore[assignment]  # mutable, compared by value
-
-
-class EventListenerConfig(ProcessConfig):
-    """A process of an `[eventlistener:x]` pool."""
-
-
-class FastCGIProcessConfig(ProcessConfig):
-    """A process of a `[fcgi-program:x]` group."""
+__all__ = [
+    "INET_HTTP_SERVER",
+    "UNIX_HTTP_SERVER",
+    "Configuration",
+    "EventListenerConfig",
+    "EventListenerPoolConfig",
+    "FastCGIGroupConfig",
+    "FastCGIProcessConfig",
+    "InetSocketConfig",
+    "ProcessConfig",
+    "ProcessGroupConfig",
+    "RPCInterfaceConfig",
+    "ServerConfig",
+    "Settings",
+    "SocketConfig",
+    "StreamConfig",
+    "UnixSocketConfig",
+]
 
 
 @record()
@@ -118,12 +80,17 @@ class EventListenerPoolConfig(ProcessGroupConfig):
     result_handler: Callable[[Any, bytes], None]
 
 
-@record(frozen=True)
+@option_record(frozen=True)
 class InetSocketConfig:
     """A TCP socket shared by FastCGI processes."""
 
     address: TcpAddress
-    backlog: int | None = None
+    backlog: int | None = option(
+        integer,
+        "limit of pending connections (default: the system's maximum)",
+        name="socket_backlog",
+        default=None,
+    )
 
     @property
     def url(self) -> str:
@@ -131,13 +98,23 @@ class InetSocketConfig:
         return f"tcp://{self.address}"
 
 
-@record(frozen=True)
+@option_record(frozen=True)
 class UnixSocketConfig:
     """A unix socket shared by FastCGI processes; `owner` is (uid, gid)."""
 
     path: str
-    owner: tuple[int, int] | None = None
-    mode: int = 0o700
+    owner: tuple[int, int] | None = option(
+        named("socket_owner", colon_separated_user_group),
+        "owner of a unix socket (default: user= and its group)",
+        name="socket_owner",
+        default=None,
+    )
+    mode: int = option(
+        named("socket_mode", octal_type),
+        "mode of a unix socket",
+        name="socket_mode",
+        default="0700",
+    )
     backlog: int | None = None
 
     @property
@@ -156,18 +133,55 @@ class FastCGIGroupConfig(ProcessGroupConfig):
     socket_config: SocketConfig
 
 
-@record(frozen=True)
+UNIX_HTTP_SERVER = "unix_http_server"
+INET_HTTP_SERVER = "inet_http_server"
+
+
+def host_names(value: str) -> tuple[str, ...]:
+    """Return the comma-separated names."""
+    return tuple(list_of_names(value))
+
+
+@option_record(frozen=True)
 class ServerConfig:
     """One HTTP server, on a TCP address (`[inet_http_server]`) or a unix socket."""
 
     section: str
-    address: TcpAddress | None = None
-    file: str | None = None
-    chmod: int = 0o700
-    chown: tuple[int, int] = (-1, -1)
-    username: str | None = None
-    password: str | None = None
-    allowed_hosts: tuple[str, ...] = ()
+    address: TcpAddress | None = option(
+        TcpAddress.parse,
+        "host:port, or *:port for every interface (required)",
+        name="port",
+        default=None,
+        only=INET_HTTP_SERVER,
+    )
+    file: str | None = option(
+        str, "path of the socket (required)", default=None, only=UNIX_HTTP_SERVER
+    )
+    username: str | None = option(
+        str, "require this user name (default: no authentication)", default=None
+    )
+    password: str | None = option(
+        str, "require this password, plain or as {SHA}hexdigits", default=None
+    )
+    chown: tuple[int, int] = option(
+        named("sockchown", colon_separated_user_group),
+        "owner of the socket file (user or user:group)",
+        default=None,
+        value=(-1, -1),
+        only=UNIX_HTTP_SERVER,
+    )
+    chmod: int = option(
+        named("chmod", octal_type),
+        "mode of the socket file: who may connect",
+        default="0700",
+        only=UNIX_HTTP_SERVER,
+    )
+    allowed_hosts: tuple[str, ...] = option(  # not in Supervisor 4.3
+        host_names,
+        "more host names for browsers (loopback without a password)",
+        default="",
+        only=INET_HTTP_SERVER,
+    )
 
     @property
     def family(self) -> socket.AddressFamily:
@@ -217,7 +231,7 @@ def _temporary_directory() -> str:
         return first
 
 
-@record(frozen=True)
+@option_record(frozen=True)
 class Settings:
     """The daemon's own settings: `[supervisord]`, overridden by the command line.
 
@@ -228,25 +242,70 @@ class Settings:
 
     configfile: str | None
     here: str | None
-    nodaemon: bool = False
-    silent: bool = False
+    minfds: int = option(
+        resource_limit,
+        "minimum number of file descriptors required to start",
+        default="1024",
+        flag="a",
+    )
+    minprocs: int = option(
+        resource_limit, "minimum number of processes required to start", default="200", flag=""
+    )
+    directory: str | None = option(
+        existing_directory,
+        "working directory as a daemon (default: unchanged)",
+        default=None,
+        flag="d",
+    )
+    user = Option(str, "switch to this user at start; requires root", flag="u")
+    umask: int = option(
+        octal_type, "umask of the daemon, and default umask of programs", default="022", flag="m"
+    )
+    logfile: str | type[Syslog] = option(
+        activity_logfile, 'the activity log, or "syslog"', default="supervisord.log", flag="l"
+    )
+    logfile_maxbytes: int = option(
+        byte_size, "size at which it is rotated; 0 never rotates", default="50MB", flag="y"
+    )
+    logfile_backups: int = option(integer, "number of rotated logs to keep", default="10", flag="z")
+    loglevel: int = option(
+        logging_level,
+        "critical, error, warn, info, debug, trace or blather",
+        default="info",
+        flag="e",
+    )
+    pidfile: str = option(
+        existing_dirpath, "path of the pidfile", default="supervisord.pid", flag="j"
+    )
+    identifier: str = option(
+        str, "name of this daemon, for logs and clients", default="supervisor", flag="i"
+    )
+    nodaemon: bool = option(boolean, "true stays in the foreground", default="false", flag="n")
+    silent: bool = option(
+        boolean, "true disables the log on stdout in the foreground", default="false", flag="s"
+    )
+    childlogdir: str = option(
+        existing_directory,
+        "where AUTO logs of programs go (default: $TMPDIR or /tmp)",
+        default=None,
+        default_factory=_temporary_directory,
+        flag="q",
+    )
+    nocleanup: bool = option(
+        boolean, "true keeps old AUTO logs of programs at start", default="false", flag="k"
+    )
+    strip_ansi: bool = option(
+        boolean, "true removes terminal escapes from logs of programs", default="false", flag="t"
+    )
+    environment: Mapping[str, str] = option(
+        dict_of_key_value_pairs,
+        'variables for all programs: A="1",B="2"',
+        default="",
+        shielded=True,
+    )
     uid: int | None = None
     gid: int | None = None
-    umask: int = 0o22
-    directory: str | None = None
-    logfile: str | type[Syslog] = "supervisord.log"
     logfile_origin: str = ""
-    logfile_maxbytes: int = 50 * 1024 * 1024
-    logfile_backups: int = 10
-    loglevel: int = 20
-    pidfile: str = "supervisord.pid"
-    identifier: str = "supervisor"
-    childlogdir: str = field(default_factory=_temporary_directory)
-    minfds: int = 1024
-    minprocs: int = 200
-    nocleanup: bool = False
-    strip_ansi: bool = False
-    environment: Mapping[str, str] = field(default_factory=dict)
     profile_options: tuple[list[str], bool] | None = None
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from supervisor.config import schema
 from supervisor.config.model import ProcessConfig
+from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
     Section,
     UnhosedConfigParser,
@@ -21,10 +21,25 @@ from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
 
-# Options that define the number of processes, so process configs do not hold them.
-NOT_IN_CONFIGS = frozenset({"numprocs", "numprocs_start", "user"})
+    Config = TypeVar("Config", bound=ProcessConfig)
+
+OPTIONS = {option.attribute: option for option in options_of(ProcessConfig)}
+NAME, COMMAND, ENVIRONMENT = (OPTIONS[each] for each in ("name", "command", "environment"))
+
+PROGRAM = tuple(option for option in OPTIONS.values() if not option.per_process)
+"""Read once for each program, independent of its `numprocs`."""
+
+PROCESS = tuple(
+    option
+    for option in OPTIONS.values()
+    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT)
+)
+"""Read for each process of a program."""
+
+COUNTING = ("numprocs", "numprocs_start")
+"""Options that define the number of processes, so configs do not hold them."""
 
 DEPRECATED_SYSLOG = (
     "For [{section}], {stream}_logfile=syslog but this is deprecated and will be removed.  "
@@ -44,29 +59,30 @@ ProcessReader = Callable[[UnhosedConfigParser, str, str, type[ProcessConfig]], l
 
 
 def processes_from_section(
-    parser: UnhosedConfigParser, name: str, group_name: str, klass: type[ProcessConfig]
-) -> list[ProcessConfig]:
+    parser: UnhosedConfigParser, name: str, group_name: str, make: Callable[..., Config]
+) -> list[Config]:
     """Return the processes of a program section, sorted by name.
 
-    Raises ConfigurationError.
+    `make` is called for each process, with the options as keyword arguments, those of a stream
+    under their flat names.  Raises ConfigurationError.
     """
     section = parser.section(name, group_name=group_name, **host_expansion())
-    return sorted(_read_processes(parser, section, klass), key=lambda config: config.name)
+    return sorted(_read_processes(parser, section, make), key=lambda config: config.name)
 
 
 def _read_processes(
-    parser: UnhosedConfigParser, section: Section, klass: type[ProcessConfig]
-) -> Iterator[ProcessConfig]:
+    parser: UnhosedConfigParser, section: Section, make: Callable[..., Config]
+) -> Iterator[Config]:
     section.names = {**section.names, "program_name": section.name_of_group()}
-    program = schema.read_options(schema.PROGRAM, section)
-    template = section.options.setdefault(schema.PROCESS_NAME.name, schema.PROCESS_NAME.value)
-    section.convert(process_or_group_name, template, schema.PROCESS_NAME.name)
+    program = read_options(PROGRAM, section)
+    template = section.options.setdefault(NAME.name, NAME.value)
+    section.convert(process_or_group_name, template, NAME.name)
     _check(section, program)
-    _look_up_groups(parser, program["user"])
-    numprocs, first = program["numprocs"], program["numprocs_start"]
+    _look_up_groups(parser, program["uid"])
+    numprocs, first = (program.pop(option) for option in COUNTING)
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
-        yield _read_process(parser, section, klass, program, names)
+        yield _read_process(parser, section, make, program, names)
 
 
 def _check(section: Section, program: dict[str, Any]) -> None:
@@ -75,7 +91,7 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )
-    if program["killasgroup"] is None:
+    if "killasgroup" not in section.options:
         program["killasgroup"] = program["stopasgroup"]
     if program["stopasgroup"] and not program["killasgroup"]:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
@@ -91,24 +107,25 @@ def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
 def _read_process(
     parser: UnhosedConfigParser,
     section: Section,
-    klass: type[ProcessConfig],
+    make: Callable[..., Config],
     program: Mapping[str, Any],
     names: dict[str, object],
-) -> ProcessConfig:
-    own = schema.ENVIRONMENT.read(section, names, "environment")
+) -> Config:
+    own = ENVIRONMENT.read(section, names, "environment")
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
-    values = schema.read_options(schema.PROCESS, section, names)
-    if values["command"] is None:
+    values = {**program, **read_options(PROCESS, section, names)}
+    command = COMMAND.read(section, names)
+    if command is None:
         raise section.error(f"program section {section.name} does not specify a command", "command")
-    values["command_hint"] = _command_hint(section, values["command"])
-    name = section.value("process_name", str, names, "process_name")
-    values.update(
-        (option, value) for option, value in program.items() if option not in NOT_IN_CONFIGS
-    )
-    values["exitcodes"] = list(program["exitcodes"])
+    name = section.value(NAME.name, str, names, NAME.name)
+    values["command_hint"] = _command_hint(section, command)
+    values["section"] = section.name
+    for attribute, value in program.items():
+        if isinstance(value, list | dict):  # plugins change the list of one process
+            values[attribute] = value.copy()
     _normalize_logfiles(parser.warnings, section, values)
-    return klass(name=name, uid=program["user"], environment=environment, **values)
+    return make(name=name, command=command, environment=environment, **values)
 
 
 def _command_hint(section: Section, command: str) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from supervisor.common.records import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.config.process_config import ProcessConfig
+
 DEFAULT_RESET_SECONDS = 60.0
 """Default of `restartreset` without `maxbackoff`, in seconds."""
 
@@ -48,3 +52,20 @@ class RestartOptions:
     def max_pause(self) -> float:
         """Upper bound of a pause before its jitter, in seconds."""
         return MAX_PAUSE_SECONDS if self.max_backoff is None else self.max_backoff
+
+
+NO_OPTIONS = RestartOptions()
+
+
+def restart_options(config: ProcessConfig) -> RestartOptions | None:
+    """Return the restart options of a program, None if it has none."""
+    options = RestartOptions(
+        config.restartpause,
+        config.restartfactor,
+        config.maxbackoff,
+        config.restartjitter,
+        config.restartreset,
+        config.startlimit_burst,
+        config.startlimit_interval,
+    )
+    return None if options == NO_OPTIONS else options

@@ -1,200 +1,97 @@
-"""Options of every section: name, conversion and default.
+"""The options of every section.
 
-The readers and the generator of the reference documentation iterate over these tables.  The
-order matters: if several options are invalid, the first one is reported.
+Most are fields of the records in `config.model`.  Here are those that no record holds as they are,
+and the table of all sections for the warnings and the reference documentation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-from supervisor import datatypes
-from supervisor.common.addresses import TcpAddress
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
-    from supervisor.config.parser import Section
-
-
-class Option:
-    """One option; `default` is the text to use if the option is not set.
-
-    `value` is the converted default.  If `default` is None, `value` is used as it is; it may
-    then depend on other options.  `shielded` values are expanded as `common.quoting` explains.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        convert: Callable[[str], Any],
-        default: str | None = None,
-        value: Any = None,
-        *,
-        shielded: bool = False,
-    ) -> None:
-        self.name = name
-        self.convert = convert
-        self.default = default
-        self.shielded = shielded
-        # Convert here once, instead of once for each section.
-        self.value = value if default is None else convert(default)
-
-    def read(
-        self,
-        section: Section,
-        names: Mapping[str, object] | None = None,
-        called: str | None = None,
-    ) -> Any:
-        """Return the option's value in a section.
-
-        `names` and `called` are passed to `Section.value`.  Raises ConfigurationError if the
-        text is invalid.
-        """
-        if self.name not in section.options:
-            return self.value
-        return section.value(self.name, self.convert, names, called, shielded=self.shielded)
-
-
-def read_options(
-    options: tuple[Option, ...], section: Section, names: Mapping[str, object] | None = None
-) -> dict[str, Any]:
-    """Return option name -> value in a section, for a table of options."""
-    return {option.name: option.read(section, names) for option in options}
-
-
-def named(name: str, convert: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Wrap a conversion so that its errors contain `name`."""
-
-    def converted(value: str) -> Any:
-        try:
-            return convert(value)
-        except ValueError:
-            raise ValueError(f"Invalid {name} value {value}") from None
-
-    return converted
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
-
-
-ENVIRONMENT = Option("environment", datatypes.dict_of_key_value_pairs, "", shielded=True)
-
-SUPERVISORD = (
-    Option("minfds", datatypes.resource_limit, "1024"),
-    Option("minprocs", datatypes.resource_limit, "200"),
-    Option("directory", datatypes.existing_directory),
-    Option("user", str),
-    Option("umask", datatypes.octal_type, "022"),
-    Option("logfile", datatypes.activity_logfile, "supervisord.log"),
-    Option("logfile_maxbytes", datatypes.byte_size, "50MB"),
-    Option("logfile_backups", datatypes.integer, "10"),
-    Option("loglevel", datatypes.logging_level, "info"),
-    Option("pidfile", datatypes.existing_dirpath, "supervisord.pid"),
-    Option("identifier", str, "supervisor"),
-    Option("nodaemon", datatypes.boolean, "false"),
-    Option("silent", datatypes.boolean, "false"),
-    Option("childlogdir", datatypes.existing_directory),  # the system's temporary directory
-    Option("nocleanup", datatypes.boolean, "false"),
-    Option("strip_ansi", datatypes.boolean, "false"),
-    ENVIRONMENT,
+from supervisor.config.model import (
+    INET_HTTP_SERVER,
+    UNIX_HTTP_SERVER,
+    InetSocketConfig,
+    ServerConfig,
+    Settings,
+    UnixSocketConfig,
 )
+from supervisor.config.option import Option, options_of
+from supervisor.config.process_config import ProcessConfig
+from supervisor.datatypes import boolean, integer, list_of_names, name_to_uid
 
-HTTP_AUTHENTICATION = (
-    Option("username", str),
-    Option("password", str),
-)
+_FACTORY = "the function that makes it: `package.module:name` (required)"
 
-FILE = Option("file", str)
-SOCKET_FILE = (
-    Option("chown", named("sockchown", datatypes.colon_separated_user_group), None, (-1, -1)),
-    Option("chmod", named("chmod", datatypes.octal_type), "0700"),
-)
-PORT = Option("port", TcpAddress.parse)
-ALLOWED_HOSTS = Option("allowed_hosts", datatypes.list_of_names, "")  # not in Supervisor 4.3
-
-INCLUDE = (Option("files", str),)
+INCLUDE = (Option(str, "files to read, with wildcards, separated by blanks", name="files"),)
 
 GROUP = (
-    Option("programs", datatypes.list_of_names, ""),
-    Option("priority", datatypes.integer, "999"),
+    Option(list_of_names, "its programs, in the order in which they start", "", name="programs"),
+    Option(
+        integer,
+        "of the group; it overrides the priority of its programs",
+        "999",
+        name="priority",
+    ),
 )
 
-PRIORITY = Option("priority", datatypes.integer, "999")
-
-# Read once for each program, independent of its `numprocs`.
-PROGRAM = (
-    PRIORITY,
-    Option("autostart", datatypes.boolean, "true"),
-    Option("autorestart", datatypes.auto_restart, "unexpected"),
-    Option("startsecs", datatypes.integer, "1"),
-    Option("startretries", datatypes.integer, "3"),
-    Option("stopsignal", datatypes.signal_number, "TERM"),
-    Option("stopwaitsecs", datatypes.integer, "10"),
-    Option("stopasgroup", datatypes.boolean, "false"),
-    Option("killasgroup", datatypes.boolean),  # default: the value of `stopasgroup`
-    Option("exitcodes", datatypes.list_of_exitcodes, "0"),
-    Option("redirect_stderr", datatypes.boolean, "false"),
-    Option("numprocs", datatypes.integer, "1"),
-    Option("numprocs_start", datatypes.integer, "0"),
-    Option("stdout_capture_maxbytes", datatypes.byte_size, "0"),
-    Option("stdout_events_enabled", datatypes.boolean, "false"),
-    Option("stderr_capture_maxbytes", datatypes.byte_size, "0"),
-    Option("stderr_events_enabled", datatypes.boolean, "false"),
-    Option("serverurl", server_url, "AUTO"),
-    Option("user", datatypes.name_to_uid),
-    Option("umask", datatypes.octal_type),
-)
-
-# Read for each process of a program; values may use `process_num` and `numprocs`.
-PROCESS = (
-    Option("directory", str),
-    Option("stdout_logfile", datatypes.logfile_name, "AUTO"),
-    Option("stdout_logfile_backups", datatypes.integer, "10"),
-    Option("stdout_logfile_maxbytes", datatypes.byte_size, "50MB"),
-    Option("stdout_syslog", datatypes.boolean, "false"),
-    Option("stderr_logfile", datatypes.logfile_name, "AUTO"),
-    Option("stderr_logfile_backups", datatypes.integer, "10"),
-    Option("stderr_logfile_maxbytes", datatypes.byte_size, "50MB"),
-    Option("stderr_syslog", datatypes.boolean, "false"),
-    Option("command", str),
-)
-
-# Option of a process of which both the text and the value are needed.
-PROCESS_NAME = Option("process_name", str, "%(program_name)s")
+PRIORITY = next(row for row in options_of(ProcessConfig) if row.name == "priority")
+"""Of a program, and of the group that consists of it alone."""
 
 EVENTLISTENER = (
-    Option("priority", datatypes.integer, "-1"),
-    Option("buffer_size", datatypes.integer, "10"),
-    Option("result_handler", str, "supervisor.dispatchers:default_handler"),
+    Option(integer, "listeners start before programs", "-1", name="priority"),
+    Option(integer, "events to queue while all listeners are busy", "10", name="buffer_size"),
+    Option(
+        str,
+        "evaluates a listener's results",
+        "supervisor.dispatchers:default_handler",
+        name="result_handler",
+    ),
 )
-EVENTS = Option("events", datatypes.list_of_names, "")
-REDIRECT_STDERR = Option("redirect_stderr", datatypes.boolean, "false")  # must be false
+EVENTS = Option(list_of_names, "comma-separated names of event types (required)", "", name="events")
+REDIRECT_STDERR = Option(
+    boolean,
+    "must be false: stderr would corrupt the protocol on stdout",
+    "false",
+    name="redirect_stderr",
+)
 
 FCGI_PROGRAM = (
     PRIORITY,
-    Option("user", datatypes.name_to_uid),
-    Option("socket_backlog", datatypes.integer),
-    Option("socket_owner", named("socket_owner", datatypes.colon_separated_user_group)),
-    Option("socket_mode", named("socket_mode", datatypes.octal_type), "0700"),
+    Option(name_to_uid, "run it as this user", name="user"),
+    *options_of(InetSocketConfig),
+    *options_of(UnixSocketConfig),
 )
-FCGI_SOCKET = Option("socket", str)
+FCGI_SOCKET = Option(
+    str,
+    "address of the socket: unix:///path or tcp://host:port (required)",
+    name="socket",
+)
 
-RPCINTERFACE = (Option("supervisor.rpcinterface_factory", str),)
+RPCINTERFACE = (Option(str, _FACTORY, name="supervisor.rpcinterface_factory"),)
+CTLPLUGIN = (Option(str, _FACTORY, name="supervisor.ctl_factory"),)
 
-# Section -> its options, for the documentation.  All other options of [rpcinterface:x] and
-# [ctlplugin:x] are passed to the plugin.  `config.client` defines [supervisorctl].
+_SERVER = {row.attribute: row for row in options_of(ServerConfig)}
+FILE = _SERVER.pop("file")
+HTTP_AUTHENTICATION = (_SERVER.pop("username"), _SERVER.pop("password"))
+
+
+def _server_options(section: str) -> tuple[Option, ...]:
+    """Return the options of a kind of server that are read in the same way."""
+    return tuple(row for row in _SERVER.values() if row.only in (None, section))
+
+
+INET_SERVER = _server_options(INET_HTTP_SERVER)
+UNIX_SERVER = _server_options(UNIX_HTTP_SERVER)
+
+# Section -> its options.  All other options of [rpcinterface:x] and [ctlplugin:x] are passed to
+# the plugin.  `config.client` defines [supervisorctl].
 SECTIONS = {
-    "unix_http_server": (FILE, *HTTP_AUTHENTICATION, *SOCKET_FILE),
-    "inet_http_server": (*HTTP_AUTHENTICATION, PORT, ALLOWED_HOSTS),
-    "supervisord": SUPERVISORD,
+    UNIX_HTTP_SERVER: (FILE, *HTTP_AUTHENTICATION, *UNIX_SERVER),
+    INET_HTTP_SERVER: (*HTTP_AUTHENTICATION, *INET_SERVER),
+    "supervisord": options_of(Settings),
     "include": INCLUDE,
-    "program:x": (*PROGRAM, ENVIRONMENT, *PROCESS, PROCESS_NAME),
+    "program:x": options_of(ProcessConfig),
     "group:x": GROUP,
-    "fcgi-program:x": (PRIORITY, *FCGI_PROGRAM, FCGI_SOCKET),
+    "fcgi-program:x": (*FCGI_PROGRAM, FCGI_SOCKET),
     "eventlistener:x": (*EVENTLISTENER, EVENTS, REDIRECT_STDERR),
     "rpcinterface:x": RPCINTERFACE,
+    "ctlplugin:x": CTLPLUGIN,
 }

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.config import schema
 from supervisor.config.model import (
+    INET_HTTP_SERVER,
+    UNIX_HTTP_SERVER,
     InetSocketConfig,
     ServerConfig,
     SocketConfig,
     UnixSocketConfig,
 )
+from supervisor.config.option import read_options
 from supervisor.datatypes import absolute_path, gid_for_uid, port_number
 
 TYPE_CHECKING = False
@@ -32,7 +35,7 @@ def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
     """Return the HTTP servers, TCP before unix, each kind in file order."""
     return [
         make(parser, name)
-        for kind, make in (("inet_http_server", _inet_server), ("unix_http_server", _unix_server))
+        for kind, make in ((INET_HTTP_SERVER, _inet_server), (UNIX_HTTP_SERVER, _unix_server))
         for name in parser.sections()
         if name.startswith(kind)
     ]
@@ -51,15 +54,10 @@ def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:
 def _inet_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
     section = parser.section_without_here(name)
     authentication = _authentication(section)
-    address = schema.PORT.read(section)
-    if address is None:
+    values = read_options(schema.INET_SERVER, section)
+    if values["address"] is None:
         raise section.error(f"section [{name}] has no port value", "port")
-    return ServerConfig(
-        name,
-        address,
-        allowed_hosts=tuple(schema.ALLOWED_HOSTS.read(section)),
-        **authentication,
-    )
+    return ServerConfig(name, **values, **authentication)
 
 
 def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
@@ -71,12 +69,12 @@ def _unix_server(parser: UnhosedConfigParser, name: str) -> ServerConfig:
         name,
         file=section.convert(absolute_path, os.path.expanduser(file), "file"),
         **_authentication(section),
-        **schema.read_options(schema.SOCKET_FILE, section),
+        **read_options(schema.UNIX_SERVER, section),
     )
 
 
 def _authentication(section: Section) -> dict[str, Any]:
-    values = schema.read_options(schema.HTTP_AUTHENTICATION, section)
+    values = read_options(schema.HTTP_AUTHENTICATION, section)
     missing = [option for option, value in values.items() if value is None]
     if len(missing) == 1:
         raise section.error(
@@ -92,8 +90,8 @@ def _authentication(section: Section) -> dict[str, Any]:
 
 def read_fcgi_socket(section: Section) -> SocketConfig:
     """Return the socket of a `[fcgi-program:x]` section; its default owner is `user`."""
-    values = schema.read_options(schema.FCGI_PROGRAM, section)
-    backlog = values["socket_backlog"]
+    values = read_options(schema.FCGI_PROGRAM, section)
+    backlog = values["backlog"]
     if backlog is not None and not 1 <= backlog <= MAX_BACKLOG:
         raise section.error(f"Invalid socket_backlog value {backlog}", "socket_backlog")
     names = {**section.names, "program_name": section.suffix}
@@ -113,12 +111,10 @@ def _unix_socket(path: str, values: Mapping[str, Any]) -> UnixSocketConfig:
     if not path.startswith("/"):
         # A tuple, because 4.3.0 prints one.
         raise ValueError(("Unix socket path %s is not an absolute path", path))
-    owner, user = values["socket_owner"], values["user"]
+    owner, user = values["owner"], values["user"]
     if owner is None and user:  # uid 0: root owns it anyway
         owner = (user, gid_for_uid(user))
-    return UnixSocketConfig(
-        os.path.normpath(path), owner, values["socket_mode"], values["socket_backlog"]
-    )
+    return UnixSocketConfig(os.path.normpath(path), owner, values["mode"], values["backlog"])
 
 
 def _inet_socket(address: str, section: Section, backlog: int | None) -> InetSocketConfig:

@@ -9,11 +9,11 @@ import configparser
 import os
 from collections.abc import Callable, Mapping
 
-from supervisor.config import schema
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
-from supervisor.config.lint import lint, shared_logs
+from supervisor.config.lint import lint, shared_logs, unreachable_limits
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
+from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
     ConfigurationError,
     Section,
@@ -65,7 +65,7 @@ def _read(
     read_processes: ProcessReader,
 ) -> Configuration:
     section = parser.section(parser.mysection)
-    values = schema.read_options(schema.SUPERVISORD, section)
+    values = read_options(options_of(Settings), section)
     parser.environment = values["environment"]
     parser.expansions |= environment_names(parser.environment)
     rpcinterfaces = tuple(
@@ -82,7 +82,12 @@ def _read(
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *lint(parser), *shared_logs(groups)),
+        warnings=(
+            *parser.warnings,
+            *lint(parser),
+            *shared_logs(groups),
+            *unreachable_limits(groups),
+        ),
         infos=tuple(parser.infos),
     )
 

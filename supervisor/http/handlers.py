@@ -177,6 +177,7 @@ class logtail_handler(_FollowHandler):
         process = group.processes.get(process_name or "") if group is not None else None
         if process is None or stream not in {"", "stdout", "stderr"} or rest.endswith("/"):
             return None
+        # By its flat name: tests of plugins (Supvisors) have process configs of their own.
         return getattr(process.config, f"{stream or 'stdout'}_logfile")
 
 

@@ -317,7 +317,7 @@ class Subprocess(Lifecycle):
         steps: list[Callable[[], object]]
         steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
         if not steps:
-            paths = (self.config.stdout_logfile, self.config.stderr_logfile)
+            paths = (self.config.stdout.logfile, self.config.stderr.logfile)
             steps = [partial(sinks.clear, path) for path in paths if isinstance(path, str)]
         errors = []
         for step in steps:

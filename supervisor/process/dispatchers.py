@@ -64,9 +64,8 @@ class POutputDispatcher(OutputDispatcher):
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        config = process.config
-        self.events_enabled: bool = getattr(config, f"{channel}_events_enabled")
-        capture_bytes: int = getattr(config, f"{channel}_capture_maxbytes")
+        self.events_enabled = self._config.events_enabled
+        capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0

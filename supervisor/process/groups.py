@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 
+from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
+    from supervisor.config.model import (
+        ProcessConfig,
+        ProcessGroupConfig,
+        Settings,
+        StreamConfig,
+    )
     from supervisor.process.runtime import Runtime
 
 
@@ -94,10 +100,11 @@ class ProcessGroup(ProcessGroupBase):
 def create_auto_logs(config: ProcessConfig, settings: Settings) -> None:
     """Replace each AUTO log setting by a new file; raises `OSError`."""
     for channel in ("stdout", "stderr"):
-        option = f"{channel}_logfile"
-        if getattr(config, option) is Automatic:
+        stream: StreamConfig = getattr(config, channel)
+        if stream.logfile is Automatic:
             is_merged = channel == "stderr" and config.redirect_stderr
-            setattr(config, option, None if is_merged else _auto_log(config, channel, settings))
+            logfile = None if is_merged else _auto_log(config, channel, settings)
+            setattr(config, channel, replace(stream, logfile=logfile))
 
 
 def _auto_log(config: ProcessConfig, channel: str, settings: Settings) -> str:

@@ -18,6 +18,7 @@ from supervisor.logs import reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.process_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
 DEBUG = loggers.LevelsByName.DEBG
@@ -164,8 +165,8 @@ class OutputDispatcher(Dispatcher):
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self.childlog = _open_childlog(process, channel)
-        self._logfile: str | None = getattr(process.config, f"{channel}_logfile")
+        self._config: StreamConfig = getattr(process.config, channel)
+        self.childlog = _open_childlog(process, self._config)
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
@@ -211,7 +212,7 @@ class OutputDispatcher(Dispatcher):
         seconds = batcher.delay_after(size, now)
         if batcher.wanted_pipe_bytes:
             batcher.pipe_grew(posix.enlarge_pipe(self.fd, batcher.wanted_pipe_bytes))
-        if seconds and self._logfile not in reading.followed:
+        if seconds and self._config.logfile not in reading.followed:
             self._is_delayed = True
             loop.call_at(now + seconds, self._resume)
 
@@ -263,24 +264,21 @@ class OutputDispatcher(Dispatcher):
             loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)
 
 
-def _open_childlog(process: ProcessStatus, channel: str) -> loggers.Logger | None:
-    """Open the log of a channel; return None if it has none."""
-    config = process.config
-    logfile = getattr(config, f"{channel}_logfile")
-    to_syslog: bool = getattr(config, f"{channel}_syslog")
-    if not logfile and not to_syslog:
+def _open_childlog(process: ProcessStatus, stream: StreamConfig) -> loggers.Logger | None:
+    """Open the log of a stream; return None if it has none."""
+    logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
+    if not logfile and not stream.syslog:
         return None
     logger = loggers.getLogger()
     if logfile:
-        maxbytes: int = getattr(config, f"{channel}_logfile_maxbytes")
         loggers.handle_file(
             logger,
             filename=logfile,
             fmt="%(message)s",
-            rotating=bool(maxbytes),
-            maxbytes=maxbytes,
-            backups=getattr(config, f"{channel}_logfile_backups"),
+            rotating=bool(stream.logfile_maxbytes),
+            maxbytes=stream.logfile_maxbytes,
+            backups=stream.logfile_backups,
         )
-    if to_syslog:
-        loggers.handle_syslog(logger, fmt=f"{config.name} %(message)s")
+    if stream.syslog:
+        loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
     return logger

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT
+from supervisor.config.model import ProcessConfig
+from supervisor.config.option import options_of
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.states import (
     ProcessStates,
@@ -16,7 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+    from supervisor.config.model import ProcessGroupConfig
+    from supervisor.datatypes import AutoRestart
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
 
@@ -47,8 +50,8 @@ def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
         process.get_state(),
         process.spawnerr,
         process.exitstatus,
-        config.stdout_logfile,
-        config.stderr_logfile,
+        config.stdout.logfile,
+        config.stderr.logfile,
         process.pid,
     )
 
@@ -102,37 +105,15 @@ def describe(info: dict[str, Any]) -> str:
     return ""
 
 
-# Keys of a `getAllConfigInfo` struct -> the option of the process config.
-CONFIG_KEYS = {
-    key: key
-    for key in [
-        "name",
-        "command",
-        "directory",
-        "uid",
-        "autostart",
-        "startsecs",
-        "startretries",
-        "stdout_logfile",
-        "stdout_capture_maxbytes",
-        "stdout_events_enabled",
-        "stdout_syslog",
-        "stdout_logfile_backups",
-        "stdout_logfile_maxbytes",
-        "stderr_logfile",
-        "stderr_capture_maxbytes",
-        "stderr_events_enabled",
-        "stderr_syslog",
-        "stderr_logfile_backups",
-        "stderr_logfile_maxbytes",
-        "stopsignal",
-        "stopwaitsecs",
-        "killasgroup",
-        "exitcodes",
-        "redirect_stderr",
-        "serverurl",
-    ]
-} | {"process_prio": "priority"}
+# Fields of a `getAllConfigInfo` struct: key -> the attribute of the process config.  The keys, and
+# their order, are those of Supervisor 4.3.
+CONFIG_FIELDS = {
+    "process_prio" if row.attribute == "priority" else row.attribute: row.attribute
+    for row in sorted(
+        (row for row in options_of(ProcessConfig) if row.info is not None),
+        key=lambda row: row.info or 0,
+    )
+}
 
 
 def config_info(group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool) -> dict[str, Any]:
@@ -141,17 +122,17 @@ def config_info(group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool
         "group": group.name,
         "group_prio": _value(group.priority),
         "inuse": inuse,
-        "autorestart": _autorestart(config),
     }
-    for key, option in CONFIG_KEYS.items():
-        info[key] = _value(getattr(config, option))
+    for key, attribute in CONFIG_FIELDS.items():
+        info[key] = _value(getattr(config, attribute))
+    info["autorestart"] = _autorestart(config.autorestart)
     return info
 
 
-def _autorestart(config: ProcessConfig) -> bool | str:
-    if config.autorestart is RestartUnconditionally:
+def _autorestart(value: AutoRestart) -> bool | str:
+    if value is RestartUnconditionally:
         return True
-    return "unexpected" if config.autorestart is RestartWhenExitUnexpected else False
+    return "unexpected" if value is RestartWhenExitUnexpected else False
 
 
 def _value(value: Any) -> Any:

@@ -54,7 +54,7 @@ def _reason(path: str, error: BaseException | None) -> str | None:
 
 def process_log(process: Subprocess, channel: str) -> Any:
     """Return the path of a process's log, None if it has none."""
-    return getattr(process.config, f"{channel}_logfile")
+    return getattr(process.config, channel).logfile
 
 
 def read_process_log(daemon: Daemon, name: str, offset: Any, length: Any, channel: str) -> str:

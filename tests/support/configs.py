@@ -36,7 +36,7 @@ def uncommented_sample() -> str:
 
 
 def read(directory: Path, text: str | bytes, *arguments: str) -> Configuration:
-    """Return what a file says: these bytes, or a text that continues [supervisord]."""
+    """Return the configuration in a file: these bytes, or a text that continues [supervisord]."""
     file = directory / "c.conf"
     file.write_bytes(text if isinstance(text, bytes) else f"[supervisord]\n{text}".encode())
     return read_server_configuration(["-c", str(file), *arguments])
@@ -50,6 +50,6 @@ def refusal(directory: Path, text: str | bytes, *arguments: str) -> str:
 
 
 def located(message: str, section: str, option: str | None) -> str:
-    """Return what `refusal` says of a mistake in a section, or in one of its options."""
+    """Return the message of `refusal` for an error in a section, or in one of its options."""
     where = f"{message} in section {section!r} (file: 'DIR/c.conf')"
     return where if option is None else f"{where}, option {option!r}"

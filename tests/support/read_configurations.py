@@ -50,9 +50,38 @@ SERVER = [
     "password",
     "allowed_hosts",
 ]
+STREAM = [
+    "logfile",
+    "logfile_backups",
+    "logfile_maxbytes",
+    "capture_maxbytes",
+    "events_enabled",
+    "syslog",
+]
+PROCESS = [
+    "name",
+    "command",
+    "directory",
+    "umask",
+    "priority",
+    "autostart",
+    "autorestart",
+    "startsecs",
+    "startretries",
+    "uid",
+    *(f"{stream}_{option}" for stream in ("stdout", "stderr") for option in STREAM),
+    "stopsignal",
+    "stopwaitsecs",
+    "stopasgroup",
+    "killasgroup",
+    "exitcodes",
+    "redirect_stderr",
+    "environment",
+    "serverurl",
+]
 CLIENT = ["serverurl", "username", "password", "prompt", "history_file", "interactive", "args"]
 # Facts that one of the two keeps elsewhere.
-LEFT_OUT = {"options", "url", "name", "command_hint"}
+LEFT_OUT = {"options", "url", "name"}
 SOCKETS = {
     "InetSocketConfig": "InetStreamSocketConfig",
     "UnixSocketConfig": "UnixStreamSocketConfig",
@@ -80,6 +109,11 @@ def _object(value: Any, fields: dict[str, Any]) -> dict[str, Any]:
     plained = {key: plain(item) for key, item in fields.items() if key not in kept}
     if "address" in plained:  # ours has host and port in an object of their own
         plained |= {key: item for key, item in plained.pop("address").items() if key != "kind"}
+    for stream in plained.keys() & {"stdout", "stderr"}:  # ours have an object for each stream
+        nested = plained.pop(stream).items()
+        plained |= {f"{stream}_{key}": item for key, item in nested if key != "kind"}
+    if "redirect_stderr" in plained:  # a process; ours has options that are new since 4.3
+        plained = {key: plained[key] for key in PROCESS}
     if "pool_events" in plained:
         plained["pool_events"].sort()
     return {"kind": kind, **plained}

@@ -90,10 +90,10 @@ def test_version(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every option stands in the usage, with the name under which the command was called."""
+    """The usage lists every option and shows the name of the command as it was called."""
     monkeypatch.setattr(sys, "argv", ["bin/this"])
     for read, options in (
-        (read_server_configuration, commandline.SERVER_OPTIONS),
+        (read_server_configuration, commandline.server_options()),
         (read_client_configuration, commandline.CLIENT_OPTIONS),
     ):
         usages = []
@@ -135,7 +135,7 @@ def test_nothing_found(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_root_is_warned_of_searching(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever can write to the current directory could run programs as root."""
+    """A user who can write to the current directory could run programs as root."""
     monkeypatch.setattr(os, "getuid", lambda: 0)
     (nowhere / "supervisord.conf").write_text("[supervisord]\n", encoding="utf-8")
     with pytest.warns(UserWarning, match="running as root and it is searching"):
@@ -191,7 +191,7 @@ def test_settings_of_the_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_clients_command_line_wins(tmp_path: Path) -> None:
-    """What stands behind the action belongs to the action."""
+    """Arguments after the action are passed to the action."""
     configuration = client(
         tmp_path,
         "[supervisorctl]\nserverurl=http://x\nusername=a\n",
@@ -263,7 +263,7 @@ def test_the_client_imports_little(tmp_path: Path) -> None:
 
 
 def test_the_sample_is_echoed_byte_for_byte() -> None:
-    """What is printed is what is shipped."""
+    """The command prints the file that is shipped."""
     out = io.StringIO()
     confecho.main(out)
     assert out.getvalue().encode() == SAMPLE.read_bytes()

@@ -1,4 +1,4 @@
-"""An unbalanced quote that a comment has caused says so; any other one does not."""
+"""The error for an unbalanced quote names the comment that caused it, if one did."""
 
 from __future__ import annotations
 

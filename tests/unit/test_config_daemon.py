@@ -49,7 +49,7 @@ def test_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_line_wins(tmp_path: Path) -> None:
-    """Each option, short or long, replaces what the file says."""
+    """Each option, short or long, replaces the value of the file."""
     text = "loglevel=info\nlogfile_maxbytes=7\nuser=nobodyxx\nminfds=9\numask=022\n"
     settings = read(
         tmp_path, text, "-nks", "-t", "-edebug", "-y1KB", "-u0", "--minfds=5", "-m", "077"
@@ -177,7 +177,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
 
 
 def test_defaults_of_a_program(tmp_path: Path) -> None:
-    """A command is all that is needed, and what the model says is what the schema says."""
+    """A command suffices, and a config that is read equals one that is constructed."""
     assert processes(tmp_path, "") == [ProcessConfig(name="x", command="/bin/cat")]
 
 
@@ -248,7 +248,7 @@ serverurl=http://x
 
 
 def test_numprocs(tmp_path: Path) -> None:
-    """Every process has its number in whatever asks for it; they are sorted by name."""
+    """Each value that uses the number gets it; the processes are sorted by name."""
     text = (
         "numprocs=3\nnumprocs_start=9\nprocess_name=%(program_name)s-%(process_num)d\n"
         "directory=/%(process_num)d\nenvironment=N='%(process_num)d/%(numprocs)d'\n"

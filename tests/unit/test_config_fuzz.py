@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from supervisor.config import schema
 from supervisor.config.commandline import (
     CLIENT_OPTIONS,
-    SERVER_OPTIONS,
     ConfigurationError,
     parse_arguments,
     read_client_configuration,
+    server_options,
 )
 from tests.support.configs import HANDLER, read
 
@@ -28,7 +28,10 @@ NEEDED = {
     "rpcinterface:x": "supervisor.rpcinterface_factory=os:getpid\n",
 }
 # Importing a random name, or making a million processes, is what the user asked for.
-LEFT_ALONE = {"result_handler", "supervisor.rpcinterface_factory", "numprocs", "files"}
+LEFT_ALONE = {
+    *("result_handler", "supervisor.rpcinterface_factory", "supervisor.ctl_factory"),
+    *("numprocs", "files"),
+}
 OPTIONS = [
     (section, option.name)
     for section, options in schema.SECTIONS.items()
@@ -81,7 +84,7 @@ def test_any_value(tmp_path: Path, where: tuple[str, str], value: str) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(TEXT, st.lists(TEXT, max_size=5).map("\n".join)), raw=st.binary(max_size=50))
 def test_any_file(tmp_path: Path, text: str, raw: bytes) -> None:
-    """A file is read or refused, whatever its syntax and its encoding."""
+    """A file with any syntax and encoding is read or refused."""
     for content in (text.encode(), raw):
         file = tmp_path / "c.conf"
         file.write_bytes(b"[supervisorctl]\n" + content)
@@ -97,7 +100,7 @@ def test_any_file(tmp_path: Path, text: str, raw: bytes) -> None:
 def test_any_arguments(arguments: list[str]) -> None:
     """Command lines are taken or refused; none asks for the help here."""
     arguments = [text for text in arguments if not text.startswith(("-h", "--h", "-v", "--v"))]
-    for options in (SERVER_OPTIONS, CLIENT_OPTIONS):
+    for options in (server_options(), CLIENT_OPTIONS):
         silent = tuple(option for option in options if option.name not in ("help", "version"))
         try:
             values, _ = parse_arguments(silent, arguments, "", only_options=False)

@@ -27,12 +27,10 @@ from supervisor.config.model import (
 )
 from supervisor.config.parser import UnhosedConfigParser
 from supervisor.config.programs import processes_from_section
-from supervisor.datatypes import (
-    RestartWhenExitUnexpected,
-    gid_for_uid,
-)
+from supervisor.datatypes import gid_for_uid
 from supervisor.engine import posix
 from tests.support.configs import HANDLER, SAMPLE, located, read, refusal
+from tests.support.tables import assert_none
 
 # -- groups
 
@@ -117,7 +115,7 @@ def test_mistakes_in_event_listeners(tmp_path: Path, lines: str, message: str, o
     ],
 )
 def test_fastcgi_sockets(tmp_path: Path, lines: str, expected: object) -> None:
-    """A unix socket belongs to the program's user unless it says otherwise."""
+    """A unix socket is owned by the program's user by default."""
     (group,) = read(tmp_path, f"[fcgi-program:f]\ncommand=a\n{lines}").groups
     assert isinstance(group, FastCGIGroupConfig)
     assert group.socket_config == expected
@@ -197,7 +195,7 @@ def test_mistakes_in_groups(
 
 
 def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """TCP before unix; children are told the first unix socket."""
+    """TCP before unix; children get the address of the first unix socket."""
     monkeypatch.chdir(tmp_path)
     text = (
         "[unix_http_server]\nfile=a.sock\nchmod=0770\nchown=root:root\nusername=u\npassword=p\n"
@@ -218,7 +216,7 @@ def test_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plugins_read_the_address_of_a_server(tmp_path: Path) -> None:
-    """By the keys of Supervisor 4; the family says which kind of server it is."""
+    """By the keys of Supervisor 4; the family identifies the kind of server."""
     text = (
         "[inet_http_server:a]\nport=127.0.0.1:1\n[inet_http_server:b]\nport=[::1]:2\n"
         "[unix_http_server]\nfile=/a.sock\n"
@@ -361,7 +359,7 @@ def test_plugins_may_replace_the_reader_of_processes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("odd"), configparser.NoOptionError("odd", "x")])
 def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) -> None:
-    """Its errors are told like our own, as far as it is known where they are."""
+    """Its errors are reported like our own, with their place as far as it is known."""
 
     def reader(*_: object) -> list[ProcessConfig]:
         raise error
@@ -376,25 +374,37 @@ def test_mistakes_that_a_plugins_reader_finds(tmp_path: Path, error: Exception) 
 # -- the tables
 
 
-def shown_in_the_sample(section: str) -> dict[str, str]:
-    """Return the defaults that the sample tells of a section: those in brackets, or what is set."""
+def block_of_the_sample(section: str) -> str:
+    """Return the lines of a section in the sample."""
     kind = re.escape(section.removesuffix(":x"))
     (block,) = re.findall(
         rf"(?ms)^;?\[{kind}(?::\w+)?\]$(.*?)(?=^;?\[|\Z)", SAMPLE.read_text(encoding="utf-8")
     )
+    return str(block)
+
+
+def comments_in_the_sample(section: str) -> dict[str, str]:
+    """Return the comment beside each option of a section."""
+    lines = r"(?m)^;?([a-z_.]+) ?= ?.*? +; (.*)$"
+    return dict(re.findall(lines, block_of_the_sample(section)))
+
+
+def shown_in_the_sample(section: str) -> dict[str, str]:
+    """Return the defaults in the sample of a section: those in brackets, or the values."""
+    block = block_of_the_sample(section)
     lines = re.findall(r"(?m)^;?([a-z_.]+) ?= ?(.*?)(?: +;.*?(?:\(default: (.*)\))?)?$", block)
     return {option: default or value for option, value, default in lines}
 
 
 @pytest.mark.parametrize("section", schema.SECTIONS)
-def test_every_option_is_in_the_sample(section: str) -> None:
-    """With its default where it has one, so that the sample cannot lie."""
+def test_the_sample_has_the_options_that_it_should_have(section: str) -> None:
+    """With its default where it has one, so that the sample stays correct."""
     shown = shown_in_the_sample(section)
     options = {option.name: option for option in schema.SECTIONS[section]}
-    assert options.keys() <= shown.keys()
+    assert {name for name, option in options.items() if option.in_sample} <= shown.keys()
     if section in ("eventlistener:x", "fcgi-program:x"):  # their own come first
         options = {option.name: option for option in schema.SECTIONS["program:x"]} | options
-    assert shown.keys() <= options.keys()
+    assert shown.keys() <= {name for name, option in options.items() if option.in_sample}
     for name, text in shown.items():
         if options[name].default:
             assert options[name].convert(text) == options[name].value
@@ -408,13 +418,25 @@ def test_every_option_of_the_client_is_in_the_sample() -> None:
         assert shown[option] == default or not default
 
 
-def test_the_defaults_of_a_program_are_those_of_the_model() -> None:
-    """A config made by hand, as plugins do, is like one that is read."""
-    config = ProcessConfig("x", "a")
-    for option in (*schema.PROGRAM, *schema.PROCESS):
-        if option.default is not None and not option.name.startswith("numprocs"):
-            assert getattr(config, option.name) == option.value
-    assert config.autorestart is RestartWhenExitUnexpected
+def test_the_sample_explains_options_as_the_reference_does() -> None:
+    """A section shows an option's summary, with the default if the shown value is an example."""
+    assert_none(
+        f"[{section}] {row.name}: {row.summary!r}, in the sample {comments[row.name]!r}"
+        for section, rows in schema.SECTIONS.items()
+        for comments in [comments_in_the_sample(section)]
+        for row in rows
+        if row.name in comments
+        and re.sub(r" \(default: .*\)$", "", comments[row.name]) not in (*IN_CONTEXT, row.summary)
+        and comments[row.name] != row.summary
+    )
+
+
+IN_CONTEXT = {
+    "as above",
+    "the same for stderr",
+    "or tcp://localhost:9002 (required)",
+}
+"""Comments of the sample that are clear only beside the lines around them."""
 
 
 def test_a_users_groups_are_looked_up_once_for_each_reading(

@@ -1,4 +1,4 @@
-"""What is allowed in a configuration and still worth a line in the log."""
+"""Configuration warnings: valid settings that deserve a line in the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PROGRAM = "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
 
 
 def warnings(directory: Path, text: str, mode: int = 0o600) -> list[str]:
-    """Return what is said of a file with this text."""
+    """Return the warnings about a file with this text."""
     file = directory / "c.conf"
     file.write_text(text, encoding="utf-8")
     file.chmod(mode)

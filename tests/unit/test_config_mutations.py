@@ -182,7 +182,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"], ids=["lf", "crlf"])
 @pytest.mark.parametrize("text", [FULL, uncommented_sample()], ids=["full", "sample"])
 def test_the_undamaged_files(tmp_path: Path, text: str, end: bytes) -> None:
-    """They are good, whatever their ends of lines, with a byte order mark and without."""
+    """They are valid with both kinds of line ends, with and without a byte order mark."""
     content = text.encode().replace(b"\n", end)
     assert outcomes(tmp_path, content) == ["", ""]
     assert outcomes(tmp_path, b"\xef\xbb\xbf" + content) == ["", ""]
@@ -191,7 +191,7 @@ def test_the_undamaged_files(tmp_path: Path, text: str, end: bytes) -> None:
 @pytest.mark.parametrize("text", [FULL, uncommented_sample()], ids=["full", "sample"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files(tmp_path: Path, damage: Damage, text: str) -> None:
-    """What is refused is refused with one line that names the file."""
+    """Each error is one line that names the file."""
     for seed in range(TIMES):
         dice = random.Random(seed)  # noqa: S311 - what it finds must be found again
         lines = damage(dice, text.encode().splitlines())

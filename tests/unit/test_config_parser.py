@@ -100,7 +100,7 @@ def test_comments_begin_after_a_blank() -> None:
 
 
 def test_duplicate_sections_are_merged() -> None:
-    """What comes later wins, option by option, whatever its case."""
+    """The last definition wins, option by option, in upper or lower case."""
     parser = parsed("[a]\nb=1\nc=2\n[a]\nB=3\n")
     assert dict(parser.items("a")) == {"b": "3", "c": "2"}
 
@@ -122,7 +122,7 @@ def test_saneget() -> None:
 
 
 def test_getdefault_reads_the_main_section() -> None:
-    """A subclass, or an assignment, says which section that is."""
+    """A subclass or an assignment selects that section."""
     parser = parsed("[mine]\nb=%(x)s\n")
     parser.mysection = "mine"
     assert parser.getdefault("b", expansions={"x": 1}) == "1"
@@ -207,7 +207,7 @@ def test_includes_of_included_files_are_ignored(tmp_path: Path) -> None:
 
 
 def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
-    """They do not take the place of what a section says itself."""
+    """They do not replace the section's own options."""
     parser = written(
         tmp_path,
         main="[include]\nfiles=a.conf\n[p]\nx=main\n",
@@ -219,7 +219,7 @@ def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
 
 
 def test_options_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
-    """A section stands where it begins, an option in the last file that sets it."""
+    """A section is in the file where it begins, an option in the last file that sets it."""
     parser = written(
         tmp_path,
         main="[include]\nfiles=a.conf b.conf\n[p]\nx=1\ny=1\nz=1\n",

@@ -176,7 +176,7 @@ def test_refused(convert: Callable[..., Any], text: Any, message: str) -> None:
 
 @given(st.dictionaries(st.from_regex(r"[A-Z_]+", fullmatch=True), st.text(max_size=20)))
 def test_quoted_values_survive(environment: dict[str, str]) -> None:
-    """Whatever stands in a value, double quotes and backslashes bring it through."""
+    """Double quotes and backslashes preserve any value."""
     quoted = {
         name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in environment.items()
     }
@@ -185,7 +185,7 @@ def test_quoted_values_survive(environment: dict[str, str]) -> None:
 
 
 def test_home_directories_are_expanded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A tilde stands for the home directory of whoever runs the daemon."""
+    """A tilde is the home directory of the daemon's user."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert datatypes.existing_directory("~") == str(tmp_path)
     assert datatypes.logfile_name("~/x.log") == str(tmp_path / "x.log")

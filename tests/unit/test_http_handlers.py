@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from supervisor.config.process_config import ProcessConfig
 from supervisor.datatypes import Automatic
 from supervisor.http import (
     default_handler,
@@ -164,7 +165,9 @@ def test_a_plugin_may_call_it_directly(site: Site) -> None:
 
 def process(stdout: Any = None, stderr: Any = None) -> Any:
     """Return what a handler sees of a process."""
-    return SimpleNamespace(config=SimpleNamespace(stdout_logfile=stdout, stderr_logfile=stderr))
+    return SimpleNamespace(
+        config=ProcessConfig("x", "", stdout_logfile=stdout, stderr_logfile=stderr)
+    )
 
 
 def group(**processes: Any) -> Any:

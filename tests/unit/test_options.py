@@ -1,4 +1,4 @@
-"""`supervisord.options`, the door that plugins hold, and the configs behind it."""
+"""`supervisord.options`, the plugin API, and its configs."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_closing_the_servers_twice_is_harmless(options: ServerOptions) -> None:
 
 
 class Server:
-    """A server that says that it was closed."""
+    """A server that records that it was closed."""
 
     def __init__(self, closed: list[str]) -> None:
         self._closed = closed

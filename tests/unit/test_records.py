@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from supervisor.common.records import field, names, record
+from supervisor.common.records import Field, field, names, record, replace, specifications
 from tests.support.tables import assert_none
 
 
@@ -50,7 +50,7 @@ CALLS: list[tuple[int, tuple[Any, ...], dict[str, Any]]] = [
     (0, (), {"name": "a", "size": 5}),
     (0, (), {}),
     (0, ("a",), {"name": "b"}),
-    (0, ("a",), {"nobody": 1}),
+    (0, ("a",), {"unknown": 1}),
     (0, ("a", 1, [], 4), {}),
     (1, ("a", 2), {"extra": "y"}),
     (1, ("a",), {}),
@@ -121,6 +121,41 @@ def test_a_factory_makes_one_for_each() -> None:
 
 def test_names_are_in_order() -> None:
     assert names(OURS[1]) == ("name", "size", "parts", "extra")
+
+
+def test_a_changed_copy() -> None:
+    for changed in (replace, dataclasses.replace):
+        original: Any = (OURS if changed is replace else THEIRS)[1]("a", 2, [3])
+        duplicate = changed(original, size=5)
+        assert (original.size, duplicate.size) == (2, 5)
+        assert duplicate.parts is original.parts
+
+
+def test_specifications_of_fields() -> None:
+    """A specification without an annotation is no field, and instances do not have it."""
+
+    class Special(Field):
+        pass
+
+    needed, noted = Special(None), Special(list)
+
+    @record()
+    class Specified:
+        first: Any = needed
+        second: Any = noted
+        third: int = 3
+        beside = Special(None)
+
+    @record()
+    class Heir(Specified):
+        fourth: Any = noted
+
+    assert list(specifications(Heir)) == ["first", "second", "beside", "fourth"]
+    assert specifications(Heir)["first"] is needed
+    assert vars(Heir(1)) == {"first": 1, "second": [], "third": 3, "fourth": []}
+    assert not hasattr(Heir(1), "beside")
+    with pytest.raises(TypeError, match="needs first"):
+        Heir()
 
 
 def test_own_methods_stay() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.common import xmlrpc_codec
+from supervisor.config.process_config import ProcessConfig
 from supervisor.rpc import info
 from supervisor.rpc import rows as quick_form
 from supervisor.rpc.rows import rows
@@ -40,8 +41,8 @@ logfiles = texts | st.none() | st.just("/var/log/%(name)s.log")
 @st.composite
 def members(draw: st.DrawFn) -> tuple[Any, Any]:
     """Return a group and a process with anything that an answer shows."""
-    config = SimpleNamespace(
-        name=draw(texts), stdout_logfile=draw(logfiles), stderr_logfile=draw(logfiles)
+    config = ProcessConfig(
+        draw(texts), "", stdout_logfile=draw(logfiles), stderr_logfile=draw(logfiles)
     )
     state = draw(states)
     process = SimpleNamespace(

@@ -38,7 +38,7 @@ class Programs:
             "command": "/bin/cat",
             "stdout_logfile": None,
             "stderr_logfile": None,
-            "program": name,
+            "section": f"program:{name}",
             "depends_on": parse_requirements(depends_on),
         } | {
             key: parse_requirements(value) if key.startswith("depends_on_") else value
@@ -147,7 +147,7 @@ def test_pauses_after_a_failed_start(
 
 def test_too_many_restarts_end_in_fatal(programs: Programs) -> None:
     limit = RestartOptions(burst=3, interval=10)
-    assert flapping(programs, 4, restart=limit) == [1.0, 2.0, 3.0, 4.0]
+    assert flapping(programs, 4, **limit) == [1.0, 2.0, 3.0, 4.0]
     process = programs.process("web")
     assert process.state == S.FATAL
     assert process.spawnerr == "restarted 3 times in 10 seconds (startlimit_burst)"

@@ -1,0 +1,76 @@
+"""Conversions of values that Supervisor 4 does not have; `datatypes` has the others.
+
+Each takes the text of an option and raises `ValueError` with a text for the user.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from supervisor.datatypes import integer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNLIMITED = sys.maxsize
+"""Value of the word `unlimited`, more than any count or time."""
+
+_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_duration = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)").fullmatch
+
+MAX_SECONDS = 100 * 365 * 86400.0
+"""Upper bound of a time, in seconds: beyond it, deadlines lose their precision."""
+
+
+def seconds(value: str) -> float:
+    """Return a time in seconds: `0.5`, `500ms`, `30s`, `5m`, `2h`, `1d`."""
+    match = _duration(value.strip().lower())
+    if match is None or match[2] not in _UNITS:
+        raise ValueError(f"not a time in seconds, such as 0.5, 500ms, 30s or 5m: {value!r}")
+    found = float(match[1]) * _UNITS[match[2]]
+    if found > MAX_SECONDS:
+        raise ValueError(f"time out of range: {value!r}")
+    return found
+
+
+def number(least: float, most: float = float("inf")) -> Callable[[str], float]:
+    """Return a conversion to a number within bounds."""
+
+    def convert(value: str) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            raise ValueError(f"not a number: {value!r}") from None
+        if not least <= found <= most or found == float("inf"):
+            bounds = f"at least {least:g}" if most == float("inf") else f"{least:g} to {most:g}"
+            raise ValueError(f"{value!r} is out of range ({bounds})")
+        return found
+
+    return convert
+
+
+def count(value: str) -> int:
+    """Return a number of things, 0 or more."""
+    found = integer(value)
+    if found < 0:
+        raise ValueError(f"{value!r} is out of range (at least 0)")
+    return found
+
+
+def limit(value: str) -> int:
+    """Return an integer, or `UNLIMITED` for that word."""
+    return UNLIMITED if value.strip().lower() == "unlimited" else integer(value)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a conversion that accepts some words, in any case."""
+
+    def convert(value: str) -> str:
+        word = value.strip().lower()
+        if word not in words:
+            raise ValueError(f"{value!r} is not one of {', '.join(words)}")
+        return word
+
+    return convert

@@ -1,0 +1,298 @@
+"""The config of a process, and the rows of a program's options."""
+
+from __future__ import annotations
+
+from supervisor.common.dependency_graph import Requirement, parse_requirements
+from supervisor.common.records import assign_fields
+from supervisor.config.conversions import count, limit, number, one_of, seconds
+from supervisor.config.option import (
+    Option,
+    nest_groups,
+    option,
+    option_group,
+    option_record,
+)
+from supervisor.datatypes import (
+    Automatic,
+    AutoRestart,
+    LogTarget,
+    auto_restart,
+    boolean,
+    byte_size,
+    dict_of_key_value_pairs,
+    integer,
+    list_of_exitcodes,
+    logfile_name,
+    name_to_uid,
+    octal_type,
+    signal_number,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def server_url(value: str) -> str | None:
+    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
+    return None if value.strip().upper() == "AUTO" else value
+
+
+@option_record(frozen=True)
+class StreamConfig:
+    """The output of a process on one stream, stdout or stderr.
+
+    `logfile` is a path, Automatic until the daemon has generated the path, or None.  Frozen,
+    because copies of a process's config share it.
+    """
+
+    capture_maxbytes: int = option(
+        byte_size,
+        "bytes that <!--XSUPERVISOR:BEGIN--> may capture; 0: off",
+        default="0",
+        info=1,
+    )
+    events_enabled: bool = option(
+        boolean, "true sends an event for each line of {}", default="false", live=True, info=2
+    )
+    logfile: LogTarget = option(
+        logfile_name,
+        "a path, AUTO (a name in childlogdir) or NONE",
+        default="AUTO",
+        per_process=True,
+        info=0,
+    )
+    logfile_backups: int = option(
+        integer,
+        "number of rotated logs to keep",
+        default="10",
+        per_process=True,
+        live=True,
+        info=4,
+    )
+    logfile_maxbytes: int = option(
+        byte_size,
+        "size at which the log is rotated; 0 never rotates",
+        default="50MB",
+        per_process=True,
+        live=True,
+        info=5,
+    )
+    syslog: bool = option(
+        boolean, "true sends {} to syslog as well", default="false", per_process=True, info=3
+    )
+
+    def __eq__(self, other: object) -> bool:
+        """Compare option by option; a log path generated for AUTO equals AUTO."""
+        if not isinstance(other, StreamConfig):
+            return NotImplemented
+        mine, theirs = vars(self), vars(other)
+        if mine == theirs:
+            return True
+        is_auto = Automatic in (self.logfile, other.logfile)
+        return is_auto and {**mine, "logfile": None} == {**theirs, "logfile": None}
+
+    def __hash__(self) -> int:
+        return hash((self.syslog, self.logfile_maxbytes, self.logfile_backups))
+
+
+@option_record()
+class ProcessConfig:
+    """One process: a `[program:x]` section after `numprocs` has been expanded.
+
+    The rows are in the order in which they are read: if several options are invalid, the first
+    one is reported, as in Supervisor 4.  Rows without an annotation define the number of
+    processes; configs do not hold them.  `section` is the name of the section, and `command_hint`
+    is appended to errors about the command; see `config.comments`.
+    """
+
+    name: str = option(
+        str,
+        "name of a process; needs %(process_num)d if numprocs > 1",
+        name="process_name",
+        section_default="%(program_name)s",
+        per_process=True,
+        info=1,
+    )
+    command: str = option(
+        str, "what to run, with its arguments; no shell (required)", per_process=True, info=2
+    )
+    directory: str | None = option(
+        str,
+        "working directory (default: that of supervisord)",
+        default=None,
+        per_process=True,
+        info=3,
+    )
+    priority: int = option(
+        integer, "lower numbers start first and stop last", default="999", live=True, info=26
+    )
+    autostart: bool = option(boolean, "start it together with supervisord", default="true", info=5)
+    autorestart: AutoRestart = option(
+        auto_restart,
+        "true, false, or unexpected (exit code not in exitcodes)",
+        default="unexpected",
+        live=True,
+        info=0,
+    )
+    startsecs: int = option(
+        integer,
+        "seconds it must stay up to count as running",
+        default="1",
+        live=True,
+        info=6,
+    )
+    startretries: int = option(
+        limit, "consecutive failed starts before giving up", default="3", live=True, info=7
+    )
+    stopsignal: int = option(
+        signal_number, "signal that requests it to stop", default="TERM", live=True, info=20
+    )
+    stopwaitsecs: int = option(
+        limit, "seconds to wait for its exit before SIGKILL", default="10", live=True, info=21
+    )
+    stopasgroup: bool = option(
+        boolean, "send the stop signal to its whole process group", default="false", live=True
+    )
+    killasgroup: bool = option(  # default: the value of `stopasgroup`
+        boolean,
+        "kill its whole process group (default: as stopasgroup)",
+        default=None,
+        value=False,
+        live=True,
+        info=22,
+    )
+    exitcodes: list[int] = option(
+        list_of_exitcodes, "exit codes that are expected: 0,2", default="0", live=True, info=23
+    )
+    redirect_stderr: bool = option(
+        boolean, "true redirects its stderr to its stdout", default="false", info=24
+    )
+    numprocs = Option(integer, "number of processes", default="1")
+    numprocs_start = Option(integer, "first value of %(process_num)d", default="0")
+    stdout: StreamConfig = option_group(default_factory=StreamConfig, info=8)
+    stderr: StreamConfig = option_group(default_factory=StreamConfig, info=14)
+    serverurl: str | None = option(
+        server_url, "its SUPERVISOR_SERVER_URL; AUTO: a server above", default="AUTO", info=25
+    )
+    uid: int | None = option(
+        name_to_uid,
+        "run it as this user; requires root (default: as supervisord)",
+        name="user",
+        default=None,
+        info=4,
+    )
+    umask: int | None = option(octal_type, "its umask (default: supervisord's)", default=None)
+    environment: dict[str, str] = option(
+        dict_of_key_value_pairs,
+        "its own variables, in addition to supervisord's",
+        default="",
+        shielded=True,
+        per_process=True,
+    )
+    restartpause: float = option(
+        seconds,
+        "seconds from a death to the next automatic start, at least",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+    restartfactor: float = option(
+        number(least=1),
+        "factor of the pause for each automatic restart in a row",
+        default="1",
+        live=True,
+        in_sample=False,
+    )
+    maxbackoff: float | None = option(
+        seconds,
+        "upper bound of the pause and of the delay after failed starts (default: none)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    restartjitter: float = option(
+        number(least=0, most=1),
+        "random share that is added to the pause",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+    restartreset: float | None = option(
+        seconds,
+        "seconds of RUNNING that begin a new row of restarts (default: maxbackoff, or 60)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    startlimit_burst: int = option(
+        count,
+        "automatic restarts within startlimit_interval before giving up; 0: no limit",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+    startlimit_interval: float = option(
+        seconds,
+        "seconds in which restarts are counted",
+        default="10",
+        live=True,
+        in_sample=False,
+    )
+    depends_on: tuple[Requirement, ...] = option(
+        parse_requirements,
+        "programs that must be RUNNING first: db, group:*, -optional",
+        default="",
+        live=True,
+        in_sample=False,
+    )
+    depends_on_completed: tuple[Requirement, ...] = option(
+        parse_requirements,
+        "programs that must have exited with an expected code first",
+        default="",
+        live=True,
+        in_sample=False,
+    )
+    depends_on_exited: tuple[Requirement, ...] = option(
+        parse_requirements,
+        "programs that must have exited first, with any code",
+        default="",
+        live=True,
+        in_sample=False,
+    )
+    dependency_timeout: float = option(
+        seconds,
+        "seconds to wait for dependencies before giving up; 0: no limit",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+    on_dependency_failure: str = option(
+        one_of("ignore", "stop", "restart"),
+        "when a dependency is down for good: ignore it, stop, or also restart with it",
+        default="ignore",
+        live=True,
+        in_sample=False,
+    )
+    section: str = ""
+    command_hint: str = ""
+
+    @property
+    def program(self) -> str:
+        """The name of the program, which its processes share."""
+        return self.section.partition(":")[2].strip() or self.name
+
+    def __init__(self, name: str, command: str, **options: Any) -> None:
+        """Take the options by attribute name, those of a stream also flat (`stdout_logfile`).
+
+        Raises TypeError for an unknown name.
+        """
+        assign_fields(self, name, command, **nest_groups(type(self), options))
+
+
+class EventListenerConfig(ProcessConfig):
+    """A process of an `[eventlistener:x]` pool."""
+
+
+class FastCGIProcessConfig(ProcessConfig):
+    """A process of a `[fcgi-program:x]` group."""
