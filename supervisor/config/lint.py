@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
@@ -71,6 +71,11 @@ def lint(parser: UnhosedConfigParser) -> list[str]:
     warnings += _unescaped_percent_signs(parser)
     warnings += _inherited_passwords(parser)
     return warnings
+
+
+def lint_groups(groups: Sequence[ProcessGroupConfig]) -> list[str]:
+    """Return one line for each warning about the processes that have been read."""
+    return [*_shared_logs(groups), *_unreachable_limits(groups)]
 
 
 def _has_plain_password(text: str) -> bool:
@@ -194,7 +199,7 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
                     yield str(value)
 
 
-def unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+def _unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     """Yield a line for each program whose pauses are too long for its start limit."""
     programs = {each.section: each for group in groups for each in group.process_configs}
     for section, config in programs.items():
@@ -206,7 +211,7 @@ def unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
             )
 
 
-def shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+def _shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
     """Yield a line for each log file that several processes write to.
 
     No line is lost, but the lines of the processes cannot be distinguished, and clearing the log

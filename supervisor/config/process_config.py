@@ -274,8 +274,9 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
-    section: str = ""
     command_hint: str = ""
+
+    section = ""  # no field: a config that a plugin makes equals one that is read
 
     @property
     def program(self) -> str:

@@ -120,12 +120,13 @@ def _read_process(
         raise section.error(f"program section {section.name} does not specify a command", "command")
     name = section.value(NAME.name, str, names, NAME.name)
     values["command_hint"] = _command_hint(section, command)
-    values["section"] = section.name
     for attribute, value in program.items():
         if isinstance(value, list | dict):  # plugins change the list of one process
             values[attribute] = value.copy()
     _normalize_logfiles(parser.warnings, section, values)
-    return make(name=name, command=command, environment=environment, **values)
+    config = make(name=name, command=command, environment=environment, **values)
+    config.section = section.name
+    return config
 
 
 def _command_hint(section: Section, command: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
-from supervisor.config.lint import lint, shared_logs, unreachable_limits
+from supervisor.config.lint import lint, lint_groups
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -82,12 +82,7 @@ def _read(
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(
-            *parser.warnings,
-            *lint(parser),
-            *shared_logs(groups),
-            *unreachable_limits(groups),
-        ),
+        warnings=(*parser.warnings, *lint(parser), *lint_groups(groups)),
         infos=tuple(parser.infos),
     )
 

@@ -220,13 +220,19 @@ CHANGED = {
     "directory": "/",
     "stdout_logfile": "NONE",
     "stderr_logfile": "NONE",
+    "restartjitter": "0.5",
+    "depends_on": "other",
+    "depends_on_completed": "other",
+    "depends_on_exited": "other",
+    "on_dependency_failure": "stop",
 }
 """Values that differ from the default; for other options `true`, `false` or 7 does."""
 
 
 def test_a_change_of_any_option_is_found_by_a_reread(tmp_path: Path) -> None:
     """Every row is compared; there is no second list of names."""
-    text = "[program:x]\ncommand=a\nstdout_logfile=/dev/null\nstderr_logfile=/dev/null\n"
+    text = "[program:other]\ncommand=a\n"
+    text += "[program:x]\ncommand=a\nstdout_logfile=/dev/null\nstderr_logfile=/dev/null\n"
     before = read(tmp_path, text).groups
     assert read(tmp_path, text).groups == before
     negated = {"false": "true", "true": "false"}

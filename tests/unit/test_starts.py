@@ -10,7 +10,6 @@ import pytest
 from supervisor.common.dependency_graph import parse_requirements
 from supervisor.common.faults import Faults, RPCError
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-from supervisor.config.restart import RestartOptions
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.child import Subprocess
@@ -38,7 +37,6 @@ class Programs:
             "command": "/bin/cat",
             "stdout_logfile": None,
             "stderr_logfile": None,
-            "section": f"program:{name}",
             "depends_on": parse_requirements(depends_on),
         } | {
             key: parse_requirements(value) if key.startswith("depends_on_") else value
@@ -46,6 +44,8 @@ class Programs:
         }
         names = [name] if count == 1 else [f"{name}_{number}" for number in range(count)]
         configs = [ProcessConfig(name=each, **options) for each in names]
+        for config in configs:
+            config.section = f"program:{name}"
         group = ProcessGroup(ProcessGroupConfig(name, 999, configs), self.world.runtime)
         self.groups[name] = group
         self.world.runtime.processes.groups_changed()
@@ -108,33 +108,33 @@ def flapping(programs: Programs, count: int, **options: Any) -> list[float]:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (None, [1.0, 2.0, 3.0]),
-        (RestartOptions(pause=0.5), [1.0, 2.0, 3.0]),  # a second after the start in any case
-        (RestartOptions(pause=3), [3.0, 6.0, 9.0]),
-        (RestartOptions(pause=1, factor=2), [1.0, 3.0, 7.0]),
-        (RestartOptions(pause=2, factor=2, max_backoff=3), [2.0, 5.0, 8.0]),
+        ({}, [1.0, 2.0, 3.0]),
+        ({"restartpause": 0.5}, [1.0, 2.0, 3.0]),  # a second after the start in any case
+        ({"restartpause": 3}, [3.0, 6.0, 9.0]),
+        ({"restartpause": 1, "restartfactor": 2}, [1.0, 3.0, 7.0]),
+        ({"restartpause": 2, "restartfactor": 2, "maxbackoff": 3}, [2.0, 5.0, 8.0]),
     ],
     ids=str,
 )
 def test_pauses_after_an_exit(
-    programs: Programs, options: RestartOptions | None, expected: list[float]
+    programs: Programs, options: dict[str, float], expected: list[float]
 ) -> None:
-    assert flapping(programs, 3, restart=options) == expected
+    assert flapping(programs, 3, **options) == expected
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (None, [1.0, 3.0, 6.0]),  # the linear delay
-        (RestartOptions(pause=2), [2.0, 4.0, 7.0]),
-        (RestartOptions(max_backoff=1.5), [1.0, 2.5, 4.0]),
+        ({}, [1.0, 3.0, 6.0]),  # the linear delay
+        ({"restartpause": 2}, [2.0, 4.0, 7.0]),
+        ({"maxbackoff": 1.5}, [1.0, 2.5, 4.0]),
     ],
     ids=str,
 )
 def test_pauses_after_a_failed_start(
-    programs: Programs, options: RestartOptions | None, expected: list[float]
+    programs: Programs, options: dict[str, float], expected: list[float]
 ) -> None:
-    process = programs.add("web", startretries=10, restart=options)
+    process = programs.add("web", startretries=10, **options)
     programs.boot()
     began, times = programs.world.clock.monotonic(), []
     for _ in range(3):
@@ -146,7 +146,7 @@ def test_pauses_after_a_failed_start(
 
 
 def test_too_many_restarts_end_in_fatal(programs: Programs) -> None:
-    limit = RestartOptions(burst=3, interval=10)
+    limit = {"startlimit_burst": 3, "startlimit_interval": 10}
     assert flapping(programs, 4, **limit) == [1.0, 2.0, 3.0, 4.0]
     process = programs.process("web")
     assert process.state == S.FATAL
@@ -162,7 +162,9 @@ def test_a_start_by_hand_skips_the_pause_and_is_not_counted(programs: Programs) 
         "web",
         autorestart=RestartUnconditionally,
         startsecs=0,
-        restart=RestartOptions(pause=100, burst=1, interval=1000),
+        restartpause=100,
+        startlimit_burst=1,
+        startlimit_interval=1000,
     )
     programs.boot()
     for _ in range(5):
@@ -175,9 +177,7 @@ def test_a_start_by_hand_skips_the_pause_and_is_not_counted(programs: Programs) 
 
 
 def test_a_stop_cancels_the_pause(programs: Programs) -> None:
-    process = programs.add(
-        "web", autorestart=RestartUnconditionally, startsecs=0, restart=RestartOptions(pause=5)
-    )
+    process = programs.add("web", autorestart=RestartUnconditionally, startsecs=0, restartpause=5)
     programs.boot()
     programs.die(process)
     assert control.stop(process, "web", wait=True) is True
@@ -188,9 +188,7 @@ def test_a_stop_cancels_the_pause(programs: Programs) -> None:
 
 
 def test_a_clock_that_is_set_does_not_move_a_pause(programs: Programs) -> None:
-    process = programs.add(
-        "web", autorestart=RestartUnconditionally, startsecs=0, restart=RestartOptions(pause=5)
-    )
+    process = programs.add("web", autorestart=RestartUnconditionally, startsecs=0, restartpause=5)
     programs.boot()
     programs.die(process)
     programs.world.clock.set_wall(programs.world.clock.time() + 100_000)
