@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 
+from supervisor.common.probes import MAX_SOCKET_PATH_BYTES
 from supervisor.engine import files, sockets
 
 DIRECTORY_MODE = 0o711
@@ -21,9 +22,6 @@ RANDOM_BYTES = 6
 
 SOCKET_NAME_CHARS = 2 * RANDOM_BYTES
 """Length of the name of a socket, in hexadecimal digits."""
-
-MAX_SOCKET_PATH_BYTES = 107
-"""Longest path of a unix socket, without the NUL byte (unix(7)): the child has no other way in."""
 
 
 def random_name() -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.process.ready_line import (
+from supervisor.common.ready_line import (
     MAX_LINE_BYTES,
     ReadyLineMatcher,
     compile_ready_line,
