@@ -15,6 +15,7 @@ from supervisor.process.notification_fd import (
     TOO_LONG,
     NotificationFd,
 )
+from tests.support.fds import nothing_left_open
 from tests.support.turning import turn_all
 
 READY = "ready"
@@ -52,11 +53,10 @@ class Site:
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    before = os.listdir("/proc/self/fd")
-    made = Site()
-    yield made
-    made.close()
-    assert os.listdir("/proc/self/fd") == before
+    with nothing_left_open():
+        made = Site()
+        yield made
+        made.close()
 
 
 @pytest.mark.parametrize(

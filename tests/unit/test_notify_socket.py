@@ -21,12 +21,9 @@ from supervisor.process.runtime_directory import (
     remove_runtime_directory,
     require_protected,
 )
+from tests.support.fds import nothing_left_open
 from tests.support.strangers import UID, acting, give_away, needs_root
 from tests.support.turning import turn_all, turn_until
-
-
-def open_fds() -> set[str]:
-    return set(os.listdir("/proc/self/fd"))
 
 
 class Site:
@@ -80,12 +77,11 @@ def runtimedir(directory: Path) -> Iterator[str]:
 @pytest.fixture(params=[False, True], ids=["notify=true", "notify=all"])
 def site(request: pytest.FixtureRequest, runtimedir: str) -> Iterator[Site]:
     """A socket with either option; no fd and no file is left of it."""
-    before = open_fds()
-    made = Site(runtimedir, accept_all=request.param)
-    yield made
-    made.close()
+    with nothing_left_open():
+        made = Site(runtimedir, accept_all=request.param)
+        yield made
+        made.close()
     assert os.listdir(runtimedir) == []
-    assert open_fds() == before
 
 
 @pytest.fixture
@@ -157,16 +153,15 @@ def test_systemd_notify_is_heard_and_its_barrier_is_answered(site: Site) -> None
 
 
 def test_descriptors_are_never_kept(site: Site) -> None:
-    before = open_fds()
     for data in (b"FDSTORE=1\nFDNAME=x", b"BARRIER=1", b"READY=1", b"\xff\0\xff"):
-        reader, writer = os.pipe()
-        site.send(data, [writer] * 50)
-        os.close(writer)
-        turn_all(site.loop)
-        os.set_blocking(reader, False)
-        assert os.read(reader, 1) == b"", "the writing end is open somewhere"
-        os.close(reader)
-    assert open_fds() == before
+        with nothing_left_open():
+            reader, writer = os.pipe()
+            site.send(data, [writer] * 50)
+            os.close(writer)
+            turn_all(site.loop)
+            os.set_blocking(reader, False)
+            assert os.read(reader, 1) == b"", "the writing end is open somewhere"
+            os.close(reader)
 
 
 def test_a_barrier_waits_for_earlier_datagrams(site: Site) -> None:
@@ -290,11 +285,9 @@ def test_a_socket_that_cannot_be_given_away_leaves_nothing(
         raise PermissionError(1, "refused")
 
     monkeypatch.setattr(os, "chown", refuse)
-    before = open_fds()
-    with pytest.raises(PermissionError):
+    with nothing_left_open(), pytest.raises(PermissionError):
         bind_notify_socket(runtimedir, UID)
     assert os.listdir(runtimedir) == []
-    assert open_fds() == before
 
 
 def test_a_missing_directory_is_named(directory: Path) -> None:
