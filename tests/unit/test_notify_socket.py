@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import array
 import os
 import socket
 import stat
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,46 +20,9 @@ from supervisor.process.runtime_directory import (
     require_protected,
 )
 from tests.support.fds import nothing_left_open
+from tests.support.notifying import Site
 from tests.support.strangers import UID, acting, give_away, needs_root
-from tests.support.turning import turn_all, turn_until
-
-
-class Site:
-    """A notify socket in a real loop, and what it has reported."""
-
-    def __init__(self, directory: str, *, accept_all: bool, uid: int | None = None) -> None:
-        self.loop = Loop()
-        self.seen: list[tuple[Notification, int]] = []
-        self.problems: list[str] = []
-        self.channel = NotifySocket(
-            bind_notify_socket(directory, uid),
-            self.loop,
-            lambda *seen: self.seen.append(seen),
-            self.problems.append,
-            accept_all=accept_all,
-        )
-        self.channel.main_pid = os.getpid()
-
-    def send(self, data: bytes, fds: list[int] | None = None) -> None:
-        """Send a datagram as this process."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.connect(self.channel.path)
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds or []))]
-            sender.sendmsg([data], rights if fds else [])
-
-    def notify(self, *arguments: str) -> int:
-        """Run systemd-notify to its end and turn the loop meanwhile; return its pid."""
-        environment = os.environ | {"NOTIFY_SOCKET": self.channel.path}
-        with subprocess.Popen(["systemd-notify", *arguments], env=environment) as sender:
-            turn_until(self.loop, lambda: sender.poll() is not None)
-        assert sender.returncode == 0
-        turn_all(self.loop)
-        return sender.pid
-
-    def close(self) -> None:
-        """Leave nothing."""
-        self.channel.close()
-        self.loop.close()
+from tests.support.turning import turn_all
 
 
 @pytest.fixture
@@ -141,12 +102,6 @@ def test_nothing_is_accepted_before_the_child_exists(main_only: Site) -> None:
     main_only.send(b"READY=1")
     turn_all(main_only.loop)
     assert main_only.seen == []
-
-
-def test_systemd_notify_is_heard_and_its_barrier_is_answered(site: Site) -> None:
-    """It ends only when the descriptor that it sends with BARRIER=1 is closed."""
-    site.notify("--ready", "--status=all well")
-    assert [(each.ready, each.status) for each, _ in site.seen] == [(True, "all well")]
 
 
 # -- descriptors, floods, bad datagrams ----------------------------------------
