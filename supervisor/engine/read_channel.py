@@ -23,6 +23,7 @@ class ReadChannel:
         self.closed = False
         self.loop = loop
         self._fd = fd
+        self._is_paused = False
         os.set_blocking(fd, False)
         loop.watch(self)
 
@@ -31,8 +32,8 @@ class ReadChannel:
         return self._fd
 
     def readable(self) -> bool:
-        """Whether to read: until the channel is closed."""
-        return not self.closed
+        """Whether to read: until the channel is closed, except during a pause."""
+        return not self.closed and not self._is_paused
 
     def writable(self) -> bool:
         """Whether to write (never)."""
@@ -49,6 +50,17 @@ class ReadChannel:
         """Close the channel; the loop logs the exception."""
         self.close()
         raise  # noqa: PLE0704 - called while the exception is being handled
+
+    def pause(self, seconds: float) -> None:
+        """Do not read for a while, so that a flood cannot keep the loop busy."""
+        self._is_paused = True
+        self.loop.interest_changed(self)
+        self.loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._is_paused = False
+        if not self.closed:
+            self.loop.interest_changed(self)
 
     def close(self) -> None:
         """Leave the loop and close the fd."""

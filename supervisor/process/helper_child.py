@@ -57,7 +57,6 @@ class HelperOutput(ReadChannel):
         self._line = b""
         self._has_line = False
         self._bytes = 0
-        self._is_paused = False
         super().__init__(fd, loop)
 
     @property
@@ -65,27 +64,16 @@ class HelperOutput(ReadChannel):
         """The end of the first line, printable."""
         return one_line(self._line.decode("utf-8", "replace").strip(), MAX_LINE_BYTES)
 
-    def readable(self) -> bool:
-        """Whether to read: until the end, except during a pause."""
-        return not self.closed and not self._is_paused
-
     def handle_read_event(self) -> None:
         """Read a part of the output."""
         if self._read() and self._bytes > FREE_BYTES:
-            self._is_paused = True
-            self.loop.interest_changed(self)
-            self.loop.call_later(PAUSE_SECONDS, self._resume)
+            self.pause(PAUSE_SECONDS)
 
     def drain(self) -> None:
         """Read what is in the pipe: the helper has exited."""
         for _ in range(MAX_FINAL_READS):
             if self.closed or not self._read():
                 return
-
-    def _resume(self) -> None:
-        self._is_paused = False
-        if not self.closed:
-            self.loop.interest_changed(self)
 
     def _read(self) -> bool:
         """Read once; return whether there were any bytes."""

@@ -38,10 +38,11 @@ CREDENTIALS_BYTES = socket.CMSG_SPACE(struct.calcsize(UCRED)) if HAS_CREDENTIALS
 """Size of the buffer for ancillary data: the sender's credentials, and nothing else."""
 
 MAX_DATAGRAMS = 16
-"""Upper bound per wake-up, so that one program cannot starve the loop."""
+PAUSE_SECONDS = 0.01
+"""Upper bound per wake-up, and the pause after it: one program cannot keep the loop busy."""
 
-MAX_PENDING_DATAGRAMS = 1024
-"""Upper bound of a drain; the kernel queues at most net.unix.max_dgram_qlen, 10 to 512."""
+MAX_PENDING_DATAGRAMS = 512
+"""Upper bound of a drain: the kernel queues net.unix.max_dgram_qlen of them, 10 to 512."""
 
 MAX_PROBLEMS = 8
 """Number of problems reported for one run, so that a program cannot flood the activity log."""
@@ -121,7 +122,8 @@ class NotifySocket(ReadChannel):
 
     def handle_read_event(self) -> None:
         """Handle some of the pending datagrams."""
-        self._receive(MAX_DATAGRAMS)
+        if self._receive(MAX_DATAGRAMS):
+            self.pause(PAUSE_SECONDS)
 
     def drain(self) -> None:
         """Handle all pending datagrams: the child has exited."""
@@ -135,18 +137,20 @@ class NotifySocket(ReadChannel):
         except FileNotFoundError:
             return
 
-    def _receive(self, most: int) -> None:
+    def _receive(self, most: int) -> bool:
+        """Handle up to `most` datagrams; return whether more may be pending."""
         for _ in range(most):
             if self.closed:
-                return
+                return False
             try:
                 # One byte more than allowed shows that a datagram is too long.
                 data, ancillary, _, _ = self._socket.recvmsg(
                     MAX_DATAGRAM_BYTES + 1, CREDENTIALS_BYTES
                 )
             except BlockingIOError:
-                return
+                return False
             self._handle(data, _sender(ancillary))
+        return True
 
     def _handle(self, data: bytes, pid: int) -> None:
         notification = parse_notification(data)

@@ -12,7 +12,7 @@ import errno
 import os
 
 from supervisor.common.probes import MAX_SOCKET_PATH_BYTES
-from supervisor.engine import files, sockets
+from supervisor.engine import files, paths, sockets
 
 DIRECTORY_MODE = 0o711
 """Others may search the directory, but neither list nor change it."""
@@ -53,6 +53,11 @@ def require_protected(path: str) -> None:
     if component is not None:
         reason = f"other users can change {component}, sockets in it would not be safe"
         raise PermissionError(errno.EPERM, reason, path)
+
+
+def is_reachable(path: str) -> bool:
+    """Whether programs of all users can reach the sockets in a directory."""
+    return paths.Route(path, frozenset()).is_open_to_all
 
 
 def _check_length(path: str) -> None:

@@ -22,7 +22,7 @@ from supervisor.process.runtime_directory import (
 from tests.support.fds import nothing_left_open
 from tests.support.notifying import Site
 from tests.support.strangers import UID, acting, give_away, needs_root
-from tests.support.turning import turn_all
+from tests.support.turning import turn_all, turn_until
 
 
 @pytest.fixture
@@ -133,14 +133,16 @@ def test_a_barrier_waits_for_earlier_datagrams(site: Site) -> None:
     os.close(reader)
 
 
-def test_reads_are_bounded_for_each_wake_up(
+def test_reads_are_bounded_and_pauses_follow(
     main_only: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notify_socket, "MAX_DATAGRAMS", 2)
     for number in range(5):
         main_only.send(b"STATUS=%d" % number)
     main_only.loop.run_once(0)
+    main_only.loop.run_once(0)
     assert len(main_only.seen) == 2
+    turn_until(main_only.loop, lambda: len(main_only.seen) == 4)
     main_only.channel.drain()
     assert [each.status for each, _ in main_only.seen] == ["0", "1", "2", "3", "4"]
 
@@ -300,6 +302,15 @@ def test_a_directory_of_another_user_is_refused(directory: Path) -> None:
     with pytest.raises(PermissionError, match="other users can change"):
         make_runtime_directory(str(theirs))
     assert list(theirs.iterdir()) == []
+
+
+def test_a_directory_that_other_users_cannot_reach(directory: Path) -> None:
+    path = make_runtime_directory(str(directory))
+    assert not runtime_directory.is_reachable(path)
+    directory.chmod(0o711)
+    assert runtime_directory.is_reachable(path)
+    os.chmod(path, 0o700)
+    assert not runtime_directory.is_reachable(path)
 
 
 def test_removal_spares_what_is_not_a_socket(directory: Path) -> None:
