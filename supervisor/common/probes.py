@@ -24,6 +24,8 @@ COMMAND, TCP, UNIX, HTTP, HTTPS = "command", "tcp", "unix", "http", "https"
 DEFAULT_PORTS = {HTTP: 80, HTTPS: 443}
 KNOWN_SCHEMES = (HTTP, HTTPS, TCP, UNIX)
 
+LOOPBACK_HOSTS = ("127.0.0.1", "::1")
+
 MAX_SOCKET_PATH_BYTES = 107
 """Longest path of a unix socket, without the NUL byte (unix(7))."""
 
@@ -55,12 +57,16 @@ class Probe:
     target: str = ""
 
     @property
-    def is_literal(self) -> bool:
-        """Whether a non-blocking socket suffices: no name to look up, no TLS, no command."""
-        if self.scheme == UNIX:
-            return True
-        is_plain = self.scheme in {TCP, HTTP} and self.address is not None
-        return is_plain and self.address is not None and pack(self.address.host) is not None
+    def known_addresses(self) -> tuple[TcpAddress, ...]:
+        """The addresses to try in turn, if neither a name has to be looked up nor TLS is used.
+
+        `localhost` needs no lookup (RFC 6761, 6.3).
+        """
+        if self.address is None or self.scheme == HTTPS:
+            return ()
+        if self.address.host == "localhost":
+            return tuple([TcpAddress(host, self.address.port) for host in LOOPBACK_HOSTS])
+        return (self.address,) if pack(self.address.host) is not None else ()
 
     @property
     def request(self) -> bytes:

@@ -1,4 +1,4 @@
-"""A probe of a literal address, by a non-blocking socket in the loop.
+"""A probe of a known address, by a non-blocking socket in the loop.
 
 `tcp` and `unix` probes succeed when they are connected, `http` probes when the response has a
 good status.  The result is reported at once; after it, the rest of a response is still read and
@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from supervisor.common.addresses import TcpAddress
     from supervisor.common.probes import Probe
     from supervisor.engine.loop import Loop
 
@@ -60,8 +61,9 @@ def is_connected_to_itself(connection: socket.socket) -> bool:
 
 
 class ProbeSocket:
-    """One probe of a literal address, as a channel of the loop.
+    """One probe of a unix socket or of the first known address that accepts a connection.
 
+    It is a channel of the loop, with one socket after the other.
     `on_result` is called once, from the loop, with None for success or the reason of the failure,
     at the latest after `timeout` seconds; not at all after `close`.
     """
@@ -76,14 +78,9 @@ class ProbeSocket:
         self._reader = StatusReader()
         self._discarded = 0
         self._timer = loop.call_later(timeout, lambda: self._finish(timeout_text(timeout)))
-        try:
-            self._socket = _connect(probe)
-        except OSError as error:
-            reason = failure_text(error)
-            loop.call_soon(lambda: self._finish(reason))
-            return
-        self.phase = Phase.CONNECTING
-        loop.watch(self)
+        self._untried = list(probe.known_addresses)
+        self._failure: OSError | None = None
+        self._connect(probe.path)
 
     def fileno(self) -> int:
         """Return the fd of the socket."""
@@ -102,15 +99,18 @@ class ProbeSocket:
         try:
             if self.phase is Phase.CONNECTING:
                 self._check_connection()
+                self.phase = Phase.RECEIVING
                 if not self._unsent:
                     self._finish(None)
                     return
-                self.phase = Phase.RECEIVING
             self._unsent = self._unsent[self._socket.send(self._unsent) :]
         except BlockingIOError:
             pass
         except OSError as error:
-            self._finish(failure_text(error))
+            if self.phase is Phase.CONNECTING:
+                self._connection_failed(error)
+            else:
+                self._finish(failure_text(error))
             return
         self._loop.interest_changed(self)
 
@@ -141,10 +141,35 @@ class ProbeSocket:
         """End the probe without a result, and close the socket."""
         self._on_result = None
         self._timer.cancel()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
         if self.phase is not Phase.CLOSED:
             self.phase = Phase.CLOSED
             self._loop.unwatch(self)
             self._socket.close()
+
+    def _connect(self, path: str = "") -> None:
+        """Connect to the next address, or to the socket at `path`."""
+        while path or self._untried:
+            where = path or self._untried.pop(0)
+            path = ""
+            try:
+                self._socket = _start_connecting(where)
+            except OSError as error:
+                self._failure = self._failure or error
+            else:
+                self.phase = Phase.CONNECTING
+                self._loop.watch(self)
+                return
+        reason = failure_text(self._failure or OSError())
+        self._loop.call_soon(lambda: self._finish(reason))
+
+    def _connection_failed(self, error: OSError) -> None:
+        """Try the next address; the first failure is the one to report."""
+        self._failure = self._failure or error
+        self._close_socket()
+        self._connect()
 
     def _check_connection(self) -> None:
         """Raise `OSError` if the connection has failed."""
@@ -180,16 +205,17 @@ class ProbeSocket:
             report(failure)
 
 
-def _connect(probe: Probe) -> socket.socket:
-    """Return a socket that is connecting; raises `OSError`."""
-    address = probe.address
-    family = socket.AF_UNIX if address is None else address.family
+def _start_connecting(where: TcpAddress | str) -> socket.socket:
+    """Return a socket that is connecting to an address or a path; raises `OSError`."""
+    family, target = (
+        (socket.AF_UNIX, where)
+        if isinstance(where, str)
+        else (where.family, (where.host, where.port))
+    )
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
         connection.setblocking(False)
-        error = connection.connect_ex(
-            probe.path if address is None else (address.host, address.port)
-        )
+        error = connection.connect_ex(target)
     except BaseException:
         connection.close()
         raise

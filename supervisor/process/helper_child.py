@@ -146,7 +146,9 @@ class HelperChild:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except ProcessLookupError:  # a zombie, or not a leader yet
-            with contextlib.suppress(ProcessLookupError):
+            try:
                 os.kill(self.pid, signal.SIGKILL)
+            except ProcessLookupError:  # a plugin that waits for any child has reaped it
+                self.is_reaped = True
         except PermissionError:  # it has become another user
             return

@@ -98,7 +98,7 @@ def _runs_in_loop(probe: Probe) -> bool:
     """Whether a non-blocking socket suffices; connecting to a slow file system would block."""
     if probe.scheme == UNIX:
         return not paths.Route(probe.path, paths.mounts.slow_points()).may_wait
-    return probe.is_literal
+    return bool(probe.known_addresses)
 
 
 def _failure(probe: Probe, timeout: float, end: HelperEnd) -> str | None:

@@ -165,4 +165,4 @@ def test_one_that_has_been_reaped_by_others_is_reported(helpers: Helpers) -> Non
     os.waitpid(helpers.site.children.popitem()[0], 0)
     helpers.site.turn_until(lambda: helpers.ends)
     assert helpers.ends == [HelperEnd(None, "")]
-    assert not helper.is_reaped
+    assert helper.is_reaped

@@ -1,4 +1,4 @@
-"""The notify socket of a run: real sockets, senders that are alive, gone, or somebody else."""
+"""The notify socket of a run: senders that are alive, dead, or not the main process."""
 
 from __future__ import annotations
 

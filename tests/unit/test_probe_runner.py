@@ -23,6 +23,9 @@ from tests.support.certificate import CERTIFICATE, KEY
 from tests.support.probing import SUCCESS, Site, probing
 from tests.support.turning import turn_all
 
+NAME = "127.1"
+"""A notation that only `getaddrinfo` knows: it counts as a name, and resolves everywhere."""
+
 
 class Runner:
     """A runner in a real loop."""
@@ -102,7 +105,7 @@ def test_probes_never_overlap(runner: Runner) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["sleep 3600", "/nonexistent", "http://127.0.0.1:1/", "http://localhost:1/"]
+    "text", ["sleep 3600", "/nonexistent", "http://127.0.0.1:1/", "http://127.1:1/"]
 )
 def test_a_cancelled_probe_reports_nothing(runner: Runner, text: str) -> None:
     runner.start(text)
@@ -166,9 +169,9 @@ def test_a_literal_address_needs_no_child(runner: Runner) -> None:
 
 def test_a_name_is_looked_up_in_a_child(runner: Runner) -> None:
     with serving() as port:
-        assert runner.result(f"http://localhost:{port}/302") == SUCCESS
-        assert runner.result(f"http://localhost:{port}/503") == "HTTP 503"
-        assert runner.result(f"tcp://localhost:{port}") == SUCCESS
+        assert runner.result(f"http://{NAME}:{port}/302") == SUCCESS
+        assert runner.result(f"http://{NAME}:{port}/503") == "HTTP 503"
+        assert runner.result(f"tcp://{NAME}:{port}") == SUCCESS
     assert len(runner.spawned) == 3
     assert runner.result(f"tcp://{'a' * 64}.invalid:1") != SUCCESS
     assert runner.result("tcp://nonexistent.invalid:1") != SUCCESS
@@ -186,7 +189,7 @@ def test_a_server_behind_a_name_that_does_not_speak_http(
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(10)
-        runner.start(f"http://localhost:{listener.getsockname()[1]}/")
+        runner.start(f"http://{NAME}:{listener.getsockname()[1]}/")
         with listener.accept()[0] as connection:
             connection.recv(1000)
             connection.send(response)
@@ -196,7 +199,7 @@ def test_a_server_behind_a_name_that_does_not_speak_http(
 def test_a_server_behind_a_name_that_is_silent(runner: Runner) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        assert runner.result(f"http://localhost:{port}/", 0.5) == "timed out after 0.5 seconds"
+        assert runner.result(f"http://{NAME}:{port}/", 0.5) == "timed out after 0.5 seconds"
 
 
 def test_tls(runner: Runner, tmp_path: Path) -> None:
@@ -234,7 +237,7 @@ def test_the_child_needs_no_environment(runner: Runner) -> None:
     """Neither PYTHONPATH nor the directory of the program leads it astray."""
     runner.site.environment = {"PYTHONPATH": "/nonexistent", "PYTHONHOME": "/nonexistent"}
     with serving() as port:
-        assert runner.result(f"http://localhost:{port}/200") == SUCCESS
+        assert runner.result(f"http://{NAME}:{port}/200") == SUCCESS
 
 
 def test_a_child_that_fails_is_not_taken_for_a_result(
@@ -242,7 +245,7 @@ def test_a_child_that_fails_is_not_taken_for_a_result(
 ) -> None:
     command = ("sh", "-c", "echo broken; exit 1")
     monkeypatch.setattr(probes.probe_child, "command", lambda *_arguments: command)
-    assert runner.result("http://localhost/") == "exit status 1: broken"
+    assert runner.result("http://other/") == "exit status 1: broken"
 
 
 def test_no_fd_is_free(runner: Runner) -> None:

@@ -112,6 +112,44 @@ def test_ipv6(site: Site) -> None:
         assert site.result(f"tcp://[::1]:{listener.getsockname()[1]}") == SUCCESS
 
 
+def test_localhost_is_tried_in_both_families(site: Site) -> None:
+    assert site.result(f"tcp://localhost:{site.port}") == SUCCESS
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        port = listener.getsockname()[1]
+        assert site.result(f"tcp://localhost:{port}") == SUCCESS
+        listener.settimeout(10)
+        listener.accept()[0].close()
+        site.start(f"http://localhost:{port}/")
+        turn_until(site.loop, lambda: site.probes[-1].phase is Phase.RECEIVING)
+        with listener.accept()[0] as connection:
+            connection.recv(1000)
+            connection.send(OK)
+        assert site.wait() == SUCCESS
+
+
+def test_the_failure_of_the_first_address_is_reported(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one may not even exist, on a host without IPv6."""
+    plain = socket.socket
+
+    def without_ipv6(family: int, kind: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return plain(family, kind)
+
+    port = closed_port()
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    assert site.result(f"tcp://localhost:{port}") == "connection refused"
+
+
+def test_the_deadline_is_for_all_addresses(site: Site) -> None:
+    site.start(f"http://localhost:{site.port}/health", timeout=0.1)
+    assert site.wait() == "timed out after 0.1 seconds"
+    turn_all(site.loop)
+    assert site.probes[0].phase is Phase.CLOSED
+
+
 def test_unix_sockets(site: Site, directory: Path) -> None:
     path = directory / "s"
     assert site.result(f"unix://{path}") == "no such file or directory"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 
 import pytest
 from hypothesis import given
@@ -117,11 +116,23 @@ def test_bad_probes_are_refused_with_a_reason() -> None:
     )
 
 
-def test_a_literal_address_needs_no_helper() -> None:
-    literal = [probe.text for probe in GOOD if probe.is_literal]
-    assert literal == [
-        text for probe in GOOD if re.match(r"(tcp|http)://(127|\[::1\])|unix:", text := probe.text)
-    ]
+def test_known_addresses_need_no_lookup() -> None:
+    cases = {
+        "tcp://127.0.0.1:1": ["127.0.0.1:1"],
+        "http://[::1]:1/": ["[::1]:1"],
+        "http://LOCALHOST:1/": ["127.0.0.1:1", "[::1]:1"],
+        "https://127.0.0.1:1/": [],
+        "http://localhost.localdomain/": [],
+        "tcp://127.1:1": [],
+        "tcp://[fe80::1%eth0]:1": [],
+        "unix:///a": [],
+        "true": [],
+    }
+    assert_none(
+        f"{text}: {found}"
+        for text, wanted in cases.items()
+        if (found := list(map(str, parse_probe(text).known_addresses))) != wanted
+    )
 
 
 @given(
