@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from supervisor.common.pids import MAX_PID
 from supervisor.common.stdio import open_standard_streams, write_stdout
 
 TYPE_CHECKING = False
@@ -51,9 +52,6 @@ MIN_ARGUMENTS = 3
 MAX_FILE_BYTES = 64
 
 MAX_WAKEUPS = 4096
-
-MAX_PID = 2**31 - 1
-"""Maximum value of pid_t."""
 
 
 class PidProxy:

@@ -14,6 +14,7 @@ with it is closed, and thereby knows that its earlier datagrams have been handle
 
 from __future__ import annotations
 
+from supervisor.common.pids import MAX_PID
 from supervisor.common.records import record
 from supervisor.common.text import one_line
 
@@ -33,7 +34,6 @@ MAX_ERRORS = 4
 MAX_SHOWN_CHARS = 40
 """Length to which a bad value is truncated in its report."""
 
-MAX_PID = 2**31 - 1
 MAX_ERRNO = 4095
 MAX_MICROSECONDS = 2**64 - 1
 MICROSECONDS = 1_000_000

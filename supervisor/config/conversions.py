@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from supervisor.datatypes import integer
+from supervisor.datatypes import boolean, integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 UNLIMITED = sys.maxsize
 """Value of the word `unlimited`, more than any count or time."""
+
+MIN_FD, MAX_FD = 3, 255
+"""Bounds of an fd for a program: behind the standard streams, below every limit."""
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _duration = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)").fullmatch
@@ -62,6 +65,27 @@ def count(value: str) -> int:
 def limit(value: str) -> int:
     """Return an integer, or `UNLIMITED` for that word."""
     return UNLIMITED if value.strip().lower() == "unlimited" else integer(value)
+
+
+def notify_mode(value: str) -> str:
+    """Return `main`, `all`, or "" for false."""
+    word = value.strip().lower()
+    if word == "all":
+        return word
+    return "main" if boolean(word) else ""
+
+
+def fd_or_variable(value: str) -> int | str:
+    """Return the number of an fd, 3 or more, or the name of a variable."""
+    text = value.strip()
+    if text.isdecimal():
+        fd = int(text)
+        if not MIN_FD <= fd <= MAX_FD:
+            raise ValueError(f"{text!r} is out of range ({MIN_FD} to {MAX_FD})")
+        return fd
+    if not text.isidentifier():
+        raise ValueError(f"neither the number of an fd nor the name of a variable: {text!r}")
+    return text
 
 
 def one_of(*words: str) -> Callable[[str], str]:

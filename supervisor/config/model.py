@@ -212,7 +212,7 @@ class RPCInterfaceConfig:
     options: Mapping[str, str]
 
 
-def _temporary_directory() -> str:
+def temporary_directory() -> str:
     """Return the same directory as `tempfile.gettempdir`.
 
     Importing `tempfile` takes a tenth of the start-up time.  It picks the first writable
@@ -284,11 +284,17 @@ class Settings:
     silent: bool = option(
         boolean, "true disables the log on stdout in the foreground", default="false", flag="s"
     )
+    runtimedir: str | None = option(
+        existing_directory,
+        "directory of the sockets of notify= (default: a private one in the temporary directory)",
+        default=None,
+        in_sample=False,
+    )
     childlogdir: str = option(
         existing_directory,
         "where AUTO logs of programs go (default: $TMPDIR or /tmp)",
         default=None,
-        default_factory=_temporary_directory,
+        default_factory=temporary_directory,
         flag="q",
     )
     nocleanup: bool = option(

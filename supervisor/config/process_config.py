@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from supervisor.common.dependency_graph import Requirement, parse_requirements
+from supervisor.common.probes import Probe, parse_probe
+from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
-from supervisor.config.conversions import count, limit, number, one_of, seconds
+from supervisor.config.conversions import (
+    count,
+    fd_or_variable,
+    limit,
+    notify_mode,
+    number,
+    one_of,
+    seconds,
+)
 from supervisor.config.option import (
     Option,
     nest_groups,
@@ -30,6 +40,7 @@ from supervisor.datatypes import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Any
 
 
@@ -274,9 +285,57 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
+    notify: str = option(
+        notify_mode,
+        "readiness by sd_notify: true, or all to accept each of its processes",
+        default="false",
+        in_sample=False,
+    )
+    notification_fd: int | str | None = option(
+        fd_or_variable,
+        "readiness by a newline on this fd, or on the fd in this variable",
+        default=None,
+        in_sample=False,
+    )
+    ready_log_line: re.Pattern[str] | None = option(
+        compile_ready_line,
+        "readiness by a line of output that matches this regular expression",
+        default=None,
+        in_sample=False,
+    )
+    readiness_check_script: Probe | None = option(
+        parse_probe,
+        "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
+        default=None,
+        in_sample=False,
+    )
+    readiness_check_initial_delay: float = option(
+        seconds, "seconds from the start to the first check", default="0", in_sample=False
+    )
+    readiness_check_period: float = option(
+        seconds, "seconds between the starts of two checks", default="1", in_sample=False
+    )
+    readiness_check_timeout: float = option(
+        seconds, "seconds after which a check has failed", default="5", in_sample=False
+    )
+    readiness_check_success_threshold: int = option(
+        count, "successes in a row that are needed", default="1", in_sample=False
+    )
+    ready_timeout: float = option(
+        seconds,
+        "seconds after which a start without readiness has failed; 0: no limit",
+        default="0",
+        in_sample=False,
+    )
     command_hint: str = ""
 
     section = ""  # no field: a config that a plugin makes equals one that is read
+
+    @property
+    def declares_readiness(self) -> bool:
+        """Whether STARTING lasts until the program, or a check, says that it is ready."""
+        messages = (self.notification_fd, self.ready_log_line, self.readiness_check_script)
+        return bool(self.notify) or messages != (None, None, None)
 
     @property
     def program(self) -> str:

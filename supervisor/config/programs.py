@@ -41,6 +41,9 @@ PROCESS = tuple(
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
 
+READINESS = ("notify", "notification_fd", "ready_log_line")
+"""Kinds of readiness, of which a program has at most one."""
+
 DEPRECATED_SYSLOG = (
     "For [{section}], {stream}_logfile=syslog but this is deprecated and will be removed.  "
     "Use {stream}_syslog=true to enable syslog instead."
@@ -93,6 +96,9 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         )
     if "killasgroup" not in section.options:
         program["killasgroup"] = program["stopasgroup"]
+    kinds = [each for each in READINESS if program[each]]
+    if len(kinds) > 1:
+        raise section.error(f"{' and '.join(kinds)} are two kinds of readiness, use one", kinds[1])
     if program["stopasgroup"] and not program["killasgroup"]:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 

@@ -72,6 +72,8 @@ class Subprocess(Lifecycle):
         self.change_state(ProcessStates.STARTING)
         try:
             command = self.get_execv_args()
+            if self.startup.readiness is not None:
+                self.startup.readiness.open()
             pipes = self._make_pipes()
         except ProcessException as error:
             self._spawn_failed(str(error))
@@ -88,7 +90,15 @@ class Subprocess(Lifecycle):
         # Named as in Supervisor 4: knot-resolver wraps it to set `config.environment`.
         try:
             self.dispatchers = make_dispatchers(self, pipes)
-            plan = plan_spawn(self.config, (filename, argv), self.group_name, self.runtime, pipes)
+            channels = None if self.startup.readiness is None else self.startup.readiness.channels
+            plan = plan_spawn(
+                self.config,
+                (filename, argv),
+                self.group_name,
+                self.runtime,
+                pipes,
+                channels=channels,
+            )
             launched = launch(plan)
         except SpawnError as error:
             if error.in_child:
@@ -100,7 +110,11 @@ class Subprocess(Lifecycle):
             return None
         finally:
             pipes.close_child_ends()
+            if self.startup.readiness is not None:
+                self.startup.readiness.channels.close()
         self.pid = launched.pid
+        if self.startup.readiness is not None:
+            self.startup.readiness.started(self.pid, self.started_at)
         self.runtime.children[self.pid] = self
         self.spawnerr = None
         self.listener_state = EventListenerStates.ACKNOWLEDGED
@@ -144,6 +158,8 @@ class Subprocess(Lifecycle):
 
     def _spawn_failed(self, reason: str) -> None:
         self._close_dispatchers()
+        if self.startup.readiness is not None:
+            self.startup.readiness.close()
         self.record_spawnerr(reason)
         self.change_state(ProcessStates.BACKOFF)
 
@@ -197,7 +213,7 @@ class Subprocess(Lifecycle):
         self._stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
-        return self._send(signum, "killing", whole_group=whole_group)
+        return self.send_signal(signum, "killing", whole_group=whole_group)
 
     def signal(self, signum: int) -> str | None:
         """Send a signal that is not a stop request; return None or the error text."""
@@ -207,9 +223,10 @@ class Subprocess(Lifecycle):
             logger.debug(text)
             return text
         logger.debug(f"sending {self.name} (pid {self.pid}) sig {signame(signum)}")
-        return self._send(signum, f"sending sig {signame(signum)} to", whole_group=False)
+        return self.send_signal(signum, f"sending sig {signame(signum)} to", whole_group=False)
 
-    def _send(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
+    def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
+        """Send a signal to the child or its group; return None or the error text."""
         if self._orphans is not None:
             if whole_group:
                 self._signal_orphans(self._orphans, signum)
@@ -286,7 +303,11 @@ class Subprocess(Lifecycle):
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
             seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
             self.runtime.orphans.kill_group_later(self.pid, seconds)
+        if self.startup.readiness is not None:
+            self.startup.readiness.drain()
         self._exited(*decode_wait_status(status))
+        if self.startup.readiness is not None:
+            self.startup.readiness.close()
         self.pid = 0  # only now: the events contain the pid of the dead child
         if self.event is not None:
             event, self.event = self.event, None

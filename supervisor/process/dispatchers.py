@@ -69,11 +69,14 @@ class POutputDispatcher(OutputDispatcher):
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self.pid = 0
+        self._observe = process.observer_of_output()
         if not self.events_enabled and not capture_bytes:
             self._batcher = ReadBatcher(READ_BYTES)  # only a log consumes the bytes
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""
+        if self._observe is not None:
+            self._observe(data)
         if self._splitter is None:
             self._log(data)
             return

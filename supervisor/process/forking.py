@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from supervisor.engine.posix import Identity
     from supervisor.process.plan import SpawnPlan
 
-REPORT_FD = 3
-"""Fd of the report in a forked child, the first one after its standard fds."""
+STANDARD_FDS = 3
+"""Number of the standard fds, which come first."""
 
 REPORT_BYTES = 65536
 """Upper bound of a report: the capacity of a pipe."""
@@ -86,7 +86,7 @@ def _go_to_exec(
     try:
         try:
             _leave_daemon(plan, report, mask)
-            report = REPORT_FD
+            report = _report_fd(plan)
             _become_program(plan, identity)
         except posix.ProcessException as error:
             os.write(report, os.fsencode(str(error)))
@@ -96,14 +96,28 @@ def _go_to_exec(
         os._exit(FAILED_STATUS)
 
 
+def _report_fd(plan: SpawnPlan) -> int:
+    """Return the fd of the report in the child: the first one that the program does not get."""
+    fd = STANDARD_FDS
+    while fd in plan.extra_fds:
+        fd += 1
+    return fd
+
+
 def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals]) -> None:
     """Drop what the child inherits from the daemon: fds, signal handlers, process group."""
-    wanted = (plan.stdin, plan.stdout, plan.stderr, report)
-    above = [fcntl.fcntl(fd, fcntl.F_DUPFD, len(wanted)) for fd in wanted]
-    for target, fd in enumerate(above):
-        os.dup2(fd, target, inheritable=target != REPORT_FD)
+    report_fd = _report_fd(plan)
+    wanted = {0: plan.stdin, 1: plan.stdout, 2: plan.stderr, **plan.extra_fds, report_fd: report}
+    end = max(wanted) + 1
+    above = {target: fcntl.fcntl(fd, fcntl.F_DUPFD, end) for target, fd in wanted.items()}
+    for target, fd in above.items():
+        os.dup2(fd, target, inheritable=target != report_fd)
     # A child that hangs would keep connections open and the pid file locked.
-    os.closerange(len(wanted), os.sysconf("SC_OPEN_MAX"))
+    for fd in range(STANDARD_FDS, end):
+        if fd not in wanted:
+            with suppress(OSError):
+                os.close(fd)
+    os.closerange(end, os.sysconf("SC_OPEN_MAX"))
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     for signum in signal.valid_signals():

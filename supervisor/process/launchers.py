@@ -88,6 +88,8 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
 
     Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """
+    if plan.extra_fds:  # `Popen` cannot choose their numbers
+        return True
     slow_points = paths.mounts.slow_points()
     if plan.directory is not None and (slow_points or identity is not None):
         directory = paths.Route(plan.directory, slow_points)

@@ -5,9 +5,9 @@ step if it is due; it may be called at any time and by any code.  A timer, armed
 `next_deadline()`, ensures that it is called in time.  `change_state()` is the only writer of
 `state`.
 
-Policy is in small objects that the rule asks: `starts.Starts` while the process is down, and
-`stop_deadline.StopDeadline`.  Everything that needs a pid, a pipe or a signal is left to the
-subclass, `child.Subprocess`.
+Policy is in small objects that the rule asks: `starts.Starts` while the process is down,
+`startup.Startup` in STARTING, and `stop_deadline.StopDeadline`.  Everything that needs a pid, a
+pipe or a signal is left to the subclass, `child.Subprocess`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 
 from supervisor import events
 from supervisor.process.starts import Starts
+from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
 from supervisor.process.stop_deadline import StopDeadline
 from supervisor.states import STOPPED_STATES, TRANSITIONS, ProcessStates, getProcessStateDescription
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
-SPAWN_POLL_SECONDS = 0.05
-"""Poll interval while a `spawn` runs in another thread, in seconds."""
-
 
 class Lifecycle(ProcessStatus):
     """States, deadlines and restarts of one process."""
@@ -41,6 +39,7 @@ class Lifecycle(ProcessStatus):
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self.starts = Starts(self)
+        self.startup = Startup(self)
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
@@ -64,20 +63,10 @@ class Lifecycle(ProcessStatus):
         """Return what happens next without a request: (deadline in monotonic seconds, action)."""
         state = self.state
         if state == ProcessStates.STARTING:
-            return self._step_while_starting()
+            return self.startup.next_step()
         if state == ProcessStates.STOPPING:
             return self._step_while_stopping()
         return self.starts.next_step()
-
-    def _step_while_starting(self) -> Step | None:
-        if self.is_launching:  # the report of the child comes first
-            return None
-        running_at = self.started_at + self.config.startsecs
-        if self.pid:
-            return running_at, self._mark_running
-        # `spawn` is still running: multivisor calls it from a thread.
-        later = self.runtime.clock.monotonic() + SPAWN_POLL_SECONDS
-        return max(running_at, later), _wait
 
     def _step_while_stopping(self) -> Step:
         report_at = self._stop_deadline.next_report(self.laststopreport)
@@ -89,13 +78,18 @@ class Lifecycle(ProcessStatus):
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
         self.kill(signal.SIGKILL)
 
-    def _mark_running(self) -> None:
+    def mark_running(self) -> None:
+        """Enter RUNNING."""
         self.backoff = 0
         self.change_state(ProcessStates.RUNNING)
         self.runtime.logger.info(
-            f"success: {self.name} entered RUNNING state, process has stayed up for"
-            f" > than {self.config.startsecs} seconds (startsecs)"
+            f"success: {self.name} entered RUNNING state, {self.startup.success_text()}"
         )
+
+    def observer_of_output(self) -> Callable[[bytes], object] | None:
+        """Return a function to call with the output of one stream, None if none is needed."""
+        monitor = self.startup.readiness
+        return None if monitor is None else monitor.output_observer()
 
     # -- the timer --------------------------------------------------------------
 
@@ -161,13 +155,14 @@ class Lifecycle(ProcessStatus):
             self.change_state(ProcessStates.STOPPED)
             return
         if self.state == ProcessStates.STARTING:
-            if lived < self.config.startsecs:
+            failure = self.startup.failure_after(lived)
+            if failure is not None:
                 self.exitstatus = None
-                self.spawnerr = "Exited too quickly (process log may have details)"
+                self.spawnerr = failure
                 logger.warn(f"exited: {self.name} ({text}; not expected)")
                 self.change_state(ProcessStates.BACKOFF)
                 return
-            self._mark_running()
+            self.mark_running()
         self.backoff = 0
         self.exitstatus = exit_status
         self.has_exited = True
@@ -243,6 +238,6 @@ class Lifecycle(ProcessStatus):
         """Send a signal that is meant to end the process; return None or the error text."""
         raise NotImplementedError
 
-
-def _wait() -> None:
-    """Do nothing yet."""
+    def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
+        """Send a signal to the child or its group; return None or the error text."""
+        raise NotImplementedError

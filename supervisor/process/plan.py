@@ -90,6 +90,9 @@ def close_fds(fds: Iterable[int]) -> None:
             os.close(fd)
 
 
+NO_FDS: Mapping[int, int] = {}
+
+
 @record(frozen=True)
 class SpawnPlan:
     """All parameters of the start of a child."""
@@ -104,6 +107,20 @@ class SpawnPlan:
     stdin: int
     stdout: int
     stderr: int
+    extra_fds: Mapping[int, int] = NO_FDS
+    """Further fds, by their number in the child."""
+
+
+@record(frozen=True)
+class ChildChannels:
+    """Additions to the plan of a child: variables, and fds by their number in the child."""
+
+    environment: Mapping[str, str]
+    fds: Mapping[int, int]
+
+    def close(self) -> None:
+        """Close the child's ends, after the start."""
+        close_fds(self.fds.values())
 
 
 @record(frozen=True)
@@ -203,18 +220,24 @@ def plan_spawn(
     group_name: str,
     runtime: Runtime,
     pipes: Pipes,
+    *,
+    channels: ChildChannels | None = None,
 ) -> SpawnPlan:
-    """Return the plan of a child, for `launchers.launch`."""
+    """Return the plan of a child, for `launchers.launch`; `channels` are those of its readiness."""
     executable, argv = command
+    environment = child_environment(config, group_name, runtime)
+    if channels is not None:
+        environment.update(channels.environment)
     return SpawnPlan(
         name=config.name,
         executable=executable,
         argv=tuple(argv),
-        environment=child_environment(config, group_name, runtime),
+        environment=environment,
         directory=config.directory,
         umask=config.umask,
         uid=config.uid,
         stdin=pipes.child_stdin,
         stdout=pipes.child_stdout,
         stderr=pipes.child_stderr,
+        extra_fds=NO_FDS if channels is None else channels.fds,
     )

@@ -12,7 +12,7 @@ from supervisor.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 
     from supervisor import events
@@ -99,6 +99,10 @@ class ProcessStatus:
         if when and self._laststart:
             self.started_at += when - self._laststart
         self._laststart = when
+
+    def observer_of_output(self) -> Callable[[bytes], object] | None:
+        """Return a function to call with the output of one stream, None if none is needed."""
+        return None
 
     def get_state(self) -> int:
         """Return the state, one of `ProcessStates`."""

@@ -11,6 +11,9 @@ from tests.support.floors import FILES, PACKAGE, parsed
 from tests.support.tables import assert_none
 
 SEVERAL_FACTS = {
+    "LINGER_SECONDS",  # of a probe that goes on reading, and of a dead child's pipes
+    "MAX_ATTEMPTS",  # of two searches for an unused name
+    "PAUSE_SECONDS",  # of two floods
     "MAX_LINE_BYTES",  # of a response head, and of a line in a log
     "READ_BYTES",  # each reader chooses the size of its buffer
     "TYPE_CHECKING",

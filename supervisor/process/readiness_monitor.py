@@ -1,0 +1,296 @@
+"""Readiness of a process: from the child's messages and the probes to `Readiness`.
+
+`open` creates what the next child needs before it is started, `started` begins the run, and
+`close` ends it.  The machine in `readiness` decides; here are sockets, pipes and timers.
+"""
+
+from __future__ import annotations
+
+import os
+
+from supervisor.common.ready_line import ReadyLineMatcher
+from supervisor.engine import paths, posix
+from supervisor.process import readiness
+from supervisor.process.launchers import launch
+from supervisor.process.notification_fd import NotificationFd
+from supervisor.process.notify_socket import NotifySocket, bind_notify_socket
+from supervisor.process.plan import ChildChannels, SpawnPlan, child_environment
+from supervisor.process.probes import ProbeRunner
+from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
+
+    from supervisor.common.notify_protocol import Notification
+    from supervisor.config.model import ProcessConfig
+    from supervisor.engine.loop import Timer
+    from supervisor.process.helper_child import HelperChild
+    from supervisor.process.runtime import Runtime
+
+    class Owner(Protocol):
+        """A process that waits for its child to be ready."""
+
+        config: ProcessConfig
+        runtime: Runtime
+
+        @property
+        def name(self) -> str:
+            """The name without its group."""
+
+        @property
+        def group_name(self) -> str:
+            """The name of the group."""
+
+        def transition(self) -> None:
+            """Take the next step if it is due."""
+
+
+NOTIFY_SOCKET = "NOTIFY_SOCKET"
+
+NO_CHANNELS = ChildChannels({}, {})
+
+FIRST_FREE_FD = 3
+"""Fd of the child for a notification pipe whose number the program reads from a variable."""
+
+
+class ReadinessMonitor:
+    """The readiness of one process, run after run."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        config, loop = owner.config, owner.runtime.loop
+        check = None
+        if config.readiness_check_script is not None:
+            check = ReadinessCheck(
+                CheckSchedule(
+                    config.readiness_check_initial_delay,
+                    config.readiness_check_period,
+                    config.readiness_check_timeout,
+                    config.readiness_check_success_threshold,
+                )
+            )
+        self._state = Readiness(_kind(config), check)
+        self.channels = NO_CHANNELS
+        self._socket: NotifySocket | None = None
+        self._pipe: NotificationFd | None = None
+        self._pipe_fd: int | None = None
+        self._matchers: list[ReadyLineMatcher] = []
+        self._timer: Timer | None = None
+        self._runner = ProbeRunner(
+            f"readiness check of {owner.name}", loop, self._spawn_helper, self._register
+        )
+        self.status_text = ""
+        """The latest STATUS= of the program."""
+        self.ready_at = 0.0
+        """Time of readiness in this run, in seconds since the epoch; 0 before it."""
+        self.timeout_at: float | None = None
+        """End of `ready_timeout`, in monotonic seconds."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the program is ready in this run."""
+        return self._state.ready
+
+    def missing(self) -> list[str]:
+        """Return the unmet conditions, as text for users."""
+        return self._state.missing()
+
+    # -- a run --------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Create the `channels` of the next child; raises `ProcessException`, and none is open."""
+        self.close()
+        try:
+            self.channels = self._open()
+        except OSError as error:
+            reason = error.strerror or error
+            name = self._owner.name
+            raise posix.ProcessException(
+                f"cannot make the notify socket of '{name}': {reason}"
+            ) from None
+
+    def _open(self) -> ChildChannels:
+        config, runtime = self._owner.config, self._owner.runtime
+        if config.notify:
+            bound = bind_notify_socket(runtime.notify_directory, config.uid)
+            self._socket = NotifySocket(
+                bound, runtime.loop, self._notified, self._warn, accept_all=config.notify == "all"
+            )
+            return ChildChannels({NOTIFY_SOCKET: self._socket.path}, {})
+        wanted = config.notification_fd
+        if wanted is None:
+            return NO_CHANNELS
+        self._pipe_fd, writer = os.pipe()
+        if isinstance(wanted, int):
+            return ChildChannels({}, {wanted: writer})
+        return ChildChannels({wanted: str(FIRST_FREE_FD)}, {FIRST_FREE_FD: writer})
+
+    def started(self, pid: int, now: float) -> None:
+        """Begin the run: the child exists."""
+        owner = self._owner
+        self.status_text, self.ready_at = "", 0.0
+        timeout = owner.config.ready_timeout
+        self.timeout_at = now + timeout if timeout else None
+        if self._socket is not None:
+            self._socket.main_pid = pid
+        if self._pipe_fd is not None:
+            self._pipe = NotificationFd(
+                self._pipe_fd, owner.runtime.loop, self._message_arrived, self._state.message_failed
+            )
+            self._pipe_fd = None
+        self._state.run_started(now)
+        self._arm()
+
+    def drain(self) -> None:
+        """Read the last messages of a child that has exited."""
+        if self._socket is not None and not self._socket.closed:
+            self._socket.drain()
+        if self._pipe is not None and not self._pipe.closed:
+            self._pipe.drain()
+        for matcher in self._matchers:
+            if matcher.flush():
+                self._message_arrived()
+
+    def close(self) -> None:
+        """End the run, or one that could not be started."""
+        for channel in (self._socket, self._pipe):
+            if channel is not None:
+                channel.close()
+        if self._pipe_fd is not None:
+            os.close(self._pipe_fd)
+        self._socket = self._pipe = self._pipe_fd = None
+        self._matchers = []
+        self._runner.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._state.reset()
+
+    # -- messages -----------------------------------------------------------------
+
+    def output_observer(self) -> Callable[[bytes], object] | None:
+        """Return a function that is called with the output of one stream, None if none is."""
+        pattern = self._owner.config.ready_log_line
+        if pattern is None:
+            return None
+        matcher = ReadyLineMatcher(pattern)
+        self._matchers.append(matcher)
+
+        def observe(data: bytes) -> None:
+            if not self.is_ready and matcher.feed(data):
+                self._message_arrived()
+
+        return observe
+
+    def _notified(self, notification: Notification, _pid: int) -> None:
+        if notification.status is not None:
+            self.status_text = notification.status
+        if notification.extend_timeout_seconds is not None and self.timeout_at is not None:
+            now = self._owner.runtime.clock.monotonic()
+            self.timeout_at = max(self.timeout_at, now + notification.extend_timeout_seconds)
+            self._owner.runtime.loop.call_soon(self._owner.transition)
+        if notification.ready:
+            self._message_arrived()
+
+    def _message_arrived(self) -> None:
+        if self._state.message_arrived():
+            self._became_ready()
+
+    def _became_ready(self) -> None:
+        runtime = self._owner.runtime
+        self.ready_at = runtime.clock.time()
+        runtime.loop.call_soon(self._owner.transition)
+
+    def _warn(self, problem: str) -> None:
+        self._owner.runtime.logger.warn(f"{self._owner.name}: {problem}")
+
+    # -- the check ----------------------------------------------------------------
+
+    def _arm(self) -> None:
+        due = self._state.next_probe()
+        if due is not None:
+            self._timer = self._owner.runtime.loop.call_at(due, self._probe)
+
+    def _probe(self) -> None:
+        self._timer = None
+        config, check = self._owner.config, self._state.check
+        if config.readiness_check_script is None or check is None:
+            return
+        check.probe_started(self._owner.runtime.clock.monotonic())
+        self._runner.start(
+            config.readiness_check_script, config.readiness_check_timeout, self._probed
+        )
+
+    def _probed(self, failure: str | None) -> None:
+        if self._state.probe_finished(self._owner.runtime.clock.monotonic(), failure):
+            self._became_ready()
+        else:
+            self._arm()
+
+    def _register(self, pid: int, helper: HelperChild) -> None:
+        self._owner.runtime.children[pid] = helper
+
+    def _spawn_helper(self, argv: tuple[str, ...]) -> tuple[int, int]:
+        """Start a probe as the program's user, in its environment and directory."""
+        owner = self._owner
+        environment = child_environment(owner.config, owner.group_name, owner.runtime)
+        executable = posix.find_executable(
+            argv[0], environment, paths.stat_at_once, owner.config.directory
+        )
+        reader, writer = os.pipe()
+        stdin = -1
+        try:
+            stdin = os.open(os.devnull, os.O_RDONLY)
+            launched = launch(
+                SpawnPlan(
+                    name=owner.name,
+                    executable=executable,
+                    argv=argv,
+                    environment=environment,
+                    directory=owner.config.directory,
+                    umask=owner.config.umask,
+                    uid=owner.config.uid,
+                    stdin=stdin,
+                    stdout=writer,
+                    stderr=writer,
+                )
+            )
+        except BaseException:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+            if stdin >= 0:
+                os.close(stdin)
+        if launched.report is not None:  # a child that cannot exec reports that by its status
+            os.close(launched.report)
+        return launched.pid, reader
+
+    # -- saving ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state of the run as JSON values."""
+        return {
+            "state": self._state.snapshot(),
+            "status_text": self.status_text,
+            "ready_at": self.ready_at,
+            "timeout_at": self.timeout_at,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._state.restore(saved.get("state", {}))
+        self.status_text = saved.get("status_text", "")
+        self.ready_at = saved.get("ready_at", 0.0)
+        self.timeout_at = saved.get("timeout_at")
+        self._arm()
+
+
+def _kind(config: ProcessConfig) -> str | None:
+    if config.notify:
+        return readiness.NOTIFY
+    if config.notification_fd is not None:
+        return readiness.NOTIFICATION_FD
+    return None if config.ready_log_line is None else readiness.READY_LINE

@@ -1,0 +1,135 @@
+"""The time of STARTING: from the spawn until the process is RUNNING, or the start has failed.
+
+A process is RUNNING when `startsecs` are over and, if its program declares readiness, it is ready.
+An exit before that is a failed start.  A program that is not ready in time is stopped like any
+other, but stays STARTING until its child has ended: then the start has failed.
+"""
+
+from __future__ import annotations
+
+import signal
+
+from supervisor.process.stop_deadline import StopDeadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol, TypeAlias
+
+    from supervisor.config.model import ProcessConfig
+    from supervisor.process.readiness_monitor import ReadinessMonitor
+    from supervisor.process.runtime import Runtime
+
+    Step: TypeAlias = tuple[float, Callable[[], object]]
+
+    class Starting(Protocol):
+        """A process in STARTING; see `lifecycle.Lifecycle`."""
+
+        config: ProcessConfig
+        runtime: Runtime
+        pid: int
+        started_at: float
+
+        @property
+        def name(self) -> str:
+            """The name without its group."""
+
+        @property
+        def group_name(self) -> str:
+            """The name of the group."""
+
+        @property
+        def is_launching(self) -> bool:
+            """Whether there is a child that has not executed the program yet."""
+
+        def mark_running(self) -> None:
+            """Enter RUNNING."""
+
+        def transition(self) -> None:
+            """Take the next step if it is due."""
+
+        def arm(self) -> None:
+            """Set the timer for the next deadline."""
+
+        def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
+            """Send a signal to the child or its group."""
+
+
+SPAWN_POLL_SECONDS = 0.05
+"""Poll interval while a `spawn` runs in another thread, in seconds."""
+
+
+class Startup:
+    """The start in progress of one process."""
+
+    def __init__(self, process: Starting) -> None:
+        self._process = process
+        self._deadline = StopDeadline()
+        self._failure: str | None = None
+        self.readiness = _monitor(process)
+
+    def next_step(self) -> Step | None:
+        """Return what happens next in STARTING: (deadline in monotonic seconds, action)."""
+        process, monitor = self._process, self.readiness
+        if process.is_launching:  # the report of the child comes first
+            return None
+        running_at = process.started_at + process.config.startsecs
+        if not process.pid:  # `spawn` is still running: multivisor calls it from a thread
+            later = process.runtime.clock.monotonic() + SPAWN_POLL_SECONDS
+            return max(running_at, later), _wait
+        if self._failure is not None:
+            return self._deadline.kill_at, self._kill
+        if monitor is None or monitor.is_ready:
+            return running_at, process.mark_running
+        return None if monitor.timeout_at is None else (monitor.timeout_at, self._give_up)
+
+    def success_text(self) -> str:
+        """Return why the process is RUNNING, for the log."""
+        process = self._process
+        if self.readiness is None:
+            seconds = process.config.startsecs
+            return f"process has stayed up for > than {seconds} seconds (startsecs)"
+        lived = process.runtime.clock.monotonic() - process.started_at
+        return f"process was ready after {lived:.1f} seconds"
+
+    def failure_after(self, lived: float) -> str | None:
+        """Return why an exit after some seconds is a failed start, None if it is not."""
+        reason, self._failure = self._failure, None
+        if reason is not None:
+            return reason
+        if lived < self._process.config.startsecs:
+            return "Exited too quickly (process log may have details)"
+        if self.readiness is not None and not self.readiness.is_ready:
+            return "Exited before it was ready (process log may have details)"
+        return None
+
+    def _give_up(self) -> None:
+        """Stop the child, because it is not ready in time."""
+        process = self._process
+        self._failure = f"not ready after {process.config.ready_timeout:g} seconds"
+        process.runtime.logger.warn(f"{process.name} is {self._failure}, stopping it")
+        self._send(process.config.stopsignal, whole_group=process.config.stopasgroup)
+
+    def _kill(self) -> None:
+        process = self._process
+        process.runtime.logger.warn(f"killing '{process.name}' ({process.pid}) with SIGKILL")
+        self._send(signal.SIGKILL, whole_group=process.config.killasgroup)
+
+    def _send(self, signum: int, *, whole_group: bool) -> None:
+        process = self._process
+        now = process.runtime.clock.monotonic()
+        self._deadline.signalled(signum, process.config.stopwaitsecs, now)
+        process.send_signal(signum, "killing", whole_group=whole_group)
+        process.arm()
+
+
+def _monitor(process: Starting) -> ReadinessMonitor | None:
+    if not process.config.declares_readiness:
+        return None
+    from supervisor.process.readiness_monitor import ReadinessMonitor  # few programs need it
+
+    return ReadinessMonitor(process)
+
+
+def _wait() -> None:
+    """Do nothing yet."""
