@@ -1,31 +1,144 @@
-"""Phases of a connection and their timeouts."""
+"""Phases of a connection: a table, and the machine that holds the current phase.
+
+The phase is the state of a connection.  `connection` changes it at each transition:
+
+    NEW, IDLE --first byte--> RECEIVING --last byte--> RESPONDING --response complete--> IDLE
+    RECEIVING --malformed, refused, too slow--> RESPONDING (the last response)
+    RESPONDING --the kernel's buffer is full--> SENDING --all bytes sent--> RESPONDING or IDLE
+    RESPONDING, SENDING --last response complete--> CLOSING --all bytes sent--> LINGERING
+    any phase --error, timeout, end of input--> CLOSED
+
+`RULES` defines what a connection does in each phase.  In SENDING the next request may be served
+already: clients may send several at once (pipelining, RFC 9112, 9.3.2).
+"""
 
 from __future__ import annotations
 
 import enum
+
+from supervisor.common.records import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from supervisor.engine.loop import Loop, Timer
 
 
 class Phase(enum.Enum):
     """Phase of a connection."""
 
     NEW = enum.auto()
-    RECEIVING = enum.auto()
-    ANSWERING = enum.auto()
-    SENDING = enum.auto()
+    """The client has not sent anything yet."""
     IDLE = enum.auto()
+    """All requests have been served, and the next one has not begun."""
+    RECEIVING = enum.auto()
+    """Part of a request has arrived, and no earlier response is unsent."""
+    RESPONDING = enum.auto()
+    """A response is being prepared, and all bytes of it so far have been sent."""
+    SENDING = enum.auto()
+    """Some bytes are unsent, because the client has not read enough."""
+    CLOSING = enum.auto()
+    """The last response is complete, and some bytes of it are unsent."""
     LINGERING = enum.auto()
+    """The last response has been sent, and the client has time to read it."""
+    CLOSED = enum.auto()
+    """The socket is closed."""
 
 
-# Timeouts in seconds.  IDLE has none, because an interactive supervisorctl keeps its connection;
-# nor has ANSWERING, because a deferred response may take any time.  The timeout of SENDING
-# restarts whenever the client has read something.
-PHASE_TIMEOUTS = {
-    Phase.NEW: 60.0,
-    Phase.RECEIVING: 60.0,
-    Phase.SENDING: 60.0,
-    Phase.LINGERING: 2.0,
+class Input(enum.Enum):
+    """Input that a connection reads in a phase."""
+
+    ALL = enum.auto()
+    """All input, as part of a request; `framing.Limits` bounds it."""
+    AHEAD = enum.auto()
+    """Input after the request that is being served, up to a limit."""
+    DISCARDED = enum.auto()
+    """All input; it is not parsed."""
+    NONE = enum.auto()
+
+
+class OnEOF(enum.Enum):
+    """Reaction to a client that sends nothing more."""
+
+    CLOSE = enum.auto()
+    COMPLETE = enum.auto()
+    """Respond to the requests received so far, then close (see `hangup`)."""
+
+
+class OnTimeout(enum.Enum):
+    """Reaction to a phase that has lasted too long."""
+
+    CLOSE = enum.auto()
+    REFUSE = enum.auto()
+    """Respond 408, then close."""
+    CLOSE_IF_STALLED = enum.auto()
+    """Close, unless the client has read something since the timer was set."""
+
+
+@record(frozen=True)
+class Rule:
+    """Behaviour of a connection in one phase; `timeout` is in seconds, None for no limit."""
+
+    input: Input
+    timeout: float | None
+    on_timeout: OnTimeout
+    on_eof: OnEOF
+    writes: bool = False
+
+
+# IDLE has no timeout, because an interactive supervisorctl keeps its connection; nor has
+# RESPONDING, because a deferred response may take any time.
+RULES = {
+    Phase.NEW: Rule(Input.ALL, 60.0, OnTimeout.CLOSE, OnEOF.CLOSE),
+    Phase.IDLE: Rule(Input.ALL, None, OnTimeout.CLOSE, OnEOF.CLOSE),
+    Phase.RECEIVING: Rule(Input.ALL, 60.0, OnTimeout.REFUSE, OnEOF.CLOSE),
+    Phase.RESPONDING: Rule(Input.AHEAD, None, OnTimeout.CLOSE, OnEOF.COMPLETE),
+    Phase.SENDING: Rule(Input.AHEAD, 60.0, OnTimeout.CLOSE_IF_STALLED, OnEOF.COMPLETE, writes=True),
+    Phase.CLOSING: Rule(Input.NONE, 60.0, OnTimeout.CLOSE_IF_STALLED, OnEOF.COMPLETE, writes=True),
+    Phase.LINGERING: Rule(Input.DISCARDED, 2.0, OnTimeout.CLOSE, OnEOF.CLOSE),
+    Phase.CLOSED: Rule(Input.NONE, None, OnTimeout.CLOSE, OnEOF.CLOSE),
 }
 
+SERVING = frozenset({Phase.NEW, Phase.IDLE, Phase.RECEIVING, Phase.RESPONDING, Phase.SENDING})
+"""Phases in which the next request is served, once no response is in progress."""
 
-HAS_ENDED = frozenset({Phase.NEW, Phase.IDLE, Phase.RECEIVING})
-"""Phases that end the connection once the client has closed its side."""
+
+class PhaseMachine:
+    """Current phase of a connection, its rule and its timer."""
+
+    def __init__(self, loop: Loop, on_timeout: Callable[[], None]) -> None:
+        """Begin in phase NEW; `on_timeout` is called when a phase has lasted too long."""
+        self._loop = loop
+        self._on_timeout = on_timeout
+        self._timer: Timer | None = None
+        self._has_progressed = False
+        self.phase = Phase.NEW
+        self.rule = RULES[Phase.NEW]
+        self._set_timer()
+
+    def enter(self, phase: Phase) -> None:
+        """Change to a phase and start its timer; the current phase simply continues."""
+        if phase is not self.phase:
+            self.phase = phase
+            self.rule = RULES[phase]
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if self.rule.timeout is not None:
+                self._set_timer()
+
+    def progressed(self) -> None:
+        """Record that the client has read something."""
+        self._has_progressed = True
+
+    def _set_timer(self) -> None:
+        self._has_progressed = False
+        self._timer = self._loop.call_later(self.rule.timeout or 0, self._on_timer)
+
+    def _on_timer(self) -> None:
+        if self.rule.on_timeout is OnTimeout.CLOSE_IF_STALLED and self._has_progressed:
+            self._set_timer()
+        else:
+            self._timer = None
+            self._on_timeout()

@@ -46,7 +46,7 @@ class ChangesView(MeldView):
 class Changes:
     """Changes since the last event: each process at most once, even for a slow reader."""
 
-    recheck = BEAT_SECONDS
+    max_wait = BEAT_SECONDS
 
     def __init__(self, supervisord: Daemon, texts: rows.StatusTexts) -> None:
         self._supervisord = supervisord

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.http.framing import Limits
-    from supervisor.http.request import Request
+    from supervisor.http.plugin_request import PluginRequest
 
 TURNS = 2000
 
@@ -195,21 +195,21 @@ def body(answer: bytes) -> bytes:
 class Echo:
     """A handler that answers with what it was asked, or as a test wants."""
 
-    def __init__(self, answer: Callable[[Request], None] | None = None) -> None:
-        self.requests: list[Request] = []
+    def __init__(self, answer: Callable[[PluginRequest], None] | None = None) -> None:
+        self.requests: list[PluginRequest] = []
         self._answer = answer or self._echo
 
-    def match(self, _request: Request) -> bool:
+    def match(self, _request: object) -> bool:
         """Take everything."""
         return True
 
-    def handle_request(self, request: Request) -> None:
+    def handle_request(self, request: PluginRequest) -> None:
         """Remember the request, and answer."""
         self.requests.append(request)
         self._answer(request)
 
     @staticmethod
-    def _echo(request: Request) -> None:
+    def _echo(request: PluginRequest) -> None:
         request["Content-Type"] = "text/plain"
         request.push(f"{request.command} {request.uri} ")
         request.push(request.body)

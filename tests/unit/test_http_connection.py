@@ -17,7 +17,11 @@ from supervisor import loggers
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.http import connection as channels
 from supervisor.http.framing import Limits
+from supervisor.http.handling import Gate, Handler
+from supervisor.http.plugin_request import PluginRequest
+from supervisor.http.reception import HIGH_WATER, NO_HEAD
 from supervisor.http.request import Request
+from supervisor.http.response import DeferredReply, Framed, Response, error_response
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
 
 CHUNKED = get("/", "Transfer-Encoding: chunked", command="POST")
@@ -178,7 +182,7 @@ def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
     site: Site, slow: Slow, over: str
 ) -> None:
     config = inet_config() if over == "tcp" else None
-    client = half_closed(site, slow.handler, get() + get("/next"), config)
+    client = half_closed(site, slow, get() + get("/next"), config)
     site.turn_until(lambda: slow.asked)
     site.run_once(20)
     assert connections(site)
@@ -193,7 +197,7 @@ def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
 def test_a_client_that_stops_sending_and_then_leaves_is_not_waited_for(
     site: Site, slow: Slow, over: str
 ) -> None:
-    client = half_closed(site, slow.handler, get(), inet_config() if over == "tcp" else None)
+    client = half_closed(site, slow, get(), inet_config() if over == "tcp" else None)
     site.turn_until(lambda: slow.asked)
     site.run_once(20)
     if over == "tcp":  # as the system of a client answers a keep-alive probe, once it has gone
@@ -230,7 +234,7 @@ def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
         def match(self, _request: Request) -> bool:
             return True
 
-        def handle_request(self, request: Request) -> None:
+        def handle_request(self, request: PluginRequest) -> None:
             request.push(content[: size // 2])
             request.push(content[size // 2 :])
             request.done()
@@ -247,12 +251,13 @@ def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
 
 
 def test_a_body_is_not_copied_behind_its_header() -> None:
-    request = Request(Mock(), channels.NO_HEAD)
-    request.push(content := b"x" * 100)
-    (head, body_sent), stream = request.take_reply("date")
+    request = Request(NO_HEAD, Mock(), Mock())
+    response = Response(200, {}, [content := b"x" * 100])
+    framed = Framed(request, response, "date", keep_alive=True)
+    head, body_sent = framed.pieces
     assert head.endswith(b"\r\n\r\n")
     assert body_sent is content
-    assert stream is None
+    assert framed.stream is None
 
 
 def test_the_access_is_logged_at_trace(site: Site) -> None:
@@ -303,24 +308,29 @@ def test_the_answer_to_a_bad_request_survives_what_the_client_goes_on_sending(si
 
 
 def test_who_is_refused_at_the_head_need_not_send_the_body(site: Site) -> None:
-    class Gate(Echo):
-        """Admits nobody."""
+    class Closed(Gate):
+        """A gate that nothing passes."""
 
-        def admits(self, request: Request) -> bool:
-            request.error(403)
-            return False
+        bodies = 0
 
-    site.serve(gate := Gate())
+        def match(self, _request: Request) -> bool:
+            return True
+
+        def admit(self, request: Request) -> Response:
+            self.bodies += bool(request.body)
+            return error_response(403)
+
+    site.serve(gate := Closed())
     client = site.connect()
     client.send(post(b"x" * 1000)[:-1])
     answer = client.answer()
     assert (status(answer), field(answer, b"Connection")) == (403, b"close")
     client.wait_for_end()
-    assert gate.requests == []
+    assert not gate.bodies
 
 
 def test_a_handler_that_fails_is_answered_for(site: Site) -> None:
-    def fail(request: Request) -> None:
+    def fail(request: PluginRequest) -> None:
         request.push(b"half an answer")
         raise LookupError("no luck")
 
@@ -338,7 +348,7 @@ def test_a_handler_that_fails_is_answered_for(site: Site) -> None:
 
 
 def test_a_handler_that_fails_after_its_answer_does_no_harm(site: Site) -> None:
-    def answer_and_fail(request: Request) -> None:
+    def answer_and_fail(request: PluginRequest) -> None:
         request.push(b"done")
         request.done()
         request.done()
@@ -351,7 +361,7 @@ def test_a_handler_that_fails_after_its_answer_does_no_harm(site: Site) -> None:
 
 
 def test_a_line_break_in_a_header_of_an_answer_is_a_failure(site: Site) -> None:
-    def split(request: Request) -> None:
+    def split(request: PluginRequest) -> None:
         request["Location"] = "/\r\nSet-Cookie: a=b"
 
     site.serve(Echo(split))
@@ -368,14 +378,25 @@ def test_nobody_for_a_request_is_404(site: Site) -> None:
 # -- answers that wait -------------------------------------------------------------
 
 
-class Slow:
-    """A question whose answer a test gives, and the handler that asks it."""
+class Slow(Handler):
+    """A deferred function whose result a test sets, and the handler that polls it."""
 
     def __init__(self) -> None:
         self.answer: Any = NOT_DONE_YET
         self.asked = 0
         self.changed = Notifier()
-        self.handler = Echo(self._wait)
+
+    def match(self, _request: Request) -> bool:
+        """Match all requests."""
+        return True
+
+    def respond(self, _request: Request) -> DeferredReply:
+        """Return a reply that polls the function."""
+        return DeferredReply(
+            self.asks,
+            on_result=lambda result: Response(200, {}, [result]),
+            on_error=lambda _error: error_response(503),
+        )
 
     def question(self) -> Any:
         """Answer as the test has said."""
@@ -402,16 +423,6 @@ class Slow:
         ask.delay = delay  # type: ignore[attr-defined]
         return ask
 
-    def _wait(self, request: Request) -> None:
-        def answered(answer: bytes) -> None:
-            request.push(answer)
-            request.done()
-
-        def failed(_error: Exception) -> None:
-            request.error(503)
-
-        request.wait_for(self.asks, answered, failed)
-
     asks: Any = None
 
 
@@ -423,7 +434,7 @@ def slow() -> Slow:
 
 
 def test_an_answer_comes_in_the_turn_in_which_it_is_woken(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get() + get("/next"))
     site.turn_until(lambda: slow.asked)
@@ -439,7 +450,7 @@ def test_an_answer_comes_in_the_turn_in_which_it_is_woken(site: Site, slow: Slow
 def test_a_question_that_is_woken_twice_is_asked_once(site: Site, slow: Slow) -> None:
     other = Notifier()
     slow.asks.wake_sources = (slow.changed, other)
-    site.serve(slow.handler)
+    site.serve(slow)
     site.connect().send(get())
     site.turn_until(lambda: slow.asked)
     slow.changed.notify()
@@ -450,7 +461,7 @@ def test_a_question_that_is_woken_twice_is_asked_once(site: Site, slow: Slow) ->
 
 def test_a_question_that_nothing_wakes_is_polled(site: Site, slow: Slow) -> None:
     slow.asks = slow.polled(0.5)
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
     site.turn_until(lambda: slow.asked)
@@ -463,7 +474,7 @@ def test_a_question_that_nothing_wakes_is_polled(site: Site, slow: Slow) -> None
 
 def test_polling_is_never_a_busy_loop(site: Site, slow: Slow) -> None:
     slow.asks = slow.polled(0)
-    site.serve(slow.handler)
+    site.serve(slow)
     site.connect().send(get())
     site.turn_until(lambda: slow.asked)
     site.run_once(20)
@@ -471,7 +482,7 @@ def test_polling_is_never_a_busy_loop(site: Site, slow: Slow) -> None:
 
 
 def test_a_question_that_fails_is_answered_for(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
     site.turn_until(lambda: slow.asked)
@@ -481,7 +492,7 @@ def test_a_question_that_fails_is_answered_for(site: Site, slow: Slow) -> None:
 
 
 def test_a_client_that_leaves_is_not_waited_for(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
     site.turn_until(lambda: slow.asked)
@@ -574,11 +585,11 @@ def test_no_more_is_made_than_the_client_reads(site: Site) -> None:
     made = endless.made
     site.run_once(20)
     assert endless.made == made
-    assert connection._outbox.unsent_bytes < channels.HIGH_WATER + 60_000
+    assert connection._outbox.unsent_bytes < HIGH_WATER + 60_000
 
 
 def test_no_more_is_read_than_can_be_served(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
     site.turn_until(lambda: slow.asked)
@@ -588,7 +599,7 @@ def test_no_more_is_read_than_can_be_served(site: Site, slow: Slow) -> None:
                 client.socket.send(get() * 1000)
         site.run_once()
     [connection] = connections(site)
-    assert connection._parser.pending < channels.HIGH_WATER + channels.READ_BYTES
+    assert connection._reception.pending_bytes < HIGH_WATER + channels.READ_BYTES
 
 
 # -- bodies that come bit by bit -------------------------------------------------------
@@ -616,7 +627,7 @@ class Bits:
 def stream(*parts: Any) -> Echo:
     """Return a handler that answers with parts."""
 
-    def answer(request: Request) -> None:
+    def answer(request: PluginRequest) -> None:
         for part in parts:
             request.push(part)
         request.done()
@@ -682,7 +693,7 @@ def test_a_client_that_leaves_closes_what_it_was_sent(site: Site) -> None:
 
 
 def test_an_answer_that_comes_too_late_is_let_go(site: Site) -> None:
-    waiting: list[Request] = []
+    waiting: list[PluginRequest] = []
     site.serve(Echo(waiting.append))
     client = site.connect()
     client.send(get())
@@ -698,7 +709,7 @@ def test_an_answer_that_comes_too_late_is_let_go(site: Site) -> None:
 def test_a_failure_lets_go_of_what_was_pushed(site: Site) -> None:
     bits = Bits(b"one")
 
-    def fail(request: Request) -> None:
+    def fail(request: PluginRequest) -> None:
         request.push(bits)
         raise LookupError
 

@@ -15,8 +15,9 @@ from supervisor.http import server as servers
 from supervisor.http.connection_table import Connections
 from supervisor.http.csrf import csrf_guard
 from supervisor.http.framing import Limits
-from supervisor.http.handlers import supervisor_auth_handler
+from supervisor.http.handlers import FAILED_LOGINS, supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
+from supervisor.http.response import Incident
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS
 from tests.support.httpsite import Client, Echo, Site, basic, get, inet_config, post, status
 
@@ -101,7 +102,7 @@ def test_a_refused_body_is_freed_at_once(site: Site, monkeypatch: pytest.MonkeyP
         client.send(post(b"x" * (LARGE + 1))[:-1])
         site.run_once(20)
     assert status(first.answer()) == 503
-    assert sum(each._parser.pending for each in server._connections) < 2 * LARGE
+    assert sum(each._reception.pending_bytes for each in server._connections) < 2 * LARGE
 
 
 def test_answers_that_are_not_read_are_bounded_together(
@@ -272,10 +273,11 @@ def test_failed_logins_of_one_client_are_a_few_lines_a_second(site: Site) -> Non
 
 
 def test_many_clients_share_their_lines(site: Site) -> None:
-    throttle = site.serve(Echo()).failed_logins
+    server = site.serve(Echo())
+    incident = Incident(FAILED_LOGINS, "line")
     for number in range(1000):
         for _ in range(MAX_LINES + 1):
-            throttle.log(f"192.0.2.{number}", "line")
+            server.log_incident(f"192.0.2.{number}", incident)
     assert len(site.log()) == (MAX_ORIGINS + 1) * MAX_LINES
     site.pass_time(1)
     more = (1000 - MAX_ORIGINS) * (MAX_LINES + 1) - MAX_LINES

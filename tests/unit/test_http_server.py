@@ -234,7 +234,7 @@ def test_every_interface_of_ipv6_is_also_every_one_of_ipv4(site: Site) -> None:
         client.send(get())
         assert status(client.answer()) == 200
         [connection] = server._connections
-        assert connection.peer == str(TcpAddress(host, client.socket.getsockname()[1]))
+        assert connection.client.name == str(TcpAddress(host, client.socket.getsockname()[1]))
         client.close()
         site.turn_until(lambda: not server._connections)
 
@@ -333,6 +333,7 @@ def test_while_all_are_busy_newcomers_wait(site: Site) -> None:
     assert len(waiting) == 4
     assert [level for level, _ in site.log()] == ["error"], "said once, and not in a busy loop"
     waiting[0].done()
+    site.run_once()
     site.pass_time(1)
     site.turn_until(lambda: len(waiting) == 5)
 

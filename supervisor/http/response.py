@@ -1,0 +1,167 @@
+"""Responses, as values that handlers return, and their framing.
+
+A handler returns a `Response`, or a `DeferredReply` if the response is not known yet; `exchange`
+sends it.
+"""
+
+from __future__ import annotations
+
+from supervisor.common.records import record
+from supervisor.http import http1
+from supervisor.http.bodies import Stream, close_part
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Final, TypeAlias
+
+    from supervisor.engine.deferred import Deferred
+    from supervisor.http.bodies import Part
+    from supervisor.http.request import Request
+
+SERVER: Final = "Supervisor"
+
+BODYLESS_CODES: Final = frozenset({204, 304})
+
+ERROR_PAGE: Final = """\
+<!DOCTYPE html>\r
+<html>\r
+<head><title>{code} {phrase}</title></head>\r
+<body>\r
+<h1>{phrase}</h1>\r
+<p>Error code {code}.</p>\r
+<p>Message: {message}.</p>\r
+</body>\r
+</html>\r
+"""
+
+LINE_BREAKS: Final = frozenset("\r\n\0")
+
+
+@record(frozen=True)
+class Incident:
+    """A log line that a client has caused; `kind` names the kind in the plural (see `throttle`)."""
+
+    kind: str
+    text: str
+
+
+class Response:
+    """A response: status code, header fields, and a body of bytes and producers.
+
+    The length, the date and the fields about the connection are added when it is sent.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        fields: dict[str, str],
+        parts: Sequence[Part],
+        incident: Incident | None = None,
+    ) -> None:
+        self.status = status
+        self.fields = fields
+        self.parts = parts
+        self.incident = incident
+
+    def close(self) -> None:
+        """Close the producers of a response that is not sent."""
+        for part in self.parts:
+            close_part(part)
+
+
+@record(frozen=True)
+class DeferredReply:
+    """A response that is not known yet.
+
+    `poll` is a deferred function (see `engine.deferred`).  `on_result` makes the reply from its
+    result.  If one of the two raises, `on_error` makes the reply inside the `except` block.
+    `on_cancel` is called instead if the client disconnects first.
+    """
+
+    poll: Deferred
+    on_result: Callable[[Any], Reply]
+    on_error: Callable[[Exception], Reply]
+    on_cancel: Callable[[], None] | None = None
+
+
+Reply: TypeAlias = "Response | DeferredReply"
+
+
+def error_response(
+    code: int,
+    message: str | None = None,
+    fields: Mapping[str, str] | None = None,
+    incident: Incident | None = None,
+) -> Response:
+    """Return a response with an error page, and further header fields."""
+    phrase = http1.RESPONSES.get(code, "Unknown")
+    page = ERROR_PAGE.format(code=code, phrase=phrase, message=message or phrase).encode()
+    merged = dict(fields or {})
+    merged.pop("Transfer-Encoding", None)
+    if code in BODYLESS_CODES:
+        return Response(code, merged, [], incident)
+    merged["Content-Length"] = str(len(page))
+    merged["Content-Type"] = "text/html"
+    return Response(code, merged, [page], incident)
+
+
+def field_value(name: str, value: object) -> str:
+    """Return a header field's value as text; raises `ValueError` for one with a line break."""
+    text = str(value)
+    if not text.isprintable() and not LINE_BREAKS.isdisjoint(text):
+        raise ValueError(f"line break in header field {name!r}")
+    return text
+
+
+class Framed:
+    """A response as it is sent: `pieces` at once, then `stream`, if there is one.
+
+    `keep_alive` is false if the connection must be closed after it.
+    """
+
+    def __init__(
+        self, request: Request, response: Response, date: str, *, keep_alive: bool
+    ) -> None:
+        """Frame the response to a request; `date` is the current time in HTTP's format.
+
+        The pieces are the header and, unless it is a stream, the body; neither is copied.
+        """
+        self.keep_alive = keep_alive
+        self.stream: Stream | None = None
+        fields = {"Server": SERVER, "Date": date, **response.fields}
+        whole = _joined(response.parts)
+        is_chunked = False
+        if "Content-Length" not in fields and response.status not in BODYLESS_CODES:
+            if whole is not None:
+                fields["Content-Length"] = str(len(whole))
+            elif request.version == "1.1":
+                fields["Transfer-Encoding"] = "chunked"
+                is_chunked = True
+            else:
+                self.keep_alive = False  # closing the connection ends the body
+        self._add_connection_field(fields, request.version)
+        self.pieces = [http1.response_head(request.version, response.status, fields)]
+        if request.command == "HEAD" or response.status in BODYLESS_CODES:
+            response.close()
+        elif whole is not None:
+            self.pieces.append(whole)
+        else:
+            self.stream = Stream([*response.parts], chunked=is_chunked)
+
+    def _add_connection_field(self, fields: dict[str, str], version: str) -> None:
+        if fields.get("Connection", "").lower() == "close":
+            self.keep_alive = False
+        elif not self.keep_alive:
+            if version == "1.1":
+                fields["Connection"] = "close"
+        elif version == "1.0":
+            fields["Connection"] = "Keep-Alive"
+
+
+def _joined(parts: Sequence[Part]) -> bytes | None:
+    """Return a complete body in one piece, None if it contains a producer."""
+    try:
+        return b"".join(parts)  # type: ignore[arg-type]
+    except TypeError:
+        return None
