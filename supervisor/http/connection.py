@@ -15,13 +15,14 @@ from __future__ import annotations
 import socket
 import sys
 
+from supervisor.http import phases
 from supervisor.http.exchange import Exchange, log_failure
 from supervisor.http.framing import BadRequest
 from supervisor.http.hangup import HangupWatch
 from supervisor.http.ledger import MIN_COUNTED_BYTES
 from supervisor.http.outbox import Outbox
-from supervisor.http.phases import SERVING, Input, OnEOF, OnTimeout, Phase, PhaseMachine
-from supervisor.http.reception import HIGH_WATER, Reception
+from supervisor.http.phases import Input, OnEOF, OnTimeout, PhaseMachine
+from supervisor.http.reception import Reception
 from supervisor.http.response import Response, error_response
 
 TYPE_CHECKING = False
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 
 READ_BYTES = 16 * 1024
 
+HIGH_WATER = 64 * 1024
+"""Number of unsent bytes at which producing pauses, and of unparsed ones at which reading does."""
+
 
 class HTTPChannel:
     """A client connection that reads requests and sends responses; an error closes it."""
@@ -59,31 +63,31 @@ class HTTPChannel:
         self._outbox = Outbox(connection)
         self._hangup_watch: HangupWatch | None = None
         self._machine = PhaseMachine(server.loop, self._on_timeout)
-        self._rest = Phase.NEW  # the phase between two requests
+        self._rest = phases.NEW  # the phase between two requests
         self._last_interest = (True, False)
         self._loop.watch(self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.client.name} {self.phase.name.lower()}>"
+        return f"<{type(self).__name__} {self.client.name} {self.phase.name}>"
 
     # -- interface to the server ----------------------------------------------------
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> phases.Phase:
         """The current phase."""
         return self._machine.phase
 
     @property
     def is_idle(self) -> bool:
         """Whether no request has begun, so that closing costs the client nothing."""
-        return self.phase is Phase.IDLE or self.phase is Phase.NEW
+        return self.phase is phases.IDLE or self.phase is phases.NEW
 
     @property
     def is_in_exchange(self) -> bool:
         """Whether a request is being received, or a complete response being sent."""
         if self._exchange is not None and self._exchange.is_streaming:
             return False
-        return self.phase in {Phase.RECEIVING, Phase.SENDING, Phase.CLOSING}
+        return self.phase in (phases.RECEIVING, phases.SENDING, phases.CLOSING)
 
     @property
     def is_dispensable(self) -> bool:
@@ -91,9 +95,9 @@ class HTTPChannel:
 
         It is idle, or receiving a request without having logged in.
         """
-        if self.phase is Phase.RECEIVING:
+        if self.phase is phases.RECEIVING:
             return not self._reception.is_admitted
-        return self.is_idle or self.phase is Phase.LINGERING
+        return self.is_idle or self.phase is phases.LINGERING
 
     # -- interface to the loop ------------------------------------------------------
 
@@ -102,13 +106,21 @@ class HTTPChannel:
         return self._socket.fileno()
 
     def readable(self) -> bool:
-        """Whether to read."""
-        may_serve = self._exchange is None and not self.is_congested
-        return self._reception.wants(self._machine.rule.input, may_serve=may_serve)
+        """Whether to read.
+
+        While a request would be served as soon as it is complete, there is no limit but those of a
+        request; else a client that goes on sending must wait.
+        """
+        wanted = self._machine.phase.input
+        if self._reception.has_ended or wanted is Input.NONE:
+            return False
+        if wanted is not Input.AHEAD or self._reception.pending_bytes < HIGH_WATER:
+            return True
+        return self._exchange is None and not self.is_congested
 
     def writable(self) -> bool:
         """Whether there are bytes to send."""
-        return self._machine.rule.writes
+        return self._machine.phase.writes
 
     def handle_read_event(self) -> None:
         """Read and parse input, and serve the requests in it."""
@@ -121,7 +133,7 @@ class HTTPChannel:
             return
         if not data:
             self._on_eof()
-        elif self._machine.rule.input is not Input.DISCARDED:
+        elif self._machine.phase.serves:
             self._reception.feed(data)
         self.proceed()
 
@@ -138,11 +150,8 @@ class HTTPChannel:
             self._machine.progressed()
             if is_counted:
                 self._server.unsent.progressed(self, outbox.held_bytes)
-        if not outbox:
-            if self.phase is Phase.CLOSING:
-                self._linger()
-            elif self._exchange is not None:
-                self._machine.enter(Phase.RESPONDING)
+        if not outbox and self.phase is phases.CLOSING:
+            self._linger()
         if self._exchange is not None:
             self._exchange.produce()
         self.proceed()
@@ -158,7 +167,8 @@ class HTTPChannel:
 
     def proceed(self) -> None:
         """Serve the requests that have arrived, until one has to wait; every event ends here."""
-        while self._exchange is None and self.phase in SERVING and not self.is_congested:
+        machine = self._machine
+        while self._exchange is None and machine.phase.serves and not self.is_congested:
             try:
                 arrival = self._reception.next_request()
             except BadRequest as error:
@@ -175,13 +185,12 @@ class HTTPChannel:
             else:
                 exchange = Exchange(self, self._server, request, keep_alive=request.keep_alive)
                 self._begin(exchange).serve(handler)
-        self._count_received()
-        self._update_interest()
+        self._update_phase()
+        if machine.phase is not phases.CLOSED:
+            self._update_interest()
 
     def _begin(self, exchange: Exchange) -> Exchange:
         self._exchange = exchange
-        if self.phase is not Phase.SENDING:
-            self._machine.enter(Phase.RESPONDING)
         return exchange
 
     def _begin_last(self) -> Exchange:
@@ -196,17 +205,12 @@ class HTTPChannel:
 
     def evict(self) -> None:
         """Refuse the request being received: all requests together are too large."""
-        if self._exchange is not None or self.phase not in SERVING:
+        if self._exchange is not None or not self.phase.serves:
             self.close()
             return
         self._reception.discard()
         self._refuse(BadRequest(503, "too many large requests at once"))
         self.proceed()
-
-    def _count_received(self) -> None:
-        ledger, pending = self._server.received, self._reception.pending_bytes
-        if (pending >= MIN_COUNTED_BYTES or ledger.total_bytes) and self.phase is not Phase.CLOSED:
-            ledger.progressed(self, pending)
 
     def _on_eof(self) -> None:
         """Complete the responses in progress, then close: the client sends nothing more.
@@ -215,7 +219,7 @@ class HTTPChannel:
         in vain.
         """
         self._reception.has_ended = True
-        if self._machine.rule.on_eof is OnEOF.CLOSE:
+        if self.phase.on_eof is OnEOF.CLOSE:
             self.close()
         elif self._exchange is not None and not self._exchange.awaits_stream:
             try:
@@ -239,7 +243,7 @@ class HTTPChannel:
             self.close()  # the client has disconnected
             return
         if outbox:
-            self._machine.enter(Phase.SENDING)
+            self._machine.enter(phases.SENDING)
             if outbox.held_bytes >= MIN_COUNTED_BYTES:
                 self._server.unsent.progressed(self, outbox.held_bytes)
 
@@ -248,34 +252,40 @@ class HTTPChannel:
         if exchange is not self._exchange:
             return  # the connection has been closed
         self._exchange = None
-        self._rest = Phase.IDLE
+        self._rest = phases.IDLE
         exchange.log_access()
         if not exchange.keep_alive:
             if self._outbox:
-                self._machine.enter(Phase.CLOSING)
+                self._machine.enter(phases.CLOSING)
             else:
                 self._linger()
 
     # -- the end of an event, and of the connection ---------------------------------
 
-    def _update_interest(self) -> None:
-        """Choose the phase between two requests, and update the loop's interest."""
-        machine, exchange = self._machine, self._exchange
-        if exchange is None and machine.phase in SERVING and not self._outbox:
-            machine.enter(Phase.RECEIVING if self._reception.has_begun else self._rest)
-        if self._reception.has_ended and (
-            machine.rule.on_eof is OnEOF.CLOSE or (exchange is not None and exchange.awaits_stream)
+    def _update_phase(self) -> None:
+        """Enter the phase of what is waited for next: a response, or a request."""
+        machine, reception, exchange = self._machine, self._reception, self._exchange
+        if machine.phase.serves and not self._outbox:
+            if exchange is not None:
+                machine.enter(phases.RESPONDING)
+            else:
+                machine.enter(phases.RECEIVING if reception.has_begun else self._rest)
+        if reception.has_ended and (
+            machine.phase.on_eof is OnEOF.CLOSE or (exchange is not None and exchange.awaits_stream)
         ):
             self.close()
-        if machine.phase is Phase.CLOSED:
-            return
+
+    def _update_interest(self) -> None:
+        pending, received = self._reception.pending_bytes, self._server.received
+        if pending >= MIN_COUNTED_BYTES or received.total_bytes:
+            received.progressed(self, pending)
         interest = (self.readable(), self.writable())
         if interest != self._last_interest:
             self._last_interest = interest
             self._loop.interest_changed(self)
 
     def _on_timeout(self) -> None:
-        if self._machine.rule.on_timeout is OnTimeout.REFUSE:
+        if self.phase.on_timeout is OnTimeout.REFUSE:
             self._refuse(BadRequest(408, "too slow"))
             self.proceed()
         else:
@@ -290,7 +300,7 @@ class HTTPChannel:
         if self._reception.is_idle or self._reception.has_ended:
             self.close()
             return
-        self._machine.enter(Phase.LINGERING)
+        self._machine.enter(phases.LINGERING)
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
@@ -298,9 +308,9 @@ class HTTPChannel:
 
     def close(self) -> None:
         """Close the connection and cancel the work in progress for it."""
-        if self.phase is Phase.CLOSED:
+        if self.phase is phases.CLOSED:
             return
-        self._machine.enter(Phase.CLOSED)
+        self._machine.enter(phases.CLOSED)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.close()

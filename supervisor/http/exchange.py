@@ -11,7 +11,7 @@ import time
 
 from supervisor.http.handling import FailedAfterReply, respond
 from supervisor.http.polling import Poller
-from supervisor.http.response import DeferredReply, Framed, Response, error_response
+from supervisor.http.response import DeferredReply, Response, error_response, frame
 from supervisor.loggers import LevelsByName, exception_text
 
 TYPE_CHECKING = False
@@ -70,8 +70,7 @@ class Exchange:
         self._stream: Stream | None = None
         self._status = 0
         self.keep_alive = keep_alive
-        self.sent_bytes = 0
-        """Number of bytes of the response so far."""
+        self._sent_bytes = 0
 
     @property
     def is_streaming(self) -> bool:
@@ -134,19 +133,18 @@ class Exchange:
     def _send(self, response: Response) -> None:
         if response.incident is not None:
             self._host.log_incident(self._request.peer.origin, response.incident)
-        framed = Framed(self._request, response, self._host.date(), keep_alive=self.keep_alive)
         self._status = response.status
-        self.keep_alive = framed.keep_alive
-        self._stream = framed.stream
-        self.send(*framed.pieces)
+        pieces, self._stream, self.keep_alive = frame(
+            self._request, response, self._host.date(), keep_alive=self.keep_alive
+        )
+        self._send_bytes(*pieces)
         if self._stream is None:
             self._line.finish(self)
         else:
             self.produce()
 
-    def send(self, *pieces: bytes) -> None:
-        """Send and count bytes."""
-        self.sent_bytes += sum(map(len, pieces))
+    def _send_bytes(self, *pieces: bytes) -> None:
+        self._sent_bytes += sum(map(len, pieces))
         self._line.send(*pieces)
 
     # -- the body, step by step ---------------------------------------------------
@@ -169,7 +167,7 @@ class Exchange:
     def _on_part(self, data: bytes) -> None:
         self._poller = None
         if data:
-            self.send(data)
+            self._send_bytes(data)
             # Not at once: an endless stream must not starve the other channels.
             self._host.loop.call_soon(self._produce_next)
         else:
@@ -203,7 +201,7 @@ class Exchange:
         if logger.level <= LevelsByName.TRAC:
             now = time.localtime(self._host.loop.clock.time())
             stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", now)
-            line = f'"{self._request.request_line}" {self._status} {self.sent_bytes}'
+            line = f'"{self._request.request_line}" {self._status} {self._sent_bytes}'
             logger.trace(f"{self._request.peer.name} - - [{stamp}] {line}")
 
 

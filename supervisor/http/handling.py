@@ -62,14 +62,13 @@ def returns_responses(handler: Any) -> bool:
     return getattr(handler.handle_request, "__func__", None) is Handler.handle_request
 
 
-def admit(handler: Any, request: Request) -> Any:
-    """Return the handler that gets the request, or the `Response` that refuses it."""
-    if not isinstance(handler, Gate):
-        return handler
-    admitted = handler.admit(request)
-    if isinstance(admitted, Response) or returns_responses(handler):
-        return admitted
-    return handler
+def admit(gate: Gate, request: Request) -> Any:
+    """Return the handler that gets the request, or the `Response` that refuses it.
+
+    A gate whose `handle_request` a plugin has changed gets the request itself.
+    """
+    admitted = gate.admit(request)
+    return admitted if isinstance(admitted, Response) or returns_responses(gate) else gate
 
 
 def respond(handler: Any, request: Request) -> Reply:

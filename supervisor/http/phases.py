@@ -1,4 +1,4 @@
-"""Phases of a connection: a table, and the machine that holds the current phase.
+"""Phases of a connection: the table of them, and the machine that holds the current one.
 
 The phase is the state of a connection.  `connection` changes it at each transition:
 
@@ -8,8 +8,8 @@ The phase is the state of a connection.  `connection` changes it at each transit
     RESPONDING, SENDING --last response complete--> CLOSING --all bytes sent--> LINGERING
     any phase --error, timeout, end of input--> CLOSED
 
-`RULES` defines what a connection does in each phase.  In SENDING the next request may be served
-already: clients may send several at once (pipelining, RFC 9112, 9.3.2).
+In SENDING the next request may be served already, if the unsent bytes are few: clients may send
+several requests at once (pipelining, RFC 9112, 9.3.2).
 """
 
 from __future__ import annotations
@@ -21,29 +21,9 @@ from supervisor.common.records import record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from supervisor.engine.loop import Loop, Timer
-
-
-class Phase(enum.Enum):
-    """Phase of a connection."""
-
-    NEW = enum.auto()
-    """The client has not sent anything yet."""
-    IDLE = enum.auto()
-    """All requests have been served, and the next one has not begun."""
-    RECEIVING = enum.auto()
-    """Part of a request has arrived, and no earlier response is unsent."""
-    RESPONDING = enum.auto()
-    """A response is being prepared, and all bytes of it so far have been sent."""
-    SENDING = enum.auto()
-    """Some bytes are unsent, because the client has not read enough."""
-    CLOSING = enum.auto()
-    """The last response is complete, and some bytes of it are unsent."""
-    LINGERING = enum.auto()
-    """The last response has been sent, and the client has time to read it."""
-    CLOSED = enum.auto()
-    """The socket is closed."""
 
 
 class Input(enum.Enum):
@@ -77,35 +57,64 @@ class OnTimeout(enum.Enum):
 
 
 @record(frozen=True)
-class Rule:
-    """Behaviour of a connection in one phase; `timeout` is in seconds, None for no limit."""
+class Phase:
+    """One phase, and the behaviour of a connection in it; `timeout` is in seconds."""
 
+    name: str
     input: Input
     timeout: float | None
     on_timeout: OnTimeout
     on_eof: OnEOF
     writes: bool = False
+    serves: bool = True
+    """Whether the next request is served, once no response is in progress."""
 
 
-# IDLE has no timeout, because an interactive supervisorctl keeps its connection; nor has
-# RESPONDING, because a deferred response may take any time.
-RULES = {
-    Phase.NEW: Rule(Input.ALL, 60.0, OnTimeout.CLOSE, OnEOF.CLOSE),
-    Phase.IDLE: Rule(Input.ALL, None, OnTimeout.CLOSE, OnEOF.CLOSE),
-    Phase.RECEIVING: Rule(Input.ALL, 60.0, OnTimeout.REFUSE, OnEOF.CLOSE),
-    Phase.RESPONDING: Rule(Input.AHEAD, None, OnTimeout.CLOSE, OnEOF.COMPLETE),
-    Phase.SENDING: Rule(Input.AHEAD, 60.0, OnTimeout.CLOSE_IF_STALLED, OnEOF.COMPLETE, writes=True),
-    Phase.CLOSING: Rule(Input.NONE, 60.0, OnTimeout.CLOSE_IF_STALLED, OnEOF.COMPLETE, writes=True),
-    Phase.LINGERING: Rule(Input.DISCARDED, 2.0, OnTimeout.CLOSE, OnEOF.CLOSE),
-    Phase.CLOSED: Rule(Input.NONE, None, OnTimeout.CLOSE, OnEOF.CLOSE),
-}
+NEW: Final = Phase("new", Input.ALL, 60.0, OnTimeout.CLOSE, OnEOF.CLOSE)
+"""The client has not sent anything yet."""
 
-SERVING = frozenset({Phase.NEW, Phase.IDLE, Phase.RECEIVING, Phase.RESPONDING, Phase.SENDING})
-"""Phases in which the next request is served, once no response is in progress."""
+IDLE: Final = Phase("idle", Input.ALL, None, OnTimeout.CLOSE, OnEOF.CLOSE)
+"""All requests have been served, and the next one has not begun.
+
+It has no timeout, because an interactive supervisorctl keeps its connection.
+"""
+
+RECEIVING: Final = Phase("receiving", Input.ALL, 60.0, OnTimeout.REFUSE, OnEOF.CLOSE)
+"""Part of a request has arrived, and no earlier response is unsent."""
+
+RESPONDING: Final = Phase("responding", Input.AHEAD, None, OnTimeout.CLOSE, OnEOF.COMPLETE)
+"""A response is being prepared, and all bytes of it so far have been sent.
+
+It has no timeout, because a deferred response may take any time.
+"""
+
+SENDING: Final = Phase(
+    "sending", Input.AHEAD, 60.0, OnTimeout.CLOSE_IF_STALLED, OnEOF.COMPLETE, writes=True
+)
+"""Some bytes are unsent, because the client has not read enough."""
+
+CLOSING: Final = Phase(
+    "closing",
+    Input.NONE,
+    60.0,
+    OnTimeout.CLOSE_IF_STALLED,
+    OnEOF.COMPLETE,
+    writes=True,
+    serves=False,
+)
+"""The last response is complete, and some bytes of it are unsent."""
+
+LINGERING: Final = Phase(
+    "lingering", Input.DISCARDED, 2.0, OnTimeout.CLOSE, OnEOF.CLOSE, serves=False
+)
+"""The last response has been sent, and the client has time to read it."""
+
+CLOSED: Final = Phase("closed", Input.NONE, None, OnTimeout.CLOSE, OnEOF.CLOSE, serves=False)
+"""The socket is closed."""
 
 
 class PhaseMachine:
-    """Current phase of a connection, its rule and its timer."""
+    """Current phase of a connection, and its timer."""
 
     def __init__(self, loop: Loop, on_timeout: Callable[[], None]) -> None:
         """Begin in phase NEW; `on_timeout` is called when a phase has lasted too long."""
@@ -113,19 +122,17 @@ class PhaseMachine:
         self._on_timeout = on_timeout
         self._timer: Timer | None = None
         self._has_progressed = False
-        self.phase = Phase.NEW
-        self.rule = RULES[Phase.NEW]
+        self.phase = NEW
         self._set_timer()
 
     def enter(self, phase: Phase) -> None:
         """Change to a phase and start its timer; the current phase simply continues."""
         if phase is not self.phase:
             self.phase = phase
-            self.rule = RULES[phase]
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-            if self.rule.timeout is not None:
+            if phase.timeout is not None:
                 self._set_timer()
 
     def progressed(self) -> None:
@@ -134,10 +141,10 @@ class PhaseMachine:
 
     def _set_timer(self) -> None:
         self._has_progressed = False
-        self._timer = self._loop.call_later(self.rule.timeout or 0, self._on_timer)
+        self._timer = self._loop.call_later(self.phase.timeout or 0, self._on_timer)
 
     def _on_timer(self) -> None:
-        if self.rule.on_timeout is OnTimeout.CLOSE_IF_STALLED and self._has_progressed:
+        if self.phase.on_timeout is OnTimeout.CLOSE_IF_STALLED and self._has_progressed:
             self._set_timer()
         else:
             self._timer = None

@@ -6,7 +6,7 @@ body is received.
 
 from __future__ import annotations
 
-from supervisor.http import http1, phases
+from supervisor.http import http1
 from supervisor.http.handling import Gate, admit
 from supervisor.http.request import Request
 from supervisor.http.response import Response
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
             """Return the first handler that matches a request, or None."""
 
 
-HIGH_WATER = 64 * 1024
-"""Number of unparsed bytes at which reading ahead pauses."""
-
 NO_HEAD = http1.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_continue=False)
 """Placeholder for a request that could not be parsed."""
 
@@ -49,7 +46,7 @@ class Reception:
         self._request: Request | None = None
         self._handler: Any = None
         self.is_admitted = False
-        """Whether the client has logged in for the request being received."""
+        """Whether a gate has let the request being received pass: the client has logged in."""
         self.has_ended = False
         """Whether the client has closed its side of the connection."""
 
@@ -67,16 +64,6 @@ class Reception:
     def has_begun(self) -> bool:
         """Whether part of a request has arrived."""
         return self._request is not None or self._parser.pending > 0
-
-    def wants(self, kind: phases.Input, *, may_serve: bool) -> bool:
-        """Whether to read more input of a kind.
-
-        `may_serve` means that a request would be served as soon as it is complete: then reading
-        continues up to the limits of a request.
-        """
-        if self.has_ended or kind is phases.Input.NONE:
-            return False
-        return kind is not phases.Input.AHEAD or may_serve or self._parser.pending < HIGH_WATER
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
@@ -106,12 +93,10 @@ class Reception:
         return None
 
     def _choose(self, head: http1.Head) -> Any:
-        self.is_admitted = False
         self._request = request = Request(head, self._peer, self._routes.config)
         handler = self._routes.handler_for(request)
-        admitted = admit(handler, request)
         self.is_admitted = isinstance(handler, Gate)
-        return admitted
+        return admit(handler, request) if self.is_admitted else handler
 
     def take_partial(self) -> Request:
         """Return the request being received, or a placeholder, and forget it."""

@@ -70,19 +70,26 @@ class Response:
             close_part(part)
 
 
-@record(frozen=True)
 class DeferredReply:
-    """A response that is not known yet.
+    """A response that is not known yet."""
 
-    `poll` is a deferred function (see `engine.deferred`).  `on_result` makes the reply from its
-    result.  If one of the two raises, `on_error` makes the reply inside the `except` block.
-    `on_cancel` is called instead if the client disconnects first.
-    """
+    def __init__(
+        self,
+        poll: Deferred,
+        on_result: Callable[[Any], Reply],
+        on_error: Callable[[Exception], Reply],
+        on_cancel: Callable[[], None] | None = None,
+    ) -> None:
+        """`poll` is a deferred function (see `engine.deferred`).
 
-    poll: Deferred
-    on_result: Callable[[Any], Reply]
-    on_error: Callable[[Exception], Reply]
-    on_cancel: Callable[[], None] | None = None
+        `on_result` makes the reply from its result.  If one of the two raises, `on_error` makes
+        the reply inside the `except` block.  `on_cancel` is called instead if the client
+        disconnects first.
+        """
+        self.poll = poll
+        self.on_result = on_result
+        self.on_error = on_error
+        self.on_cancel = on_cancel
 
 
 Reply: TypeAlias = "Response | DeferredReply"
@@ -114,49 +121,41 @@ def field_value(name: str, value: object) -> str:
     return text
 
 
-class Framed:
-    """A response as it is sent: `pieces` at once, then `stream`, if there is one.
+def frame(
+    request: Request, response: Response, date: str, *, keep_alive: bool
+) -> tuple[list[bytes], Stream | None, bool]:
+    """Return a response as it is sent: (pieces to send at once, the stream after them, keep_alive).
 
-    `keep_alive` is false if the connection must be closed after it.
+    `date` is the current time in HTTP's format.  The pieces are the header and, unless it is a
+    stream, the body; neither is copied.  The connection must be closed after the response unless
+    `keep_alive` is still true.
     """
-
-    def __init__(
-        self, request: Request, response: Response, date: str, *, keep_alive: bool
-    ) -> None:
-        """Frame the response to a request; `date` is the current time in HTTP's format.
-
-        The pieces are the header and, unless it is a stream, the body; neither is copied.
-        """
-        self.keep_alive = keep_alive
-        self.stream: Stream | None = None
-        fields = {"Server": SERVER, "Date": date, **response.fields}
-        whole = _joined(response.parts)
-        is_chunked = False
-        if "Content-Length" not in fields and response.status not in BODYLESS_CODES:
-            if whole is not None:
-                fields["Content-Length"] = str(len(whole))
-            elif request.version == "1.1":
-                fields["Transfer-Encoding"] = "chunked"
-                is_chunked = True
-            else:
-                self.keep_alive = False  # closing the connection ends the body
-        self._add_connection_field(fields, request.version)
-        self.pieces = [http1.response_head(request.version, response.status, fields)]
-        if request.command == "HEAD" or response.status in BODYLESS_CODES:
-            response.close()
-        elif whole is not None:
-            self.pieces.append(whole)
+    status, version = response.status, request.version
+    fields = {"Server": SERVER, "Date": date, **response.fields}
+    whole = _joined(response.parts)
+    is_chunked = False
+    if "Content-Length" not in fields and status not in BODYLESS_CODES:
+        if whole is not None:
+            fields["Content-Length"] = str(len(whole))
+        elif version == "1.1":
+            fields["Transfer-Encoding"] = "chunked"
+            is_chunked = True
         else:
-            self.stream = Stream([*response.parts], chunked=is_chunked)
-
-    def _add_connection_field(self, fields: dict[str, str], version: str) -> None:
-        if fields.get("Connection", "").lower() == "close":
-            self.keep_alive = False
-        elif not self.keep_alive:
-            if version == "1.1":
-                fields["Connection"] = "close"
-        elif version == "1.0":
-            fields["Connection"] = "Keep-Alive"
+            keep_alive = False  # closing the connection ends the body
+    if fields.get("Connection", "").lower() == "close":
+        keep_alive = False
+    elif not keep_alive:
+        if version == "1.1":
+            fields["Connection"] = "close"
+    elif version == "1.0":
+        fields["Connection"] = "Keep-Alive"
+    head = http1.response_head(version, status, fields)
+    if request.command == "HEAD" or status in BODYLESS_CODES:
+        response.close()
+        return [head], None, keep_alive
+    if whole is not None:
+        return [head, whole], None, keep_alive
+    return [head], Stream([*response.parts], chunked=is_chunked), keep_alive
 
 
 def _joined(parts: Sequence[Part]) -> bytes | None:

@@ -14,14 +14,13 @@ import socket
 
 from supervisor.common.addresses import TcpAddress
 from supervisor.engine import sockets
-from supervisor.http import http1
+from supervisor.http import http1, phases
 from supervisor.http.connection import HTTPChannel
 from supervisor.http.connection_table import Connections
 from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
 from supervisor.http.listening import open_listener
 from supervisor.http.peer import Peer
-from supervisor.http.phases import Phase
 from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text
 
@@ -216,7 +215,7 @@ class HTTPServer:
         if self._socket.fileno() < 0:
             return False
         return self._has_pending() or any(
-            channel.is_in_exchange or (new and channel.phase is Phase.NEW)
+            channel.is_in_exchange or (new and channel.phase is phases.NEW)
             for channel in self._connections
         )
 

@@ -16,12 +16,13 @@ import pytest
 from supervisor import loggers
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.http import connection as channels
+from supervisor.http.connection import HIGH_WATER
 from supervisor.http.framing import Limits
 from supervisor.http.handling import Gate, Handler
 from supervisor.http.plugin_request import PluginRequest
-from supervisor.http.reception import HIGH_WATER, NO_HEAD
+from supervisor.http.reception import NO_HEAD
 from supervisor.http.request import Request
-from supervisor.http.response import DeferredReply, Framed, Response, error_response
+from supervisor.http.response import DeferredReply, Response, error_response, frame
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
 
 CHUNKED = get("/", "Transfer-Encoding: chunked", command="POST")
@@ -253,11 +254,10 @@ def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
 def test_a_body_is_not_copied_behind_its_header() -> None:
     request = Request(NO_HEAD, Mock(), Mock())
     response = Response(200, {}, [content := b"x" * 100])
-    framed = Framed(request, response, "date", keep_alive=True)
-    head, body_sent = framed.pieces
+    (head, body_sent), stream, keep_alive = frame(request, response, "date", keep_alive=True)
     assert head.endswith(b"\r\n\r\n")
     assert body_sent is content
-    assert framed.stream is None
+    assert (stream, keep_alive) == (None, True)
 
 
 def test_the_access_is_logged_at_trace(site: Site) -> None:

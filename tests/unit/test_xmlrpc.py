@@ -14,7 +14,7 @@ from supervisor import loggers
 from supervisor import xmlrpc as module
 from supervisor.common.faults import Faults, RPCError
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
-from supervisor.http.phases import Phase
+from supervisor.http import phases
 from supervisor.rpc import multicall
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import (
@@ -374,7 +374,7 @@ def begin(site: Site, method: str) -> Client:
     client.send(post(xmlrpc.client.dumps((), method).encode()))
     site.turn_until(lambda: site.servers[-1]._connections)
     [connection] = site.servers[-1]._connections
-    site.turn_until(lambda: connection.phase is Phase.RESPONDING)
+    site.turn_until(lambda: connection.phase is phases.RESPONDING)
     return client
 
 
