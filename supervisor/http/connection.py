@@ -58,7 +58,7 @@ class HTTPChannel:
         self._server = server
         self._loop = server.loop
         self._socket = connection
-        self._reception = Reception(server, client, self.send)
+        self._reception = Reception(server, client)
         self._exchange: Exchange | None = None
         self._outbox = Outbox(connection)
         self._hangup_watch: HangupWatch | None = None
@@ -78,11 +78,6 @@ class HTTPChannel:
         return self._machine.phase
 
     @property
-    def is_idle(self) -> bool:
-        """Whether no request has begun, so that closing costs the client nothing."""
-        return self.phase is phases.IDLE or self.phase is phases.NEW
-
-    @property
     def is_in_exchange(self) -> bool:
         """Whether a request is being received, or a complete response being sent."""
         if self._exchange is not None and self._exchange.is_streaming:
@@ -93,11 +88,11 @@ class HTTPChannel:
     def is_dispensable(self) -> bool:
         """Whether the connection may be closed to make room for another.
 
-        It is idle, or receiving a request without having logged in.
+        No request has begun, or the client has not logged in for it, or the last response is sent.
         """
         if self.phase is phases.RECEIVING:
             return not self._reception.is_admitted
-        return self.is_idle or self.phase is phases.LINGERING
+        return self.phase in (phases.NEW, phases.IDLE, phases.LINGERING)
 
     # -- interface to the loop ------------------------------------------------------
 
@@ -170,7 +165,7 @@ class HTTPChannel:
         machine = self._machine
         while self._exchange is None and machine.phase.serves and not self.is_congested:
             try:
-                arrival = self._reception.next_request()
+                arrival = self._reception.next_request(self.send)
             except BadRequest as error:
                 self._refuse(error)
                 break
@@ -310,13 +305,14 @@ class HTTPChannel:
         """Close the connection and cancel the work in progress for it."""
         if self.phase is phases.CLOSED:
             return
-        self._machine.enter(phases.CLOSED)
+        self._machine.close()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.close()
         self._outbox.clear()
         if self._hangup_watch is not None:
             self._hangup_watch.close()
+            self._hangup_watch = None
         self._loop.unwatch(self)
         self._socket.close()
         self._server.connection_closed(self)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
-FOREIGN: Final = "a page of another site has sent this request; nothing was done"
+CROSS_SITE: Final = "a page of another site has sent this request; nothing was done"
 UNKNOWN_HOST: Final = (
     "this server is not known under the name in the Host field;"
     " if the name is right, list it in allowed_hosts= of [{section}]"
@@ -118,7 +118,7 @@ class csrf_guard(Gate):
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
             return self._unknown_host
         if request.command not in SAFE_METHODS and is_cross_site(request):
-            return FOREIGN
+            return CROSS_SITE
         return None
 
     def _is_ours(self, host: str) -> bool:

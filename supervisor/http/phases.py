@@ -1,15 +1,18 @@
 """Phases of a connection: the table of them, and the machine that holds the current one.
 
-The phase is the state of a connection.  `connection` changes it at each transition:
+The phase is the state of a connection, which `connection` changes:
 
-    NEW, IDLE --first byte--> RECEIVING --last byte--> RESPONDING --response complete--> IDLE
-    RECEIVING --malformed, refused, too slow--> RESPONDING (the last response)
+    NEW, IDLE --first bytes--> RECEIVING --last bytes--> RESPONDING --response complete--> IDLE
     RESPONDING --the kernel's buffer is full--> SENDING --all bytes sent--> RESPONDING or IDLE
     RESPONDING, SENDING --last response complete--> CLOSING --all bytes sent--> LINGERING
     any phase --error, timeout, end of input--> CLOSED
 
-In SENDING the next request may be served already, if the unsent bytes are few: clients may send
-several requests at once (pipelining, RFC 9112, 9.3.2).
+Events that follow at once are one transition: a request that arrives whole and is served without
+waiting leaves the phase unchanged.  In SENDING the next request is served already if few bytes
+are unsent: clients may send several at once (pipelining, RFC 9112, 9.3.2).
+
+The table is below: each phase with the input that is read, the timeout, and the reaction to the
+timeout and to the end of the client's input.
 """
 
 from __future__ import annotations
@@ -135,6 +138,11 @@ class PhaseMachine:
             if phase.timeout is not None:
                 self._set_timer()
 
+    def close(self) -> None:
+        """Enter CLOSED for good, and forget the callback, so that the connection can be freed."""
+        self.enter(CLOSED)
+        self._on_timeout = _do_nothing
+
     def progressed(self) -> None:
         """Record that the client has read something."""
         self._has_progressed = True
@@ -149,3 +157,7 @@ class PhaseMachine:
         else:
             self._timer = None
             self._on_timeout()
+
+
+def _do_nothing() -> None:
+    """Stand in for the callback of a closed connection."""

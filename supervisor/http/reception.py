@@ -37,11 +37,9 @@ NO_HEAD = http1.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_conti
 class Reception:
     """Parser of one connection, and the request that is being received."""
 
-    def __init__(self, routes: Routes, peer: Peer, send: Callable[[bytes], None]) -> None:
-        """`send` sends "100 Continue" to a client that waits for it before it sends a body."""
+    def __init__(self, routes: Routes, peer: Peer) -> None:
         self._routes = routes
         self._peer = peer
-        self._send = send
         self._parser = http1.RequestParser(routes.limits)
         self._request: Request | None = None
         self._handler: Any = None
@@ -73,11 +71,12 @@ class Reception:
         """Free the buffer: its request has been refused."""
         self._parser.discard()
 
-    def next_request(self) -> tuple[Request, Any] | None:
+    def next_request(self, send: Callable[[bytes], None]) -> tuple[Request, Any] | None:
         """Return the next request, and its handler or the `Response` that refuses it.
 
-        None means that more bytes are needed.  Raises `BadRequest`, and any exception of a handler;
-        then `take_partial` returns the request.
+        None means that more bytes are needed.  `send` sends "100 Continue" to a client that waits
+        for it.  Raises `BadRequest`, and any exception of a handler; then `take_partial` returns
+        the request.
         """
         while (event := self._parser.next_event()) is not None:
             if isinstance(event, bytes):
@@ -89,7 +88,7 @@ class Reception:
                 return self.take_partial(), handler
             self._handler = handler
             if event.expects_continue and self._parser.awaits_body:
-                self._send(http1.CONTINUE)
+                send(http1.CONTINUE)
         return None
 
     def _choose(self, head: http1.Head) -> Any:

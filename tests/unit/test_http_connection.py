@@ -16,6 +16,7 @@ import pytest
 from supervisor import loggers
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.http import connection as channels
+from supervisor.http import phases
 from supervisor.http.connection import HIGH_WATER
 from supervisor.http.framing import Limits
 from supervisor.http.handling import Gate, Handler
@@ -524,7 +525,7 @@ def test_who_does_not_finish_a_request_gets_408(site: Site, length: int) -> None
     site.serve(Echo())
     client = site.connect()
     client.send(post(b"body")[:length])
-    site.turn_until(lambda: connections(site) and not connections(site)[0].is_idle)
+    site.turn_until(lambda: connections(site) and connections(site)[0].phase is phases.RECEIVING)
     site.pass_time(61)
     assert status(client.answer()) == 408
     client.wait_for_end()
