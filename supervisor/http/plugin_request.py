@@ -83,7 +83,12 @@ class PluginRequest(Request):
             self._close_body()
         else:
             self._set_reply(
-                Response(self.reply_code, self.reply_headers, self.outgoing.copy(), self._incident)
+                Response(
+                    self.reply_code,
+                    self.reply_headers.copy(),
+                    self.outgoing.copy(),
+                    self._incident,
+                )
             )
 
     # -- interface to our handlers ------------------------------------------------

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import socket
 import struct
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -505,6 +507,23 @@ def test_a_client_that_leaves_is_not_waited_for(site: Site, slow: Slow) -> None:
     assert slow.asked == 1
 
 
+def test_a_closed_connection_is_freed_at_once(site: Site, slow: Slow) -> None:
+    """Without waiting for the garbage collector: a flood would leave thousands."""
+    site.serve(slow)
+    client = site.connect()
+    client.send(get())
+    site.turn_until(lambda: slow.asked)
+    gone = weakref.ref(connections(site)[0])
+    gc.disable()
+    try:
+        client.close()
+        site.turn_until(lambda: not connections(site))
+        site.run_once()
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 # -- slow clients ------------------------------------------------------------------
 
 
@@ -548,6 +567,20 @@ def fill(site: Site, client: Client) -> Any:
     site.turn_until(lambda: connections(site) and connections(site)[0].writable())
     site.run_once()
     return connections(site)[0]
+
+
+@pytest.mark.parametrize("phase", [phases.NEW, phases.IDLE], ids=lambda phase: phase.name)
+def test_an_empty_line_is_not_the_beginning_of_a_request(site: Site, phase: phases.Phase) -> None:
+    """A client that sends nothing else is treated as if it had not sent it."""
+    site.serve(Echo())
+    client = site.connect()
+    if phase is phases.IDLE:
+        client.send(get())
+        client.answer()
+    for byte in (b"\r", b"\n"):
+        client.send(byte)
+        site.run_once()
+    assert connections(site)[0].phase is phase
 
 
 def test_who_does_not_read_is_dropped(site: Site) -> None:
