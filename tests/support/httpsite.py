@@ -56,7 +56,7 @@ class Site:
     def serve(
         self, *handlers: Any, config: ServerConfig | None = None, limits: Limits | None = None
     ) -> HTTPServer:
-        """Open a server with handlers; on a unix socket if nothing else is said."""
+        """Open a server with handlers; on a unix socket by default."""
         config = config or unix_config(self.directory / "s")
         server = HTTPServer(config, self.loop, self.logger, limits)
         server.handlers = list(handlers)
@@ -77,7 +77,7 @@ class Site:
             self.loop.run_once(0)
 
     def pass_time(self, seconds: float) -> None:
-        """Let the clock advance, and whatever is due happen."""
+        """Advance the clock and run what is due."""
         self.clock.advance(seconds)
         self.run_once()
 
@@ -193,20 +193,20 @@ def body(answer: bytes) -> bytes:
 
 
 class Echo:
-    """A handler that answers with what it was asked, or as a test wants."""
+    """A plugin's handler that echoes the request, or responds as a test wants."""
 
-    def __init__(self, answer: Callable[[PluginRequest], None] | None = None) -> None:
+    def __init__(self, respond: Callable[[PluginRequest], None] | None = None) -> None:
         self.requests: list[PluginRequest] = []
-        self._answer = answer or self._echo
+        self._respond = respond or self._echo
 
     def match(self, _request: object) -> bool:
         """Take everything."""
         return True
 
     def handle_request(self, request: PluginRequest) -> None:
-        """Remember the request, and answer."""
+        """Record the request, and respond."""
         self.requests.append(request)
-        self._answer(request)
+        self._respond(request)
 
     @staticmethod
     def _echo(request: PluginRequest) -> None:

@@ -48,7 +48,7 @@ LEDGERS = [
 
 
 @pytest.mark.parametrize(("steps", "evicted"), LEDGERS)
-def test_who_has_stalled_the_longest_is_evicted(
+def test_the_connection_that_has_stalled_the_longest_is_evicted(
     steps: list[tuple[str, int]], evicted: list[str]
 ) -> None:
     gone: list[str] = []
@@ -105,9 +105,7 @@ def test_a_refused_body_is_freed_at_once(site: Site, monkeypatch: pytest.MonkeyP
     assert sum(each._reception.pending_bytes for each in server._connections) < 2 * LARGE
 
 
-def test_answers_that_are_not_read_are_bounded_together(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unread_responses_are_bounded_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "MAX_UNSENT_BYTES", 5 * MB)
     server = site.serve(Echo(lambda request: (request.push(b"x" * 4 * MB), request.done())))
     lazy = [site.connect() for _ in range(4)]
@@ -207,7 +205,7 @@ def test_the_oldest_client_in_the_middle_of_a_request_makes_room(site: Site) -> 
 
 
 @pytest.mark.usefixtures("few")
-def test_a_flood_does_not_push_out_who_has_just_come(site: Site) -> None:
+def test_a_flood_does_not_displace_a_new_client(site: Site) -> None:
     """A client that has not yet sent its request is not older than the flood."""
     site.serve(Echo())
     half_a_request(site, 3)
@@ -219,7 +217,7 @@ def test_a_flood_does_not_push_out_who_has_just_come(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_who_has_logged_in_and_is_sending_its_request_is_kept(site: Site) -> None:
+def test_a_client_that_has_logged_in_is_not_displaced(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     login = "Authorization: Basic am9lOnNlY3JldA=="
     sender = site.connect()

@@ -224,7 +224,7 @@ def test_a_client_that_leaves_closes_what_is_pushed_before_and_after(
 
 
 class Shouting(Hello):
-    """A handler of ours as a plugin extends it."""
+    """Our handler as a plugin extends it."""
 
     def handle_request(self, request: PluginRequest) -> None:
         """Respond as ours, and look at the response."""
@@ -276,7 +276,7 @@ def test_a_deferred_response_of_an_overridden_handler(site: Site) -> None:
 
 
 def test_a_deferred_response_of_ours_within_a_later_one(site: Site) -> None:
-    """A plugin may wait first, and then pass its request to a handler of ours."""
+    """A plugin may wait first, and then pass its request to one of our handlers."""
     waiting: list[PluginRequest] = []
     site.serve(Echo(waiting.append))
     ours = Later()
