@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from supervisor.http.ledger import Ledger
     from supervisor.http.peer import Peer
     from supervisor.http.reception import Routes
+    from supervisor.http.request import Request
 
     class Server(Host, Routes, Protocol):
         """The part of a server that its connections use."""
@@ -170,33 +171,29 @@ class HTTPChannel:
                 self._refuse(error)
                 break
             except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
-                self._begin_last().fail(error)
+                self._begin(self._reception.take_partial(), keep_alive=False).fail(error)
                 break
             if arrival is None:
                 break
             request, handler = arrival
             if isinstance(handler, Response):  # the unread rest of the body follows
-                self._begin(Exchange(self, self._server, request, keep_alive=False)).reply(handler)
+                self._begin(request, keep_alive=False).reply(handler)
             else:
-                exchange = Exchange(self, self._server, request, keep_alive=request.keep_alive)
-                self._begin(exchange).serve(handler)
+                self._begin(request, keep_alive=request.keep_alive).serve(handler)
         self._update_phase()
         if machine.phase is not phases.CLOSED:
             self._update_interest()
 
-    def _begin(self, exchange: Exchange) -> Exchange:
+    def _begin(self, request: Request, *, keep_alive: bool) -> Exchange:
+        exchange = Exchange(self, self._server, request, keep_alive=keep_alive)
         self._exchange = exchange
         return exchange
-
-    def _begin_last(self) -> Exchange:
-        """Begin the exchange of an incomplete request, after which nothing can be parsed."""
-        request = self._reception.take_partial()
-        return self._begin(Exchange(self, self._server, request, keep_alive=False))
 
     def _refuse(self, error: BadRequest) -> None:
         """Send an error response and close; it takes the same path as any other response."""
         self._server.logger.debug(f"{self.client.name}: bad request: {error.reason}")
-        self._begin_last().reply(error_response(error.code))
+        request = self._reception.take_partial()
+        self._begin(request, keep_alive=False).reply(error_response(error.code))
 
     def evict(self) -> None:
         """Refuse the request being received: all requests together are too large."""
