@@ -12,7 +12,9 @@ import re
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError, getFaultDescription
 from supervisor.common.text import one_line
-from supervisor.engine.deferred import NOT_DONE_YET, Deferred
+from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.http.handling import Handler
+from supervisor.http.response import DeferredReply, Response, error_response
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc import multicall
 from supervisor.rpc.info import capped_int
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import Any, Final, TypeVar
 
+    from supervisor.engine.deferred import Deferred
     from supervisor.http.request import Request
+    from supervisor.http.response import Reply
     from supervisor.loggers import Logger
     from supervisor.process.daemon_protocol import Daemon
 
@@ -273,7 +277,7 @@ def xmlrpc_marshal(value: Any) -> str:
     return xmlrpc_codec.response(value)
 
 
-class supervisor_xmlrpc_handler:
+class supervisor_xmlrpc_handler(Handler):
     """Handler of /RPC2: responds at once, or when a deferred function returns a value."""
 
     path = xmlrpc_codec.RPC_PATH
@@ -286,25 +290,22 @@ class supervisor_xmlrpc_handler:
         """Whether the path begins with `/RPC2`."""
         return request.uri.startswith(self.path)
 
-    def handle_request(self, request: Request) -> None:
-        """Respond to a request."""
+    def respond(self, request: Request) -> Reply:
+        """Return the response to a request."""
         if request.command != "POST":
-            request.error(400)
-        elif not (request.get_header("content-length") or request.get_header("transfer-encoding")):
-            request.error(411)
-        else:
-            self.continue_request(request.body, request)
+            return error_response(400)
+        if not (request.get_header("content-length") or request.get_header("transfer-encoding")):
+            return error_response(411)
+        return self._respond_to(request.body)
 
-    def continue_request(self, data: bytes, request: Request) -> None:
-        """Respond to the call in `data`."""
+    def _respond_to(self, data: bytes) -> Reply:
+        """Return the response to the call in `data`."""
         try:
             method, params = xmlrpc_codec.parse_call(data)
         except ValueError:
-            self._refuse(request, data, "unmarshallable")
-            return
+            return self._refusal(data, "unmarshallable")
         if not method:
-            self._refuse(request, data, "no method name")
-            return
+            return self._refusal(data, "no method name")
         logger = self._logger
         # Check the level first: formatting the line would take longer than the call itself.
         is_traced = logger.level <= LevelsByName.TRAC
@@ -315,68 +316,63 @@ class supervisor_xmlrpc_handler:
             value = self.call(method, params)
             if is_traced:
                 logger.trace(f"XML-RPC method {method_shown}() returned successfully")
-            if callable(value):
-                self._answer_later(request, data, value)
-            else:
-                _respond(request, _document(value))
+            return self._deferred(data, value) if callable(value) else _result_response(value)
         except RPCError as error:
-            self._answer_fault(request, method, error)
+            return self._fault(method, error)
         except Exception:  # noqa: BLE001 - the method may be a plugin's
-            self._answer_failure(request, data)
+            return self._failure(data)
 
     def call(self, method: str, params: Sequence[Any]) -> Any:
         """Call a method, in its faster variant if it has one; see `traverse`."""
         function = public_method(vars(self.rpcinterface), method)
         return _result(_quicker(function) or function, params)
 
-    def _answer_later(self, request: Request, data: bytes, question: Deferred) -> None:
-        def answered(value: Any) -> None:
-            _respond(request, _document(value))
-
-        def failed(error: Exception) -> None:
+    def _deferred(self, data: bytes, poll: Deferred) -> DeferredReply:
+        def on_error(error: Exception) -> Response:
             if isinstance(error, RPCError):
-                _respond(request, xmlrpc_codec.fault(error.code, error.text))
-            else:
-                self._answer_failure(request, data)
+                return _fault_response(error)
+            return self._failure(data)
 
-        request.wait_for(question, answered, failed)
+        return DeferredReply(poll, _result_response, on_error)
 
-    def _answer_fault(self, request: Request, method: str, error: RPCError) -> None:
+    def _fault(self, method: str, error: RPCError) -> Response:
         if self._logger.level <= LevelsByName.TRAC:
             text = one_line(error.text, LOGGED_BYTES)
             method = one_line(method, LOGGED_METHOD_CHARS)
             self._logger.trace(f"XML-RPC method {method}() returned fault: [{error.code}] {text}")
         if error.__cause__ is not None:
             self._logger.debug(exception_text())
-        _respond(request, xmlrpc_codec.fault(error.code, error.text))
+        return _fault_response(error)
 
-    def _answer_failure(self, request: Request, data: bytes) -> None:
+    def _failure(self, data: bytes) -> Response:
         """Log the exception being handled: it is a bug of Supervisor or a plugin."""
         self._logger.critical(
             f"Handling XML-RPC request with data {_excerpt(data)} raised an unexpected"
             f" exception: {exception_text()}"
         )
-        request.error(500)
+        return error_response(500)
 
-    def _refuse(self, request: Request, data: bytes, reason: str) -> None:
+    def _refusal(self, data: bytes, reason: str) -> Response:
         self._logger.error(f"XML-RPC request data {_excerpt(data)} is invalid: {reason}")
-        request.error(400)
+        return error_response(400)
 
     @property
     def _logger(self) -> Logger:
         return self.supervisord.runtime.logger
 
 
-def _document(value: Any) -> str | list[bytes]:
+def _result_response(value: Any) -> Response:
     if isinstance(value, xmlrpc_codec.Pieces):
-        return xmlrpc_codec.response_in_pieces(value)
-    return xmlrpc_marshal(value)
+        return _document(xmlrpc_codec.response_in_pieces(value))
+    return _document([xmlrpc_marshal(value).encode()])
 
 
-def _respond(request: Request, document: str | list[bytes]) -> None:
-    request["Content-Type"] = "text/xml"
-    request.outgoing += [document.encode()] if isinstance(document, str) else document
-    request.done()
+def _fault_response(error: RPCError) -> Response:
+    return _document([xmlrpc_codec.fault(error.code, error.text).encode()])
+
+
+def _document(pieces: list[bytes]) -> Response:
+    return Response(200, {"Content-Type": "text/xml"}, pieces)
 
 
 def _excerpt(data: bytes) -> str:

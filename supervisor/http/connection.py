@@ -1,83 +1,101 @@
 """One client connection; `server` accepts it and adds it to the loop.
 
-Bytes go to the parser, a request goes to the first handler that matches it, and its response is
-sent until the kernel's buffer is full.  One request is served at a time; the next one waits
-in the parser.  A client that does not read its response costs `HIGH_WATER` bytes beyond the
-response that is being sent, and is dropped once it has read nothing for a while.  A client that
-has closed its side receives the responses to the requests that it has sent (see `hangup`).
+The way of a request: bytes go to `reception`, which returns a request with its handler; an
+`exchange` gets the response of the handler and sends it through the connection.  One request is
+served at a time; the next one waits in the reception.  `phases` has the table of what
+a connection reads and how long it waits, in each phase.
+
+A client that does not read its response costs `HIGH_WATER` bytes beyond the response that is being
+sent, and is dropped once it has read nothing for a while.  A client that has closed its side
+receives the responses to the requests that it has sent (see `hangup`).
 """
 
 from __future__ import annotations
 
 import socket
 import sys
-import time
 
-from supervisor.http import http1
-from supervisor.http.bodies import Waiting
+from supervisor.http import phases
+from supervisor.http.exchange import Exchange, log_failure
 from supervisor.http.framing import BadRequest
 from supervisor.http.hangup import HangupWatch
 from supervisor.http.ledger import MIN_COUNTED_BYTES
 from supervisor.http.outbox import Outbox
-from supervisor.http.phases import HAS_ENDED, PHASE_TIMEOUTS, Phase
-from supervisor.http.request import Request
-from supervisor.loggers import LevelsByName, exception_text
+from supervisor.http.phases import Input, OnEOF, OnTimeout, PhaseMachine
+from supervisor.http.reception import Reception
+from supervisor.http.response import Response, error_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from typing import Protocol
 
-    from supervisor.engine.deferred import Deferred
-    from supervisor.engine.loop import Timer
-    from supervisor.http.bodies import Stream
+    from supervisor.http.exchange import Host
+    from supervisor.http.ledger import Ledger
     from supervisor.http.peer import Peer
-    from supervisor.http.server import HTTPServer
+    from supervisor.http.reception import Routes
+    from supervisor.http.request import Request
+
+    class Server(Host, Routes, Protocol):
+        """The part of a server that its connections use."""
+
+        received: Ledger
+        unsent: Ledger
+
+        def connection_closed(self, channel: HTTPChannel) -> None:
+            """Remove a closed connection."""
+
 
 READ_BYTES = 16 * 1024
 
 HIGH_WATER = 64 * 1024
-"""Number of unsent bytes at which producing pauses, and of unparsed bytes at which reading does."""
-
-NO_HEAD = http1.Head("-", "-", "1.1", (), {}, 0, keep_alive=False, expects_continue=False)
-"""Placeholder for a request that could not be parsed."""
+"""Number of unsent bytes at which producing pauses, and of unparsed ones at which reading does."""
 
 
 class HTTPChannel:
     """A client connection that reads requests and sends responses; an error closes it."""
 
-    def __init__(self, server: HTTPServer, connection: socket.socket, client: Peer) -> None:
-        self.server = server
+    def __init__(self, server: Server, connection: socket.socket, client: Peer) -> None:
         self.client = client
-        self.peer = client.name
+        self._server = server
         self._loop = server.loop
         self._socket = connection
-        self._parser = http1.RequestParser(server.limits)
-        self._handler: Any = None
-        self._request: Request | None = None
-        self._has_body = False
-        self._waiting: Waiting | None = None
-        self._stream: Stream | None = None
+        self._reception = Reception(server, client)
+        self._exchange: Exchange | None = None
         self._outbox = Outbox(connection)
         self._hangup_watch: HangupWatch | None = None
-        self._has_half_closed = False
-        self._answer_bytes = 0
-        self._is_serving = False
-        self._is_closed = False
-        self._has_been_served = False
-        self._close_when_flushed = False
-        self._is_lingering = False
-        self._has_progressed = False
-        self._phase = Phase.NEW
-        self._timer: Timer | None = None
-        self._told = (True, False)
+        self._machine = PhaseMachine(server.loop, self._on_timeout)
+        self._rest = phases.NEW  # the phase between two requests
+        self._last_interest = (True, False)
         self._loop.watch(self)
-        self._enter(Phase.NEW)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.peer} {self._phase.name.lower()}>"
+        return f"<{type(self).__name__} {self.client.name} {self.phase.name}>"
 
-    # -- interface to the loop ----------------------------------------------------
+    # -- interface to the server ----------------------------------------------------
+
+    @property
+    def phase(self) -> phases.Phase:
+        """The current phase."""
+        return self._machine.phase
+
+    @property
+    def is_in_exchange(self) -> bool:
+        """Whether a request is being received, or a complete response being sent."""
+        if self._exchange is not None and self._exchange.is_streaming:
+            return False
+        return self.phase in (phases.RECEIVING, phases.SENDING, phases.CLOSING)
+
+    @property
+    def is_dispensable(self) -> bool:
+        """Whether the connection may be closed to make room for another.
+
+        No request has begun, or the client has not logged in for it, or the last response is sent.
+        """
+        if self.phase is phases.RECEIVING:
+            return not self._reception.is_admitted
+        return self.phase in (phases.NEW, phases.IDLE, phases.LINGERING)
+
+    # -- interface to the loop ------------------------------------------------------
 
     def fileno(self) -> int:
         """Return the connection's fd."""
@@ -86,52 +104,19 @@ class HTTPChannel:
     def readable(self) -> bool:
         """Whether to read.
 
-        1. A request, or the rest of one, may arrive.
-        2. While a response is prepared or unread, the client may disconnect or send the next
-           request, up to a limit.
-        3. After the last response, further input is discarded (see `_linger`).
-
-        Nothing more can be read from a client that has closed its side.
+        While a request would be served as soon as it is complete, there is no limit but those of a
+        request; else a client that goes on sending must wait.
         """
-        if self._has_half_closed:
+        wanted = self._machine.phase.input
+        if self._reception.has_ended or wanted is Input.NONE:
             return False
-        if self._close_when_flushed:
-            return self._is_lingering
-        is_receiving = self._request is None or not self._has_body
-        if is_receiving and self._outbox.unsent_bytes < HIGH_WATER:
+        if wanted is not Input.AHEAD or self._reception.pending_bytes < HIGH_WATER:
             return True
-        return self._parser.pending < HIGH_WATER
+        return self._exchange is None and not self.is_congested
 
     def writable(self) -> bool:
         """Whether there are bytes to send."""
-        return bool(self._outbox)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request has begun, so that closing costs the client nothing."""
-        return self._phase is Phase.IDLE or self._phase is Phase.NEW
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the client has not sent anything yet."""
-        return self._phase is Phase.NEW
-
-    @property
-    def is_in_exchange(self) -> bool:
-        """Whether a request is being received, or a complete response being sent."""
-        return self._stream is None and self._phase in {Phase.RECEIVING, Phase.SENDING}
-
-    @property
-    def is_dispensable(self) -> bool:
-        """Whether the connection may be closed to make room for another.
-
-        It is idle, or receiving a request without having logged in.
-        """
-        if self._phase is Phase.RECEIVING:
-            return self._request is None or self._request.admitted_by is None
-        return self.is_idle or self._phase is Phase.LINGERING
-
-    # -- reading ------------------------------------------------------------------
+        return self._machine.phase.writes
 
     def handle_read_event(self) -> None:
         """Read and parse input, and serve the requests in it."""
@@ -144,200 +129,9 @@ class HTTPChannel:
             return
         if not data:
             self._on_eof()
-        elif not self._close_when_flushed:
-            self._parser.feed(data)
-            self._serve()
-            if self._phase is Phase.RECEIVING or self._parser.pending >= MIN_COUNTED_BYTES:
-                self.server.received.progressed(self, self._parser.pending)
-        self._settle()
-
-    def _on_eof(self) -> None:
-        """Respond to the requests received so far, then close: the client sends nothing more.
-
-        It may have disconnected.  Unless that is detected, a stream that waits would never end.
-        """
-        self._has_half_closed = True
-        if self._is_lingering or self._waits_for_stream():
-            self.close()
-        elif self._has_body:
-            self._watch_hangup()
-
-    def _waits_for_stream(self) -> bool:
-        return self._stream is not None and self._waiting is not None
-
-    def _watch_hangup(self) -> None:
-        """Close once the client has disconnected, not only stopped sending."""
-        try:
-            self._hangup_watch = HangupWatch(self._loop, self._socket, self.close)
-        except (AttributeError, OSError):  # no epoll here, or no fd left
-            self.close()
-
-    def evict(self) -> None:
-        """Refuse the request being received: all requests together are too large."""
-        self._parser.discard()
-        self._refuse(BadRequest(503, "too many large requests at once"))
-        self._settle()
-
-    def _serve(self) -> None:
-        """Serve complete requests until one is deferred or its response is not read."""
-        if self._is_serving:
-            return
-        self._is_serving = True
-        try:
-            while self._may_serve():
-                event = self._parser.next_event()
-                if event is None:
-                    break
-                if isinstance(event, bytes):
-                    self._body_arrived(event)
-                else:
-                    self._head_arrived(event)
-        except BadRequest as error:
-            self._refuse(error)
-        finally:
-            self._is_serving = False
-
-    def _may_serve(self) -> bool:
-        is_behind = self._outbox.unsent_bytes >= HIGH_WATER
-        return not (self._close_when_flushed or self._has_body or is_behind)
-
-    def _head_arrived(self, head: http1.Head) -> None:
-        """Choose the handler, which may refuse the request before its body is received."""
-        self._request = request = Request(self, head)
-        try:
-            self._handler = self.server.handler_for(request)
-            admits = getattr(self._handler, "admits", None)
-            is_admitted = admits is None or admits(request)
-        except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
-            self._fail(error)
-            return
-        if is_admitted and head.expects_continue and self._parser.awaits_body:
-            self._send(http1.CONTINUE)
-
-    def _body_arrived(self, body: bytes) -> None:
-        request = self._request
-        if request is None:
-            return  # refused before its body had arrived
-        request.body = body
-        self._has_body = True
-        try:
-            if self._handler is None:
-                request.error(404)
-            else:
-                self._handler.handle_request(request)
-        except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
-            self._fail(error)
-        self._produce()
-
-    def _refuse(self, error: BadRequest) -> None:
-        """Send an error response and close; it takes the same path as any other response."""
-        self.server.logger.debug(f"{self.peer}: bad request: {error.reason}")
-        if self._request is None:
-            self._request = Request(self, NO_HEAD)
-        self._request.keep_alive = False
-        self._request.error(error.code)
-
-    # -- responding ---------------------------------------------------------------
-
-    def reply(self, request: Request) -> None:
-        """Send the response to a request; `request.done()` calls this."""
-        if request is not self._request or self._stream is not None:
-            request.drop_body()  # already answered, or the client has disconnected
-            return
-        if not self._has_body:
-            request.keep_alive = False  # the unread rest of the body follows
-        pieces, self._stream = request.take_reply(self.server.date())
-        self._answer_bytes = 0
-        self._send(*pieces)
-        if self._stream is None:
-            self._answered()
-        if not self._is_serving:  # a plugin responds outside of handle_request()
-            self._produce()
-            self._go_on()
-
-    def wait_for(
-        self,
-        question: Deferred,
-        answered: Callable[[Any], None],
-        failed: Callable[[Exception], None],
-    ) -> None:
-        """Poll `question` until it returns a value, or until the client disconnects."""
-        self._ask(
-            Waiting(
-                self._loop, question, lambda: question, self._then(answered), self._then(failed)
-            )
-        )
-
-    def _then(self, act: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return a callback that runs `act` and then serves the next request."""
-
-        def act_and_go_on(outcome: Any) -> None:
-            self._waiting = None
-            act(outcome)
-            self._go_on()
-
-        return act_and_go_on
-
-    def _ask(self, waiting: Waiting) -> None:
-        self._waiting = waiting
-        waiting.ask()
-
-    def _produce(self) -> None:
-        """Poll the stream for more, unless enough bytes are unsent."""
-        stream = self._stream
-        if stream is not None and self._waiting is None and self._outbox.unsent_bytes < HIGH_WATER:
-            self._ask(
-                Waiting(
-                    self._loop,
-                    stream.more,
-                    stream.current_part,
-                    self._then(self._produced),
-                    self._then(self._fail),
-                )
-            )
-            if self._has_half_closed and self._waits_for_stream():
-                self.close()
-
-    def _produced(self, data: bytes) -> None:
-        if data:
-            self._send(data)
-            # Not at once: an endless stream must not starve the other channels.
-            self._loop.call_soon(self._produce)
-        else:
-            self._stream = None
-            self._answered()
-
-    def _answered(self) -> None:
-        """Finish the request: its whole response is in the outbox or sent."""
-        request, self._request, self._has_body = self._request, None, False
-        if request is None:
-            return
-        self._has_been_served = True
-        self._log_access(request)
-        if not request.keep_alive:
-            self._close_when_flushed = True
-            if not self._outbox:
-                self._linger()
-
-    def _log_access(self, request: Request) -> None:
-        logger = self.server.logger
-        if logger.level <= LevelsByName.TRAC:
-            stamp = time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(self._loop.clock.time()))
-            line = f'"{request.request}" {request.reply_code} {self._answer_bytes}'
-            logger.trace(f"{self.peer} - - [{stamp}] {line}")
-
-    # -- sending ------------------------------------------------------------------
-
-    def _send(self, *pieces: bytes) -> None:
-        self._answer_bytes += sum(map(len, pieces))
-        outbox = self._outbox
-        try:
-            outbox.send(*pieces)
-        except OSError:
-            self.close()  # the client has disconnected
-            return
-        if outbox and outbox.held_bytes >= MIN_COUNTED_BYTES:
-            self.server.unsent.progressed(self, outbox.held_bytes)
+        elif self._machine.phase.serves:
+            self._reception.feed(data)
+        self.proceed()
 
     def handle_write_event(self) -> None:
         """Send until the kernel's buffer is full."""
@@ -348,15 +142,146 @@ class HTTPChannel:
         except OSError:
             self.close()  # the client has disconnected
             return
-        self._has_progressed |= sent > 0
-        if is_counted and sent:
-            self.server.unsent.progressed(self, outbox.held_bytes)
-        if not outbox and self._close_when_flushed:
+        if sent:
+            self._machine.progressed()
+            if is_counted:
+                self._server.unsent.progressed(self, outbox.held_bytes)
+        if not outbox and self.phase is phases.CLOSING:
             self._linger()
-        self._produce()
-        self._go_on()
+        if self._exchange is not None:
+            self._exchange.produce()
+        self.proceed()
 
-    # -- closing ------------------------------------------------------------------
+    def handle_error(self) -> None:
+        """Log the exception being handled, and close."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            log_failure(self._server.logger, self.client, error)
+        self.close()
+
+    # -- requests -------------------------------------------------------------------
+
+    def proceed(self) -> None:
+        """Serve the requests that have arrived, until one has to wait; every event ends here."""
+        machine = self._machine
+        while self._exchange is None and machine.phase.serves and not self.is_congested:
+            try:
+                arrival = self._reception.next_request(self.send)
+            except BadRequest as error:
+                self._refuse(error)
+                break
+            except Exception as error:  # noqa: BLE001 - handlers may be a plugin's
+                self._begin(self._reception.take_partial(), keep_alive=False).fail(error)
+                break
+            if arrival is None:
+                break
+            request, handler = arrival
+            if isinstance(handler, Response):  # the unread rest of the body follows
+                self._begin(request, keep_alive=False).reply(handler)
+            else:
+                self._begin(request, keep_alive=request.keep_alive).serve(handler)
+        self._update_phase()
+        if machine.phase is not phases.CLOSED:
+            self._update_interest()
+
+    def _begin(self, request: Request, *, keep_alive: bool) -> Exchange:
+        exchange = Exchange(self, self._server, request, keep_alive=keep_alive)
+        self._exchange = exchange
+        return exchange
+
+    def _refuse(self, error: BadRequest) -> None:
+        """Send an error response and close; it takes the same path as any other response."""
+        self._server.logger.debug(f"{self.client.name}: bad request: {error.reason}")
+        request = self._reception.take_partial()
+        self._begin(request, keep_alive=False).reply(error_response(error.code))
+
+    def evict(self) -> None:
+        """Refuse the request being received: all requests together are too large."""
+        if self._exchange is not None or not self.phase.serves:
+            self.close()
+            return
+        self._reception.discard()
+        self._refuse(BadRequest(503, "too many large requests at once"))
+        self.proceed()
+
+    def _on_eof(self) -> None:
+        """Complete the responses in progress, then close: the client sends nothing more.
+
+        It may have disconnected.  Unless that is detected, a deferred response would be waited for
+        in vain.
+        """
+        self._reception.has_ended = True
+        if self.phase.on_eof is OnEOF.CLOSE:
+            self.close()
+        elif self._exchange is not None and not self._exchange.awaits_stream:
+            try:
+                self._hangup_watch = HangupWatch(self._loop, self._socket, self.close)
+            except (AttributeError, OSError):  # no epoll here, or no fd left
+                self.close()
+
+    # -- responses ------------------------------------------------------------------
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether so much is unsent that no more should be produced."""
+        return self._outbox.unsent_bytes >= HIGH_WATER
+
+    def send(self, *pieces: bytes) -> None:
+        """Send as much as the kernel accepts now, and the rest when the client has read enough."""
+        outbox = self._outbox
+        try:
+            outbox.send(*pieces)
+        except OSError:
+            self.close()  # the client has disconnected
+            return
+        if outbox:
+            self._machine.enter(phases.SENDING)
+            if outbox.held_bytes >= MIN_COUNTED_BYTES:
+                self._server.unsent.progressed(self, outbox.held_bytes)
+
+    def finish(self, exchange: Exchange) -> None:
+        """End an exchange: its whole response is in the outbox or sent."""
+        if exchange is not self._exchange:
+            return  # the connection has been closed
+        self._exchange = None
+        self._rest = phases.IDLE
+        exchange.log_access()
+        if not exchange.keep_alive:
+            if self._outbox:
+                self._machine.enter(phases.CLOSING)
+            else:
+                self._linger()
+
+    # -- the end of an event, and of the connection ---------------------------------
+
+    def _update_phase(self) -> None:
+        """Enter the phase of what is waited for next: a response, or a request."""
+        machine, reception, exchange = self._machine, self._reception, self._exchange
+        if machine.phase.serves and not self._outbox:
+            if exchange is not None:
+                machine.enter(phases.RESPONDING)
+            else:
+                machine.enter(phases.RECEIVING if reception.has_begun else self._rest)
+        if reception.has_ended and (
+            machine.phase.on_eof is OnEOF.CLOSE or (exchange is not None and exchange.awaits_stream)
+        ):
+            self.close()
+
+    def _update_interest(self) -> None:
+        pending, received = self._reception.pending_bytes, self._server.received
+        if pending >= MIN_COUNTED_BYTES or received.total_bytes:
+            received.progressed(self, pending)
+        interest = (self.readable(), self.writable())
+        if interest != self._last_interest:
+            self._last_interest = interest
+            self._loop.interest_changed(self)
+
+    def _on_timeout(self) -> None:
+        if self.phase.on_timeout is OnTimeout.REFUSE:
+            self._refuse(BadRequest(408, "too slow"))
+            self.proceed()
+        else:
+            self.close()
 
     def _linger(self) -> None:
         """Close the sending side, and give the client time to read the response.
@@ -364,100 +289,27 @@ class HTTPChannel:
         Closing a socket that holds unread bytes resets the connection, and the client
         would lose the response that reports the error (RFC 9112, 9.6).
         """
-        if self._parser.is_idle or self._has_half_closed:
+        if self._reception.is_idle or self._reception.has_ended:
             self.close()
             return
-        self._is_lingering = True
+        self._machine.enter(phases.LINGERING)
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError:
             self.close()
 
-    def _fail(self, _error: Exception) -> None:
-        """Log the exception being handled; respond 500, or close if a response has begun."""
-        self._log_exception()
-        if self._stream is not None:
-            self.close()
-        elif self._request is not None:
-            self._request.error(500)
-
-    def handle_error(self) -> None:
-        """Log the exception being handled, and close."""
-        self._log_exception()
-        self.close()
-
-    def _log_exception(self) -> None:
-        kind, value, _ = sys.exc_info()
-        self.server.logger.error(f"{self.peer}:Server Error: {kind}, {value}\n{exception_text()}")
-
     def close(self) -> None:
         """Close the connection and cancel the work in progress for it."""
-        if self._is_closed:
+        if self.phase is phases.CLOSED:
             return
-        self._is_closed = self._close_when_flushed = True
-        self._enter(None)
-        if self._waiting is not None:
-            self._waiting.cancel()
-        if self._stream is not None:
-            self._stream.close()
-        if self._request is not None:
-            self._request.drop_body()
-        self._request = self._waiting = self._stream = None
+        self._machine.close()
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.close()
         self._outbox.clear()
         if self._hangup_watch is not None:
             self._hangup_watch.close()
+            self._hangup_watch = None
         self._loop.unwatch(self)
         self._socket.close()
-        self.server.connection_closed(self)
-
-    # -- phases -------------------------------------------------------------------
-
-    def _go_on(self) -> None:
-        """Serve the requests that wait behind the one just answered."""
-        self._serve()
-        self._settle()
-
-    def _settle(self) -> None:
-        """Update the phase, its timer and the loop's interest; every event ends here."""
-        if self._is_closed:
-            return
-        phase = self._current_phase()
-        if self._has_half_closed and phase in HAS_ENDED:
-            self.close()
-            return
-        if phase is not self._phase:
-            self._enter(phase)
-        wants = (self.readable(), self.writable())
-        if wants != self._told:
-            self._told = wants
-            self._loop.interest_changed(self)
-
-    def _current_phase(self) -> Phase:
-        if self._is_lingering:
-            return Phase.LINGERING
-        if self._outbox:
-            return Phase.SENDING
-        if self._has_body:
-            return Phase.ANSWERING
-        if self._request is not None or self._parser.pending:
-            return Phase.RECEIVING
-        return Phase.IDLE if self._has_been_served else Phase.NEW
-
-    def _enter(self, phase: Phase | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if phase is not None:
-            self._phase = phase
-            self._has_progressed = False
-            if phase in PHASE_TIMEOUTS:
-                self._timer = self._loop.call_later(PHASE_TIMEOUTS[phase], self._patience_is_over)
-
-    def _patience_is_over(self) -> None:
-        if self._phase is Phase.RECEIVING:
-            self._refuse(BadRequest(408, "too slow"))
-            self._settle()
-        elif self._phase is Phase.SENDING and self._has_progressed:
-            self._enter(Phase.SENDING)
-        else:
-            self.close()
+        self._server.connection_closed(self)

@@ -17,6 +17,8 @@ from __future__ import annotations
 import socket
 
 from supervisor.common.addresses import pack
+from supervisor.http.handling import Gate
+from supervisor.http.response import Incident, error_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,16 +27,19 @@ if TYPE_CHECKING:
     from supervisor.common.addresses import TcpAddress
     from supervisor.config.model import ServerConfig
     from supervisor.http.request import Request
+    from supervisor.http.response import Response
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
-FOREIGN: Final = "a page of another site has sent this request; nothing was done"
+CROSS_SITE: Final = "a page of another site has sent this request; nothing was done"
 UNKNOWN_HOST: Final = (
     "this server is not known under the name in the Host field;"
     " if the name is right, list it in allowed_hosts= of [{section}]"
 )
 
 LOGGED_HOST_CHARS: Final = 64
+
+REFUSED_HOSTS: Final = "refused Host fields"
 
 ORIGIN_HEADERS: Final = frozenset({"sec-fetch-site", "origin", "referer"})
 
@@ -80,7 +85,7 @@ def _own_authorities(request: Request) -> set[str]:
     return {name.lower() for name in names if name}
 
 
-class csrf_guard:
+class csrf_guard(Gate):
     """Handler that matches the requests to refuse, and refuses them."""
 
     def __init__(self, config: ServerConfig, address: TcpAddress | None) -> None:
@@ -95,31 +100,25 @@ class csrf_guard:
         """Whether there is a reason to refuse."""
         return self._reason(request) is not None
 
-    def admits(self, request: Request) -> bool:
-        """Refuse the request before its body is received; return False."""
+    def admit(self, request: Request) -> Response:
+        """Return the response that refuses the request."""
         reason = self._reason(request)
-        if reason is self._unknown_host:
-            self._log_host(request)
-        request.error(403, reason)
-        return False
+        incident = self._incident(request) if reason is self._unknown_host else None
+        return error_response(403, reason, incident=incident)
 
-    def _log_host(self, request: Request) -> None:
-        """Log a refused Host: only the users of a proxy may see the error page."""
+    def _incident(self, request: Request) -> Incident:
+        """Return the log line of a refused Host: only a proxy's users may see the error page."""
         host = (request.get_header("host") or "")[:LOGGED_HOST_CHARS]
-        channel = request.channel
-        channel.server.refused_hosts.log(
-            channel.client.origin,
-            f"{channel.client.description}: Host {host!r} refused: {self._unknown_host}",
+        return Incident(
+            REFUSED_HOSTS,
+            f"{request.peer.description}: Host {host!r} refused: {self._unknown_host}",
         )
-
-    def handle_request(self, request: Request) -> None:
-        """Do nothing: `admits` has refused the request."""
 
     def _reason(self, request: Request) -> str | None:
         if self._checks_host and not self._is_ours(request.get_header("host") or ""):
             return self._unknown_host
         if request.command not in SAFE_METHODS and is_cross_site(request):
-            return FOREIGN
+            return CROSS_SITE
         return None
 
     def _is_ours(self, host: str) -> bool:

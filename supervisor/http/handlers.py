@@ -15,6 +15,8 @@ from supervisor.common.namespec import split_namespec
 from supervisor.engine.installation import UI_FOLDER, kept
 from supervisor.http import http1
 from supervisor.http.bodies import TAIL_BYTES
+from supervisor.http.handling import Gate, Handler
+from supervisor.http.response import Incident, Response, error_response
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,16 +24,18 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from supervisor.http.request import Request
-    from supervisor.http.server import Handler
+    from supervisor.http.response import Reply
     from supervisor.process.daemon_protocol import Daemon
 
 LOGGED_NAME_CHARS: Final = 64
+
+FAILED_LOGINS: Final = "failed logins"
 
 
 # -- authentication ------------------------------------------------------------
 
 
-class supervisor_auth_handler:
+class supervisor_auth_handler(Gate):
     """HTTP Basic authentication in front of another handler.
 
     A password is in plain text, or `{SHA}` followed by its SHA-1 in hexadecimal digits.
@@ -39,36 +43,26 @@ class supervisor_auth_handler:
 
     realm = "default"
 
-    def __init__(self, users: Mapping[str, str], handler: Handler) -> None:
+    def __init__(self, users: Mapping[str, str], handler: Any) -> None:
         self.users = users
         self.handler = handler
 
     def match(self, request: Request) -> bool:
         """Whether the handler behind this one matches the request."""
-        return self.handler.match(request)
+        return bool(self.handler.match(request))
 
-    def admits(self, request: Request) -> bool:
-        """Whether the request has a valid name and password; responds 401 if not."""
+    def admit(self, request: Request) -> Any:
+        """Return the handler behind this one if the name and the password are valid, else 401."""
         given = _credentials(request.get_header("authorization") or "")
         if given is not None and any(self._are_good(*pair) for pair in _in_utf8(*given)):
-            request.admitted_by = self
-            return True
+            return self.handler
+        incident = None
         if given is not None:
             name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
-            channel = request.channel
-            channel.server.failed_logins.log(
-                channel.client.origin,
-                f"{channel.client.description}: login failed for user {name!r}",
-            )
-        request["Connection"] = "close"
-        request["WWW-Authenticate"] = f'Basic realm="{self.realm}"'
-        request.error(401)
-        return False
-
-    def handle_request(self, request: Request) -> None:
-        """Pass the request to the handler behind this one, or respond 401."""
-        if request.admitted_by is self or self.admits(request):
-            self.handler.handle_request(request)
+            text = f"{request.peer.description}: login failed for user {name!r}"
+            incident = Incident(FAILED_LOGINS, text)
+        fields = {"Connection": "close", "WWW-Authenticate": f'Basic realm="{self.realm}"'}
+        return error_response(401, fields=fields, incident=incident)
 
     def _are_good(self, name: bytes, password: bytes) -> bool:
         """Compare in constant time, so that timing reveals no prefix."""
@@ -126,7 +120,7 @@ def _same(one: bytes, other: bytes) -> bool:
 # -- followed logs -------------------------------------------------------------
 
 
-class _FollowHandler:
+class _FollowHandler(Handler):
     """Handler that responds to a GET with an endless log file."""
 
     prefix: str
@@ -142,25 +136,24 @@ class _FollowHandler:
         """Return the path of the file to follow, or anything else if there is none."""
         raise NotImplementedError
 
-    def handle_request(self, request: Request) -> None:
-        """Send the end of the log, then all that is appended to it."""
+    def respond(self, request: Request) -> Reply:
+        """Return the end of the log, then all that is appended to it."""
         if request.command != "GET":
-            request.error(400)
-            return
+            return error_response(400)
         logfile = self.logfile(_path(request))
         try:
             # Looked up by the name under which Supvisors' tests replace it.
             producer = http.tail_f_producer(request, logfile, TAIL_BYTES)
             modified = os.stat(logfile)[stat.ST_MTIME]
         except OSError:
-            request.error(404)
-            return
-        request["Last-Modified"] = http1.http_date(modified)
-        request["Content-Type"] = "text/plain;charset=utf-8"
-        request["X-Content-Type-Options"] = "nosniff"  # a browser might render a log as HTML
-        request["X-Accel-Buffering"] = "no"  # nginx would buffer the lines
-        request.push(producer)
-        request.done()
+            return error_response(404)
+        fields = {
+            "Last-Modified": http1.http_date(modified),
+            "Content-Type": "text/plain;charset=utf-8",
+            "X-Content-Type-Options": "nosniff",  # a browser might render a log as HTML
+            "X-Accel-Buffering": "no",  # nginx would buffer the lines
+        }
+        return Response(200, fields, [producer])
 
 
 class logtail_handler(_FollowHandler):
@@ -217,7 +210,7 @@ CONTENT_TYPES: Final = {
 }
 
 
-class default_handler:
+class default_handler(Handler):
     """Fallback handler: style sheets, scripts and images, or 404."""
 
     def __init__(self, folder: str = UI_FOLDER) -> None:
@@ -227,28 +220,25 @@ class default_handler:
         """Return True: every request matches."""
         return True
 
-    def handle_request(self, request: Request) -> None:
-        """Send a file of the folder."""
+    def respond(self, request: Request) -> Reply:
+        """Return a file of the folder."""
         if request.command not in {"GET", "HEAD"}:
-            request.error(400)
-            return
+            return error_response(400)
         path = _path(request)
         content_type = CONTENT_TYPES.get(os.path.splitext(path)[1])
         if content_type is None or ".." in path.split("/"):
-            request.error(404)
-            return
+            return error_response(404)
         try:
             content, modified_ns = kept.read(os.path.join(self.folder, path.lstrip("/")))
         except (OSError, ValueError):
-            request.error(404)
-            return
+            return error_response(404)
         modified = modified_ns // 1_000_000_000
         condition = request.get_header("if-modified-since") or ""
         if http1.is_unmodified(condition, modified, len(content)):
-            request.error(304)
-            return
-        request["Last-Modified"] = http1.http_date(modified)
-        request["Content-Type"] = content_type
-        request["X-Content-Type-Options"] = "nosniff"
-        request.push(content)
-        request.done()
+            return error_response(304)
+        fields = {
+            "Last-Modified": http1.http_date(modified),
+            "Content-Type": content_type,
+            "X-Content-Type-Options": "nosniff",
+        }
+        return Response(200, fields, [content])

@@ -327,7 +327,7 @@ def is_unmodified(condition: str, modified: int, size: int) -> bool:
     return date >= time.gmtime(modified)[:6] and (length is None or int(length) == size)
 
 
-def answer_head(version: str, code: int, fields: dict[str, str]) -> bytes:
+def response_head(version: str, code: int, fields: dict[str, str]) -> bytes:
     """Return the status line and header of a response, with the empty line after them."""
     lines = "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
     text = f"HTTP/{version} {code} {RESPONSES.get(code, 'Unknown')}\r\n{lines}\r\n"

@@ -12,7 +12,7 @@ import socket
 
 from supervisor.common.addresses import TcpAddress
 from supervisor.engine import sockets
-from supervisor.http import http1
+from supervisor.http import http1, phases
 from supervisor.http.connection import HTTPChannel
 from supervisor.http.connection_table import Connections
 from supervisor.http.framing import Limits
@@ -25,22 +25,14 @@ from supervisor.loggers import LevelsByName, exception_text
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Protocol
+    from typing import Any
 
     from supervisor.config.model import ServerConfig
     from supervisor.engine.loop import Loop
     from supervisor.http.listening import SocketFile
     from supervisor.http.request import Request
+    from supervisor.http.response import Incident
     from supervisor.loggers import Logger
-
-    class Handler(Protocol):
-        """A handler of requests; a server tries its handlers in order until one matches."""
-
-        def match(self, request: Request) -> bool:
-            """Whether this handler serves the request."""
-
-        def handle_request(self, request: Request) -> None:
-            """Respond to the request, now or later."""
 
 
 ACCEPTS_PER_TURN = 32
@@ -74,8 +66,7 @@ class HTTPServer:
         self.handlers: list[Any] = []
         self.received = Ledger(MAX_RECEIVED_BYTES, HTTPChannel.evict)
         self.unsent = Ledger(MAX_UNSENT_BYTES, HTTPChannel.close)
-        self.failed_logins = Throttle(loop, logger.warn, "failed logins")
-        self.refused_hosts = Throttle(loop, logger.warn, "refused Host fields")
+        self._throttles: dict[str, Throttle] = {}
         self._connections = Connections(_max_connections())
         self._is_paused = False
         self._is_unix = config.address is None
@@ -113,6 +104,13 @@ class HTTPServer:
             if handler.match(request):
                 return handler
         return None
+
+    def log_incident(self, origin: str, incident: Incident) -> None:
+        """Log a line that a client of an origin has caused, within a rate limit of its kind."""
+        kind = incident.kind
+        if kind not in self._throttles:
+            self._throttles[kind] = Throttle(self.loop, self.logger.warn, kind)
+        self._throttles[kind].log(origin, incident.text)
 
     def date(self) -> str:
         """Return the current time in HTTP's format."""
@@ -242,7 +240,8 @@ class HTTPServer:
         if self._socket.fileno() < 0:
             return False
         return self._has_pending() or any(
-            channel.is_in_exchange or (new and channel.is_new) for channel in self._connections
+            channel.is_in_exchange or (new and channel.phase is phases.NEW)
+            for channel in self._connections
         )
 
     def close(self) -> None:

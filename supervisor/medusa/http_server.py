@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.http import http1
+from supervisor.http.plugin_request import PluginRequest
 from supervisor.http.request import Request
 from supervisor.medusa import http_date
 
@@ -10,18 +11,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterable
-
-    from supervisor.http.connection import HTTPChannel
+    from typing import Any
 
 __all__ = ["get_header", "http_date", "http_request"]
 
 
-class http_request(Request):
+class http_request(PluginRequest):
     """A request with the constructor that Supvisors' tests call."""
 
     def __init__(  # noqa: PLR0917 - as they call it
         self,
-        channel: HTTPChannel,
+        channel: Any,
         request: str,
         command: str,
         uri: str,
@@ -40,7 +40,8 @@ class http_request(Request):
             keep_alive=True,
             expects_continue=False,
         )
-        super().__init__(channel, head)
+        super().__init__(Request(head, channel.client, channel.server))
+        self.channel = channel
         self.request = request
 
 

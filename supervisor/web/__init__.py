@@ -1,8 +1,8 @@
 """The web interface: pages, their actions and their live updates.
 
-`handler` looks up the view of a request in `pages`, `views` defines what a view is, `status`
+`handler` looks up the view of a request in `pages`, `views` defines views in general, `status`
 and `tail` are our views, `actions` implements their buttons, `rows` and `templates` render,
-`changes` and `follow` are the streams that the pages' scripts read.
+`event_stream` and `follow` are the streams that the pages' scripts read.
 
 The names that plugins import from `supervisor.web` are here.  They are imported on first use:
 a daemon that serves no page does not load most of this package.
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["supervisor_ui_handler"]
 
-OF_PAGES = frozenset({"VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"})
+PAGE_NAMES = frozenset({"VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"})
 
 
 def __getattr__(name: str) -> Any:
     """Return one of the names of `pages`."""
-    if name in OF_PAGES:
+    if name in PAGE_NAMES:
         return getattr(import_module("supervisor.web.pages"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -46,16 +46,16 @@ class ChangesView(MeldView):
 class Changes:
     """Changes since the last event: each process at most once, even for a slow reader."""
 
-    recheck = BEAT_SECONDS
+    max_wait = BEAT_SECONDS
 
     def __init__(self, supervisord: Daemon, texts: rows.StatusTexts) -> None:
         self._supervisord = supervisord
         self._texts = texts
         self._changed: dict[tuple[str, str], None] = {}
         self._has_new_groups = False
-        self._said = 0.0
-        self._arrived = Notifier()
-        self.wake_sources = (self._arrived,)
+        self._last_event_at = 0.0
+        self._has_changed = Notifier()
+        self.wake_sources = (self._has_changed,)
         self._subscriptions: tuple[tuple[type, Callable[[Any], None]], ...] = (
             (events.ProcessStateEvent, self._process_changed),
             (events.ProcessGroupEvent, self._groups_changed),
@@ -67,9 +67,9 @@ class Changes:
         """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
         now = self._supervisord.runtime.clock.monotonic()
         message = self._message()
-        if not message and now - self._said < BEAT_SECONDS:
+        if not message and now - self._last_event_at < BEAT_SECONDS:
             return NOT_DONE_YET
-        self._said = now
+        self._last_event_at = now
         return message or b":\n\n"
 
     def close(self) -> None:
@@ -82,11 +82,11 @@ class Changes:
         process = event.process
         group = process.group.config.name if process.group is not None else process.config.name
         self._changed[group, process.config.name] = None
-        self._arrived.notify()
+        self._has_changed.notify()
 
     def _groups_changed(self, _event: object) -> None:
         self._has_new_groups = True
-        self._arrived.notify()
+        self._has_changed.notify()
 
     def _message(self) -> bytes:
         if not self._changed and not self._has_new_groups:

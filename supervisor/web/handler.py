@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from supervisor.http.handling import Handler
+from supervisor.http.plugin_request import PluginRequest
+from supervisor.http.response import DeferredReply, Response, error_response, field_value
 from supervisor.loggers import exception_text
 
 TYPE_CHECKING = False
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.http.request import Request
+    from supervisor.http.response import Reply
     from supervisor.process.daemon_protocol import Daemon
 
 MAX_FIELDS = 100
@@ -20,7 +24,7 @@ MAX_FIELDS = 100
 DEFAULT_PAGE = "index.html"
 
 
-class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
+class supervisor_ui_handler(Handler):  # noqa: N801 - Supervisor 4's name
     """Handler of the pages in `VIEWS`."""
 
     IDENT = "Supervisor Web UI HTTP Request Handler"
@@ -37,57 +41,53 @@ class supervisor_ui_handler:  # noqa: N801 - Supervisor 4's name
             return False
         return page_name(request) in VIEWS
 
-    def handle_request(self, request: Request) -> None:
-        """Poll the view of the page until it returns a response, then send it."""
+    def respond(self, request: Request) -> Reply:
+        """Return a reply that polls the view of the page until it returns a response."""
         if request.command not in {"GET", "HEAD", "POST"}:
-            request.error(405)
-            return
+            return error_response(405)
         from supervisor.web.pages import VIEWS, ViewContext
 
         page = VIEWS[page_name(request)]
         try:
             form = read_form(request)
         except ValueError:
-            request.error(400)
-            return
+            return error_response(400)
+        filled = PluginRequest(request)
         try:
             view = page["view"](
                 ViewContext(
                     template=page["template"],
-                    request=request,
+                    request=filled,
                     form=form,
                     response={"headers": {}},
                     supervisord=self.supervisord,
                 )
             )
         except Exception as error:  # noqa: BLE001 - the view may be a plugin's
-            self._failed(request, error)
-            return
-        request.wait_for(
+            return self._failure(request, error)
+        return DeferredReply(
             view,
-            lambda response: _send(request, response),
-            lambda error: self._failed(request, error),
+            on_result=lambda response: _response(response, filled.reply_headers),
+            on_error=lambda error: self._failure(request, error),
         )
 
-    def _failed(self, request: Request, _error: Exception) -> None:
+    def _failure(self, request: Request, _error: Exception) -> Response:
         """Log the exception being handled: it is a bug of Supervisor or a plugin."""
         self.supervisord.runtime.logger.critical(
             f"Showing {request.uri!r} raised an unexpected exception:\n{exception_text()}"
         )
-        request.reply_headers.clear()
-        request.error(500)
+        return error_response(500)
 
 
-def _send(request: Request, response: dict[str, Any]) -> None:
-    for name, value in response["headers"].items():
-        request[name] = value
-    if "Location" in response["headers"]:
-        request.error(303)
-        return
-    body = response["body"]
-    request.reply_code = response.get("status", 200)
-    request.push(body.encode("utf-8", "replace") if isinstance(body, str) else body)
-    request.done()
+def _response(result: dict[str, Any], fields: dict[str, str]) -> Response:
+    """Return the result of a view as a response, with the header fields that the view has set."""
+    for name, value in result["headers"].items():
+        fields[name] = field_value(name, value)
+    if "Location" in result["headers"]:
+        return error_response(303, fields=fields)
+    body = result["body"]
+    part = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    return Response(result.get("status", 200), fields, [part])
 
 
 def page_name(request: Request) -> str:
@@ -127,8 +127,7 @@ def _fields(text: str) -> list[tuple[str, str]]:
 def _cgi_variables(request: Request) -> dict[str, Any]:
     """Return the meta-variables of RFC 3875 that plugins read."""
     path, _, query, _ = request.split_uri()
-    channel = request.channel
-    config = channel.server.config
+    config = request.server
     form: dict[str, Any] = {
         f"HTTP_{name.strip().upper().replace('-', '_')}": value.strip()
         for name, _, value in (line.partition(":") for line in request.header)
@@ -143,7 +142,7 @@ def _cgi_variables(request: Request) -> dict[str, Any]:
         "PATH_INFO": path,
         "PATH_TRANSLATED": path,
         "QUERY_STRING": (query or "")[1:],
-        "REMOTE_ADDR": channel.peer.rpartition(":")[0],
+        "REMOTE_ADDR": request.peer.name.rpartition(":")[0],
         "REQUEST_METHOD": request.command,
         "SCRIPT_NAME": "",
         "SERVER_NAME": "localhost",

@@ -18,8 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-LEAST_BYTES: Final = 1024
-MOST_BYTES: Final = 4 * 1024 * 1024
+MIN_BYTES: Final = 1024
+MAX_BYTES: Final = 4 * 1024 * 1024
 
 STREAMS: Final = ("stdout", "stderr")
 
@@ -132,4 +132,4 @@ def without_sequences(text: str) -> str:
 def _limit(text: str) -> int:
     """Return the number of bytes to show; like Supervisor 4, 1024 if `text` is not a number."""
     number = int(text[:9]) if text.isascii() and text.isdigit() else 0
-    return min(max(number, LEAST_BYTES), MOST_BYTES)
+    return min(max(number, MIN_BYTES), MAX_BYTES)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from supervisor.engine.deferred import Deferred, Notifier
-    from supervisor.http.request import Request
+    from supervisor.http.plugin_request import PluginRequest
     from supervisor.process.daemon_protocol import Daemon
 
 VIEWS: Final[dict[str, dict[str, Any]]] = {}
@@ -43,7 +43,7 @@ class ViewContext:
     """
 
     form: dict[str, Any]
-    request: Request
+    request: PluginRequest
     response: dict[str, Any]
     supervisord: Daemon
     template: str | None

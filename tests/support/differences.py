@@ -204,7 +204,7 @@ SHOWN_BY = {
     ),
     "Clients that stop sending": (
         "tests/unit/test_http_connection.py"
-        "::test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending"
+        "::test_a_deferred_response_reaches_a_client_that_has_half_closed"
     ),
     "Many calls in one request": (
         "tests/faults/test_http_floods.py::test_a_multicall_of_a_hundred_thousand_calls"
@@ -216,7 +216,7 @@ SHOWN_BY = {
     "Absolute addresses and doubled slashes": RAW_HTTP,
     "Encodings of a login": ("tests/unit/test_http_handlers.py::test_a_login_in_either_encoding"),
     "Headers and error pages": (
-        "tests/unit/test_http_connection.py::test_an_answer_carries_what_clients_look_for"
+        "tests/unit/test_http_connection.py::test_a_response_has_the_fields_that_clients_need"
     ),
     "Static files": (
         "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.http.framing import Limits
-    from supervisor.http.request import Request
+    from supervisor.http.plugin_request import PluginRequest
 
 TURNS = 2000
 
@@ -56,7 +56,7 @@ class Site:
     def serve(
         self, *handlers: Any, config: ServerConfig | None = None, limits: Limits | None = None
     ) -> HTTPServer:
-        """Open a server with handlers; on a unix socket if nothing else is said."""
+        """Open a server with handlers; on a unix socket by default."""
         config = config or unix_config(self.directory / "s")
         server = HTTPServer(config, self.loop, self.logger, limits)
         server.handlers = list(handlers)
@@ -77,7 +77,7 @@ class Site:
             self.loop.run_once(0)
 
     def pass_time(self, seconds: float) -> None:
-        """Let the clock advance, and whatever is due happen."""
+        """Advance the clock and run what is due."""
         self.clock.advance(seconds)
         self.run_once()
 
@@ -193,23 +193,23 @@ def body(answer: bytes) -> bytes:
 
 
 class Echo:
-    """A handler that answers with what it was asked, or as a test wants."""
+    """A plugin's handler that echoes the request, or responds as a test wants."""
 
-    def __init__(self, answer: Callable[[Request], None] | None = None) -> None:
-        self.requests: list[Request] = []
-        self._answer = answer or self._echo
+    def __init__(self, respond: Callable[[PluginRequest], None] | None = None) -> None:
+        self.requests: list[PluginRequest] = []
+        self._respond = respond or self._echo
 
-    def match(self, _request: Request) -> bool:
+    def match(self, _request: object) -> bool:
         """Take everything."""
         return True
 
-    def handle_request(self, request: Request) -> None:
-        """Remember the request, and answer."""
+    def handle_request(self, request: PluginRequest) -> None:
+        """Record the request, and respond."""
         self.requests.append(request)
-        self._answer(request)
+        self._respond(request)
 
     @staticmethod
-    def _echo(request: Request) -> None:
+    def _echo(request: PluginRequest) -> None:
         request["Content-Type"] = "text/plain"
         request.push(f"{request.command} {request.uri} ")
         request.push(request.body)

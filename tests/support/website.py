@@ -59,7 +59,7 @@ class WebSite(Site):
         return Launched(1000 + len(self.plans))
 
     def add(self, name: str, group: str | None = None, **options: Any) -> Subprocess:
-        """Add a process, to a group of its own if nothing else is said."""
+        """Add a process, to a group of its own by default."""
         defaults: dict[str, Any] = {
             "command": "/bin/cat",
             "autostart": False,

@@ -15,9 +15,9 @@ from supervisor.http.http1 import (
     Head,
     Limits,
     RequestParser,
-    answer_head,
     chunk,
     http_date,
+    response_head,
 )
 
 GET = b"GET /nope HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -453,7 +453,7 @@ def test_no_bytes_do_harm(data: bytes) -> None:
 
 
 def test_an_answers_head() -> None:
-    assert answer_head("1.0", 404, {"A": "b", "C": "d"}) == (
+    assert response_head("1.0", 404, {"A": "b", "C": "d"}) == (
         b"HTTP/1.0 404 Not Found\r\nA: b\r\nC: d\r\n\r\n"
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import socket
 import struct
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,14 @@ import pytest
 from supervisor import loggers
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.http import connection as channels
+from supervisor.http import phases
+from supervisor.http.connection import HIGH_WATER
 from supervisor.http.framing import Limits
+from supervisor.http.handling import Gate, Handler
+from supervisor.http.plugin_request import PluginRequest
+from supervisor.http.reception import NO_HEAD
 from supervisor.http.request import Request
+from supervisor.http.response import DeferredReply, Response, error_response, frame
 from tests.support.httpsite import Client, Echo, Site, body, field, get, inet_config, post, status
 
 CHUNKED = get("/", "Transfer-Encoding: chunked", command="POST")
@@ -35,10 +43,10 @@ def connections(site: Site) -> list[Any]:
     return list(site.servers[-1]._connections)
 
 
-# -- asking and answering --------------------------------------------------------
+# -- requests and responses --------------------------------------------------------
 
 
-def test_an_answer_carries_what_clients_look_for(site: Site) -> None:
+def test_a_response_has_the_fields_that_clients_need(site: Site) -> None:
     site.serve(Echo())
     assert site.ask(get("/a")).split(b"\r\n") == [
         b"HTTP/1.1 200 OK",
@@ -59,7 +67,7 @@ def test_a_connection_serves_one_request_after_the_other(site: Site) -> None:
         assert body(client.answer()) == f"GET {path} ".encode()
 
 
-def test_requests_in_one_breath_are_answered_in_order(site: Site) -> None:
+def test_pipelined_requests_are_served_in_order(site: Site) -> None:
     site.serve(Echo())
     client = site.connect()
     client.send(get("/1") + post(b"two", "/2") + get("/3"))
@@ -90,7 +98,7 @@ def test_a_large_body_arrives_whole(site: Site) -> None:
         ("1.1", "Connection: close", b"close"),
     ],
 )
-def test_the_connection_ends_when_the_client_wants_it(
+def test_the_connection_is_closed_when_the_client_asks_for_it(
     site: Site, version: str, line: str | None, said: bytes | None
 ) -> None:
     site.serve(Echo())
@@ -121,7 +129,7 @@ def test_head_gets_the_header_alone(site: Site) -> None:
     assert b"HEAD /a" not in client.received
 
 
-def test_continue_is_said_to_who_waits_for_it(site: Site) -> None:
+def test_continue_is_sent_to_a_client_that_expects_it(site: Site) -> None:
     site.serve(Echo())
     client = site.connect()
     head, _, content = post(b"later", "/", "Expect: 100-continue").partition(b"\r\n\r\n")
@@ -144,7 +152,7 @@ def test_a_body_in_chunks_and_what_follows(site: Site) -> None:
     assert echo.requests[0].header == ["Host: x", "Transfer-Encoding: chunked"]
 
 
-def test_continue_is_said_before_a_body_in_chunks(site: Site) -> None:
+def test_continue_is_sent_before_a_chunked_body(site: Site) -> None:
     site.serve(Echo())
     client = site.connect()
     client.send(CHUNKED.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue"))
@@ -174,15 +182,15 @@ def half_closed(site: Site, handler: Any, requests: bytes, config: Any = None) -
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
-def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
+def test_a_deferred_response_reaches_a_client_that_has_half_closed(
     site: Site, slow: Slow, over: str
 ) -> None:
     config = inet_config() if over == "tcp" else None
-    client = half_closed(site, slow.handler, get() + get("/next"), config)
-    site.turn_until(lambda: slow.asked)
+    client = half_closed(site, slow, get() + get("/next"), config)
+    site.turn_until(lambda: slow.polls)
     site.run_once(20)
     assert connections(site)
-    slow.answer = b"now"
+    slow.result = b"now"
     slow.changed.notify()
     client.wait_for_end()
     assert client.received.count(b"now") == 2, "the request behind it is served too"
@@ -190,29 +198,29 @@ def test_an_answer_that_waits_reaches_a_client_that_has_stopped_sending(
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
-def test_a_client_that_stops_sending_and_then_leaves_is_not_waited_for(
+def test_a_client_that_half_closes_and_then_disconnects_is_detected(
     site: Site, slow: Slow, over: str
 ) -> None:
-    client = half_closed(site, slow.handler, get(), inet_config() if over == "tcp" else None)
-    site.turn_until(lambda: slow.asked)
+    client = half_closed(site, slow, get(), inet_config() if over == "tcp" else None)
+    site.turn_until(lambda: slow.polls)
     site.run_once(20)
     if over == "tcp":  # as the system of a client answers a keep-alive probe, once it has gone
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
     site.turn_until(lambda: not connections(site))
     assert not slow.changed
-    assert slow.asked == 1
+    assert slow.polls == 1
 
 
 @pytest.mark.parametrize("requests", [b"", b"G", post(b"body")[:-1], get() + b"G"])
-def test_what_a_client_has_not_sent_whole_is_not_waited_for(site: Site, requests: bytes) -> None:
+def test_an_incomplete_request_is_dropped_at_the_end_of_input(site: Site, requests: bytes) -> None:
     client = half_closed(site, Echo(), requests)
     client.wait_for_end()
     assert client.received.count(b"HTTP/1.1 200") == (requests.startswith(b"GET"))
     site.turn_until(lambda: not connections(site))
 
 
-def test_a_stream_that_has_to_wait_ends_when_the_client_stops_sending(site: Site) -> None:
+def test_a_stream_that_waits_ends_when_the_client_half_closes(site: Site) -> None:
     """A log is followed until the client leaves, and that looks the same."""
     bits = Bits(b"one", b"two", NOT_DONE_YET)
     client = half_closed(site, stream(bits), get())
@@ -223,14 +231,12 @@ def test_a_stream_that_has_to_wait_ends_when_the_client_stops_sending(site: Site
 
 
 @pytest.mark.parametrize("size", [0, 1, 1_000_000])
-def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
-    site: Site, size: int
-) -> None:
+def test_a_response_of_any_size_is_complete_and_keeps_the_connection(site: Site, size: int) -> None:
     class Large:
         def match(self, _request: Request) -> bool:
             return True
 
-        def handle_request(self, request: Request) -> None:
+        def handle_request(self, request: PluginRequest) -> None:
             request.push(content[: size // 2])
             request.push(content[size // 2 :])
             request.done()
@@ -247,12 +253,12 @@ def test_a_body_of_any_size_is_answered_whole_and_the_connection_kept(
 
 
 def test_a_body_is_not_copied_behind_its_header() -> None:
-    request = Request(Mock(), channels.NO_HEAD)
-    request.push(content := b"x" * 100)
-    (head, body_sent), stream = request.take_reply("date")
+    request = Request(NO_HEAD, Mock(), Mock())
+    response = Response(200, {}, [content := b"x" * 100])
+    (head, body_sent), stream, keep_alive = frame(request, response, "date", keep_alive=True)
     assert head.endswith(b"\r\n\r\n")
     assert body_sent is content
-    assert stream is None
+    assert (stream, keep_alive) == (None, True)
 
 
 def test_the_access_is_logged_at_trace(site: Site) -> None:
@@ -264,7 +270,7 @@ def test_the_access_is_logged_at_trace(site: Site) -> None:
     assert text.endswith(f'] "GET /a HTTP/1.1" 200 {len(answer)}')
 
 
-# -- mistakes --------------------------------------------------------------------
+# -- errors --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -280,7 +286,9 @@ def test_the_access_is_logged_at_trace(site: Site) -> None:
         (post(b"x" * 101), 413),
     ],
 )
-def test_a_bad_request_gets_an_answer_and_an_end(site: Site, data: bytes, code: int) -> None:
+def test_a_bad_request_gets_a_response_and_the_connection_is_closed(
+    site: Site, data: bytes, code: int
+) -> None:
     site.serve(Echo(), limits=Limits(body=100))
     client = site.connect()
     client.send(data)
@@ -292,7 +300,7 @@ def test_a_bad_request_gets_an_answer_and_an_end(site: Site, data: bytes, code: 
     site.turn_until(lambda: not connections(site))
 
 
-def test_the_answer_to_a_bad_request_survives_what_the_client_goes_on_sending(site: Site) -> None:
+def test_the_response_to_a_bad_request_survives_further_input(site: Site) -> None:
     """Over TCP, a close with unread input would make the kernel throw the answer away."""
     site.serve(Echo(), config=inet_config(), limits=Limits(body=100))
     client = site.connect()
@@ -302,25 +310,30 @@ def test_the_answer_to_a_bad_request_survives_what_the_client_goes_on_sending(si
     assert not client.was_reset
 
 
-def test_who_is_refused_at_the_head_need_not_send_the_body(site: Site) -> None:
-    class Gate(Echo):
-        """Admits nobody."""
+def test_a_request_can_be_refused_before_its_body(site: Site) -> None:
+    class Closed(Gate):
+        """A gate that nothing passes."""
 
-        def admits(self, request: Request) -> bool:
-            request.error(403)
-            return False
+        bodies = 0
 
-    site.serve(gate := Gate())
+        def match(self, _request: Request) -> bool:
+            return True
+
+        def admit(self, request: Request) -> Response:
+            self.bodies += bool(request.body)
+            return error_response(403)
+
+    site.serve(gate := Closed())
     client = site.connect()
     client.send(post(b"x" * 1000)[:-1])
     answer = client.answer()
     assert (status(answer), field(answer, b"Connection")) == (403, b"close")
     client.wait_for_end()
-    assert gate.requests == []
+    assert not gate.bodies
 
 
-def test_a_handler_that_fails_is_answered_for(site: Site) -> None:
-    def fail(request: Request) -> None:
+def test_a_handler_that_raises_is_500(site: Site) -> None:
+    def fail(request: PluginRequest) -> None:
         request.push(b"half an answer")
         raise LookupError("no luck")
 
@@ -337,21 +350,21 @@ def test_a_handler_that_fails_is_answered_for(site: Site) -> None:
     assert "Traceback" in text
 
 
-def test_a_handler_that_fails_after_its_answer_does_no_harm(site: Site) -> None:
-    def answer_and_fail(request: Request) -> None:
+def test_a_handler_that_raises_after_its_response_does_no_harm(site: Site) -> None:
+    def respond_and_fail(request: PluginRequest) -> None:
         request.push(b"done")
         request.done()
         request.done()
         raise LookupError
 
-    site.serve(Echo(answer_and_fail))
+    site.serve(Echo(respond_and_fail))
     client = site.connect()
     client.send(get() + get())
     assert [body(client.answer()) for _ in range(2)] == [b"done", b"done"]
 
 
-def test_a_line_break_in_a_header_of_an_answer_is_a_failure(site: Site) -> None:
-    def split(request: Request) -> None:
+def test_a_line_break_in_a_field_of_a_response_is_500(site: Site) -> None:
+    def split(request: PluginRequest) -> None:
         request["Location"] = "/\r\nSet-Cookie: a=b"
 
     site.serve(Echo(split))
@@ -360,143 +373,163 @@ def test_a_line_break_in_a_header_of_an_answer_is_a_failure(site: Site) -> None:
     assert b"Set-Cookie" not in answer
 
 
-def test_nobody_for_a_request_is_404(site: Site) -> None:
+def test_a_request_without_a_handler_is_404(site: Site) -> None:
     site.serve()
     assert status(site.ask(get())) == 404
 
 
-# -- answers that wait -------------------------------------------------------------
+# -- deferred responses -------------------------------------------------------------
 
 
-class Slow:
-    """A question whose answer a test gives, and the handler that asks it."""
+class Slow(Handler):
+    """A deferred function whose result a test sets, and the handler that polls it."""
 
     def __init__(self) -> None:
-        self.answer: Any = NOT_DONE_YET
-        self.asked = 0
+        self.result: Any = NOT_DONE_YET
+        self.polls = 0
         self.changed = Notifier()
-        self.handler = Echo(self._wait)
 
-    def question(self) -> Any:
-        """Answer as the test has said."""
-        self.asked += 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+    def match(self, _request: Request) -> bool:
+        """Match all requests."""
+        return True
 
-    def wakes(self) -> Any:
-        """Return the question as one that need not be polled."""
+    def respond(self, _request: Request) -> DeferredReply:
+        """Return a reply that polls the function."""
+        return DeferredReply(
+            self.poll,
+            on_result=lambda result: Response(200, {}, [result]),
+            on_error=lambda _error: error_response(503),
+        )
 
-        def ask() -> Any:
-            return self.question()
+    def _next(self) -> Any:
+        """Return or raise the result that the test has set."""
+        self.polls += 1
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
 
-        ask.wake_sources = (self.changed,)  # type: ignore[attr-defined]
-        return ask
+    def notified(self) -> Any:
+        """Return the function with a wake source."""
+
+        def poll() -> Any:
+            return self._next()
+
+        poll.wake_sources = (self.changed,)  # type: ignore[attr-defined]
+        return poll
 
     def polled(self, delay: float) -> Any:
-        """Return the question as a plugin writes it."""
+        """Return the function as a plugin writes it, with a delay."""
 
-        def ask() -> Any:
-            return self.question()
+        def poll() -> Any:
+            return self._next()
 
-        ask.delay = delay  # type: ignore[attr-defined]
-        return ask
+        poll.delay = delay  # type: ignore[attr-defined]
+        return poll
 
-    def _wait(self, request: Request) -> None:
-        def answered(answer: bytes) -> None:
-            request.push(answer)
-            request.done()
-
-        def failed(_error: Exception) -> None:
-            request.error(503)
-
-        request.wait_for(self.asks, answered, failed)
-
-    asks: Any = None
+    poll: Any = None
 
 
 @pytest.fixture
 def slow() -> Slow:
     made = Slow()
-    made.asks = made.wakes()
+    made.poll = made.notified()
     return made
 
 
-def test_an_answer_comes_in_the_turn_in_which_it_is_woken(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+def test_a_deferred_response_is_sent_in_the_iteration_of_its_notification(
+    site: Site, slow: Slow
+) -> None:
+    site.serve(slow)
     client = site.connect()
     client.send(get() + get("/next"))
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     site.pass_time(3600)
-    assert slow.asked == 1, "nobody asks in vain"
-    slow.answer = b"now"
+    assert slow.polls == 1, "no poll in vain"
+    slow.result = b"now"
     slow.changed.notify()
     site.loop.run_once(0)
     client.receive()
     assert client.received.count(b"now") == 2, "the request behind it is served too"
 
 
-def test_a_question_that_is_woken_twice_is_asked_once(site: Site, slow: Slow) -> None:
+def test_two_notifications_cause_one_poll(site: Site, slow: Slow) -> None:
     other = Notifier()
-    slow.asks.wake_sources = (slow.changed, other)
-    site.serve(slow.handler)
+    slow.poll.wake_sources = (slow.changed, other)
+    site.serve(slow)
     site.connect().send(get())
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     slow.changed.notify()
     other.notify()
     site.run_once()
-    assert slow.asked == 2
+    assert slow.polls == 2
 
 
-def test_a_question_that_nothing_wakes_is_polled(site: Site, slow: Slow) -> None:
-    slow.asks = slow.polled(0.5)
-    site.serve(slow.handler)
+def test_a_deferred_function_without_wake_sources_is_polled(site: Site, slow: Slow) -> None:
+    slow.poll = slow.polled(0.5)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     site.pass_time(0.4)
-    assert slow.asked == 1
-    slow.answer = b"polled"
+    assert slow.polls == 1
+    slow.result = b"polled"
     site.pass_time(0.2)
     assert body(client.answer()) == b"polled"
 
 
 def test_polling_is_never_a_busy_loop(site: Site, slow: Slow) -> None:
-    slow.asks = slow.polled(0)
-    site.serve(slow.handler)
+    slow.poll = slow.polled(0)
+    site.serve(slow)
     site.connect().send(get())
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     site.run_once(20)
-    assert slow.asked == 1
+    assert slow.polls == 1
 
 
-def test_a_question_that_fails_is_answered_for(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+def test_a_deferred_function_that_raises_gets_a_response(site: Site, slow: Slow) -> None:
+    site.serve(slow)
     client = site.connect()
     client.send(get())
-    site.turn_until(lambda: slow.asked)
-    slow.answer = LookupError()
+    site.turn_until(lambda: slow.polls)
+    slow.result = LookupError()
     slow.changed.notify()
     assert status(client.answer()) == 503
 
 
-def test_a_client_that_leaves_is_not_waited_for(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+def test_a_client_that_disconnects_ends_the_polling(site: Site, slow: Slow) -> None:
+    site.serve(slow)
     client = site.connect()
     client.send(get())
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     client.close()
     site.turn_until(lambda: not connections(site))
     assert not slow.changed
     slow.changed.notify()
     site.run_once()
-    assert slow.asked == 1
+    assert slow.polls == 1
+
+
+def test_a_closed_connection_is_freed_at_once(site: Site, slow: Slow) -> None:
+    """Without waiting for the garbage collector: a flood would leave thousands."""
+    site.serve(slow)
+    client = site.connect()
+    client.send(get())
+    site.turn_until(lambda: slow.polls)
+    gone = weakref.ref(connections(site)[0])
+    gc.disable()
+    try:
+        client.close()
+        site.turn_until(lambda: not connections(site))
+        site.run_once()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # -- slow clients ------------------------------------------------------------------
 
 
-def test_who_says_nothing_is_closed_after_a_minute(site: Site) -> None:
+def test_a_silent_client_is_closed_after_a_minute(site: Site) -> None:
     site.serve(Echo())
     client = site.connect()
     site.turn_until(lambda: connections(site))
@@ -509,17 +542,17 @@ def test_who_says_nothing_is_closed_after_a_minute(site: Site) -> None:
 
 
 @pytest.mark.parametrize("length", [10, len(post(b"body")) - 1])
-def test_who_does_not_finish_a_request_gets_408(site: Site, length: int) -> None:
+def test_a_request_that_is_not_completed_is_408(site: Site, length: int) -> None:
     site.serve(Echo())
     client = site.connect()
     client.send(post(b"body")[:length])
-    site.turn_until(lambda: connections(site) and not connections(site)[0].is_idle)
+    site.turn_until(lambda: connections(site) and connections(site)[0].phase is phases.RECEIVING)
     site.pass_time(61)
     assert status(client.answer()) == 408
     client.wait_for_end()
 
 
-def test_who_has_been_served_may_idle_for_ever(site: Site) -> None:
+def test_an_idle_connection_has_no_timeout(site: Site) -> None:
     """An interactive supervisorctl does."""
     site.serve(Echo())
     client = site.connect()
@@ -538,14 +571,28 @@ def fill(site: Site, client: Client) -> Any:
     return connections(site)[0]
 
 
-def test_who_does_not_read_is_dropped(site: Site) -> None:
+@pytest.mark.parametrize("phase", [phases.NEW, phases.IDLE], ids=lambda phase: phase.name)
+def test_an_empty_line_is_not_the_beginning_of_a_request(site: Site, phase: phases.Phase) -> None:
+    """A client that sends nothing else is treated as if it had not sent it."""
+    site.serve(Echo())
+    client = site.connect()
+    if phase is phases.IDLE:
+        client.send(get())
+        client.answer()
+    for byte in (b"\r", b"\n"):
+        client.send(byte)
+        site.run_once()
+    assert connections(site)[0].phase is phase
+
+
+def test_a_client_that_does_not_read_is_dropped(site: Site) -> None:
     site.serve(Echo(lambda request: (request.push(b"x" * 5_000_000), request.done())))
     fill(site, site.connect())
     site.pass_time(61)
     site.turn_until(lambda: not connections(site))
 
 
-def test_who_reads_slowly_is_not_dropped(site: Site) -> None:
+def test_a_client_that_reads_slowly_is_not_dropped(site: Site) -> None:
     site.serve(Echo(lambda request: (request.push(b"x" * 5_000_000), request.done())))
     client = site.connect()
     fill(site, client)
@@ -574,21 +621,21 @@ def test_no_more_is_made_than_the_client_reads(site: Site) -> None:
     made = endless.made
     site.run_once(20)
     assert endless.made == made
-    assert connection._outbox.unsent_bytes < channels.HIGH_WATER + 60_000
+    assert connection._outbox.unsent_bytes < HIGH_WATER + 60_000
 
 
 def test_no_more_is_read_than_can_be_served(site: Site, slow: Slow) -> None:
-    site.serve(slow.handler)
+    site.serve(slow)
     client = site.connect()
     client.send(get())
-    site.turn_until(lambda: slow.asked)
+    site.turn_until(lambda: slow.polls)
     for _ in range(20):
         with contextlib.suppress(BlockingIOError):
             while True:
                 client.socket.send(get() * 1000)
         site.run_once()
     [connection] = connections(site)
-    assert connection._parser.pending < channels.HIGH_WATER + channels.READ_BYTES
+    assert connection._reception.pending_bytes < HIGH_WATER + channels.READ_BYTES
 
 
 # -- bodies that come bit by bit -------------------------------------------------------
@@ -616,7 +663,7 @@ class Bits:
 def stream(*parts: Any) -> Echo:
     """Return a handler that answers with parts."""
 
-    def answer(request: Request) -> None:
+    def answer(request: PluginRequest) -> None:
         for part in parts:
             request.push(part)
         request.done()
@@ -638,7 +685,7 @@ def test_a_body_of_unknown_length_goes_in_chunks(site: Site) -> None:
     client.wait_for(lambda: client.received)
 
 
-def test_a_long_stream_lets_others_in_between(site: Site) -> None:
+def test_a_long_stream_does_not_starve_the_loop(site: Site) -> None:
     site.serve(stream(bits := Bits(*[b"x"] * 50)))
     site.connect().send(get())
     taken = []
@@ -651,7 +698,7 @@ def test_a_long_stream_lets_others_in_between(site: Site) -> None:
     assert max(after - before for before, after in itertools.pairwise(taken)) <= 2
 
 
-def test_to_http_1_0_it_goes_until_the_end_of_the_connection(site: Site) -> None:
+def test_for_http_1_0_the_end_of_the_connection_ends_the_body(site: Site) -> None:
     site.serve(stream(Bits(b"one", b"two")))
     client = site.connect()
     client.send(get("/", "Connection: keep-alive", version="1.0"))
@@ -671,7 +718,7 @@ def test_a_body_that_fails_midway_ends_the_connection(site: Site) -> None:
     assert "LookupError" in site.log()[0][1]
 
 
-def test_a_client_that_leaves_closes_what_it_was_sent(site: Site) -> None:
+def test_a_disconnect_closes_the_body(site: Site) -> None:
     site.serve(stream(bits := Bits(b"one", NOT_DONE_YET)))
     client = site.connect()
     client.send(get())
@@ -681,8 +728,8 @@ def test_a_client_that_leaves_closes_what_it_was_sent(site: Site) -> None:
     assert bits.is_closed
 
 
-def test_an_answer_that_comes_too_late_is_let_go(site: Site) -> None:
-    waiting: list[Request] = []
+def test_a_response_after_the_disconnect_is_closed(site: Site) -> None:
+    waiting: list[PluginRequest] = []
     site.serve(Echo(waiting.append))
     client = site.connect()
     client.send(get())
@@ -695,10 +742,10 @@ def test_an_answer_that_comes_too_late_is_let_go(site: Site) -> None:
     assert bits.pieces == [b"one"]
 
 
-def test_a_failure_lets_go_of_what_was_pushed(site: Site) -> None:
+def test_a_failure_closes_what_was_pushed(site: Site) -> None:
     bits = Bits(b"one")
 
-    def fail(request: Request) -> None:
+    def fail(request: PluginRequest) -> None:
         request.push(bits)
         raise LookupError
 

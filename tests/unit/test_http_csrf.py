@@ -70,7 +70,7 @@ def test_foreign_requests_do_not_act(site: WebSite, method: str, lines: tuple[st
     assert site.plans == []
 
 
-def test_a_browser_that_does_not_say_where_from_is_asked(site: WebSite) -> None:
+def test_a_browser_without_evidence_of_its_origin_must_confirm(site: WebSite) -> None:
     """Over plain HTTP a page can have its visitors' browsers say nothing at all."""
     site.open()
     answer = site.get(ACTION, *BROWSER)
@@ -111,7 +111,7 @@ def test_foreign_posts_are_refused_everywhere(site: WebSite, path: str) -> None:
     ],
 )
 def test_a_loopback_server_answers_to_its_own_names(site: WebSite, host: str) -> None:
-    """And to addresses: nobody can make them mean something else."""
+    """And to addresses, which cannot be rebound."""
     site.open()
     assert site.get("/", host=host).status == 200
 

@@ -61,7 +61,7 @@ SHA = "{SHA}" + hashlib.sha1(b"secret", usedforsecurity=False).hexdigest()
         ("secret", "Authorization: Basic am9lOnNlY3JldA", 401),
     ],
 )
-def test_who_gets_in(site: Site, password: str, line: str, code: int) -> None:
+def test_which_credentials_are_accepted(site: Site, password: str, line: str, code: int) -> None:
     site.serve(supervisor_auth_handler({"joe": password}, behind := Echo()))
     assert status(site.ask(get("/", line))) == code
     assert len(behind.requests) == (code == 200)
@@ -101,7 +101,7 @@ def test_a_password_is_checked_for_each_request_of_a_connection(site: Site) -> N
     assert [*codes, status(client.answer())] == [200, 200, 401]
 
 
-def test_who_is_kept_out_is_told_how_to_get_in(site: Site) -> None:
+def test_a_refused_client_gets_a_challenge(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     client = site.connect()
     client.send(get())
@@ -134,7 +134,7 @@ def test_asking_without_a_login_is_not_worth_a_line(site: Site) -> None:
     assert site.log() == []
 
 
-def test_a_stranger_is_refused_before_his_body_is_received(site: Site) -> None:
+def test_a_request_without_login_is_refused_before_its_body(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     client = site.connect()
     client.send(post(b"x" * 1_000_000)[:1000])
@@ -317,7 +317,7 @@ def test_http_1_0_gets_it_without_chunks(site: Site) -> None:
     client.wait_for(lambda: client.received.endswith(b"\r\n\r\nout log\n"))
 
 
-def test_a_viewer_who_leaves_leaves_nothing_behind(site: Site, logs: Path) -> None:
+def test_a_disconnected_follower_leaves_no_fd_and_no_callback(site: Site, logs: Path) -> None:
     path = str(logs / "out")
     before = len(os.listdir("/proc/self/fd"))
     client = follow(site, "/logtail/cat")

@@ -15,8 +15,9 @@ from supervisor.http import server as servers
 from supervisor.http.connection_table import Connections
 from supervisor.http.csrf import csrf_guard
 from supervisor.http.framing import Limits
-from supervisor.http.handlers import supervisor_auth_handler
+from supervisor.http.handlers import FAILED_LOGINS, supervisor_auth_handler
 from supervisor.http.ledger import MIN_COUNTED_BYTES, Ledger
+from supervisor.http.response import Incident
 from supervisor.http.throttle import MAX_LINES, MAX_ORIGINS
 from tests.support.httpsite import Client, Echo, Site, basic, get, inet_config, post, status
 
@@ -47,7 +48,7 @@ LEDGERS = [
 
 
 @pytest.mark.parametrize(("steps", "evicted"), LEDGERS)
-def test_who_has_stalled_the_longest_is_evicted(
+def test_the_connection_that_has_stalled_the_longest_is_evicted(
     steps: list[tuple[str, int]], evicted: list[str]
 ) -> None:
     gone: list[str] = []
@@ -101,12 +102,10 @@ def test_a_refused_body_is_freed_at_once(site: Site, monkeypatch: pytest.MonkeyP
         client.send(post(b"x" * (LARGE + 1))[:-1])
         site.run_once(20)
     assert status(first.answer()) == 503
-    assert sum(each._parser.pending for each in server._connections) < 2 * LARGE
+    assert sum(each._reception.pending_bytes for each in server._connections) < 2 * LARGE
 
 
-def test_answers_that_are_not_read_are_bounded_together(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unread_responses_are_bounded_together(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "MAX_UNSENT_BYTES", 5 * MB)
     server = site.serve(Echo(lambda request: (request.push(b"x" * 4 * MB), request.done())))
     lazy = [site.connect() for _ in range(4)]
@@ -206,7 +205,7 @@ def test_the_oldest_client_in_the_middle_of_a_request_makes_room(site: Site) -> 
 
 
 @pytest.mark.usefixtures("few")
-def test_a_flood_does_not_push_out_who_has_just_come(site: Site) -> None:
+def test_a_flood_does_not_displace_a_new_client(site: Site) -> None:
     """A client that has not yet sent its request is not older than the flood."""
     site.serve(Echo())
     half_a_request(site, 3)
@@ -218,7 +217,7 @@ def test_a_flood_does_not_push_out_who_has_just_come(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_who_has_logged_in_and_is_sending_its_request_is_kept(site: Site) -> None:
+def test_a_client_that_has_logged_in_is_not_displaced(site: Site) -> None:
     site.serve(supervisor_auth_handler({"joe": "secret"}, Echo()))
     login = "Authorization: Basic am9lOnNlY3JldA=="
     sender = site.connect()
@@ -272,10 +271,11 @@ def test_failed_logins_of_one_client_are_a_few_lines_a_second(site: Site) -> Non
 
 
 def test_many_clients_share_their_lines(site: Site) -> None:
-    throttle = site.serve(Echo()).failed_logins
+    server = site.serve(Echo())
+    incident = Incident(FAILED_LOGINS, "line")
     for number in range(1000):
         for _ in range(MAX_LINES + 1):
-            throttle.log(f"192.0.2.{number}", "line")
+            server.log_incident(f"192.0.2.{number}", incident)
     assert len(site.log()) == (MAX_ORIGINS + 1) * MAX_LINES
     site.pass_time(1)
     more = (1000 - MAX_ORIGINS) * (MAX_LINES + 1) - MAX_LINES

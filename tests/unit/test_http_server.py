@@ -31,7 +31,7 @@ def site(directory: Path) -> Iterator[Site]:
 
 
 def stale_socket(path: Path) -> None:
-    """Leave a socket behind that nobody listens on."""
+    """Leave a stale socket behind."""
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
 
@@ -55,7 +55,7 @@ def test_the_umask_is_left_as_it_was(site: Site) -> None:
         os.umask(before)
 
 
-def test_nobody_sees_the_socket_before_its_mode_is_right(
+def test_the_socket_is_never_visible_with_a_wrong_mode(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     modes = []
@@ -78,7 +78,7 @@ def test_a_stale_socket_is_replaced(site: Site, capfd: pytest.CaptureFixture[str
     assert status(site.ask(get())) == 200
 
 
-def test_a_socket_that_somebody_listens_on_is_left_alone(site: Site) -> None:
+def test_a_socket_in_use_is_left_alone(site: Site) -> None:
     site.serve(Echo())
     with pytest.raises(ServerError, match=ADDRESS_IN_USE):
         HTTPServer(unix_config(site.directory / "s"), site.loop, site.logger)
@@ -143,7 +143,7 @@ def test_a_closed_server_leaves_the_socket_of_another_alone(site: Site) -> None:
 
 
 def complaint(site: Site, config: ServerConfig) -> str:
-    """Return what the user is told of a server that cannot be opened."""
+    """Return the error text of a server that cannot be opened."""
     with pytest.raises(ServerError) as caught:
         site.serve(config=config)
     return str(caught.value)
@@ -234,7 +234,7 @@ def test_every_interface_of_ipv6_is_also_every_one_of_ipv4(site: Site) -> None:
         client.send(get())
         assert status(client.answer()) == 200
         [connection] = server._connections
-        assert connection.peer == str(TcpAddress(host, client.socket.getsockname()[1]))
+        assert connection.client.name == str(TcpAddress(host, client.socket.getsockname()[1]))
         client.close()
         site.turn_until(lambda: not server._connections)
 
@@ -265,7 +265,7 @@ def test_who_is_on_a_unix_socket(site: Site) -> None:
 # -- handlers ------------------------------------------------------------------------
 
 
-def test_the_first_handler_that_matches_answers(site: Site) -> None:
+def test_the_first_handler_that_matches_responds(site: Site) -> None:
     never, first, second = Echo(), Echo(), Echo()
     never.match = lambda _request: False  # type: ignore[method-assign]
     server = site.serve(first, second)
@@ -319,8 +319,8 @@ def test_a_newcomer_takes_the_place_of_an_idle_client(site: Site) -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_while_all_are_busy_newcomers_wait(site: Site) -> None:
-    """The one who finds the house full is still let in, nobody after."""
+def test_while_all_connections_are_busy_new_ones_wait(site: Site) -> None:
+    """One connection beyond the limit is accepted, and no more."""
     waiting: list[Any] = []
     site.serve(Echo(waiting.append))
     for served in (1, 2, 3):
@@ -333,6 +333,7 @@ def test_while_all_are_busy_newcomers_wait(site: Site) -> None:
     assert len(waiting) == 4
     assert [level for level, _ in site.log()] == ["error"], "said once, and not in a busy loop"
     waiting[0].done()
+    site.run_once()
     site.pass_time(1)
     site.turn_until(lambda: len(waiting) == 5)
 

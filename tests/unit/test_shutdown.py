@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from supervisor.http.request import Request
+    from supervisor.http.plugin_request import PluginRequest
 
 
 def group(world: World, name: str, priority: int, *processes: str) -> ProcessGroup:
@@ -204,7 +204,7 @@ def test_clients_that_wait_to_be_accepted_are_answered(site: Site) -> None:
 
 
 def test_a_request_in_two_parts_and_a_large_answer_are_completed(site: Site) -> None:
-    def answer(request: Request) -> None:
+    def answer(request: PluginRequest) -> None:
         request.push(LARGE)
         request.done()
 
@@ -240,7 +240,7 @@ def test_idle_clients_and_followed_logs_do_not_delay_the_end(site: Site) -> None
         def more(self) -> bytes:
             return b"a line\n"
 
-    def answer(request: Request) -> None:
+    def answer(request: PluginRequest) -> None:
         if request.uri == "/endless":
             request.push(Endless())
         request.done()

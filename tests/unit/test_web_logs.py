@@ -11,7 +11,7 @@ from pathlib import Path
 import meld3
 import pytest
 
-from supervisor.web.tail import LEAST_BYTES
+from supervisor.web.tail import MIN_BYTES
 from supervisor.web.templates import template
 from tests.support.httpsite import get
 from tests.support.website import WebSite
@@ -98,11 +98,11 @@ def test_a_log_of_rubbish(site: WebSite) -> None:
     ("limit", "size"),
     [
         ("5000", 5000),
-        ("3", LEAST_BYTES),
-        ("abc", LEAST_BYTES),
-        ("-5", LEAST_BYTES),
-        ("", LEAST_BYTES),
-        ("\u0665", LEAST_BYTES),
+        ("3", MIN_BYTES),
+        ("abc", MIN_BYTES),
+        ("-5", MIN_BYTES),
+        ("", MIN_BYTES),
+        ("\u0665", MIN_BYTES),
         ("9" * 5000, 10000),
     ],
 )

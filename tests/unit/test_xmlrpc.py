@@ -15,6 +15,7 @@ from supervisor import loggers
 from supervisor import xmlrpc as module
 from supervisor.common.faults import Faults, RPCError
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
+from supervisor.http import phases
 from supervisor.rpc import multicall
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.xmlrpc import (
@@ -393,7 +394,7 @@ def begin(site: Site, method: str) -> Client:
     client.send(post(xmlrpc.client.dumps((), method).encode()))
     site.turn_until(lambda: site.servers[-1]._connections)
     [connection] = site.servers[-1]._connections
-    site.turn_until(lambda: connection._waiting is not None)
+    site.turn_until(lambda: connection.phase is phases.RESPONDING)
     return client
 
 
