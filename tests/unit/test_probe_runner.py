@@ -91,9 +91,9 @@ def test_a_start_that_the_daemon_refuses(runner: Runner) -> None:
 
 def test_probes_never_overlap(runner: Runner) -> None:
     """A helper may be stuck in the kernel after its deadline."""
-    assert runner.result("sleep 3600", timeout=0.1) == "timed out after 0.1 seconds"
-    stuck = dict(runner.site.children)
-    runner.site.children.clear()
+    runner.start("sleep 3600", timeout=0.1)
+    stuck, runner.site.children = runner.site.children, {}
+    assert runner.site.wait() == "timed out after 0.1 seconds"
     runner.start("true")
     turn_all(runner.site.loop)
     assert runner.site.results == [STILL_RUNNING]
