@@ -356,3 +356,11 @@ class EventListenerConfig(ProcessConfig):
 
 class FastCGIProcessConfig(ProcessConfig):
     """A process of a `[fcgi-program:x]` group."""
+
+
+_PLAIN = ProcessConfig("", "")
+
+
+def full_config(config: ProcessConfig) -> ProcessConfig:
+    """Return a config with all options: a plain one for what a plugin uses in its place."""
+    return config if isinstance(config, ProcessConfig) else _PLAIN

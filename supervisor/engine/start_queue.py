@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from supervisor.engine.deferred import Notifier
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,6 +28,8 @@ class StartQueue:
     """Generators that are advanced one after the other, within the time of each loop iteration."""
 
     def __init__(self, loop: Loop) -> None:
+        self.drained = Notifier()
+        """Notified when the queue is empty again."""
         self._loop = loop
         self._items: deque[Generator[object, None, None]] = deque()
         self._used_seconds = 0.0
@@ -34,6 +38,11 @@ class StartQueue:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether there are steps behind the one in progress."""
+        return len(self._items) > self._is_running
 
     def put(self, steps: Generator[object, None, None]) -> None:
         """Run steps after those in the queue; at once if it is empty and there is time left.
@@ -59,6 +68,8 @@ class StartQueue:
         finally:
             self._is_running = False
             self._arm()
+        if not self._items:
+            self.drained.notify()
 
     def _advance(self) -> None:
         try:

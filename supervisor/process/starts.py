@@ -7,6 +7,7 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
 from supervisor.process.dependencies import DependencyWatch, make_gate
 from supervisor.process.restarts import RestartPolicy
@@ -58,7 +59,7 @@ class Starts:
     """The automatic and requested starts of one process."""
 
     def __init__(self, process: Startable) -> None:
-        config, runtime = process.config, process.runtime
+        config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
         self.gate = make_gate(config, runtime, self._reconsider)
         self._watch = None

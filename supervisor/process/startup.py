@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 
+from supervisor.config.process_config import full_config
 from supervisor.process.stop_deadline import StopDeadline
 
 TYPE_CHECKING = False
@@ -66,6 +67,7 @@ class Startup:
         self._process = process
         self._deadline = StopDeadline()
         self._failure: str | None = None
+        self._is_held = False
         self.readiness = _monitor(process)
 
     def next_step(self) -> Step | None:
@@ -80,8 +82,27 @@ class Startup:
         if self._failure is not None:
             return self._deadline.kill_at, self._kill
         if monitor is None or monitor.is_ready:
-            return running_at, process.mark_running
+            return self._after_other_starts(running_at)
         return None if monitor.timeout_at is None else (monitor.timeout_at, self._give_up)
+
+    def _after_other_starts(self, running_at: float) -> Step | None:
+        """Return the step to RUNNING; it follows all starts in the queue, as in Supervisor 4.
+
+        There, starts hold up everything else, so their lines in the log come first.
+        """
+        if self._is_held:
+            return None
+        if self._process.runtime.start_queue.has_waiting:
+            return running_at, self._hold
+        return running_at, self._process.mark_running
+
+    def _hold(self) -> None:
+        self._is_held = True
+        self._process.runtime.start_queue.drained.add(self._release)
+
+    def _release(self) -> None:
+        self._is_held = False
+        self._process.transition()
 
     def success_text(self) -> str:
         """Return why the process is RUNNING, for the log."""
@@ -124,7 +145,7 @@ class Startup:
 
 
 def _monitor(process: Starting) -> ReadinessMonitor | None:
-    if not process.config.declares_readiness:
+    if not full_config(process.config).declares_readiness:
         return None
     from supervisor.process.readiness_monitor import ReadinessMonitor  # few programs need it
 

@@ -20,7 +20,7 @@ SLOW_TO_THE_BACKGROUND = """
 import os, time, types
 from pathlib import Path
 from supervisor import loggers
-from supervisor.process.daemon_protocol import boot
+from supervisor.daemon import boot
 settings = types.SimpleNamespace(directory=None, umask=0o22)
 with boot.daemonized(settings, loggers.getLogger()):
     time.sleep(0.2)

@@ -19,6 +19,7 @@ from supervisor.engine.posix import NotFound
 from supervisor.options import ServerOptions
 from supervisor.process import child, event_pools
 from supervisor.process.plan import Launched
+from supervisor.process.restarts import RestartPolicy
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
 
@@ -31,6 +32,17 @@ pids = itertools.count(100_000)
 def runtime() -> Any:
     """Return a loop that nobody turns, and what belongs to it."""
     return ServerOptions().runtime
+
+
+class Starts:
+    """The starts of a dummy, which has neither limits nor dependencies."""
+
+    gate = None
+    has_closed_gate = is_waiting = False
+    restarts = RestartPolicy()
+
+    def __init__(self, process: Any) -> None:
+        pass
 
 
 class Buffer(deque[Any]):
@@ -51,6 +63,8 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 
 for dummy in (DummyOptions, DummyProcess):
     dummy.runtime = property(lambda _: runtime())
+DummyProcess.starts = property(Starts)
+DummyProcess.awaits_start = False
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
 event_pools.deque = Buffer

@@ -229,6 +229,22 @@ def test_a_boot_is_spread_over_iterations(
     assert set(programs.states().values()) == {S.STARTING}
 
 
+def test_all_are_spawned_before_the_first_is_running(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order of the log is that of Supervisor 4, in which starts hold up everything else."""
+    slow_starts(programs, monkeypatch)
+    for name in "abcdefg":
+        programs.add(name, startsecs=0)
+    for group in programs.groups.values():
+        group.transition()
+    while set(programs.states().values()) != {S.RUNNING}:
+        programs.world.runtime.loop.run_once(0)
+    lines = [line.split("'")[1] for line in programs.world.lines("info") if "spawned" in line]
+    lines += [line.split()[1] for line in programs.world.lines("info") if "success" in line]
+    assert "".join(lines) == "abcdefgabcdefg"
+
+
 def test_what_is_queued_can_be_stopped_and_started(
     programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
