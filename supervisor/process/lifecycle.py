@@ -43,6 +43,15 @@ class Lifecycle(ProcessStatus):
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
+    def get_state(self) -> int:
+        """Return the state, one of `ProcessStates`.
+
+        A process whose start is in the queue counts as STARTING: in Supervisor 4, clients are
+        answered only when it has been started.
+        """
+        is_due = self.starts.is_queued and self.starts.is_wanted
+        return ProcessStates.STARTING if is_due else self.state
+
     # -- the rule ---------------------------------------------------------------
 
     def transition(self) -> None:

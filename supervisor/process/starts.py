@@ -67,7 +67,8 @@ class Starts:
             follows_restarts = config.on_dependency_failure == "restart"
             self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
         self._process = process
-        self._is_queued = False
+        self.is_queued = False
+        """Whether the start is in the queue; it may have become unwanted since."""
         self._is_withdrawn = False
         self._is_retired = False
 
@@ -109,7 +110,7 @@ class Starts:
             process.config, process.backoff
         ):
             return 0.0, self._give_up_retrying
-        if self._is_queued or not self.is_wanted:
+        if self.is_queued or not self.is_wanted:
             return None
         if self.gate is not None and not self.gate.is_open:
             deadline = self.gate.deadline
@@ -126,12 +127,12 @@ class Starts:
     # -- starting -----------------------------------------------------------------
 
     def _enqueue(self) -> None:
-        self._is_queued = True
+        self.is_queued = True
         self._process.runtime.start_queue.put(self._start_in_turn())
 
     def _start_in_turn(self) -> Generator[None, None, None]:
         """Start the process, unless the reason to do so has gone since it was queued."""
-        self._is_queued = False
+        self.is_queued = False
         step, process = self.next_step(), self._process
         now = process.runtime.clock.monotonic()
         if step is not None and step[1] == self._enqueue and now >= step[0]:
