@@ -10,6 +10,7 @@ from __future__ import annotations
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
+from supervisor.process.description import describe
 from supervisor.rpc import control, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -434,7 +435,7 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def _interpretProcessInfo(self, info_: dict[str, Any]) -> str:
-        return info.describe(info_)  # Supvisors calls it, without an instance
+        return describe(info_)  # Supvisors calls it, without an instance
 
     def _getGroupAndProcess(self, name: str) -> tuple[ProcessGroupBase, Subprocess | None]:
         return find(self.supervisord, name)  # Supvisors' startProcess calls it

@@ -61,6 +61,8 @@ class Starts:
         config, runtime = process.config, process.runtime
         self.restarts = RestartPolicy(restart_options(config))
         self.gate = make_gate(config, runtime, self._reconsider)
+        self.is_plain = self.gate is None and self.restarts.limits is None
+        """Whether the process has neither dependencies nor restart options."""
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
@@ -100,6 +102,12 @@ class Starts:
     def is_waiting(self) -> bool:
         """Whether a wanted start waits for dependencies."""
         return self.gate is not None and self.is_wanted and not self.gate.is_open
+
+    @property
+    def next_start_at(self) -> float | None:
+        """Time of the next start without a request, in monotonic seconds; None if unknown."""
+        step = self.next_step()
+        return step[0] if step is not None and step[1] == self._enqueue else None
 
     def next_step(self) -> Step | None:
         """Return what happens next without a request: (deadline in monotonic seconds, action)."""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
-from supervisor.states import (
-    ProcessStates,
-    getProcessStateDescription,
-    getSupervisorStateDescription,
-)
+from supervisor.process.description import NO_OUTLOOK, describe, outlook
+from supervisor.states import getProcessStateDescription, getSupervisorStateDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +17,6 @@ if TYPE_CHECKING:
     from supervisor.datatypes import AutoRestart
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
-
-RUNNING = "pid {pid}, uptime {uptime}"
 
 
 def capped_int(value: float) -> int:
@@ -40,7 +33,7 @@ Facts: TypeAlias = "tuple[Any, ...]"
 
 
 def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
-    """Return all values that the struct of a process depends on, except the time."""
+    """Return all values that the struct of a process depends on, except the wall-clock time."""
     config = process.config
     return (
         config.name,
@@ -53,12 +46,13 @@ def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
         config.stdout.logfile,
         config.stderr.logfile,
         process.pid,
+        NO_OUTLOOK if process.starts.is_plain else outlook(process),
     )
 
 
 def struct(facts: Facts, now: int) -> dict[str, Any]:
     """Return the struct of `getProcessInfo`; times are seconds since the epoch."""
-    name, group, start, stop, state, spawnerr, exitstatus, stdout, stderr, pid = facts
+    name, group, start, stop, state, spawnerr, exitstatus, stdout, stderr, pid, ahead = facts
     stdout_logfile = _path(stdout)
     info = {
         "name": name,
@@ -75,34 +69,13 @@ def struct(facts: Facts, now: int) -> dict[str, Any]:
         "stderr_logfile": _path(stderr),
         "pid": pid,
     }
-    info["description"] = describe(info)
+    info["description"] = describe(info, ahead)
     return info
 
 
 def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
     """Return the struct of `getProcessInfo` for the current time."""
     return struct(facts(group, process), capped_int(process.runtime.clock.time()))
-
-
-def uptime(seconds: int) -> str:
-    """Format an uptime in seconds; a negative one, after the clock was set back, counts as 0."""
-    import datetime as dt
-
-    return str(dt.timedelta(seconds=max(seconds, 0)))
-
-
-def describe(info: dict[str, Any]) -> str:
-    """Return the description that `status` and the status page show after the state."""
-    state = info["state"]
-    if state == ProcessStates.RUNNING:
-        return RUNNING.format(pid=info["pid"], uptime=uptime(info["now"] - info["start"]))
-    if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
-        return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
-    if state in (ProcessStates.STOPPED, ProcessStates.EXITED):
-        if info["start"]:
-            return time.strftime("%b %d %I:%M %p", time.localtime(info["stop"]))
-        return "Not started"
-    return ""
 
 
 # Fields of a `getAllConfigInfo` struct: key -> the attribute of the process config.  The keys, and

@@ -9,6 +9,7 @@ of filling in a template.
 from __future__ import annotations
 
 from supervisor.common.xmlrpc_codec import Pieces, Serialized, to_xml
+from supervisor.process.description import RUNNING, uptime
 from supervisor.rpc import info
 from supervisor.states import ProcessStates
 
@@ -46,8 +47,8 @@ def rows(members: Iterable[Member], now: int) -> Pieces:
             row = _make_row(facts)
         _cache[id(process)] = row
         _, before, between, after, start = row
-        uptime = b"" if start is None else info.uptime(now - start).encode()
-        pieces += (before, now_text, between, uptime, after)
+        shown = b"" if start is None else uptime(now - start).encode()
+        pieces += (before, now_text, between, shown, after)
     return pieces
 
 
@@ -56,7 +57,7 @@ def _make_row(facts: info.Facts) -> Row:
     struct["now"] = Serialized(PLACEHOLDER)
     runs = struct["state"] == ProcessStates.RUNNING
     if runs:
-        description = to_xml(info.RUNNING.format(pid=struct["pid"], uptime="%s"))
+        description = to_xml(RUNNING.format(pid=struct["pid"], uptime="%s"))
         struct["description"] = Serialized(description % PLACEHOLDER)
     before, between, *after = to_xml(struct).encode().split(PLACEHOLDER.encode())
     return facts, before, between, b"".join(after), struct["start"] if runs else None
