@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
+    from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         exitstatus: int | None
 
         changed: Notifier
+        history: History
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -52,6 +54,14 @@ if TYPE_CHECKING:
 
         def fail(self, text: str, reason: str | None = None) -> None:
             """Give up: the process becomes FATAL."""
+
+
+# Reasons of transitions, as `process.history` shows them.
+AUTOSTART = "autostart"
+RESTART = "automatic restart"
+RETRY = "retry after a failed start"
+STOP_WITH_DEPENDENCY = "follows a dependency (on_dependency_failure)"
+START_WITH_DEPENDENCY = "dependencies are up again (on_dependency_failure)"
 
 
 class Starts:
@@ -71,6 +81,7 @@ class Starts:
         self._is_queued = False
         self._is_withdrawn = False
         self._is_retired = False
+        self._request_reason = ""
 
     # -- the rule -----------------------------------------------------------------
 
@@ -147,17 +158,28 @@ class Starts:
             if reason is not None:
                 process.fail("restarted too often", reason)
             else:
-                if is_restart:
-                    self.restarts.restarted(now)
-                else:
-                    self.restarts.started_by_hand()
+                self._note_start(now, is_restart=is_restart)
                 process.spawn()
         process.arm()
         yield
 
+    def _note_start(self, now: float, *, is_restart: bool) -> None:
+        """Record what starts the process."""
+        process = self._process
+        if is_restart:
+            self.restarts.restarted(now)
+            process.history.restarts += 1
+            is_retry = process.state == ProcessStates.BACKOFF
+            process.history.explain(RETRY if is_retry else RESTART)
+        else:
+            self.restarts.started_by_hand()
+            is_requested = process.start_requested
+            process.history.explain(self._request_reason if is_requested else AUTOSTART)
+
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
         self._is_withdrawn = False
+        self._request_reason = ""
         if self.gate is not None:
             self.gate.stop_waiting()
 
@@ -179,6 +201,7 @@ class Starts:
     def withdraw(self) -> None:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
+        self._request_reason = ""
 
     # -- waiting ------------------------------------------------------------------
 
@@ -198,7 +221,9 @@ class Starts:
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""
+        self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
+        self._request_reason = START_WITH_DEPENDENCY
         self._process.start_requested = True
 
     def _give_up_waiting(self) -> None:
