@@ -12,10 +12,10 @@ import re
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError, getFaultDescription
 from supervisor.common.text import one_line
+from supervisor.common.xmlrpc_codec import capped_int
 from supervisor.engine.deferred import NOT_DONE_YET, Deferred
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc import multicall
-from supervisor.rpc.info import capped_int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -51,8 +51,9 @@ def outlook(process: Startable) -> Outlook:
     Supervisor 4 shows no pause.
     """
     starts = process.starts
-    if starts.is_waiting and starts.gate is not None:
-        return ", ".join(map(str, starts.gate.unmet())), 0
+    unmet = ", ".join(map(str, starts.unmet()))
+    if unmet:
+        return unmet, 0
     if starts.restarts.limits is None:
         return NO_OUTLOOK
     next_start_at = starts.next_start_at

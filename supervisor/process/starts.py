@@ -14,11 +14,12 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterable
     from typing import Protocol, TypeAlias
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
+    from supervisor.process.dependencies import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
 
@@ -113,6 +114,10 @@ class Starts:
     def is_waiting(self) -> bool:
         """Whether a wanted start waits for dependencies."""
         return self.gate is not None and self.is_wanted and not self.gate.is_open
+
+    def unmet(self) -> Iterable[Unmet]:
+        """Return the conditions that hold up a wanted start."""
+        return self.gate.unmet() if self.gate is not None and self.is_waiting else ()
 
     @property
     def next_start_at(self) -> float | None:

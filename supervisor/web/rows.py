@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.rpc.info import process_info
+from supervisor.process.details import process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders

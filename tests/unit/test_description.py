@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.common import xmlrpc_codec
 from supervisor.datatypes import RestartUnconditionally
-from supervisor.rpc import info
+from supervisor.process.details import process_info
 from supervisor.rpc.rows import rows
 from supervisor.states import ProcessStates
 from tests.support.programs import EXIT_0, EXIT_3, Programs
@@ -29,7 +29,7 @@ def description(process: Subprocess) -> str:
     """Return the description; that of the cached row must be the same."""
     assert process.group is not None
     group: Any = process.group
-    struct = info.process_info(group, process)
+    struct = process_info(group, process)
     made = rows([(group, process)], struct["now"])
     assert b"".join(xmlrpc_codec.response_in_pieces(made)).decode() == (
         xmlrpc_codec.response([struct])
