@@ -28,6 +28,12 @@ ADDED_METHODS = (
 )
 """RPC methods that 4.3.0 does not have."""
 
+ADDED_COMMANDS = ("explain", "graph")
+"""Commands of supervisorctl that 4.3.0 does not have."""
+
+ADDED_FLAGS = ("--no-deps", "--with-dependents")
+"""Flags of its commands that 4.3.0 does not have."""
+
 # name -> the test that shows it
 SHOWN_BY = {
     "Quoting in environment": CONFIGURATION,
@@ -177,6 +183,9 @@ SHOWN_BY = {
     "Help for plugins' commands": f"{CLIENT}::test_help_on_a_topic",
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
+    ),
+    "Further commands": (
+        "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
     ),
     "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
