@@ -69,6 +69,12 @@ def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]
     return struct(facts(group, process), capped_int(process.runtime.clock.time()))
 
 
+def next_start(process: Subprocess) -> float:
+    """Return the time of the next start without a request, in wall-clock seconds; 0 if unknown."""
+    at, clock = process.starts.next_start_at, process.runtime.clock
+    return 0.0 if at is None else clock.time() + max(at - clock.monotonic(), 0)
+
+
 def process_details(
     group: ProcessGroupBase, process: Subprocess, configured: ProcessConfig | None = None
 ) -> dict[str, Any]:
@@ -78,9 +84,7 @@ def process_details(
     fields of Supervisor 4 have the values of `process_info`; new times are seconds since the
     epoch with fractions.
     """
-    config, history, starts = process.config, process.history, process.starts
-    clock = process.runtime.clock
-    next_start_at = starts.next_start_at
+    config, history = process.config, process.history
     file, line = config.place
     info = process_info(group, process)
     del info["logfile"]
@@ -89,13 +93,9 @@ def process_details(
         "signal": 0 if process.pid else history.last_signal,
         "ready_at": 0.0,
         "health": "",
-        "waiting_for": [str(each) for each in starts.unmet()],
+        "waiting_for": [str(each) for each in process.starts.unmet()],
         "restarts": history.restarts,
-        "next_start": (
-            0.0
-            if next_start_at is None
-            else clock.time() + max(next_start_at - clock.monotonic(), 0)
-        ),
+        "next_start": next_start(process),
         "last_exit": history.last_exit(config.exitcodes),
         "starts": history.starts,
         "history": [

@@ -207,6 +207,7 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
+        self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
 
@@ -214,15 +215,22 @@ class Starts:
         """Begin or end the wait for dependencies, after a change of the process."""
         if self.gate is None:
             return
+        was_waiting = self.gate.waiting_since is not None
         if self.is_waiting:
             self.gate.wait()
         else:
             self.gate.stop_waiting()
+        if was_waiting != (self.gate.waiting_since is not None):
+            self._description_changed()
+
+    def _description_changed(self) -> None:
+        self._process.runtime.description_changed(self._process)
 
     def _reconsider(self) -> None:
         """Start, if the dependencies are up; else tell those that depend on this process."""
         self._process.transition()
         self._process.changed.notify()
+        self._description_changed()
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.process.details import process_info
+from supervisor.process.description import outlook
+from supervisor.process.details import next_start, process_info
 from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
@@ -19,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+    from supervisor.process.child import Subprocess
     from supervisor.rpc.lookup import Member
 
 # State -> its kind (for the appearance and the filter) and the actions that it allows.
@@ -32,6 +34,9 @@ APPEARANCE: Final = {
     ProcessStates.FATAL: ("bad", ("start",)),
     ProcessStates.UNKNOWN: ("bad", ("start",)),
 }
+
+PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
+"""States in which a process may pause before its next start; the page counts down."""
 
 # Kind -> its name, in order of urgency.
 KINDS: Final = {"bad": "failed", "busy": "changing", "ok": "running", "off": "stopped"}
@@ -123,6 +128,8 @@ def _extract_row(row: Any, state: int) -> str:
     row.findmeld("state").attributes(**{"class": f"state {kind}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
+    if state in PAUSING_STATES:
+        about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
         about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
     row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
@@ -141,6 +148,7 @@ def _extract_row(row: Any, state: int) -> str:
     buttons = "".join(_button(button, name, "name", "quoted") for name in actions)
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
+    text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
@@ -185,9 +193,16 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         "description": escaped(info["description"]),
         "start": info["start"],
         "pid": info["pid"],
+        "restart": "" if process.starts.is_plain else _restart(process),
         "changed": max(info["start"], info["stop"]),
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def _restart(process: Subprocess) -> str:
+    """Return an attribute with the end of a pause, if the description shows a pause."""
+    _, pause = outlook(process)
+    return f' data-restart="{next_start(process):.1f}"' if pause else ""
 
 
 def group_heading(texts: StatusTexts, name: str) -> str:

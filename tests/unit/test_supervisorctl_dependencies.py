@@ -76,7 +76,8 @@ web is STOPPED
             statename="BACKOFF",
             spawnerr="Exited too quickly (process log may have details)",
             next_start=NOW + 7.6,
-            starts=1,
+            starts=4,
+            restarts=3,
             last_exit={"at": NOW - 200.0, "reason": "exit status 3", "expected": False},
             history=[
                 {"at": NOW - 201.0, "state": 10, "reason": "autostart"},
@@ -88,7 +89,7 @@ web is BACKOFF since {clock(NOW - 200)} (3 minutes)
   Its last start failed: Exited too quickly (process log may have details).
   The next start is in 8 seconds.
   Last exit: exit status 3 (not expected), {clock(NOW - 200)}.
-  1 start, 0 of them automatic.
+  4 starts since the daemon started, 3 of them automatic.
   Configured in /etc/web.conf, line 7.
 
 Last changes

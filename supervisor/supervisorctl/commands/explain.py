@@ -137,7 +137,9 @@ def _reasons(details: Details) -> Iterator[str]:
         kind = "expected" if last_exit["expected"] else "not expected"
         yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
     if details["starts"]:
-        yield f"{_count(details['starts'], 'start')}, {details['restarts']} of them automatic."
+        restarts = details["restarts"]
+        share = f", {restarts} of them automatic" if restarts else ""
+        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
     if details["pending_changes"]:
         changed = ", ".join(details["pending_changes"])
         yield f"Changed in the configuration, but not applied (see update): {changed}."
