@@ -10,8 +10,9 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.support.client_pairs import ADDRESSES, Clients, known_commands, running_clients
+from tests.support.client_pairs import ADDRESSES, Clients, running_clients
 from tests.support.daemon import Daemon
+from tests.support.differences import known_commands
 from tests.support.waiting import wait_until
 
 PROMPT = "supervisor> "

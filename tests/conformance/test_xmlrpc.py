@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
-from tests.support.comparison import Pair, call
+from tests.support.comparison import Pair, call, methods
 from tests.support.daemon import Daemon
 from tests.support.differences import ADDED_METHODS
 from tests.support.waiting import wait_until
@@ -415,12 +415,6 @@ def test_input_reaches_the_process(pair: Pair) -> None:
 def test_the_system_namespace(pair: Pair, call_of: tuple[Any, ...]) -> None:
     method, *arguments = call_of
     pair.same(lambda daemon: call(daemon, f"system.{method}", *arguments))
-
-
-def methods(daemon: Daemon) -> list[str]:
-    """Return the methods of a daemon, without those that are added."""
-    names: Any = call(daemon, "system.listMethods")
-    return [name for name in names if name not in ADDED_METHODS]
 
 
 def test_the_methods_are_the_same(pair: Pair) -> None:

@@ -17,14 +17,12 @@ from typing import Any
 from tests.support.children import child
 from tests.support.comparison import assert_same, normalised, ours, temporary_directory
 from tests.support.daemon import Daemon, reference
-from tests.support.differences import ADDED_COMMANDS, ADDED_FLAGS
+from tests.support.differences import without_additions
 from tests.support.ports import free_port
 
 # Help is in our own words; what can be typed is not.
 HELP_LINE = re.compile(r"^((?:supervisor> )?\w+(?: [^\t\n]*)?)\t.*$", re.MULTILINE)
 HELP_REST = re.compile(r"^(?:\t.*|Note: .*)\n", re.MULTILINE)
-FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
-COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 # Our own exceptions and those of the reference are raised in different places.
 LONE_PID = re.compile(r"^[1-9]\d*$", re.MULTILINE)
 PLACE = re.compile(r"file: \S+ line: \d+")
@@ -120,14 +118,8 @@ def shown(answer: Any, daemon: Daemon) -> Any:
 
 def _in_no_words(text: str) -> str:
     text = HELP_REST.sub("", text.replace("\r\n", "\n"))
-    text = COMMAND_LIST.sub(lambda found: f"{found[1]}\n{known_commands(found[2])}\n", text)
-    text = LONE_PID.sub("<pid>", FLAG_LINE.sub("", text))
+    text = LONE_PID.sub("<pid>", without_additions(text))
     return PLACE.sub("<place>", HELP_LINE.sub(r"\1", text))
-
-
-def known_commands(text: str) -> str:
-    """Return the words of a list in columns, sorted, without the commands that are added."""
-    return " ".join(sorted(each for each in text.split() if each not in ADDED_COMMANDS))
 
 
 @contextmanager

@@ -7,6 +7,8 @@ tests/unit/test_differences.py holds that table, document and tests agree.
 
 from __future__ import annotations
 
+import re
+
 CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
 PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
@@ -33,6 +35,9 @@ ADDED_COMMANDS = ("explain", "graph")
 
 ADDED_FLAGS = ("--no-deps", "--with-dependents")
 """Flags of its commands that 4.3.0 does not have."""
+
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it
 SHOWN_BY = {
@@ -313,3 +318,14 @@ SHOWN_BY = {
 def declared(entry: str) -> None:
     """Fail unless a difference is in the table."""
     assert entry in SHOWN_BY, f"{entry!r} is not in tests/support/differences.py"
+
+
+def without_additions(text: str) -> str:
+    """Return help of supervisorctl without the commands and flags that are added."""
+    text = COMMAND_LIST.sub(lambda found: f"{found[1]}\n{known_commands(found[2])}\n", text)
+    return FLAG_LINE.sub("", text)
+
+
+def known_commands(text: str) -> str:
+    """Return the words of a list in columns, sorted, without the commands that are added."""
+    return " ".join(sorted(each for each in text.split() if each not in ADDED_COMMANDS))
