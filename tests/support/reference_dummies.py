@@ -12,6 +12,7 @@ import itertools
 import os
 from collections import deque
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import supervisor
@@ -19,6 +20,7 @@ from supervisor.engine.posix import NotFound
 from supervisor.options import ServerOptions
 from supervisor.process import child, event_pools
 from supervisor.process.plan import Launched
+from supervisor.process.restarts import RestartPolicy
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
 
@@ -51,6 +53,9 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 
 for dummy in (DummyOptions, DummyProcess):
     dummy.runtime = property(lambda _: runtime())
+DummyProcess.starts = SimpleNamespace(
+    is_plain=True, is_waiting=False, has_closed_gate=False, restarts=RestartPolicy()
+)
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
 event_pools.deque = Buffer
