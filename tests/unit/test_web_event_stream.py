@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,12 @@ def test_changes_of_one_turn_arrive_together(site: WebSite) -> None:
     assert client.received == b""
 
 
+def actions(row: str) -> list[str]:
+    """Return the actions of a row's buttons, without those on logs."""
+    found = re.findall(r'formaction="index.html\?(\w+=\w+)&amp;', row)
+    return [action for action in found if action != "ask=clearlog"]
+
+
 def settle(site: WebSite, client: Client) -> None:
     """Take everything that has been sent so far."""
     site.run_once()
@@ -91,12 +98,14 @@ def test_a_wait_that_changes_arrives_without_a_change_of_state(site: WebSite) ->
     (row,) = message(client)["rows"]
     assert 'data-name="web"' in row
     assert "waiting for db (STOPPED)" in row
+    assert actions(row) == ["ask=stop"]
     db.spawn()
     client.wait_for(lambda: b"waiting for db (STARTING)" in client.received)
     settle(site, client)
     web.stop()
     (row,) = message(client)["rows"]
     assert "Not started" in row
+    assert actions(row) == ["action=start"]
 
 
 def test_a_pause_arrives_with_its_end_and_may_be_cancelled(site: WebSite) -> None:
@@ -107,6 +116,7 @@ def test_a_pause_arrives_with_its_end_and_may_be_cancelled(site: WebSite) -> Non
     web.finish(web.pid, 0)
     (row,) = message(client)["rows"]
     assert ", restart in 8 s" in row
+    assert actions(row) == ["action=start", "ask=stop"]
     assert f'data-restart="{site.clock.time() + 8:.1f}"' in row
     settle(site, client)
     web.stop()
