@@ -21,6 +21,7 @@ from supervisor.config.option import (
     option,
     option_group,
     option_record,
+    options_of,
 )
 from supervisor.datatypes import (
     Automatic,
@@ -330,6 +331,7 @@ class ProcessConfig:
     command_hint: str = ""
 
     section = ""  # no field: a config that a plugin makes equals one that is read
+    place = ("", 0)  # no field either: file and line (from 1) of the section's first definition
 
     @property
     def declares_readiness(self) -> bool:
@@ -348,6 +350,25 @@ class ProcessConfig:
         Raises TypeError for an unknown name.
         """
         assign_fields(self, name, command, **nest_groups(type(self), options))
+
+
+def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
+    """Return the names of the options in which two configs of one process differ.
+
+    A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
+    """
+    if old == new:
+        return []
+    return [
+        row.name
+        for row in options_of(ProcessConfig)
+        if hasattr(old, row.attribute)
+        and not _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+    ]
+
+
+def _are_same(old: object, new: object) -> bool:
+    return old == new or old is Automatic or new is Automatic
 
 
 class EventListenerConfig(ProcessConfig):

@@ -191,7 +191,7 @@ class StartGate:
         self._sources: tuple[Notifier, ...] = ()
         self._is_due = False
 
-    def targets(self, condition: Condition) -> Sequence[Target]:
+    def targets(self, condition: Condition) -> Sequence[Any]:
         """Return the processes that a condition names."""
         return self._index.find(condition.requirement.target)
 
@@ -374,19 +374,31 @@ def request_with_dependencies(process: Any) -> None:
             each.changed.notify()
 
 
+def with_dependents(named: Iterable[Any], processes: Iterable[Any]) -> list[Any]:
+    """Return processes and those of `processes` that need them RUNNING, also through others."""
+    dependents = _dependents(processes, with_soft=False)
+    return closure(named, lambda each: dependents.get(each, ()))
+
+
+def _dependents(processes: Iterable[Any], *, with_soft: bool) -> dict[Any, list[Any]]:
+    """Return process -> those of `processes` that need it to be RUNNING."""
+    found: dict[Any, list[Any]] = {}
+    for process in processes:
+        gate = process.starts.gate
+        for condition in () if gate is None else gate.conditions:
+            if condition.kind is Kind.RUNNING and (with_soft or not condition.requirement.is_soft):
+                for target in gate.targets(condition):
+                    found.setdefault(target, []).append(process)
+    return found
+
+
 class StopOrder:
     """The order of stops: a process is asked when its dependents, if they stop too, are down."""
 
     def __init__(self, processes: Iterable[Any], loop: Loop) -> None:
         """Take all processes that are to be stopped."""
         self._loop = loop
-        self._dependents: dict[Any, list[Any]] = {}
-        for process in processes:
-            gate = process.starts.gate
-            for condition in () if gate is None else gate.conditions:
-                if condition.kind is Kind.RUNNING:
-                    for target in gate.targets(condition):
-                        self._dependents.setdefault(target, []).append(process)
+        self._dependents = _dependents(processes, with_soft=True)
 
     def holds(self, process: Any) -> bool:
         """Whether dependents of the process are still up."""

@@ -144,6 +144,7 @@ class Lifecycle(ProcessStatus):
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
         self.state = new_state
+        self.history.entered(new_state, self.runtime.clock.time(), self.spawnerr)
         self.starts.entered(new_state)
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
@@ -225,6 +226,7 @@ class Lifecycle(ProcessStatus):
         self.start_requested = False
         if reason is not None:
             self.spawnerr = reason
+        self.history.explain(reason or text)
         self.give_up()
         self.runtime.logger.info(f"gave up: {self.name} entered FATAL state, {text}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.engine.deferred import Notifier
+from supervisor.process.history import History
 from supervisor.states import (
     RUNNING_STATES,
     EventListenerStates,
@@ -68,6 +69,7 @@ class ProcessStatus:
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
         self.changed = Notifier()
+        self.history = History()
 
     def __repr__(self) -> str:
         name, state = self.config.name, getProcessStateDescription(self.get_state())

@@ -7,6 +7,8 @@ tests/unit/test_differences.py holds that table, document and tests agree.
 
 from __future__ import annotations
 
+import re
+
 CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
 PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
@@ -18,6 +20,24 @@ CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
 SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
+
+ADDED_METHODS = (
+    "supervisor.getAllProcessDetails",
+    "supervisor.getDependencies",
+    "supervisor.getProcessDetails",
+    "supervisor.startProcessAlone",
+    "supervisor.stopProcessWithDependents",
+)
+"""RPC methods that 4.3.0 does not have."""
+
+ADDED_COMMANDS = ("explain", "graph")
+"""Commands of supervisorctl that 4.3.0 does not have."""
+
+ADDED_FLAGS = ("--no-deps", "--with-dependents")
+"""Flags of its commands that 4.3.0 does not have."""
+
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it
 SHOWN_BY = {
@@ -169,6 +189,10 @@ SHOWN_BY = {
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
     ),
+    "Further commands": (
+        "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
+    ),
+    "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"
     ),
@@ -294,3 +318,14 @@ SHOWN_BY = {
 def declared(entry: str) -> None:
     """Fail unless a difference is in the table."""
     assert entry in SHOWN_BY, f"{entry!r} is not in tests/support/differences.py"
+
+
+def without_additions(text: str) -> str:
+    """Return help of supervisorctl without the commands and flags that are added."""
+    text = COMMAND_LIST.sub(lambda found: f"{found[1]}\n{known_commands(found[2])}\n", text)
+    return FLAG_LINE.sub("", text)
+
+
+def known_commands(text: str) -> str:
+    """Return the words of a list in columns, sorted, without the commands that are added."""
+    return " ".join(sorted(each for each in text.split() if each not in ADDED_COMMANDS))

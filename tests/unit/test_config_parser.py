@@ -19,6 +19,7 @@ from supervisor.config.parser import (
     ConfigurationError,
     UnhosedConfigParser,
     expand,
+    read_file,
 )
 
 
@@ -310,3 +311,18 @@ def test_an_include_needs_files(tmp_path: Path) -> None:
     parser = written(tmp_path, main="[a]\n")
     read_includes(parser)
     assert parser.infos == parser.warnings == []
+
+
+def test_the_place_of_a_section(directory: Path) -> None:
+    """Its first definition, in the main file or an included one."""
+    included = directory / "web.ini"
+    included.write_text("# first line\n[program:web]\ncommand=/bin/cat\n[program:db]\nx=1\n")
+    main = directory / "a.conf"
+    main.write_text("[supervisord]\n\n[program:db]\n[include]\nfiles=web.ini\n")
+    parser = UnhosedConfigParser()
+    parser.here = str(directory)
+    read_file(parser, str(main))
+    read_includes(parser)
+    assert parser.place_of("program:db") == (str(main), 3)
+    assert parser.place_of("program:web") == (str(included), 2)
+    assert parser.place_of("program:nope") == ("", 0)
