@@ -14,7 +14,7 @@ from tests.support.tables import assert_none
 
 TURNS = re.compile(
     r"\b(whoever|whatever|somebody|nobody|anybody|anew|of ours|as ever|lets? go|is told|are told"
-    r"|is said|stands|so many|amid)\b",
+    r"|is said|stands|so many|amid|thereby|hence|someone|anyone|comes? (?:back|first)|tells? of)\b",
     re.IGNORECASE,
 )
 
