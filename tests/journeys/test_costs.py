@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
@@ -36,6 +38,7 @@ class Watch:
         return now - self.since
 
 
+@pytest.mark.slow
 def test_an_idle_daemon_makes_no_system_call_for_ten_seconds(directory: Path) -> None:
     """Not one instruction of it runs: its CPU time stands still, to the nanosecond."""
     with Daemon(directory, CONFIG) as daemon:

@@ -39,6 +39,7 @@ def test_a_killed_process_comes_back_at_once(directory: Path) -> None:
         assert "exited: x (terminated by SIGKILL; not expected)" in daemon.log_text()
 
 
+@pytest.mark.slow
 def test_a_process_that_flaps_starts_once_in_a_second(directory: Path) -> None:
     config = f"""
         [program:flaps]
@@ -55,6 +56,7 @@ def test_a_process_that_flaps_starts_once_in_a_second(directory: Path) -> None:
         assert 0.9 <= after - before < 1.9
 
 
+@pytest.mark.slow
 def test_a_process_that_never_stays_up_is_given_up(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('exits', 4)}\nstartretries=2"
     with Daemon(directory, config) as daemon:
