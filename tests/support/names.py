@@ -22,7 +22,8 @@ CALL = re.compile(r"([A-Za-z_][\w.]*)\([^()]*\)")
 PATH = re.compile(r"(?:[\w.-]+/)*[\w-]+\.(?:py|md|toml)|[\w-]+/(?:[\w-]+/)*")
 PLACEHOLDER = re.compile(r"\w+_x|[A-Z]+\.[A-Z]+")
 
-PATH_ROOTS = (ROOT, PACKAGE, ROOT / "tests", ROOT / "tests/unit")
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+PATH_ROOTS = (ROOT, PACKAGE, ROOT / "tests")
 HELPERS = sorted((ROOT / "tests/support").glob("*.py"))
 WORD = re.compile(r"[A-Za-z_]\w*")
 
@@ -48,7 +49,7 @@ def is_current(mention: str) -> bool:
 def _is_path(mention: str) -> bool:
     if any((root / mention).exists() for root in PATH_ROOTS):
         return True
-    return any(str(path).endswith(f"/{mention}") for path in FILES)
+    return any(str(path).endswith(f"/{mention}") for path in (*FILES, *TESTS))
 
 
 def _is_dotted_name(name: str) -> bool:
