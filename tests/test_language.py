@@ -1,4 +1,4 @@
-"""The prose of comments and docstrings: the field's words, in plain sentences.
+"""The prose of comments and docstrings, in the package and its unit tests and journeys.
 
 `TURNS` lists turns that every reader would have to translate back.  It grows when a review finds
 another one.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from tests.support.floors import FILES, PACKAGE
-from tests.support.prose import comments, docstrings
+from tests.support.floors import FILES, ROOT
+from tests.support.prose import comments, docstrings, function_names
 from tests.support.tables import assert_none
 
 TURNS = re.compile(
@@ -21,20 +21,22 @@ TURNS = re.compile(
 NO_OPENING = re.compile(r"(What|Who|Whoever|How)\b")
 """A docstring begins with a noun phrase, an imperative or "Whether"."""
 
+TESTS = [path for folder in ("unit", "journeys") for path in (ROOT / "tests" / folder).glob("*.py")]
+
 
 def test_comments_and_docstrings_have_no_such_turns() -> None:
     assert_none(
-        f"{path.relative_to(PACKAGE.parent)}:{line}: {found[0]!r}"
-        for path in FILES
-        for line, text in (*docstrings(path), *comments(path))
+        f"{path.relative_to(ROOT)}:{line}: {found[0]!r}"
+        for path in (*FILES, *TESTS)
+        for line, text in (*docstrings(path), *comments(path), *function_names(path))
         if (found := TURNS.search(text))
     )
 
 
 def test_docstrings_begin_plainly() -> None:
     assert_none(
-        f"{path.relative_to(PACKAGE.parent)}:{line}: {text.splitlines()[0]}"
-        for path in FILES
+        f"{path.relative_to(ROOT)}:{line}: {text.splitlines()[0]}"
+        for path in (*FILES, *TESTS)
         for line, text in docstrings(path)
         if NO_OPENING.match(text)
     )

@@ -1,4 +1,4 @@
-"""Journey (d): a process dies and comes back, or does not."""
+"""Journey (d): a process dies and is restarted, or is not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spawn_times(log: str, name: str) -> list[float]:
     return [datetime.strptime(text, "%Y-%m-%d %H:%M:%S,%f").timestamp() for text in stamps]  # noqa: DTZ007 - local time, as in the log
 
 
-def test_a_killed_process_comes_back_at_once(directory: Path) -> None:
+def test_a_killed_process_is_restarted_at_once(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=1"
     with Daemon(directory, config) as daemon:
         old = daemon.wait_for_state("x", "RUNNING")["pid"]

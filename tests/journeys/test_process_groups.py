@@ -17,7 +17,7 @@ from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 SERVER_SECONDS = 1
-"""How long the server goes on after its start script has ended."""
+"""Time for which the server runs on after its start script has ended."""
 
 
 def start_script(directory: Path, server: str, options: str = "") -> str:

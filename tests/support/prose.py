@@ -1,4 +1,4 @@
-"""Prose of the source: docstrings and comments, with their lines."""
+"""Prose of the source: docstrings, comments and names, with their lines."""
 
 from __future__ import annotations
 
@@ -30,3 +30,10 @@ def comments(path: Path) -> Iterator[tuple[int, str]]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
+
+
+def function_names(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the words of the name of each function of a file."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name.replace("_", " ")
