@@ -14,7 +14,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-from architecture import architecture_diagram, byte_path_diagram
+from architecture import architecture_diagram, byte_path_diagram, request_path_diagram
 from diagram import states_diagram
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -193,6 +193,7 @@ TEXTS = {
     "states_diagram": states_diagram,
     "architecture_diagram": architecture_diagram,
     "byte_path_diagram": byte_path_diagram,
+    "request_path_diagram": request_path_diagram,
     "transitions": transitions,
     "commands": commands,
     "server_usage": server_usage,

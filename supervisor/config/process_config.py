@@ -335,7 +335,7 @@ class ProcessConfig:
 
     @property
     def declares_readiness(self) -> bool:
-        """Whether STARTING lasts until the program, or a check, says that it is ready."""
+        """Whether STARTING lasts until the program, or a check, reports that it is ready."""
         messages = (self.notification_fd, self.ready_log_line, self.readiness_check_script)
         return bool(self.notify) or messages != (None, None, None)
 

@@ -393,7 +393,7 @@ def _dependents(processes: Iterable[Any], *, with_soft: bool) -> dict[Any, list[
 
 
 class StopOrder:
-    """The order of stops: a process is asked when its dependents, if they stop too, are down."""
+    """The order of stops: first the dependents of a process, then the process."""
 
     def __init__(self, processes: Iterable[Any], loop: Loop) -> None:
         """Take all processes that are to be stopped."""
@@ -424,5 +424,5 @@ class StopOrder:
 
 
 def _is_down(process: Any) -> bool:
-    """Whether a process is down and does not come back by itself."""
+    """Whether a process is down and will not start without a request."""
     return process.get_state() in STOPPED_STATES and not process.awaits_start

@@ -5,7 +5,7 @@ step if it is due; it may be called at any time and by any code.  A timer, armed
 `next_deadline()`, ensures that it is called in time.  `change_state()` is the only writer of
 `state`.
 
-Policy is in small objects that the rule asks: `starts.Starts` while the process is down,
+Policy is in small objects that the rule consults: `starts.Starts` while the process is down,
 `startup.Startup` in STARTING, and `stop_deadline.StopDeadline`.  Everything that needs a pid, a
 pipe or a signal is left to the subclass, `child.Subprocess`.
 """

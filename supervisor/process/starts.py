@@ -1,6 +1,6 @@
 """The start of a process that is down: whether it is wanted, when it is due, and its turn.
 
-A process is *wanted* if someone has requested a start, or if its configuration asks for one
+A process is *wanted* if a client has requested a start, or if its configuration demands one
 (`autostart`, `autorestart`, a retry after a failed start).  It is started when its gate, if it has
 one, is open, the pause of its restart policy is over, and the queue of starts has reached it.
 """
@@ -229,7 +229,7 @@ class Starts:
         self._process.runtime.description_changed(self._process)
 
     def _reconsider(self) -> None:
-        """Start, if the dependencies are up; else tell those that depend on this process."""
+        """Start, if the dependencies are up; else notify the processes that depend on it."""
         self._process.transition()
         self._process.changed.notify()
         self._description_changed()

@@ -44,7 +44,7 @@ class ProcessStatus:
     are monotonic seconds (the latter 0: none yet), `backoff` counts the failed starts in a row,
     `killing` is true while a stop is requested.  `start_requested` requests a start as soon as it
     is possible: after a stop in progress, or when dependencies are up.  `has_exited` and
-    `has_completed` tell of all runs so far (with any exit code, with one of `exitcodes`).
+    `has_completed` cover all runs so far (with any exit code, with one of `exitcodes`).
     `listener_state` and `event` (the one being handled) are used in event listener pools only.
     """
 

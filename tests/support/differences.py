@@ -69,7 +69,7 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
-    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_is_told",
+    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_reads",
     "Users and groups without an entry": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
@@ -242,9 +242,7 @@ SHOWN_BY = {
     "Headers and error pages": (
         "tests/unit/test_http_connection.py::test_a_response_has_the_fields_that_clients_need"
     ),
-    "Static files": (
-        "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
-    ),
+    "Static files": ("tests/unit/test_web_status.py::test_static_files_are_from_their_folder_only"),
     "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
@@ -263,14 +261,14 @@ SHOWN_BY = {
         "tests/conformance/test_web.py::test_unknown_actions_differ"
     ),
     "Restarts that fail": (
-        "tests/unit/test_web_status.py::test_restart_tells_of_a_start_that_fails"
+        "tests/unit/test_web_status.py::test_restart_reports_a_start_that_fails"
     ),
     "Cross-site requests": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
     "Foreign names for the loopback address": (
-        f"{GUARD}::test_a_loopback_server_answers_to_no_other"
+        f"{GUARD}::test_a_loopback_server_accepts_no_other_name"
     ),
     "Restarts without delay": (
-        "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
+        "tests/journeys/test_death_to_restart.py::test_a_killed_process_is_restarted_at_once"
     ),
     "Commands relative to the directory": (
         "tests/journeys/test_config_to_process.py"

@@ -150,7 +150,7 @@ def test_sections_know_their_first_file(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_opened_are_left_out(tmp_path: Path) -> None:
-    """As with configparser, the names of the files that were read come back."""
+    """As with configparser, the names of the files that were read are returned."""
     parser = UnhosedConfigParser()
     (tmp_path / "a.conf").write_text("[a]\n", encoding="utf-8")
     assert parser.read([str(tmp_path / "a.conf"), str(tmp_path / "nope")]) == [
@@ -178,7 +178,7 @@ def test_included_files_are_read_in_order(tmp_path: Path) -> None:
     assert dict(parser.items("p")) == {"x": str(tmp_path), "who": "b", "also": "z"}
 
 
-def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
+def test_here_is_the_directory_of_the_file(tmp_path: Path) -> None:
     """In an included file it is that file's directory."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "q.conf").write_text("[q]\nx=%(here)s\n", encoding="utf-8")
@@ -219,7 +219,7 @@ def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
     assert dict(parser.items("q")) == {"x": "default", "y": str(tmp_path)}
 
 
-def test_options_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
+def test_options_of_included_files_have_their_place(tmp_path: Path) -> None:
     """A section is in the file where it begins, an option in the last file that sets it."""
     parser = written(
         tmp_path,

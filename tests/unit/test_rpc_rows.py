@@ -78,7 +78,7 @@ def test_both_forms_give_the_same_bytes(several: list[tuple[Any, Any]], later: i
 
 
 @given(members(), members())
-def test_a_row_is_made_anew_when_a_process_changes(
+def test_a_row_is_rendered_again_when_a_process_changes(
     one: tuple[Any, Any], other: tuple[Any, Any]
 ) -> None:
     rows([one], now())
@@ -87,7 +87,7 @@ def test_a_row_is_made_anew_when_a_process_changes(
 
 
 @given(st.lists(members(), max_size=3), st.lists(members(), max_size=3))
-def test_only_the_rows_of_the_latest_answer_are_kept(
+def test_only_the_rows_of_the_latest_response_are_kept(
     some: list[tuple[Any, Any]], others: list[tuple[Any, Any]]
 ) -> None:
     rows([*some, *others], now())
@@ -112,7 +112,7 @@ def test_the_quick_form_takes_no_parameters_either(handler: supervisor_xmlrpc_ha
         handler.call("supervisor.getAllProcessInfo", (1,))
 
 
-def test_a_plugin_that_wraps_the_method_is_asked(
+def test_a_plugin_that_wraps_the_method_is_called(
     handler: supervisor_xmlrpc_handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = SupervisorNamespaceRPCInterface.getAllProcessInfo

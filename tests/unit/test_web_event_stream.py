@@ -22,7 +22,7 @@ from tests.support.website import WebSite
 
 @pytest.fixture
 def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
-    """Pages, with one program that is stopped; nobody may be left listening."""
+    """Pages, with one program that is stopped; no subscriber may be left."""
     made = WebSite(directory, monkeypatch)
     made.add("cat")
     made.open()
@@ -124,7 +124,7 @@ def test_a_pause_arrives_with_its_end_and_may_be_cancelled(site: WebSite) -> Non
     assert "restart" not in row.partition('class="about"')[2].partition("</td>")[0]
 
 
-def test_other_groups_are_told(site: WebSite) -> None:
+def test_other_groups_are_notified(site: WebSite) -> None:
     client = listen(site)
     events.notify(events.ProcessGroupAddedEvent("new"))
     told = message(client)
@@ -149,7 +149,7 @@ def test_a_quiet_stream_gives_a_sign_of_life(site: WebSite) -> None:
     client.wait_for(lambda: b":\n\n" in client.received)
 
 
-def test_nobody_listens_when_the_page_is_closed(site: WebSite) -> None:
+def test_a_closed_page_leaves_no_subscriber(site: WebSite) -> None:
     client = listen(site)
     assert events.callbacks != []
     client.close()
@@ -158,7 +158,7 @@ def test_nobody_listens_when_the_page_is_closed(site: WebSite) -> None:
 
 
 def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:
-    """What it has not taken is told later, each process once."""
+    """Changes that it has not taken are sent later, each process once."""
     client = listen(site)
     process = site.supervisord.process_groups["cat"].processes["cat"]
     (channel,) = site.servers[0]._connections
