@@ -232,7 +232,7 @@ class ProcessConfig:
     )
     restartreset: float | None = option(
         seconds,
-        "seconds of RUNNING that begin a new row of restarts (default: maxbackoff, or 60)",
+        "seconds of RUNNING after which restartfactor starts over (default: maxbackoff, or 60)",
         default=None,
         live=True,
         in_sample=False,

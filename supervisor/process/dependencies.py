@@ -367,11 +367,15 @@ def request_with_dependencies(process: Any) -> None:
         [process],
         lambda each: [] if each.starts.gate is None else each.starts.gate.unmet_targets(),
     )
-    for each in reversed(wanted):
-        if not (each.is_running or each.awaits_start):
+    down = [each for each in reversed(wanted) if not each.is_running]
+    for each in down:  # all of them before the first decision: none waits in vain for another
+        if not each.awaits_start:
             each.start_requested = True
-            each.transition()
-            each.changed.notify()
+        if each.starts.gate is not None:
+            each.starts.gate.is_hopeless = False
+    for each in down:
+        each.transition()
+        each.changed.notify()
 
 
 def with_dependents(named: Iterable[Any], processes: Iterable[Any]) -> list[Any]:

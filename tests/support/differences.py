@@ -16,6 +16,7 @@ COMMANDS = "tests/unit/test_supervisorctl.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_csrf.py"
 HTTP = "tests/unit/test_http1.py"
+STARTS = "tests/unit/test_starts.py"
 CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
 SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
@@ -75,6 +76,14 @@ SHOWN_BY = {
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
+    "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
+    "Programs that wait for others": (
+        f"{STARTS}::test_a_second_start_and_a_stop_of_a_waiting_program"
+    ),
+    "Programs that report readiness": (
+        "tests/docs/test_docs.py::test_starts_in_order_to_the_letter"
+    ),
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),

@@ -345,6 +345,39 @@ def test_a_start_pulls_its_dependencies_in(programs: Programs) -> None:
     assert programs.states()["other"] == S.STOPPED
 
 
+def test_a_start_pulls_in_what_its_dependencies_share(programs: Programs) -> None:
+    """Each order of a program's dependencies, one of which needs the other."""
+    for number, needed in enumerate(("a{0}, b{0}", "b{0}, a{0}")):
+        programs.add(f"b{number}", autostart=False)
+        programs.add(f"a{number}", f"b{number}", autostart=False)
+        programs.add(f"web{number}", needed.format(number), autostart=False)
+        waiting = control.start(programs.process(f"web{number}"), "web", wait=True)
+        assert waiting() is NOT_DONE_YET
+        programs.world.pass_time(1)
+        programs.world.pass_time(1)
+        assert waiting() is NOT_DONE_YET
+        programs.world.pass_time(1)
+        assert waiting() is True
+
+
+def test_a_start_revives_a_dependency_that_waits_in_vain(programs: Programs) -> None:
+    db = programs.add("db")
+    app = programs.add("app", "db", on_dependency_failure="stop")
+    programs.add("web", "app", autostart=False)
+    programs.boot()
+    for _ in range(2):
+        programs.world.pass_time(1)
+    control.stop(db, "db", wait=False)
+    programs.die(db)
+    programs.die(app)
+    assert (programs.waits(app), app.is_down_for_good) == (["db (STOPPED)"], True)
+    waiting = control.start(programs.process("web"), "web", wait=True)
+    assert waiting() is NOT_DONE_YET
+    for _ in range(3):
+        programs.world.pass_time(1)
+    assert waiting() is True
+
+
 def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
     programs.add("db", autostart=False)
     web = programs.add("web", "db", autostart=False)
