@@ -1,19 +1,21 @@
-"""Programs in groups of their own, without children: see `world`."""
+"""Programs in groups of their own, with a fake clock and without children."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from supervisor.common.dependency_graph import parse_requirements
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-from supervisor.process.child import Subprocess
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.groups import ProcessGroup
 from supervisor.rpc import control
-from tests.support.world import World
+
+if TYPE_CHECKING:
+    from supervisor.process.child import Subprocess
+    from tests.support.world import World
 
 EXIT_0, EXIT_3 = 0, 3 << 8
-"""Statuses of `waitpid`."""
+"""Statuses as `waitpid` reports them."""
 
 
 class Programs:
@@ -61,11 +63,9 @@ class Programs:
         return value
 
     def process(self, name: str) -> Subprocess:
-        """Return the first process of a program."""
         return next(iter(self.groups[name].processes.values()))
 
     def states(self) -> dict[str, int]:
-        """Return the state of each process."""
         return {
             name: process.state
             for group in self.groups.values()
@@ -73,7 +73,6 @@ class Programs:
         }
 
     def die(self, process: Subprocess, status: int = EXIT_0) -> None:
-        """Let a child end, and the daemon handle it."""
         process.finish(process.pid, status)
         self.world.pass_time(0)
 
