@@ -43,9 +43,6 @@ DERIVED: dict[str, dict[str, str]] = {
         "group": CONTEXT,
         "changed": "its subscribers subscribe again",
         "_timer": ARMED,
-        "starts": "has a snapshot",
-        "startup": "has a snapshot",
-        "_stop_deadline": "has a snapshot",
     }
     | dict.fromkeys(
         (
@@ -165,10 +162,12 @@ class Walk:
             saved: set[str] = set()
             if hasattr(each, "snapshot"):
                 saved = set(json.loads(json.dumps(each.snapshot())))
+            else:  # the parts that have one are saved beside it
+                saved = {key for key, value in vars(each).items() if hasattr(value, "snapshot")}
             for attribute in vars(each):
                 self.seen.setdefault(name, set()).add(attribute)
                 key = re.sub(r"^_?(is_|has_)?", "", attribute)
-                is_saved = bool({attribute.lstrip("_"), key} & saved)
+                is_saved = bool({attribute, attribute.lstrip("_"), key} & saved)
                 if is_saved == (attribute in DERIVED.get(name, {})):
                     self.lost.add(f"{name}.{attribute}")
 
