@@ -308,6 +308,7 @@ class ProcessConfig:
         parse_probe,
         "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
         default=None,
+        per_process=True,
         in_sample=False,
     )
     readiness_check_initial_delay: float = option(

@@ -82,6 +82,17 @@ def test_a_program_that_is_not_ready_in_time_is_stopped_and_tried_again(world: W
     assert program.state == S.RUNNING
 
 
+def test_a_clock_that_is_set_does_not_move_the_end_of_the_wait(world: World) -> None:
+    program = Program(world, ready_timeout=5.0)
+    world.clock.set_wall(world.clock.time() + 100_000)
+    world.pass_time(4.9)
+    world.clock.set_wall(5)
+    world.pass_time(0)
+    assert world.signals == []
+    world.pass_time(0.1)
+    assert world.signals == [(program.process.pid, TERM)]
+
+
 def test_a_stop_of_a_program_that_was_not_ready_in_time_ends_its_failure(world: World) -> None:
     """The next start begins from the beginning; nothing of the last one is left to be killed."""
     program = Program(world, ready_timeout=5.0, stopwaitsecs=10, autorestart=False)
