@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MAX_LINE_BYTES = 8192
 """Length to which a line is truncated before it is matched; it bounds memory, too."""
 
@@ -68,3 +72,17 @@ class ReadyLineMatcher:
     def reset(self) -> None:
         """Forget everything: a new run begins."""
         self._line, self._is_rest, self.matched = b"", False, False
+
+    def snapshot(self) -> dict[str, object]:
+        """Return the state as JSON values; the bytes of the unfinished line as Latin-1."""
+        return {
+            "is_rest": self._is_rest,
+            "line": self._line.decode("latin-1"),
+            "matched": self.matched,
+        }
+
+    def restore(self, saved: Mapping[str, object]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._line = str(saved.get("line", "")).encode("latin-1", "replace")
+        self._is_rest = saved.get("is_rest") is True
+        self.matched = saved.get("matched") is True

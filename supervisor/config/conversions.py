@@ -54,12 +54,27 @@ def number(least: float, most: float = float("inf")) -> Callable[[str], float]:
     return convert
 
 
-def count(value: str) -> int:
-    """Return a number of things, 0 or more."""
-    found = integer(value)
-    if found < 0:
-        raise ValueError(f"{value!r} is out of range (at least 0)")
+def positive_seconds(value: str) -> float:
+    """Return a time in seconds that is not 0; see `seconds`."""
+    found = seconds(value)
+    if not found:
+        raise ValueError(f"time out of range: {value!r} (more than 0)")
     return found
+
+
+def count(least: int = 0) -> Callable[[str], int]:
+    """Return a conversion to a number of things."""
+
+    def convert(value: str) -> int:
+        try:
+            found = integer(value)
+        except ValueError:
+            raise ValueError(f"not a whole number: {value!r}") from None
+        if found < least:
+            raise ValueError(f"{value!r} is out of range (at least {least})")
+        return found
+
+    return convert
 
 
 def limit(value: str) -> int:
@@ -83,7 +98,7 @@ def fd_or_variable(value: str) -> int | str:
         if not MIN_FD <= fd <= MAX_FD:
             raise ValueError(f"{text!r} is out of range ({MIN_FD} to {MAX_FD})")
         return fd
-    if not text.isidentifier():
+    if not (text.isascii() and text.isidentifier()):
         raise ValueError(f"neither the number of an fd nor the name of a variable: {text!r}")
     return text
 

@@ -10,17 +10,20 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
 from supervisor.engine.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.model import ProcessGroupConfig
+    from collections.abc import Mapping
+
+    from supervisor.config.model import ProcessConfig, ProcessGroupConfig
     from supervisor.config.parser import UnhosedConfigParser
 
 _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
@@ -40,6 +43,43 @@ SERVERS = ("inet_http_server", "unix_http_server")
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
+
+COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str]] = (
+    (
+        ("dependency_timeout",),
+        lambda config: config.depends_on or config.depends_on_completed or config.depends_on_exited,
+        "the program depends on no other",
+    ),
+    (
+        ("on_dependency_failure",),
+        lambda config: not all(each.is_soft for each in config.depends_on),
+        "depends_on names no program without '-'",
+    ),
+    (
+        tuple(
+            f"readiness_check_{each}"
+            for each in ("initial_delay", "period", "timeout", "success_threshold")
+        ),
+        lambda config: config.readiness_check_script,
+        "there is no readiness_check_script",
+    ),
+    (
+        ("ready_timeout",),
+        lambda config: config.declares_readiness,
+        "the program declares no readiness",
+    ),
+    (
+        ("startlimit_interval",),
+        lambda config: config.startlimit_burst,
+        "there is no startlimit_burst",
+    ),
+    (
+        ("restartfactor", "restartjitter", "restartreset"),
+        lambda config: config.restartpause,
+        "there is no restartpause",
+    ),
+)
+"""Options that need others: their names, whether these are set, and the reason if not."""
 
 
 def lint(parser: UnhosedConfigParser) -> list[str]:
@@ -73,9 +113,15 @@ def lint(parser: UnhosedConfigParser) -> list[str]:
     return warnings
 
 
-def lint_groups(groups: Sequence[ProcessGroupConfig]) -> list[str]:
+def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig]) -> list[str]:
     """Return one line for each warning about the processes that have been read."""
-    return [*_shared_logs(groups), *_unreachable_limits(groups)]
+    programs = {each.section: each for group in groups for each in group.process_configs}
+    return [
+        *_shared_logs(groups),
+        *_unreachable_limits(programs),
+        *_unreachable_readiness(programs),
+        *_options_without_effect(parser, programs),
+    ]
 
 
 def _has_plain_password(text: str) -> bool:
@@ -199,9 +245,8 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
                     yield str(value)
 
 
-def _unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+def _unreachable_limits(programs: Mapping[str, ProcessConfig]) -> Iterator[str]:
     """Yield a line for each program whose pauses are too long for its start limit."""
-    programs = {each.section: each for group in groups for each in group.process_configs}
     for section, config in programs.items():
         options = restart_options(config)
         if options is not None and not options.can_reach_limit:
@@ -209,6 +254,35 @@ def _unreachable_limits(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
                 f"startlimit_burst={options.burst} in section {section!r} cannot be reached: the"
                 f" pauses leave less than that within {options.interval:g} seconds"
             )
+
+
+def _unreachable_readiness(programs: Mapping[str, ProcessConfig]) -> Iterator[str]:
+    """Yield a line for each program whose check cannot succeed before the start has failed."""
+    for section, config in programs.items():
+        if config.readiness_check_script is None or not config.ready_timeout or config.notify:
+            continue  # by sd_notify, a program can extend its time
+        probes_between = config.readiness_check_success_threshold - 1
+        earliest = config.readiness_check_initial_delay
+        earliest += probes_between * config.readiness_check_period
+        if earliest >= config.ready_timeout:
+            yield (
+                f"ready_timeout={config.ready_timeout:g} in section {section!r} is too short: the"
+                f" readiness check cannot succeed within {earliest:g} seconds"
+            )
+
+
+def _options_without_effect(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[str]:
+    """Yield a line for each option that another one must accompany, which is missing."""
+    for section, config in programs.items():
+        for options, has_effect, reason in COMPANIONS:
+            if not has_effect(config):
+                for option in options:
+                    if getattr(config, option) != getattr(PLAIN, option):
+                        file = parser.file_of(section, option)
+                        where = f"in section {section!r} (file: {file!r})"
+                        yield f"option {option!r} {where} has no effect: {reason}"
 
 
 def _shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from supervisor.config.conversions import (
     notify_mode,
     number,
     one_of,
+    positive_seconds,
     seconds,
 )
 from supervisor.config.option import (
@@ -238,7 +239,7 @@ class ProcessConfig:
         in_sample=False,
     )
     startlimit_burst: int = option(
-        count,
+        count(),
         "automatic restarts within startlimit_interval before giving up; 0: no limit",
         default="0",
         live=True,
@@ -308,6 +309,7 @@ class ProcessConfig:
         parse_probe,
         "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
         default=None,
+        per_process=True,
         in_sample=False,
     )
     readiness_check_initial_delay: float = option(
@@ -317,10 +319,10 @@ class ProcessConfig:
         seconds, "seconds between the starts of two checks", default="1", in_sample=False
     )
     readiness_check_timeout: float = option(
-        seconds, "seconds after which a check has failed", default="5", in_sample=False
+        positive_seconds, "seconds after which a check has failed", default="5", in_sample=False
     )
     readiness_check_success_threshold: int = option(
-        count, "successes in a row that are needed", default="1", in_sample=False
+        count(least=1), "successes in a row that are needed", default="1", in_sample=False
     )
     ready_timeout: float = option(
         seconds,
@@ -379,9 +381,10 @@ class FastCGIProcessConfig(ProcessConfig):
     """A process of a `[fcgi-program:x]` group."""
 
 
-_PLAIN = ProcessConfig("", "")
+PLAIN = ProcessConfig("", "")
+"""A config with the defaults of all options."""
 
 
 def full_config(config: ProcessConfig) -> ProcessConfig:
     """Return a config with all options: a plain one for what a plugin uses in its place."""
-    return config if isinstance(config, ProcessConfig) else _PLAIN
+    return config if isinstance(config, ProcessConfig) else PLAIN

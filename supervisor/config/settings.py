@@ -82,7 +82,7 @@ def _read(
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *lint(parser), *lint_groups(groups)),
+        warnings=(*parser.warnings, *lint(parser), *lint_groups(parser, groups)),
         infos=tuple(parser.infos),
     )
 

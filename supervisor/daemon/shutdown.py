@@ -27,6 +27,8 @@ GRACE_SECONDS = 1.0
 REPORT_SECONDS = 3.0
 """Interval between log lines that name the processes still running, in seconds."""
 
+HELPER_SECONDS = 1.0
+"""Time for the death of helpers that have been killed, in seconds; one may be uninterruptible."""
 
 DRAIN_SECONDS = 1.0
 """Timeout of requests and responses that are in progress when everything has stopped."""
@@ -68,6 +70,8 @@ class Shutdown:
         self._groups = sorted(groups)
         everyone = [p for group in self._groups for p in group.processes.values()]
         self._order = StopOrder(everyone, runtime.loop)
+        self._programs = set(everyone)
+        self._helpers_end: float | None = None
         self._held: list[Subprocess] = []
         self._dying: list[Subprocess] = []
         self._timer: Timer | None = None
@@ -92,7 +96,21 @@ class Shutdown:
             self._stop_next_group()
         if self._timer is not None:
             self._timer.cancel()
-        return True
+        return not self._has_helpers()
+
+    def _has_helpers(self) -> bool:
+        """Whether helpers are still to be reaped: their programs, and so they, have been killed.
+
+        The daemon that follows a reload would not know them.
+        """
+        children: Iterable[object] = self._runtime.children.values()
+        if all(child in self._programs for child in children):
+            return False
+        now = self._runtime.clock.monotonic()
+        if self._helpers_end is None:
+            self._helpers_end = now + HELPER_SECONDS
+            self._runtime.loop.call_later(HELPER_SECONDS, lambda: None)  # checks again
+        return now < self._helpers_end
 
     def _may_stop(self, group: ProcessGroupBase) -> bool:
         """Whether a group may be stopped: busy event listeners get a grace period first."""

@@ -72,8 +72,7 @@ class Subprocess(Lifecycle):
         self.change_state(ProcessStates.STARTING)
         try:
             command = self.get_execv_args()
-            if self.startup.readiness is not None:
-                self.startup.readiness.open()
+            self.startup.begin()
             pipes = self._make_pipes()
         except ProcessException as error:
             self._spawn_failed(str(error))

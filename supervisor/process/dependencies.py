@@ -242,6 +242,22 @@ class StartGate:
             self._index.waiting.discard(self)
             self._unwatch()
 
+    def snapshot(self) -> dict[str, float | None]:
+        """Return the state as JSON values; times are of the monotonic clock."""
+        return {"waiting_since": self.waiting_since}
+
+    def restore(self, saved: Mapping[str, float | None]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored.
+
+        The processes that it waits for exist; their states may be restored later.
+        """
+        self.stop_waiting()
+        since = saved.get("waiting_since")
+        if since is not None:
+            self.wait()
+            self.waiting_since = since
+            self._schedule()
+
     def look_up_again(self) -> None:
         """Examine the wait again: groups have been added or removed."""
         self._schedule()
@@ -316,6 +332,18 @@ class DependencyWatch:
         for target in self._watched:
             target.changed.discard(self._schedule)
         self._watched = ()
+
+    def snapshot(self) -> dict[str, bool]:
+        """Return the state as JSON values."""
+        return {"is_watching": bool(self._watched), "was_stopped": self._was_stopped}
+
+    def restore(self, saved: Mapping[str, bool]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.end()
+        if saved.get("is_watching", False):
+            self.begin()
+            self._was_stopped = saved.get("was_stopped", False)
+            self._schedule()
 
     def _watch(self) -> None:
         for target in self._watched:

@@ -14,7 +14,7 @@ from supervisor.engine.read_channel import ReadChannel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from supervisor.engine.loop import Loop
 
@@ -54,6 +54,14 @@ class NotificationFd(ReadChannel):
         """Read the rest: the child has exited, others may still have the pipe."""
         while not self.closed and self._read():
             pass
+
+    def snapshot(self) -> dict[str, int]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {"bytes": self._bytes, "fd": self._fd}
+
+    def restore(self, saved: Mapping[str, int]) -> None:
+        """Take over a state that `snapshot` has returned; the constructor takes its `fd`."""
+        self._bytes = saved.get("bytes", 0)
 
     def _read(self) -> bool:
         """Read once; return whether there were any bytes."""

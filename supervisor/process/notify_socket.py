@@ -25,7 +25,7 @@ from supervisor.process.runtime_directory import random_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from supervisor.common.notify_protocol import Notification
@@ -75,6 +75,11 @@ def bind_notify_socket(directory: str, uid: int | None) -> tuple[socket.socket, 
         receiver.close()
         raise
     return receiver, path
+
+
+def adopt_notify_socket(saved: Mapping[str, Any]) -> tuple[socket.socket, str]:
+    """Return the socket and its path of a `NotifySocket.snapshot`."""
+    return socket.socket(fileno=saved["fd"]), saved["path"]
 
 
 def _bind(receiver: socket.socket, directory: str) -> str:
@@ -136,6 +141,20 @@ class NotifySocket(ReadChannel):
             os.unlink(self.path)
         except FileNotFoundError:
             return
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {
+            "fd": self.fileno(),
+            "main_pid": self.main_pid,
+            "path": self.path,
+            "problems": self._problems,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; see also `adopt_notify_socket`."""
+        self.main_pid = saved.get("main_pid")
+        self._problems = saved.get("problems", 0)
 
     def _receive(self, most: int) -> bool:
         """Handle up to `most` datagrams; return whether more may be pending."""

@@ -13,13 +13,14 @@ from supervisor.engine import paths, posix
 from supervisor.process import readiness
 from supervisor.process.launchers import launch
 from supervisor.process.notification_fd import NotificationFd
-from supervisor.process.notify_socket import NotifySocket, bind_notify_socket
+from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, bind_notify_socket
 from supervisor.process.plan import ChildChannels, SpawnPlan, child_environment
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
@@ -114,9 +115,8 @@ class ReadinessMonitor:
     def _open(self) -> ChildChannels:
         config, runtime = self._owner.config, self._owner.runtime
         if config.notify:
-            bound = bind_notify_socket(runtime.notify_directory, config.uid)
-            self._socket = NotifySocket(
-                bound, runtime.loop, self._notified, self._warn, accept_all=config.notify == "all"
+            self._socket = self._make_socket(
+                bind_notify_socket(runtime.notify_directory, config.uid)
             )
             return ChildChannels({NOTIFY_SOCKET: self._socket.path}, {})
         wanted = config.notification_fd
@@ -127,6 +127,15 @@ class ReadinessMonitor:
             return ChildChannels({}, {wanted: writer})
         return ChildChannels({wanted: str(FIRST_FREE_FD)}, {FIRST_FREE_FD: writer})
 
+    def _make_socket(self, bound: tuple[socket.socket, str]) -> NotifySocket:
+        accept_all = self._owner.config.notify == "all"
+        loop = self._owner.runtime.loop
+        return NotifySocket(bound, loop, self._notified, self._warn, accept_all=accept_all)
+
+    def _make_pipe(self, reader: int) -> NotificationFd:
+        loop = self._owner.runtime.loop
+        return NotificationFd(reader, loop, self._message_arrived, self._state.message_failed)
+
     def started(self, pid: int, now: float) -> None:
         """Begin the run: the child exists."""
         owner = self._owner
@@ -136,9 +145,7 @@ class ReadinessMonitor:
         if self._socket is not None:
             self._socket.main_pid = pid
         if self._pipe_fd is not None:
-            self._pipe = NotificationFd(
-                self._pipe_fd, owner.runtime.loop, self._message_arrived, self._state.message_failed
-            )
+            self._pipe = self._make_pipe(self._pipe_fd)
             self._pipe_fd = None
         self._state.run_started(now)
         self._arm()
@@ -273,19 +280,37 @@ class ReadinessMonitor:
     def snapshot(self) -> dict[str, Any]:
         """Return the state of the run as JSON values."""
         return {
+            "matchers": [matcher.snapshot() for matcher in self._matchers],
+            "pipe": _snapshot_if_open(self._pipe),
+            "ready_at": self.ready_at,
+            "socket": _snapshot_if_open(self._socket),
             "state": self._state.snapshot(),
             "status_text": self.status_text,
-            "ready_at": self.ready_at,
             "timeout_at": self.timeout_at,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        """Take over a state that `snapshot` has returned; unknown keys are ignored.
+
+        The observers of the output have been made, in the order of the streams.
+        """
+        for matcher, line in zip(self._matchers, saved.get("matchers", ()), strict=False):
+            matcher.restore(line)
+        if (pipe := saved.get("pipe")) is not None:
+            self._pipe = self._make_pipe(pipe["fd"])
+            self._pipe.restore(pipe)
+        if (notify := saved.get("socket")) is not None:
+            self._socket = self._make_socket(adopt_notify_socket(notify))
+            self._socket.restore(notify)
         self._state.restore(saved.get("state", {}))
         self.status_text = saved.get("status_text", "")
         self.ready_at = saved.get("ready_at", 0.0)
         self.timeout_at = saved.get("timeout_at")
         self._arm()
+
+
+def _snapshot_if_open(channel: NotifySocket | NotificationFd | None) -> dict[str, Any] | None:
+    return None if channel is None or channel.closed else channel.snapshot()
 
 
 def _kind(config: ProcessConfig) -> str | None:

@@ -9,6 +9,9 @@ from supervisor.datatypes import RestartUnconditionally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from supervisor.config.model import ProcessConfig
     from supervisor.config.restart import RestartOptions
     from supervisor.process.restart_limits import RestartLimits
@@ -83,6 +86,21 @@ class RestartPolicy:
         if config.autorestart is RestartUnconditionally:
             return True
         return bool(config.autorestart) and exitstatus not in config.exitcodes
+
+    # -- saving ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; times are of the monotonic clock."""
+        return {
+            "limits": None if self.limits is None else self.limits.snapshot(),
+            "retry_at": self._retry_at,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        if self.limits is not None:
+            self.limits.restore(saved.get("limits") or {})
+        self._retry_at = saved.get("retry_at", 0.0)
 
 
 def _limits(options: RestartOptions) -> RestartLimits:

@@ -15,8 +15,8 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from typing import Protocol, TypeAlias
+    from collections.abc import Callable, Generator, Iterable, Mapping
+    from typing import Any, Protocol, TypeAlias
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
@@ -253,3 +253,28 @@ class Starts:
     def retire(self) -> None:
         """Never start again."""
         self._is_retired = True
+
+    # -- saving ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; the place in the queue is not part of it."""
+        return {
+            "gate": None if self.gate is None else self.gate.snapshot(),
+            "is_retired": self._is_retired,
+            "is_withdrawn": self._is_withdrawn,
+            "restarts": self.restarts.snapshot(),
+            "watch": None if self._watch is None else self._watch.snapshot(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored.
+
+        `lifecycle.Lifecycle.arm` queues a start again that is due.
+        """
+        self._is_retired = saved.get("is_retired", False)
+        self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.restarts.restore(saved.get("restarts") or {})
+        if self.gate is not None:
+            self.gate.restore(saved.get("gate") or {})
+        if self._watch is not None:
+            self._watch.restore(saved.get("watch") or {})

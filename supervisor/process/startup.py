@@ -14,8 +14,8 @@ from supervisor.process.stop_deadline import StopDeadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol, TypeAlias
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol, TypeAlias
 
     from supervisor.config.model import ProcessConfig
     from supervisor.process.readiness_monitor import ReadinessMonitor
@@ -69,6 +69,12 @@ class Startup:
         self._failure: str | None = None
         self._is_held = False
         self.readiness = _monitor(process)
+
+    def begin(self) -> None:
+        """Prepare the next child; raises `ProcessException` if that fails."""
+        self._failure = None  # of a child that was stopped by request, before it had failed
+        if self.readiness is not None:
+            self.readiness.open()
 
     def next_step(self) -> Step | None:
         """Return what happens next in STARTING: (deadline in monotonic seconds, action)."""
@@ -142,6 +148,23 @@ class Startup:
         self._deadline.signalled(signum, process.config.stopwaitsecs, now)
         process.send_signal(signum, "killing", whole_group=whole_group)
         process.arm()
+
+    # -- saving ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "deadline": self._deadline.snapshot(),
+            "failure": self._failure,
+            "readiness": None if self.readiness is None else self.readiness.snapshot(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._deadline.restore(saved.get("deadline") or {})
+        self._failure = saved.get("failure")
+        if self.readiness is not None:
+            self.readiness.restore(saved.get("readiness") or {})
 
 
 def _monitor(process: Starting) -> ReadinessMonitor | None:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import signal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 MIN_KILL_INTERVAL_SECONDS = 1.0
 """Minimum interval between two SIGKILLs for one process, if `stopwaitsecs` is shorter."""
 
@@ -19,6 +23,14 @@ class StopDeadline:
 
     def __init__(self) -> None:
         self.kill_at = 0.0
+
+    def snapshot(self) -> dict[str, float]:
+        """Return the state as JSON values."""
+        return {"kill_at": self.kill_at}
+
+    def restore(self, saved: Mapping[str, float]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.kill_at = saved.get("kill_at", 0.0)
 
     def signalled(self, signum: int, stopwaitsecs: float, now: float) -> None:
         """Set the deadline after a signal that is meant to end the process."""

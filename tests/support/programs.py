@@ -41,10 +41,14 @@ class Programs:
         configs = [ProcessConfig(name=each, **options) for each in names]
         for config in configs:
             config.section = f"program:{name}"
+        return self.add_group(name, configs)
+
+    def add_group(self, name: str, configs: list[ProcessConfig]) -> Subprocess:
+        """Add a group with the processes of these configs; return the first."""
         group = ProcessGroup(ProcessGroupConfig(name, 999, configs), self.world.runtime)
         self.groups[name] = group
         self.world.runtime.processes.groups_changed()
-        return group.processes[names[0]]
+        return group.processes[configs[0].name]
 
     def boot(self) -> None:
         """Start what is to be started, as the daemon does."""

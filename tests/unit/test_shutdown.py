@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import signal
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-from supervisor.daemon.shutdown import DRAIN_SECONDS, FIRST_REQUEST_SECONDS, Shutdown, drain_servers
+from supervisor.daemon.shutdown import (
+    DRAIN_SECONDS,
+    FIRST_REQUEST_SECONDS,
+    HELPER_SECONDS,
+    Shutdown,
+    drain_servers,
+)
 from supervisor.process.groups import ProcessGroup
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.httpsite import Echo, Site, body, field, get
@@ -35,6 +42,24 @@ def group(world: World, name: str, priority: int, *processes: str) -> ProcessGro
 def begin(world: World, *groups: ProcessGroup) -> Shutdown:
     world.runtime.daemon_state = SupervisorStates.SHUTDOWN
     return Shutdown(groups, world.runtime)
+
+
+@pytest.mark.parametrize("dies", [True, False])
+def test_helpers_are_awaited_for_a_while(world: World, *, dies: bool) -> None:
+    """One that cannot be killed does not keep the daemon."""
+    web = group(world, "web", 1, "a")
+    world.runtime.children[5] = helper = Mock(pid=5)
+    shutdown = begin(world, web)
+    process = web.processes["a"]
+    process.finish(world.runtime.children.pop(process.pid).pid, 0)
+    assert not shutdown.advance()
+    world.pass_time(HELPER_SECONDS - 0.1)
+    assert not shutdown.advance()
+    if dies:
+        assert world.runtime.children.pop(5) is helper
+    else:
+        world.pass_time(0.1)
+    assert shutdown.advance()
 
 
 def test_one_group_after_the_other(world: World) -> None:

@@ -1,0 +1,109 @@
+"""The time of STARTING of a program that declares readiness, by the clock."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import Any
+
+from supervisor.process.child import Subprocess
+from supervisor.states import ProcessStates
+from tests.support.world import World
+
+S = ProcessStates
+EXIT_0 = 0
+TERM, KILL = signal.SIGTERM, signal.SIGKILL
+
+
+class Program:
+    """A program with `ready_log_line`, in STARTING."""
+
+    def __init__(self, world: World, **options: Any) -> None:
+        self.world = world
+        options = {"ready_log_line": re.compile("ready"), "startsecs": 1} | options
+        self.process: Subprocess = world.process(**options)
+        self.process.transition()
+
+    @property
+    def state(self) -> int:
+        return self.process.state
+
+    def report_ready(self) -> None:
+        """Let the program say that it is ready."""
+        assert self.process.startup.readiness is not None
+        self.process.startup.readiness._message_arrived()
+        self.world.pass_time(0)
+
+    def die(self, status: int = EXIT_0) -> None:
+        """The child ends, and the daemon hears of it."""
+        self.process.finish(self.process.pid, status)
+        self.world.pass_time(0)
+
+    def start_again(self) -> None:
+        """Start it as by a request."""
+        self.process.spawn()
+        self.world.signals.clear()
+
+
+def test_running_means_startsecs_and_ready(world: World) -> None:
+    """In either order."""
+    for steps in (["ready", "time"], ["time", "ready"]):
+        program = Program(world)
+        states = []
+        for step in steps:
+            if step == "ready":
+                program.report_ready()
+            else:
+                world.pass_time(1)
+            states.append(program.state)
+        assert states == [S.STARTING, S.RUNNING]
+
+
+def test_an_exit_before_it_is_ready_is_a_failed_start(world: World) -> None:
+    program = Program(world)
+    world.pass_time(100)
+    program.die()
+    assert (program.state, program.process.backoff) == (S.BACKOFF, 1)
+    assert program.process.spawnerr == "Exited before it was ready (process log may have details)"
+
+
+def test_a_program_that_is_not_ready_in_time_is_stopped_and_tried_again(world: World) -> None:
+    program = Program(world, ready_timeout=5.0, stopwaitsecs=10)
+    world.pass_time(4.9)
+    assert world.signals == []
+    world.pass_time(0.1)
+    world.pass_time(10)
+    assert world.signals == [(program.process.pid, TERM), (program.process.pid, KILL)]
+    program.die(KILL)
+    assert (program.state, program.process.spawnerr) == (S.BACKOFF, "not ready after 5 seconds")
+    world.pass_time(1)
+    program.report_ready()
+    world.pass_time(1)
+    assert program.state == S.RUNNING
+
+
+def test_a_clock_that_is_set_does_not_move_the_end_of_the_wait(world: World) -> None:
+    program = Program(world, ready_timeout=5.0)
+    world.clock.set_wall(world.clock.time() + 100_000)
+    world.pass_time(4.9)
+    world.clock.set_wall(5)
+    world.pass_time(0)
+    assert world.signals == []
+    world.pass_time(0.1)
+    assert world.signals == [(program.process.pid, TERM)]
+
+
+def test_a_stop_of_a_program_that_was_not_ready_in_time_ends_its_failure(world: World) -> None:
+    """The next start begins from the beginning; nothing of the last one is left to be killed."""
+    program = Program(world, ready_timeout=5.0, stopwaitsecs=10, autorestart=False)
+    world.pass_time(5)
+    assert world.signals == [(program.process.pid, TERM)]
+    program.process.stop()
+    program.die(TERM)
+    assert program.state == S.STOPPED
+    program.start_again()
+    world.pass_time(1)
+    world.pass_time(0)
+    assert world.signals == []
+    program.report_ready()
+    assert program.state == S.RUNNING
