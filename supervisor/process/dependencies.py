@@ -369,7 +369,7 @@ def request_with_dependencies(process: Any) -> None:
     )
     for each in reversed(wanted):
         if not (each.is_running or each.awaits_start):
-            each.start_requested = True
+            each.starts.request()
             each.transition()
             each.changed.notify()
 

@@ -82,6 +82,7 @@ class Starts:
         self._is_queued = False
         self._is_withdrawn = False
         self._is_retired = False
+        self._is_alone = False
         self._request_reason = ""
 
     # -- the rule -----------------------------------------------------------------
@@ -108,12 +109,14 @@ class Starts:
     @property
     def has_closed_gate(self) -> bool:
         """Whether dependencies hold up a start, wanted or not."""
-        return self.gate is not None and not self.gate.is_open
+        if self.gate is None or self.gate.is_open:
+            return False
+        return not (self._is_alone and self._process.start_requested)
 
     @property
     def is_waiting(self) -> bool:
         """Whether a wanted start waits for dependencies."""
-        return self.gate is not None and self.is_wanted and not self.gate.is_open
+        return self.gate is not None and self.is_wanted and self.has_closed_gate
 
     def unmet(self) -> Iterable[Unmet]:
         """Return the conditions that hold up a wanted start."""
@@ -134,7 +137,7 @@ class Starts:
             return 0.0, self._give_up_retrying
         if self._is_queued or not self.is_wanted:
             return None
-        if self.gate is not None and not self.gate.is_open:
+        if self.gate is not None and self.has_closed_gate:
             deadline = self.gate.deadline
             return None if deadline is None else (deadline, self._give_up_waiting)
         return self._due_at(), self._enqueue
@@ -147,6 +150,11 @@ class Starts:
         return self.restarts.next_start(process.started_at, failed=is_failed)
 
     # -- starting -----------------------------------------------------------------
+
+    def request(self, *, alone: bool = False) -> None:
+        """Request a start as soon as it is possible; `alone`, without waiting for dependencies."""
+        self._process.start_requested = True
+        self._is_alone = alone
 
     def _enqueue(self) -> None:
         self._is_queued = True
@@ -237,7 +245,7 @@ class Starts:
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
         self._request_reason = START_WITH_DEPENDENCY
-        self._process.start_requested = True
+        self.request()
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""
