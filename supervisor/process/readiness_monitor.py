@@ -194,6 +194,7 @@ class ReadinessMonitor:
     def _notified(self, notification: Notification, _pid: int) -> None:
         if notification.status is not None:
             self.status_text = notification.status
+            self._owner.runtime.description_changed(self._owner)
         if notification.extend_timeout_seconds is not None and self.timeout_at is not None:
             now = self._owner.runtime.clock.monotonic()
             self.timeout_at = max(self.timeout_at, now + notification.extend_timeout_seconds)
