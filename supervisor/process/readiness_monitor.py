@@ -17,6 +17,7 @@ from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, 
 from supervisor.process.plan import ChildChannels, SpawnPlan, child_environment
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
+from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
         config: ProcessConfig
         runtime: Runtime
+        state: int
 
         @property
         def name(self) -> str:
@@ -224,6 +226,8 @@ class ReadinessMonitor:
         self._timer = None
         config, check = self._owner.config, self._state.check
         if config.readiness_check_script is None or check is None:
+            return
+        if self._owner.state != ProcessStates.STARTING:  # it is being stopped
             return
         check.probe_started(self._owner.runtime.clock.monotonic())
         self._runner.start(
