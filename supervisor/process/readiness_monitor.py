@@ -118,7 +118,7 @@ class ReadinessMonitor:
         config, runtime = self._owner.config, self._owner.runtime
         if config.notify:
             self._socket = self._make_socket(
-                bind_notify_socket(runtime.notify_directory, config.uid)
+                bind_notify_socket(runtime.notify_directory.path(), config.uid)
             )
             return ChildChannels({NOTIFY_SOCKET: self._socket.path}, {})
         wanted = config.notification_fd
