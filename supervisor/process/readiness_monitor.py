@@ -19,6 +19,7 @@ from supervisor.process.plan import ChildChannels, SpawnPlan, child_environment
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
 from supervisor.process.runtime_directory import is_reachable
+from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
         config: ProcessConfig
         runtime: Runtime
+        state: int
 
         @property
         def name(self) -> str:
@@ -117,7 +119,7 @@ class ReadinessMonitor:
     def _open(self) -> ChildChannels:
         config, runtime = self._owner.config, self._owner.runtime
         if config.notify:
-            directory = runtime.notify_directory
+            directory = runtime.notify_directory.path()
             if config.uid not in {None, os.geteuid()} and not is_reachable(directory):
                 reason = f"the program's user cannot reach {directory} (see runtimedir)"
                 raise PermissionError(errno.EACCES, reason)
@@ -229,6 +231,8 @@ class ReadinessMonitor:
         self._timer = None
         config, check = self._owner.config, self._state.check
         if config.readiness_check_script is None or check is None:
+            return
+        if self._owner.state != ProcessStates.STARTING:  # it is being stopped
             return
         check.probe_started(self._owner.runtime.clock.monotonic())
         self._runner.start(

@@ -6,7 +6,6 @@ from functools import cached_property
 
 from supervisor import events
 from supervisor.common.records import field, record
-from supervisor.config.model import temporary_directory
 from supervisor.engine.start_queue import StartQueue
 from supervisor.loggers import exception_text
 from supervisor.process.dependencies import ProcessIndex
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from supervisor.config.model import Settings
     from supervisor.engine.loop import Clock, Loop
     from supervisor.loggers import Logger
+    from supervisor.process.runtime_directory import RuntimeDirectory
 
     class Child(Protocol):
         """A process whose child has been started."""
@@ -67,21 +67,16 @@ class Runtime:
         return StartQueue(self.loop)
 
     @cached_property
-    def notify_directory(self) -> str:
-        """The directory of notify sockets; raises `OSError` with a reason for users."""
+    def notify_directory(self) -> RuntimeDirectory:
+        """The directory of notify sockets."""
         from supervisor.process import runtime_directory  # few programs use notify=
 
-        if self.settings.runtimedir is None:
-            return runtime_directory.make_runtime_directory(temporary_directory())
-        runtime_directory.require_protected(self.settings.runtimedir)
-        return self.settings.runtimedir
+        return runtime_directory.RuntimeDirectory(self.settings.runtimedir)
 
     def remove_notify_directory(self) -> None:
         """Remove the directory of notify sockets, if it has been made."""
-        if self.settings.runtimedir is None and "notify_directory" in vars(self):
-            from supervisor.process import runtime_directory
-
-            runtime_directory.remove_runtime_directory(self.notify_directory)
+        if "notify_directory" in vars(self):
+            self.notify_directory.remove()
 
     @cached_property
     def orphans(self) -> OrphanCleanup:

@@ -12,6 +12,7 @@ import errno
 import os
 
 from supervisor.common.probes import MAX_SOCKET_PATH_BYTES
+from supervisor.config.model import temporary_directory
 from supervisor.engine import files, paths, sockets
 
 DIRECTORY_MODE = 0o711
@@ -22,6 +23,40 @@ RANDOM_BYTES = 6
 
 SOCKET_NAME_CHARS = 2 * RANDOM_BYTES
 """Length of the name of a socket, in hexadecimal digits."""
+
+
+class RuntimeDirectory:
+    """The directory of one daemon: a configured one, or one that is made at the first use."""
+
+    def __init__(self, configured: str | None) -> None:
+        self._configured = configured
+        self._made: str | None = None
+
+    def path(self) -> str:
+        """Return the path of the directory; raises `OSError` with a reason for users.
+
+        One that a cleaner of temporary files has removed is made again, under another name:
+        another user may know the old one.
+        """
+        if self._configured is not None:
+            require_protected(self._configured)
+            return self._configured
+        if self._made is None or not _is_intact(self._made):
+            self._made = make_runtime_directory(temporary_directory())
+        return self._made
+
+    def remove(self) -> None:
+        """Remove a directory that has been made, and the sockets in it."""
+        if self._made is not None and _is_intact(self._made):
+            remove_runtime_directory(self._made)
+
+
+def _is_intact(path: str) -> bool:
+    try:
+        require_protected(path)
+    except OSError:
+        return False
+    return True
 
 
 def random_name() -> str:

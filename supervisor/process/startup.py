@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
         config: ProcessConfig
         runtime: Runtime
+        state: int
         pid: int
         started_at: float
 

@@ -39,8 +39,8 @@ def is_running(process: Subprocess) -> bool:
 
 
 def is_not_running(process: Subprocess) -> bool:
-    """Whether the process is not running, so that `start` may start it."""
-    return not is_running(process)
+    """Whether `start` may start the process: it neither runs nor waits for its start."""
+    return not is_running(process) and not process.starts.is_waiting
 
 
 def is_to_be_stopped(process: Subprocess) -> bool:

@@ -345,6 +345,17 @@ def test_a_start_pulls_its_dependencies_in(programs: Programs) -> None:
     assert programs.states()["other"] == S.STOPPED
 
 
+def test_a_start_of_a_group_passes_over_those_that_wait(programs: Programs) -> None:
+    """As over those that are starting."""
+    programs.add("db", startsecs=5)
+    web = programs.add("web", "db", count=2)
+    programs.boot()
+    assert programs.states()["web_0"] == S.STOPPED
+    assert not control.is_not_running(web)
+    control.stop(web, "web", wait=True)
+    assert control.is_not_running(web)
+
+
 def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
     programs.add("db", autostart=False)
     web = programs.add("web", "db", autostart=False)

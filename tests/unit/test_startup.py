@@ -6,7 +6,11 @@ import re
 import signal
 from typing import Any
 
+import pytest
+
+from supervisor.common.probes import parse_probe
 from supervisor.process.child import Subprocess
+from supervisor.process.probes import ProbeRunner
 from supervisor.states import ProcessStates
 from tests.support.world import World
 
@@ -80,6 +84,22 @@ def test_a_program_that_is_not_ready_in_time_is_stopped_and_tried_again(world: W
     program.report_ready()
     world.pass_time(1)
     assert program.state == S.RUNNING
+
+
+def test_a_program_that_is_stopped_is_not_probed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes: list[object] = []
+    monkeypatch.setattr(ProbeRunner, "start", lambda _self, probe, *_: probes.append(probe))
+    check = parse_probe("tcp://127.0.0.1:1")
+    options = {"ready_log_line": None, "readiness_check_script": check}
+    for stop in (False, True):
+        program = Program(world, readiness_check_initial_delay=5.0, **options)
+        if stop:
+            program.process.stop()
+        world.pass_time(5)
+        program.die(TERM)
+    assert probes == [check]
 
 
 def test_a_clock_that_is_set_does_not_move_the_end_of_the_wait(world: World) -> None:

@@ -1,0 +1,83 @@
+"""A file with options that Supervisor 4 does not have: it ignores them, and runs the programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from supervisor.config.model import ProcessConfig, Settings
+from supervisor.config.option import options_of
+from tests.support.children import child
+from tests.support.comparison import Pair, call
+
+if TYPE_CHECKING:
+    from tests.support.daemon import Daemon
+
+SETTINGS = {"runtimedir": "%(here)s"}
+
+OPTIONS = {
+    "restartpause": "500ms",
+    "restartfactor": "2",
+    "maxbackoff": "1m",
+    "restartjitter": "0.5",
+    "restartreset": "2h",
+    "startlimit_burst": "3",
+    "startlimit_interval": "30s",
+    "depends_on": "other, -listed",
+    "depends_on_completed": "",
+    "depends_on_exited": "",
+    "dependency_timeout": "1d",
+    "on_dependency_failure": "restart",
+    "notify": "all",
+    "notification_fd": "READY_FD",
+    "ready_log_line": "^READY",
+    "readiness_check_script": "true",
+    "readiness_check_initial_delay": "0.1",
+    "readiness_check_period": "100ms",
+    "readiness_check_timeout": "5s",
+    "readiness_check_success_threshold": "2",
+    "ready_timeout": "30",
+}
+"""A value for each; options that exclude one another are in different programs."""
+
+EXCLUSIVE = ("notify", "notification_fd")
+
+PLAIN = f"command={child('sleeper')}\nstartsecs=0\nautorestart=true\n"
+
+CONFIG = "".join(
+    [
+        *(f"{name}={value}\n" for name, value in SETTINGS.items()),
+        f"[program:other]\n{PLAIN}[program:listed]\n{PLAIN}[program:x]\n{PLAIN}",
+        *(f"{name}={value}\n" for name, value in OPTIONS.items() if name not in EXCLUSIVE),
+        *(
+            f"[program:{each}]\nautostart=false\n{PLAIN}{each}={OPTIONS[each]}\n"
+            for each in EXCLUSIVE
+        ),
+    ]
+)
+
+SETTLED = {"x": "RUNNING", "other": "RUNNING", "listed": "RUNNING"}
+
+
+def test_each_new_option_is_in_the_file() -> None:
+    """A new row that is not part of the sample needs a value here."""
+    rows = (*options_of(ProcessConfig), *options_of(Settings))
+    assert {row.name for row in rows if not row.in_sample} - set(SETTINGS) == set(OPTIONS)
+
+
+def config_info(daemon: Daemon) -> Any:
+    """Return `getAllConfigInfo` without the field that is a declared difference."""
+    infos: Any = call(daemon, "supervisor.getAllConfigInfo")
+    return [{key: each[key] for key in each if key != "autorestart"} for each in infos]
+
+
+def states(daemon: Daemon) -> Any:
+    """Return the state of each process."""
+    infos: Any = call(daemon, "supervisor.getAllProcessInfo")
+    return {each["name"]: each["statename"] for each in infos}
+
+
+def test_programs_and_their_configuration_are_the_same(pair: Pair) -> None:
+    pair.same(config_info)
+    pair.same(lambda daemon: call(daemon, "supervisor.reloadConfig"))
+    pair.same(lambda daemon: daemon.ctl("avail").stdout)
+    pair.same(states)
