@@ -8,13 +8,16 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bench import (
+    Asker,
     Bench,
     Figures,
     answers,
+    call_request,
     child,
     cpu_seconds,
     head,
@@ -53,6 +56,24 @@ def boot_and_shutdown(bench: Bench, count: int) -> Figures:
     if count:
         figures["shutdown [ms]"] = [(gone - ended) * 1e3]
     return figures
+
+
+def first_answer(bench: Bench, count: int) -> Figures:
+    """Start with `count` programs; measure the first response to a client that asks at once."""
+    config = head(count) + programs(count, f"{child('stamp')} %(here)s/stamps")
+    daemon = bench.daemon(config)
+    with stamps(daemon) as from_children:
+        began = time.monotonic()
+        daemon.launch()
+        try:
+            wait_for(lambda: answers(daemon.socket_path))
+            with closing(Asker(daemon, call_request("supervisor.getState"))) as client:
+                client.ask()
+            answered = time.monotonic()
+            up = from_children.take(count)
+        finally:
+            daemon.stop()
+    return {"first response [ms]": [(answered - began) * 1e3], "up [ms]": [(up - began) * 1e3]}
 
 
 def boot_as(bench: Bench, user: str) -> Figures:

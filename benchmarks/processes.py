@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from contextlib import closing
 
@@ -136,3 +137,29 @@ def start_and_stop_all(bench: Bench, count: int) -> Figures:
                 figures[f"{verb} [ms]"] = [(time.monotonic() - began) * 1e3]
                 figures[f"{verb}: CPU [ms]"] = [(cpu_seconds(daemon.pid) - cpu) * 1e3]
     return figures
+
+
+def answers_while_starting(bench: Bench, count: int) -> Figures:
+    """Start all programs by one call; meanwhile another client asks for the daemon's state."""
+    config = head(count) + programs(count, options="autostart=false")
+    waits: list[float] = []
+    with (
+        bench.daemon(config) as daemon,
+        closing(Asker(daemon, call_request("supervisor.startAllProcesses"))) as starter,
+        closing(Asker(daemon, call_request("supervisor.getState"))) as client,
+    ):
+        client.ask()
+        began = time.monotonic()
+        starting = threading.Thread(target=starter.ask)
+        starting.start()
+        while starting.is_alive():
+            asked = time.monotonic()
+            client.ask()
+            waits.append((time.monotonic() - asked) * 1e3)
+        total = (time.monotonic() - began) * 1e3
+    waits.sort()
+    return {
+        "getState, slowest [ms]": [waits[-1]],
+        "getState, 99th percentile [ms]": [waits[len(waits) * 99 // 100]],
+        "all started [ms]": [total],
+    }

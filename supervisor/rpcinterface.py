@@ -10,7 +10,11 @@ from __future__ import annotations
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
-from supervisor.rpc import control, info, logs
+from supervisor.common.xmlrpc_codec import capped_int
+from supervisor.process.dependencies import with_dependents
+from supervisor.process.description import describe
+from supervisor.process.details import process_info
+from supervisor.rpc import control, details, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
@@ -216,6 +220,21 @@ class SupervisorNamespaceRPCInterface:
         queue = self.supervisord.runtime.start_queue
         return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
 
+    def startProcessAlone(self, name: str, wait: bool = True) -> Any:
+        """Start a process at once, without its dependencies.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @param boolean wait  Wait until the process is running (default true)
+        @return boolean result  True; for `group:*` the array of startProcessGroup
+        """
+        self._update("startProcessAlone")
+        group, process = find(self.supervisord, name)
+        if process is not None:
+            return control.start(process, name, wait=wait, alone=True)
+        queue = self.supervisord.runtime.start_queue
+        start = self.startProcessAlone
+        return make_allfunc(members([group]), isNotRunning, start, queue.put, wait=wait)
+
     # -- stopping -------------------------------------------------------------
 
     def stopProcess(self, name: str, wait: bool = True) -> Any:
@@ -250,6 +269,23 @@ class SupervisorNamespaceRPCInterface:
         """
         self._update("stopAllProcesses")
         return self._stop_all(self._members(), wait=wait)
+
+    def stopProcessWithDependents(self, name: str, wait: bool = True) -> Any:
+        """Stop a process and those that depend on it, these first.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @param boolean wait  Wait until the processes have stopped (default true)
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
+        """
+        self._update("stopProcessWithDependents")
+        group, process = find(self.supervisord, name)
+        named = list(group.processes.values()) if process is None else [process]
+        all_members = self._members()
+        chosen = set(with_dependents(named, (each for _, each in all_members)))
+        stopping = [member for member in all_members if member[1] in chosen]
+        if not any(is_to_be_stopped(each) for _, each in stopping):
+            raise RPCError(Faults.NOT_RUNNING, name)
+        return self._stop_all(stopping, wait=wait)
 
     def _stop_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         stop = control.in_order(processes, self.stopProcess)
@@ -316,15 +352,15 @@ class SupervisorNamespaceRPCInterface:
         group, process = find(self.supervisord, name)
         if process is None:
             raise RPCError(Faults.BAD_NAME, name)
-        return info.process_info(group, process)
+        return process_info(group, process)
 
     def _all_members(self) -> list[Member]:
         self._update("getAllProcessInfo")
-        return members(list(self.supervisord.process_groups.values()), by_name=True)
+        return self._members_by_name()
 
     def _all_rows(self) -> Pieces:
         all_members = self._all_members()
-        return rows(all_members, info.capped_int(self.supervisord.runtime.clock.time()))
+        return rows(all_members, capped_int(self.supervisord.runtime.clock.time()))
 
     @quicker(_all_rows)
     def getAllProcessInfo(self) -> list[dict[str, Any]]:
@@ -332,7 +368,49 @@ class SupervisorNamespaceRPCInterface:
 
         @return array result  A struct for each process, as from getProcessInfo
         """
-        return [info.process_info(*member) for member in self._all_members()]
+        return [process_info(*member) for member in self._all_members()]
+
+    def getProcessDetails(self, name: str) -> dict[str, Any]:
+        """Return everything about one process; times are seconds since the epoch.
+
+        0, an empty string or an empty array mean that a value is unknown or does not apply.
+
+        @param string name  Name of the process or `group:name`
+        @return struct result  The fields of getProcessInfo except `logfile`, and: `signal` of the
+            last exit, `ready_at`, `health`, `waiting_for` (array of strings such as
+            `db (STARTING)`), `starts`, `restarts` (automatic ones), `next_start`, `last_exit`
+            (struct of `code`, `signal`, `expected`, `core`, `reason`, `at`), `history` (array of
+            structs of `at`, `state`, `reason`), `config_file`, `config_line`, `pending_changes`
+            (names of options that the last reread found changed)
+        """
+        self._update("getProcessDetails")
+        group, process = find(self.supervisord, name)
+        if process is None:
+            raise RPCError(Faults.BAD_NAME, name)
+        return next(details.details(self.supervisord, [(group, process)]))
+
+    def _all_details(self) -> Any:
+        self._update("getAllProcessDetails")
+        return details.details_as_xml(self.supervisord, self._members_by_name())
+
+    @quicker(_all_details)
+    def getAllProcessDetails(self) -> list[dict[str, Any]]:
+        """Return everything about all processes.
+
+        @return array result  A struct for each process, as from getProcessDetails
+        """
+        self._update("getAllProcessDetails")
+        return list(details.details(self.supervisord, self._members_by_name()))
+
+    def getDependencies(self) -> list[dict[str, Any]]:
+        """Return the dependencies between programs.
+
+        @return array result  A struct for each program: `name`, `processes`, and `needs`, an array
+            of structs of `name` (as configured), `condition` (`running`, `completed`, `exited`),
+            `optional` (boolean) and `programs` (the programs that the name means)
+        """
+        self._update("getDependencies")
+        return details.dependencies(self._members_by_name())
 
     # -- logs -------------------------------------------------------------------
 
@@ -434,13 +512,16 @@ class SupervisorNamespaceRPCInterface:
         return True
 
     def _interpretProcessInfo(self, info_: dict[str, Any]) -> str:
-        return info.describe(info_)  # Supvisors calls it, without an instance
+        return describe(info_)  # Supvisors calls it, without an instance
 
     def _getGroupAndProcess(self, name: str) -> tuple[ProcessGroupBase, Subprocess | None]:
         return find(self.supervisord, name)  # Supvisors' startProcess calls it
 
-    def _members(self) -> Any:
+    def _members(self) -> list[Member]:
         return members(list(self.supervisord.process_groups.values()))
+
+    def _members_by_name(self) -> list[Member]:
+        return members(list(self.supervisord.process_groups.values()), by_name=True)
 
 
 def _any_process(_process: Subprocess) -> bool:

@@ -12,12 +12,12 @@ import re
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError, getFaultDescription
 from supervisor.common.text import one_line
+from supervisor.common.xmlrpc_codec import capped_int
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.http.handling import Handler
 from supervisor.http.response import DeferredReply, Response, error_response
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.rpc import multicall
-from supervisor.rpc.info import capped_int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

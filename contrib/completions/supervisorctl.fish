@@ -1,8 +1,8 @@
 # Completion of supervisorctl for fish: ~/.config/fish/completions/supervisorctl.fish
 
-set -l actions add avail clear exit fg help maintail open pid quit reload remove reread restart \
-    shutdown signal start status stop tail update version
-set -l named start stop restart status tail clear fg pid signal
+set -l actions add avail clear exit explain fg graph help maintail open pid quit reload remove \
+    reread restart shutdown signal start status stop tail update version
+set -l named start stop restart status tail clear fg pid signal explain graph
 
 # The options of the line that choose a daemon, with their values.
 function __supervisorctl_options
@@ -33,4 +33,10 @@ complete -c supervisorctl -s u -l username -x -d name
 complete -c supervisorctl -s p -l password -x -d password
 complete -c supervisorctl -s i -l interactive -d "begin a shell"
 complete -c supervisorctl -n "not __fish_seen_subcommand_from $actions" -a "$actions"
+complete -c supervisorctl -n "__fish_seen_subcommand_from start" -l no-deps \
+    -d "start without dependencies"
+complete -c supervisorctl -n "__fish_seen_subcommand_from stop restart" -l with-dependents \
+    -d "with the processes that depend on it"
+complete -c supervisorctl -n "__fish_seen_subcommand_from graph" -l format -x \
+    -a "text mermaid json"
 complete -c supervisorctl -n "__fish_seen_subcommand_from $named" -a "(__supervisorctl_names) all"

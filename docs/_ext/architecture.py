@@ -41,6 +41,19 @@ BYTE_PATH = (
 )
 """The way of a byte of output: what happens, and the function that does it."""
 
+REQUEST_PATH = (
+    ("the loop finds the socket readable", "engine.loop:Loop.run_once"),
+    ("the connection reads", "http.connection:HTTPChannel.handle_read_event"),
+    ("bytes become a request, with its handler", "http.reception:Reception.next_request"),
+    ("an exchange begins", "http.exchange:Exchange.serve"),
+    ("the handler returns a response", "xmlrpc:supervisor_xmlrpc_handler.respond"),
+    ("a deferred one is polled when notified", "http.polling:Poller.start"),
+    ("the response becomes bytes", "http.response:frame"),
+    ("the socket accepts them, or they are queued", "http.outbox:Outbox.send"),
+    ("the connection enters its next phase", "http.phases:PhaseMachine.enter"),
+)
+"""The way of a request, here an XML-RPC call."""
+
 COLUMN, ROW = 190, 92
 WIDTH, HEIGHT = 170, 46
 MARGIN = 20
@@ -93,6 +106,11 @@ def _edges() -> list[tuple[str, str]]:
 def byte_path_diagram() -> str:
     """Return the way of a byte that a child writes."""
     return _path("The way of a byte of output, from the child to its log", BYTE_PATH)
+
+
+def request_path_diagram() -> str:
+    """Return the way of a request, from the client and back."""
+    return _path("The way of a request, from its bytes to those of the response", REQUEST_PATH)
 
 
 def _path(label: str, steps: tuple[tuple[str, str], ...]) -> str:

@@ -14,7 +14,7 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-from architecture import architecture_diagram, byte_path_diagram
+from architecture import architecture_diagram, byte_path_diagram, request_path_diagram
 from diagram import states_diagram
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -36,6 +36,14 @@ PLUGIN_SECTIONS = {"rpcinterface:x", "ctlplugin:x"}
 
 # -- configuration -------------------------------------------------------------------
 
+SUBJECTS = {
+    "Starts and restarts": r"autostart|autorestart|start|restart|maxbackoff|exitcodes",
+    "Dependencies": r"depend|on_dependency",
+    "Readiness": r"notif|ready_|readiness_",
+    "Stops": r"stop|killasgroup",
+    "Output": r"stdout_|stderr_|redirect_",
+}
+"""Options of a program by the beginnings of their names; those left over come first."""
 
 _default_note = re.compile(r"\s*\(default: (.*?)\)").search
 _required_note = " (required)"
@@ -59,15 +67,29 @@ def configuration() -> str:
         parts.append(f"## [{section}]\n")
         if section.removesuffix(":x") in PROGRAM_LIKE:
             parts.append("All options of `[program:x]`, and:\n")
-        parts += [
-            _option(option.name, option.summary, option.default)
+        entries = {
+            option.name: _option(option.name, option.summary, option.default)
             for option in sorted(options, key=lambda option: option.name)
-        ]
+        }
+        parts += _by_subject(entries) if section == "program:x" else entries.values()
         if section in PLUGIN_SECTIONS:
             parts.append("All other options are passed to the plugin.\n")
     parts.append("## [supervisorctl]\n")
     parts += [_option(name, summary, default) for name, default, summary in sorted(OPTIONS)]
     return "\n".join(parts)
+
+
+def _by_subject(entries: dict[str, str]) -> list[str]:
+    """Return the entries of a program's options, with a heading for each subject."""
+    subjects = {
+        heading: {name: text for name, text in entries.items() if re.match(beginnings, name)}
+        for heading, beginnings in SUBJECTS.items()
+    }
+    named = {name for found in subjects.values() for name in found}
+    parts = [text for name, text in entries.items() if name not in named]
+    for heading, found in subjects.items():
+        parts += [f"### {heading}\n", *found.values()]
+    return parts
 
 
 # -- XML-RPC ---------------------------------------------------------------------------
@@ -193,6 +215,7 @@ TEXTS = {
     "states_diagram": states_diagram,
     "architecture_diagram": architecture_diagram,
     "byte_path_diagram": byte_path_diagram,
+    "request_path_diagram": request_path_diagram,
     "transitions": transitions,
     "commands": commands,
     "server_usage": server_usage,

@@ -1,6 +1,6 @@
 """TCP addresses, in the notations of files, URLs and the kernel.
 
-`config.servers` parses them, `sockets` listens on them, `http.guard` compares them.  One rule
+`config.servers` parses them, `sockets` listens on them, `http.csrf` compares them.  One rule
 applies to all: a host has no brackets; `str` and `url` add them where RFC 3986 requires them.
 """
 

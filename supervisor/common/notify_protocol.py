@@ -1,13 +1,13 @@
 r"""Parser of the datagrams by which a program reports its state: sd_notify(3) of systemd.
 
-A datagram is a list of `KEY=VALUE` lines, for example `READY=1\nSTATUS=3 workers`.  It may come
-from any process that can write to the socket, so nothing in it is trusted: numbers are bounded,
+A datagram is a list of `KEY=VALUE` lines, for example `READY=1\nSTATUS=3 workers`.  It may be
+sent by any process that can write to the socket, so nothing in it is trusted: numbers are bounded,
 text is truncated and escaped, and no input raises an exception.
 
 The rules are those of systemd.  Unknown keys are ignored, because the protocol grows.  The first
 of several lines with one key wins.  Values that sd_notify(3) does not define are reported.  A
-datagram with `BARRIER=1` has no other line: its sender waits until the file descriptor that came
-with it is closed, and thereby knows that its earlier datagrams have been handled.
+datagram with `BARRIER=1` has no other line: its sender waits until the file descriptor sent
+with it is closed; then its earlier datagrams have been handled.
 
 `process.notify_socket` receives the datagrams.
 """

@@ -7,7 +7,7 @@
     pg_isready -q                   the command exits with 0; there is no shell
 
 This module has the parts without I/O: `parse_probe` for the configuration, and for those who run
-a probe (`engine.probe_socket`, `process.probe_child`) the request, the parser of the response
+a probe (`engine.probe_socket`, `engine.probe_child`) the request, the parser of the response
 and the texts of failures.
 """
 

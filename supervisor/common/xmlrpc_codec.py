@@ -97,6 +97,11 @@ def _template(names: tuple[str, ...]) -> str:
     return f"<value><struct>\n{''.join(members)}</struct></value>\n"
 
 
+def capped_int(value: float) -> int:
+    """Return a number as an XML-RPC integer: truncated, and clamped to 32 bits."""
+    return max(MIN_INT, min(MAX_INT, int(value)))
+
+
 class Serialized(str):
     """A value that is already serialized."""
 

@@ -27,6 +27,15 @@ def section_bodies(text: str) -> Iterator[tuple[str, str]]:
     yield from zip(parts[::2], parts[1::2], strict=True)
 
 
+def section_lines(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the name and the line (from 1) of each section's header in a file."""
+    line, position = 1, 0
+    for header in _header.finditer(text):
+        line += text.count("\n", position, header.start())
+        position = header.start()
+        yield header[1], line
+
+
 def comment_hint(text: str, section: str, option: str) -> str:
     """Return the cause of an unbalanced quote in a value, to be appended to the error.
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 
 from supervisor.common.quoting import ShieldedText, shield, unshield
-from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint
+from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint, section_lines
 from supervisor.datatypes import process_or_group_name
 
 TYPE_CHECKING = False
@@ -200,6 +200,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.environment: Mapping[str, str] = {}
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
+        # section -> file and line of its first definition, once they are needed
+        self._places: dict[str, tuple[str, int]] | None = None
         # directories in which a new file would be included
         self.include_directories: list[str] = []
         self.warnings: list[str] = []
@@ -233,6 +235,15 @@ class UnhosedConfigParser(configparser.RawConfigParser):
                 if text in own:
                     return filename
         return self.section_to_file.get(section)
+
+    def place_of(self, section: str) -> tuple[str, int]:
+        """Return the file and the line (from 1) where a section begins, 0 for an unknown line."""
+        if self._places is None:
+            self._places = {}
+            for file, text, _ in self.sources:
+                for name, line in section_lines(text):
+                    self._places.setdefault(name, (file, line))
+        return self._places.get(section) or (self.section_to_file.get(section, ""), 0)
 
     def sections_of(self, kind: str) -> Iterator[str]:
         """Return the names of the sections `[kind:...]`, in the order of the files."""

@@ -22,6 +22,7 @@ from supervisor.config.option import (
     option,
     option_group,
     option_record,
+    options_of,
 )
 from supervisor.datatypes import (
     Automatic,
@@ -232,7 +233,7 @@ class ProcessConfig:
     )
     restartreset: float | None = option(
         seconds,
-        "seconds of RUNNING that begin a new row of restarts (default: maxbackoff, or 60)",
+        "seconds of RUNNING after which restartfactor starts over (default: maxbackoff, or 60)",
         default=None,
         live=True,
         in_sample=False,
@@ -332,10 +333,11 @@ class ProcessConfig:
     command_hint: str = ""
 
     section = ""  # no field: a config that a plugin makes equals one that is read
+    place = ("", 0)  # no field either: file and line (from 1) of the section's first definition
 
     @property
     def declares_readiness(self) -> bool:
-        """Whether STARTING lasts until the program, or a check, says that it is ready."""
+        """Whether STARTING lasts until the program, or a check, reports that it is ready."""
         messages = (self.notification_fd, self.ready_log_line, self.readiness_check_script)
         return bool(self.notify) or messages != (None, None, None)
 
@@ -350,6 +352,25 @@ class ProcessConfig:
         Raises TypeError for an unknown name.
         """
         assign_fields(self, name, command, **nest_groups(type(self), options))
+
+
+def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
+    """Return the names of the options in which two configs of one process differ.
+
+    A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
+    """
+    if old == new:
+        return []
+    return [
+        row.name
+        for row in options_of(ProcessConfig)
+        if hasattr(old, row.attribute)
+        and not _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+    ]
+
+
+def _are_same(old: object, new: object) -> bool:
+    return old == new or old is Automatic or new is Automatic
 
 
 class EventListenerConfig(ProcessConfig):

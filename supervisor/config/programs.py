@@ -132,6 +132,7 @@ def _read_process(
     _normalize_logfiles(parser.warnings, section, values)
     config = make(name=name, command=command, environment=environment, **values)
     config.section = section.name
+    config.place = parser.place_of(section.name)
     return config
 
 

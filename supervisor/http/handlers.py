@@ -1,7 +1,7 @@
 """Handlers: authentication, followed logs, static files.
 
 `supervisord` creates them and passes them to a server, in the order in which they are tried.
-Plugins create some of them too, hence their names and the arguments of their constructors.
+Plugins create some of them too, so their names and the arguments of their constructors are fixed.
 """
 
 from __future__ import annotations

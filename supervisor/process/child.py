@@ -298,6 +298,7 @@ class Subprocess(Lifecycle):
         self._orphans = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         self.laststop = self.runtime.clock.time()
+        self.history.exited(status, self.laststop)
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
             seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())

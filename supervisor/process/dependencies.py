@@ -191,7 +191,7 @@ class StartGate:
         self._sources: tuple[Notifier, ...] = ()
         self._is_due = False
 
-    def targets(self, condition: Condition) -> Sequence[Target]:
+    def targets(self, condition: Condition) -> Sequence[Any]:
         """Return the processes that a condition names."""
         return self._index.find(condition.requirement.target)
 
@@ -395,26 +395,42 @@ def request_with_dependencies(process: Any) -> None:
         [process],
         lambda each: [] if each.starts.gate is None else each.starts.gate.unmet_targets(),
     )
-    for each in reversed(wanted):
-        if not (each.is_running or each.awaits_start):
+    down = [each for each in reversed(wanted) if not each.is_running]
+    for each in down:  # all of them before the first decision: none waits in vain for another
+        if not each.awaits_start:
             each.start_requested = True
-            each.transition()
-            each.changed.notify()
+        if each.starts.gate is not None:
+            each.starts.gate.is_hopeless = False
+    for each in down:
+        each.transition()
+        each.changed.notify()
+
+
+def with_dependents(named: Iterable[Any], processes: Iterable[Any]) -> list[Any]:
+    """Return processes and those of `processes` that need them RUNNING, also through others."""
+    dependents = _dependents(processes, with_soft=False)
+    return closure(named, lambda each: dependents.get(each, ()))
+
+
+def _dependents(processes: Iterable[Any], *, with_soft: bool) -> dict[Any, list[Any]]:
+    """Return process -> those of `processes` that need it to be RUNNING."""
+    found: dict[Any, list[Any]] = {}
+    for process in processes:
+        gate = process.starts.gate
+        for condition in () if gate is None else gate.conditions:
+            if condition.kind is Kind.RUNNING and (with_soft or not condition.requirement.is_soft):
+                for target in gate.targets(condition):
+                    found.setdefault(target, []).append(process)
+    return found
 
 
 class StopOrder:
-    """The order of stops: a process is asked when its dependents, if they stop too, are down."""
+    """The order of stops: first the dependents of a process, then the process."""
 
     def __init__(self, processes: Iterable[Any], loop: Loop) -> None:
         """Take all processes that are to be stopped."""
         self._loop = loop
-        self._dependents: dict[Any, list[Any]] = {}
-        for process in processes:
-            gate = process.starts.gate
-            for condition in () if gate is None else gate.conditions:
-                if condition.kind is Kind.RUNNING:
-                    for target in gate.targets(condition):
-                        self._dependents.setdefault(target, []).append(process)
+        self._dependents = _dependents(processes, with_soft=True)
 
     def holds(self, process: Any) -> bool:
         """Whether dependents of the process are still up."""
@@ -440,5 +456,5 @@ class StopOrder:
 
 
 def _is_down(process: Any) -> bool:
-    """Whether a process is down and does not come back by itself."""
+    """Whether a process is down and will not start without a request."""
     return process.get_state() in STOPPED_STATES and not process.awaits_start

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from supervisor.process.plan import SpawnPlan
 
 STANDARD_FDS = 3
-"""Number of the standard fds, which come first."""
+"""Number of the standard fds, which are the first."""
 
 REPORT_BYTES = 65536
 """Upper bound of a report: the capacity of a pipe."""

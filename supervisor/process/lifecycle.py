@@ -5,7 +5,7 @@ step if it is due; it may be called at any time and by any code.  A timer, armed
 `next_deadline()`, ensures that it is called in time.  `change_state()` is the only writer of
 `state`.
 
-Policy is in small objects that the rule asks: `starts.Starts` while the process is down,
+Policy is in small objects that the rule consults: `starts.Starts` while the process is down,
 `startup.Startup` in STARTING, and `stop_deadline.StopDeadline`.  Everything that needs a pid, a
 pipe or a signal is left to the subclass, `child.Subprocess`.
 """
@@ -42,6 +42,15 @@ class Lifecycle(ProcessStatus):
         self.startup = Startup(self)
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
+
+    def get_state(self) -> int:
+        """Return the state, one of `ProcessStates`.
+
+        A process whose start is in the queue counts as STARTING: in Supervisor 4, clients are
+        answered only when it has been started.
+        """
+        is_due = self.starts.is_queued and self.starts.is_wanted
+        return ProcessStates.STARTING if is_due else self.state
 
     # -- the rule ---------------------------------------------------------------
 
@@ -135,6 +144,7 @@ class Lifecycle(ProcessStatus):
         elif new_state == ProcessStates.STOPPED:
             self.backoff = 0  # the next start is not a retry
         self.state = new_state
+        self.history.entered(new_state, self.runtime.clock.time(), self.spawnerr)
         self.starts.entered(new_state)
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
@@ -216,6 +226,7 @@ class Lifecycle(ProcessStatus):
         self.start_requested = False
         if reason is not None:
             self.spawnerr = reason
+        self.history.explain(reason or text)
         self.give_up()
         self.runtime.logger.info(f"gave up: {self.name} entered FATAL state, {text}")
 

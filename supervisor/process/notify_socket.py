@@ -5,7 +5,7 @@ so `notify=all` needs no further check.  `notify=true` accepts the main process 
 adds the sender's pid to each datagram when it is sent (SO_PASSCRED in unix(7)), so the check also
 holds for a sender that has exited meanwhile.
 
-File descriptors that come with a datagram are never received: there is no room for them in the
+File descriptors sent with a datagram are never received: there is no room for them in the
 buffer for ancillary data, so the kernel drops them.  For BARRIER=1, that is the reply for which
 the sender waits.  A received descriptor could leak, or block the daemon when it is closed, if it
 is on a file system that does not respond.
@@ -173,7 +173,7 @@ class NotifySocket(ReadChannel):
 
     def _handle(self, data: bytes, pid: int) -> None:
         notification = parse_notification(data)
-        if notification.barrier:  # a reply that is due to everyone
+        if notification.barrier:  # every sender gets this reply
             return
         if not self._accept_all and pid != self.main_pid:
             self._report(
@@ -194,7 +194,7 @@ class NotifySocket(ReadChannel):
 
 
 def _sender(ancillary: list[tuple[int, int, Any]]) -> int:
-    """Return the pid in the credentials that came with a datagram, 0 without any."""
+    """Return the pid in the credentials of a datagram, 0 without any."""
     for level, kind, data in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, getattr(socket, "SCM_CREDENTIALS", None)):
             pid: int = struct.unpack(UCRED, data)[0]

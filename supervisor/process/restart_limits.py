@@ -1,6 +1,6 @@
 """Limits of automatic restarts: pauses between them, and their number within an interval.
 
-The n-th automatic restart in a row comes no earlier than
+The n-th automatic restart in a row happens no earlier than
 
     min(pause * factor ** (n - 1), max_backoff) * (1 + random() * jitter)
 
@@ -8,8 +8,8 @@ seconds after the death or the failed start before it.  A process that has been 
 `reset` seconds begins a new row, and so does a start by hand.  More than `burst` automatic restarts
 within `interval` seconds are too many: the process becomes FATAL.
 
-Pure: `lifecycle` reports what happens, with the time of the monotonic clock, and asks when the next
-start may come.  Programs without such options have no limits but those of `restarts`.
+Pure: `lifecycle` reports what happens, with the time of the monotonic clock, and reads when the
+next start is allowed.  Programs without such options have no limits but those of `restarts`.
 """
 
 from __future__ import annotations

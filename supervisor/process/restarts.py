@@ -1,6 +1,6 @@
 """The rule of automatic starts: whether a process is restarted, after which pause, how often.
 
-Pure: `lifecycle.Lifecycle` passes the times in, and asks.
+Pure: `lifecycle.Lifecycle` passes the times in and follows the result.
 """
 
 from __future__ import annotations

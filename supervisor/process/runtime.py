@@ -15,7 +15,7 @@ from supervisor.states import SupervisorStates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from supervisor.config.model import Settings
     from supervisor.engine.loop import Clock, Loop
@@ -38,6 +38,8 @@ class Runtime:
     """Loop, logger and settings, the daemon's state, and the processes by pid and by name.
 
     `serverurl` is the URL in a child's environment if its program does not set one.
+    `description_subscribers` are called with each process whose description changes while its
+    state stays.
     """
 
     loop: Loop
@@ -47,6 +49,7 @@ class Runtime:
     daemon_state: int = SupervisorStates.RUNNING
     children: dict[int, Child] = field(default_factory=dict)
     processes: ProcessIndex = field(default_factory=lambda: ProcessIndex({}))
+    description_subscribers: list[Callable[[Any], object]] = field(default_factory=list)
 
     @property
     def clock(self) -> Clock:
@@ -79,6 +82,11 @@ class Runtime:
     def orphans(self) -> OrphanCleanup:
         """The orphans of dead children."""
         return OrphanCleanup(self.loop)
+
+    def description_changed(self, process: object) -> None:
+        """Notify the subscribers to descriptions."""
+        for callback in tuple(self.description_subscribers):
+            callback(process)
 
     def publish(self, event: object) -> None:
         """Publish an event; a subscriber that fails does not stop the caller."""

@@ -1,6 +1,6 @@
 """The start of a process that is down: whether it is wanted, when it is due, and its turn.
 
-A process is *wanted* if someone has requested a start, or if its configuration asks for one
+A process is *wanted* if a client has requested a start, or if its configuration demands one
 (`autostart`, `autorestart`, a retry after a failed start).  It is started when its gate, if it has
 one, is open, the pause of its restart policy is over, and the queue of starts has reached it.
 """
@@ -15,11 +15,13 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from typing import Any, Protocol, TypeAlias
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
+    from supervisor.process.dependencies import Unmet
+    from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         exitstatus: int | None
 
         changed: Notifier
+        history: History
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -55,6 +58,14 @@ if TYPE_CHECKING:
             """Give up: the process becomes FATAL."""
 
 
+# Reasons of transitions, as `process.history` shows them.
+AUTOSTART = "autostart"
+RESTART = "automatic restart"
+RETRY = "retry after a failed start"
+STOP_WITH_DEPENDENCY = "follows a dependency (on_dependency_failure)"
+START_WITH_DEPENDENCY = "dependencies are up again (on_dependency_failure)"
+
+
 class Starts:
     """The automatic and requested starts of one process."""
 
@@ -62,14 +73,18 @@ class Starts:
         config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
         self.gate = make_gate(config, runtime, self._reconsider)
+        self.is_plain = self.gate is None and self.restarts.limits is None
+        """Whether the process has neither dependencies nor restart options."""
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
             self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
         self._process = process
-        self._is_queued = False
+        self.is_queued = False
+        """Whether the start is in the queue; it may have become unwanted since."""
         self._is_withdrawn = False
         self._is_retired = False
+        self._request_reason = ""
 
     # -- the rule -----------------------------------------------------------------
 
@@ -102,6 +117,16 @@ class Starts:
         """Whether a wanted start waits for dependencies."""
         return self.gate is not None and self.is_wanted and not self.gate.is_open
 
+    def unmet(self) -> Iterable[Unmet]:
+        """Return the conditions that hold up a wanted start."""
+        return self.gate.unmet() if self.gate is not None and self.is_waiting else ()
+
+    @property
+    def next_start_at(self) -> float | None:
+        """Time of the next start without a request, in monotonic seconds; None if unknown."""
+        step = self.next_step()
+        return step[0] if step is not None and step[1] == self._enqueue else None
+
     def next_step(self) -> Step | None:
         """Return what happens next without a request: (deadline in monotonic seconds, action)."""
         process = self._process
@@ -109,7 +134,7 @@ class Starts:
             process.config, process.backoff
         ):
             return 0.0, self._give_up_retrying
-        if self._is_queued or not self.is_wanted:
+        if self.is_queued or not self.is_wanted:
             return None
         if self.gate is not None and not self.gate.is_open:
             deadline = self.gate.deadline
@@ -126,12 +151,12 @@ class Starts:
     # -- starting -----------------------------------------------------------------
 
     def _enqueue(self) -> None:
-        self._is_queued = True
+        self.is_queued = True
         self._process.runtime.start_queue.put(self._start_in_turn())
 
     def _start_in_turn(self) -> Generator[None, None, None]:
         """Start the process, unless the reason to do so has gone since it was queued."""
-        self._is_queued = False
+        self.is_queued = False
         step, process = self.next_step(), self._process
         now = process.runtime.clock.monotonic()
         if step is not None and step[1] == self._enqueue and now >= step[0]:
@@ -140,17 +165,28 @@ class Starts:
             if reason is not None:
                 process.fail("restarted too often", reason)
             else:
-                if is_restart:
-                    self.restarts.restarted(now)
-                else:
-                    self.restarts.started_by_hand()
+                self._note_start(now, is_restart=is_restart)
                 process.spawn()
         process.arm()
         yield
 
+    def _note_start(self, now: float, *, is_restart: bool) -> None:
+        """Record what starts the process."""
+        process = self._process
+        if is_restart:
+            self.restarts.restarted(now)
+            process.history.restarts += 1
+            is_retry = process.state == ProcessStates.BACKOFF
+            process.history.explain(RETRY if is_retry else RESTART)
+        else:
+            self.restarts.started_by_hand()
+            is_requested = process.start_requested
+            process.history.explain(self._request_reason if is_requested else AUTOSTART)
+
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
         self._is_withdrawn = False
+        self._request_reason = ""
         if self.gate is not None:
             self.gate.stop_waiting()
 
@@ -172,6 +208,8 @@ class Starts:
     def withdraw(self) -> None:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
+        self._request_reason = ""
+        self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
 
@@ -179,19 +217,28 @@ class Starts:
         """Begin or end the wait for dependencies, after a change of the process."""
         if self.gate is None:
             return
+        was_waiting = self.gate.waiting_since is not None
         if self.is_waiting:
             self.gate.wait()
         else:
             self.gate.stop_waiting()
+        if was_waiting != (self.gate.waiting_since is not None):
+            self._description_changed()
+
+    def _description_changed(self) -> None:
+        self._process.runtime.description_changed(self._process)
 
     def _reconsider(self) -> None:
-        """Start, if the dependencies are up; else tell those that depend on this process."""
+        """Start, if the dependencies are up; else notify the processes that depend on it."""
         self._process.transition()
         self._process.changed.notify()
+        self._description_changed()
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""
+        self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
+        self._request_reason = START_WITH_DEPENDENCY
         self._process.start_requested = True
 
     def _give_up_waiting(self) -> None:

@@ -80,7 +80,7 @@ class Startup:
     def next_step(self) -> Step | None:
         """Return what happens next in STARTING: (deadline in monotonic seconds, action)."""
         process, monitor = self._process, self.readiness
-        if process.is_launching:  # the report of the child comes first
+        if process.is_launching:  # the report of the child is pending
             return None
         running_at = process.started_at + process.config.startsecs
         if not process.pid:  # `spawn` is still running: multivisor calls it from a thread
@@ -95,7 +95,7 @@ class Startup:
     def _after_other_starts(self, running_at: float) -> Step | None:
         """Return the step to RUNNING; it follows all starts in the queue, as in Supervisor 4.
 
-        There, starts hold up everything else, so their lines in the log come first.
+        There, starts hold up everything else, so their lines are first in the log.
         """
         if self._is_held:
             return None

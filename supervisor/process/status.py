@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.engine.deferred import Notifier
+from supervisor.process.history import History
 from supervisor.states import (
     RUNNING_STATES,
     EventListenerStates,
@@ -43,7 +44,7 @@ class ProcessStatus:
     are monotonic seconds (the latter 0: none yet), `backoff` counts the failed starts in a row,
     `killing` is true while a stop is requested.  `start_requested` requests a start as soon as it
     is possible: after a stop in progress, or when dependencies are up.  `has_exited` and
-    `has_completed` tell of all runs so far (with any exit code, with one of `exitcodes`).
+    `has_completed` cover all runs so far (with any exit code, with one of `exitcodes`).
     `listener_state` and `event` (the one being handled) are used in event listener pools only.
     """
 
@@ -68,6 +69,7 @@ class ProcessStatus:
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
         self.changed = Notifier()
+        self.history = History()
 
     def __repr__(self) -> str:
         name, state = self.config.name, getProcessStateDescription(self.get_state())

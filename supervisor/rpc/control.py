@@ -61,11 +61,11 @@ def is_signallable(process: Subprocess) -> bool:
 def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) -> bool | Deferred:
     """Start one process, after a stop in progress, if any; see `startProcess`.
 
-    Its dependencies are started first, unless it is started `alone`.
+    Its dependencies are started first, unless it is started `alone`, which also ends a wait.
     """
     _check_command(process)
     state = process.get_state()
-    if is_running(process) or process.starts.is_waiting:
+    if is_running(process) or (process.starts.is_waiting and not alone):
         raise RPCError(Faults.ALREADY_STARTED, name)
     if state == ProcessStates.UNKNOWN:
         raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")

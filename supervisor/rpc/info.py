@@ -1,108 +1,24 @@
-"""Structs that describe processes and configurations to RPC clients."""
+"""Structs that describe the daemon and its configuration to RPC clients."""
 
 from __future__ import annotations
 
-import time
-
-from supervisor.common.xmlrpc_codec import MAX_INT, MIN_INT
+from supervisor.common.xmlrpc_codec import capped_int
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of
 from supervisor.datatypes import Automatic, RestartUnconditionally, RestartWhenExitUnexpected
-from supervisor.states import (
-    ProcessStates,
-    getProcessStateDescription,
-    getSupervisorStateDescription,
-)
+from supervisor.states import getSupervisorStateDescription
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeAlias
+    from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig
     from supervisor.datatypes import AutoRestart
-    from supervisor.process.child import Subprocess
-    from supervisor.process.groups import ProcessGroupBase
-
-RUNNING = "pid {pid}, uptime {uptime}"
-
-
-def capped_int(value: float) -> int:
-    """Return a number as an XML-RPC integer: truncated, and clamped to 32 bits."""
-    return max(MIN_INT, min(MAX_INT, int(value)))
 
 
 def daemon_state(state: int) -> dict[str, Any]:
     """Return the struct of `getState`."""
     return {"statecode": state, "statename": getSupervisorStateDescription(state)}
-
-
-Facts: TypeAlias = "tuple[Any, ...]"
-
-
-def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
-    """Return all values that the struct of a process depends on, except the time."""
-    config = process.config
-    return (
-        config.name,
-        group.config.name,
-        process.laststart,
-        process.laststop,
-        process.get_state(),
-        process.spawnerr,
-        process.exitstatus,
-        config.stdout.logfile,
-        config.stderr.logfile,
-        process.pid,
-    )
-
-
-def struct(facts: Facts, now: int) -> dict[str, Any]:
-    """Return the struct of `getProcessInfo`; times are seconds since the epoch."""
-    name, group, start, stop, state, spawnerr, exitstatus, stdout, stderr, pid = facts
-    stdout_logfile = _path(stdout)
-    info = {
-        "name": name,
-        "group": group,
-        "start": capped_int(start),
-        "stop": capped_int(stop),
-        "now": now,
-        "state": state,
-        "statename": getProcessStateDescription(state),
-        "spawnerr": spawnerr or "",
-        "exitstatus": exitstatus or 0,
-        "logfile": stdout_logfile,
-        "stdout_logfile": stdout_logfile,
-        "stderr_logfile": _path(stderr),
-        "pid": pid,
-    }
-    info["description"] = describe(info)
-    return info
-
-
-def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]:
-    """Return the struct of `getProcessInfo` for the current time."""
-    return struct(facts(group, process), capped_int(process.runtime.clock.time()))
-
-
-def uptime(seconds: int) -> str:
-    """Format an uptime in seconds; a negative one, after the clock was set back, counts as 0."""
-    import datetime as dt
-
-    return str(dt.timedelta(seconds=max(seconds, 0)))
-
-
-def describe(info: dict[str, Any]) -> str:
-    """Return the description that `status` and the status page show after the state."""
-    state = info["state"]
-    if state == ProcessStates.RUNNING:
-        return RUNNING.format(pid=info["pid"], uptime=uptime(info["now"] - info["start"]))
-    if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
-        return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
-    if state in (ProcessStates.STOPPED, ProcessStates.EXITED):
-        if info["start"]:
-            return time.strftime("%b %d %I:%M %p", time.localtime(info["stop"]))
-        return "Not started"
-    return ""
 
 
 # Fields of a `getAllConfigInfo` struct: key -> the attribute of the process config.  The keys, and
@@ -145,7 +61,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, list):
         return [_value(each) for each in value]
     return "auto" if value is Automatic else str(value)
-
-
-def _path(logfile: Any) -> str:
-    return logfile if isinstance(logfile, str) else ""

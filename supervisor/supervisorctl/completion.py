@@ -15,7 +15,19 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 GROUP_COMMANDS = {"add", "remove", "update"}
 """Commands whose arguments are names of groups."""
 
-PROCESS_COMMANDS = {"clear", "fg", "pid", "restart", "signal", "start", "status", "stop", "tail"}
+PROCESS_COMMANDS = {
+    "clear",
+    "explain",
+    "fg",
+    "graph",
+    "pid",
+    "restart",
+    "signal",
+    "start",
+    "status",
+    "stop",
+    "tail",
+}
 """Commands whose arguments are names of processes."""
 
 

@@ -55,8 +55,8 @@ NO_NAMESPACE = (
 FAULT_TEXTS = {
     Faults.SHUTDOWN_STATE: "ERROR: supervisord is shutting down or restarting",
     Faults.UNKNOWN_METHOD: (
-        "ERROR: supervisord does not know the method that this command calls; is the"
-        " [rpcinterface:...] section that provides it in the configuration file?"
+        "ERROR: supervisord does not know the method that this command calls; is it older than"
+        " supervisorctl, or is an [rpcinterface:...] section missing in its configuration file?"
     ),
 }
 

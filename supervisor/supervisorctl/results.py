@@ -83,12 +83,30 @@ def result_of(method: Callable[..., Any], namespec: str, *args: Any) -> dict[str
 
     The keys are `group`, `name`, `status` (a fault code or SUCCESS) and `description`.
     """
-    group, name = split_namespec(namespec)
-    status, description = Faults.SUCCESS, ""
     try:
         method(namespec, *args)
     except proxy.Fault as fault:
-        status, description = fault.faultCode, fault.faultString
+        return _outcome(namespec, fault.faultCode, fault.faultString)
+    return _outcome(namespec)
+
+
+def results_of(method: Callable[..., Any], namespec: str) -> list[dict[str, Any]]:
+    """Call a method that may concern several processes; return their outcomes.
+
+    Raises the fault of a server that lacks the method.
+    """
+    try:
+        value = method(namespec)
+    except proxy.Fault as fault:
+        if fault.faultCode == Faults.UNKNOWN_METHOD:
+            raise
+        outcome = _outcome(namespec, fault.faultCode, fault.faultString)
+        return [outcome | {"name": outcome["name"] or "*"}]
+    return value if isinstance(value, list) else [_outcome(namespec)]
+
+
+def _outcome(namespec: str, status: int = Faults.SUCCESS, description: str = "") -> dict[str, Any]:
+    group, name = split_namespec(namespec)
     return {"group": group, "name": name, "status": status, "description": description}
 
 

@@ -62,6 +62,8 @@ class Changes:
         )
         for event_type, callback in self._subscriptions:
             events.subscribe(event_type, callback)
+        self._descriptions = supervisord.runtime.description_subscribers
+        self._descriptions.append(self._row_changed)
 
     def more(self) -> Any:
         """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
@@ -77,9 +79,13 @@ class Changes:
         for subscription in self._subscriptions:
             with contextlib.suppress(ValueError):  # a reload clears all subscriptions
                 events.unsubscribe(*subscription)
+        with contextlib.suppress(ValueError):
+            self._descriptions.remove(self._row_changed)
 
     def _process_changed(self, event: Any) -> None:
-        process = event.process
+        self._row_changed(event.process)
+
+    def _row_changed(self, process: Any) -> None:
         group = process.group.config.name if process.group is not None else process.config.name
         self._changed[group, process.config.name] = None
         self._has_changed.notify()

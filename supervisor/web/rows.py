@@ -10,16 +10,22 @@ from functools import lru_cache
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.rpc.info import process_info
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.process.description import NO_OUTLOOK, outlook
+from supervisor.process.details import next_start, process_info
+from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from collections.abc import Iterator
+    from typing import Any, Final, TypeAlias
 
+    from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
+
+    RowKey: TypeAlias = tuple[int, tuple[str, ...]]
+    """State and actions, in which rows differ."""
 
 # State -> its kind (for the appearance and the filter) and the actions that it allows.
 APPEARANCE: Final = {
@@ -33,6 +39,15 @@ APPEARANCE: Final = {
     ProcessStates.UNKNOWN: ("bad", ("start",)),
 }
 
+WAITING_ACTIONS: Final = ("stop",)
+"""Actions on a process that waits for dependencies: another start would be refused."""
+
+PAUSING_ACTIONS: Final = ("start", "stop")
+"""Actions on a process that has exited and will be restarted: to skip the pause, or to end it."""
+
+PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
+"""States in which a process may pause before its next start; the page counts down."""
+
 # Kind -> its name, in order of urgency.
 KINDS: Final = {"bad": "failed", "busy": "changing", "ok": "running", "off": "stopped"}
 
@@ -45,7 +60,7 @@ class StatusTexts:
     message: str
     confirmation: str
     group: str
-    rows: dict[int, str]
+    rows: dict[RowKey, str]
 
 
 _between_elements = re.compile(r">\s+<").sub
@@ -102,13 +117,21 @@ def _extract_group(group: Any) -> str:
     return text_with_placeholders(group).replace("%(buttons)s", buttons)
 
 
-def _extract_rows(row: Any) -> dict[int, str]:
-    """Return a row for each state, so that rendering need not decide by state."""
-    return {state: _extract_row(row.clone(), state) for state in APPEARANCE}
+def _extract_rows(row: Any) -> dict[RowKey, str]:
+    """Return a row for each kind, so that rendering need not decide by state."""
+    return {key: _extract_row(row.clone(), *key) for key in _row_keys()}
 
 
-def _extract_row(row: Any, state: int) -> str:
-    kind, actions = APPEARANCE[state]
+def _row_keys() -> Iterator[RowKey]:
+    for state, (_, actions) in APPEARANCE.items():
+        yield state, actions
+    for state in STOPPED_STATES:
+        yield state, WAITING_ACTIONS
+    yield ProcessStates.EXITED, PAUSING_ACTIONS
+
+
+def _extract_row(row: Any, state: int, actions: tuple[str, ...]) -> str:
+    kind, _ = APPEARANCE[state]
     row.attributes(
         **{
             "data-name": placeholder("name"),
@@ -123,6 +146,8 @@ def _extract_row(row: Any, state: int) -> str:
     row.findmeld("state").attributes(**{"class": f"state {kind}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
+    if state in PAUSING_STATES:
+        about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
         about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
     row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
@@ -141,6 +166,7 @@ def _extract_row(row: Any, state: int) -> str:
     buttons = "".join(_button(button, name, "name", "quoted") for name in actions)
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
+    text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
@@ -179,15 +205,27 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     """Return the row of one process as HTML."""
     group, process = member
     info = process_info(group, process)
-    text = texts.rows.get(info["state"]) or texts.rows[ProcessStates.UNKNOWN]
-    return text % {
+    ahead = NO_OUTLOOK if process.starts.is_plain else outlook(process)
+    state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
+    return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
         "description": escaped(info["description"]),
         "start": info["start"],
         "pid": info["pid"],
+        "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
+    """Return the actions of a row."""
+    unmet, pause = ahead
+    if unmet and state in STOPPED_STATES:
+        return WAITING_ACTIONS
+    if pause and state == ProcessStates.EXITED:
+        return PAUSING_ACTIONS
+    return APPEARANCE[state][1]
 
 
 def group_heading(texts: StatusTexts, name: str) -> str:

@@ -43,7 +43,6 @@ CALLS: tuple[list[Any], ...] = (
     ["getSupervisorVersion"],
     ["getIdentification"],
     ["getState"],
-    ["listMethods"],
     ["methodSignature", "supervisor.startProcess"],
     ["getProcessInfo", "talks"],
     ["getProcessInfo", "nope"],

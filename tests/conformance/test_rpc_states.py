@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.children import child
-from tests.support.comparison import Pair, call, running_pair
+from tests.support.comparison import Pair, call, methods, running_pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
@@ -216,7 +216,7 @@ def test_nothing_is_answered_while_the_daemon_ends(ending_pair: Pair, ending: st
     """But `sendRemoteCommEvent`, and what belongs to no namespace of ours."""
 
     def ask(daemon: Daemon) -> object:
-        answers: dict[str, Any] = {"names": call(daemon, "system.listMethods")}
+        answers: dict[str, Any] = {"names": methods(daemon)}
         assert {f"supervisor.{name}" for name in METHODS} < set(answers["names"])
         assert call(daemon, f"supervisor.{ending}") is True
         daemon.wait_for_log("waiting for ends to die")

@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.children import DIRECTORY as CHILDREN
 from tests.support.children import child
-from tests.support.comparison import Pair, call
+from tests.support.comparison import Pair, call, methods
 from tests.support.daemon import Daemon
+from tests.support.differences import ADDED_METHODS
 from tests.support.waiting import wait_until
 
 CONFIG = f"""
@@ -372,7 +373,6 @@ def test_input_reaches_the_process(pair: Pair) -> None:
 @pytest.mark.parametrize(
     "call_of",
     [
-        ("listMethods",),
         ("methodSignature", "supervisor.startProcess"),
         ("methodSignature", "supervisor.getAllProcessInfo"),
         ("methodSignature", "system.multicall"),
@@ -417,11 +417,22 @@ def test_the_system_namespace(pair: Pair, call_of: tuple[Any, ...]) -> None:
     pair.same(lambda daemon: call(daemon, f"system.{method}", *arguments))
 
 
+def test_the_methods_are_the_same(pair: Pair) -> None:
+    pair.same(methods)
+
+
+def test_methods_that_are_added(pair: Pair) -> None:
+    def added(daemon: Daemon) -> list[str]:
+        names: Any = call(daemon, "system.listMethods")
+        return [name for name in names if name in ADDED_METHODS]
+
+    pair.differ(added, entry="Further methods", theirs=[], ours=list(ADDED_METHODS))
+
+
 @pytest.mark.parametrize("method", ["methodSignature"])
 def test_every_method_has_the_same_signature(pair: Pair, method: str) -> None:
     def signatures(daemon: Daemon) -> dict[str, object]:
-        names: Any = call(daemon, "system.listMethods")
-        return {name: call(daemon, f"system.{method}", name) for name in names}
+        return {name: call(daemon, f"system.{method}", name) for name in methods(daemon)}
 
     pair.same(signatures)
 

@@ -71,6 +71,10 @@ def daemon(directory: Path) -> Iterator[Daemon]:
         (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
         (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),
         (["status", "w"], {"web"}),
+        (["start", "-"], {"--no-deps"}),
+        (["restart", "--w"], {"--with-dependents"}),
+        (["graph", "--format=m"], {"--format=mermaid"}),
+        (["explain", "w"], {"web"}),
         (["version", ""], {""}),
     ],
     ids=" ".join,
@@ -187,6 +191,7 @@ def test_fish_completes_what_there_is(daemon: Daemon) -> None:
     assert completed("rel") == ["reload"]
     assert completed("stop te") == ["team:*", "team:one\tRUNNING", "team:two\tRUNNING"]
     assert completed("status w") == ["web\tRUNNING"]
+    assert completed("stop --w") == ["--with-dependents\twith the processes that depend on it"]
 
 
 ZSH = """
@@ -230,6 +235,7 @@ def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
         (f"{option} rel", {"reload"}),
         (f"{option} status w", {"web"}),
         (f"{option} stop t", {r"team:\*", "team:one", "team:two"}),
+        (f"{option} start --n", {"--no-deps"}),
     )
     zsh_finds(in_path(daemon), daemon.directory, lines)
 

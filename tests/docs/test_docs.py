@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,8 @@ SHOWN = (
 )
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
+
+LOG_EVENT = re.compile(r"INFO (spawned|success|exited): '?(\w+)")
 
 
 @pytest.mark.timeout(120)
@@ -86,6 +89,40 @@ def test_the_tutorial_to_the_letter(directory: Path) -> None:
         proctable.kill(proctable.marked(str(directory)))
 
 
+@pytest.mark.timeout(180)
+def test_starts_in_order_to_the_letter(directory: Path) -> None:
+    """The example starts in the order that the page shows, and its commands print what it says."""
+    page = (DOCS / "howto" / "ordered.md").read_text(encoding="utf-8")
+    examples = directory / "docs" / "examples"
+    shutil.copytree(DOCS / "examples", examples, ignore=shutil.ignore_patterns("run"))
+    config = examples / "ordered.conf"
+    text = config.read_text(encoding="utf-8").replace("9002", str(free_port()))
+    config.write_text(text.replace("/tmp/", f"{directory}/"), encoding="utf-8")  # noqa: S108
+    environment = clean_environment(directory, {"TMPDIR": str(directory)})
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    log = directory / "log.txt"
+    with log.open("wb") as output:
+        command = ["supervisord", "-c", str(config)]
+        daemon = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        shown = LOG_EVENT.findall(page)
+        assert shown[-1] == ("spawned", "worker")
+
+        def has_started_in_order() -> bool:
+            return LOG_EVENT.findall(log.read_text(encoding="utf-8"))[: len(shown)] == shown
+
+        wait_until(has_started_in_order, 40, what=lambda: log.read_text(encoding="utf-8"))
+        for _, text in BLOCK.findall(page):
+            for step in text.removeprefix("$ ").split("\n$ ") if text.startswith("$ ") else ():
+                line, _, expected = step.partition("\n")
+                take_step(line, expected, directory, environment)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
 def take_step(line: str, expected: str, directory: Path, environment: dict[str, str]) -> None:
     """Type a line; what only looks may be typed again until it shows what is expected."""
 
@@ -118,6 +155,6 @@ def take_step(line: str, expected: str, directory: Path, environment: dict[str, 
     said: list[str] = []
     # `shutdown` may come in the moment in which a reload has no socket.
     if re.search(r" (status|tail|shutdown) ?|^kill", line) and expected:
-        wait_until(is_as_expected, 20, what=lambda: f"{line}\n{expected}\nnot\n{said[-1]}")
+        wait_until(is_as_expected, 40, what=lambda: f"{line}\n{expected}\nnot\n{said[-1]}")
     else:
         assert is_as_expected() or not expected, f"{line}\n{expected}\nnot\n{said[-1]}"

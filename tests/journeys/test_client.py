@@ -50,7 +50,7 @@ def test_a_program_is_stopped_and_started(daemon: Daemon) -> None:
     assert daemon.ctl("restart", "all").stdout.count(": started") == 2
 
 
-def test_the_shell_reads_commands_until_it_is_told_to_quit(daemon: Daemon) -> None:
+def test_the_shell_reads_commands_until_quit(daemon: Daemon) -> None:
     result = daemon.ctl(stdin="status idle\nstart idle\nstatus idle\nquit\nstop web\n")
     assert "idle: started" in result.stdout
     assert re.search(r"idle +RUNNING", result.stdout)
@@ -66,7 +66,7 @@ def test_shutdown_ends_the_daemon_and_leaves_nothing(daemon: Daemon) -> None:
     assert daemon.ctl("status").returncode == 4
 
 
-def test_reload_starts_everything_anew_in_the_same_process(daemon: Daemon) -> None:
+def test_reload_restarts_everything_in_the_same_process(daemon: Daemon) -> None:
     old = daemon.info("web")["pid"]
     daemon.write_config(CONFIG.replace("program:idle", "program:new"))
     assert daemon.ctl("reload").stdout == "Restarted supervisord\n"

@@ -108,7 +108,7 @@ def test_groups_start_by_priority_and_stop_in_the_opposite_order(directory: Path
     assert min(*started, *stopped) >= 0
 
 
-def test_a_program_that_is_not_to_start_waits_for_being_asked(directory: Path) -> None:
+def test_a_program_without_autostart_waits_for_a_request(directory: Path) -> None:
     config = f"[program:idle]\ncommand={SLEEPER}\nautostart=false\nstartsecs=0"
     with Daemon(directory, config) as daemon:
         assert daemon.info("idle")["description"] == "Not started"

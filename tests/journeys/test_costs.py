@@ -1,9 +1,11 @@
-"""What costs nothing: a daemon whose programs just run."""
+"""Costs of a daemon whose programs just run: none."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
+
+import pytest
 
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
@@ -36,8 +38,9 @@ class Watch:
         return now - self.since
 
 
+@pytest.mark.slow
 def test_an_idle_daemon_makes_no_system_call_for_ten_seconds(directory: Path) -> None:
-    """Not one instruction of it runs: its CPU time stands still, to the nanosecond."""
+    """Not one instruction of it runs: its CPU time is constant, to the nanosecond."""
     with Daemon(directory, CONFIG) as daemon:
         daemon.wait_for_state("quiet:quiet_19", "RUNNING")
         daemon.close_rpc()

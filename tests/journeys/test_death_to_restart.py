@@ -1,4 +1,4 @@
-"""Journey (d): a process dies and comes back, or does not."""
+"""Journey (d): a process dies and is restarted, or is not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def spawn_times(log: str, name: str) -> list[float]:
     return [datetime.strptime(text, "%Y-%m-%d %H:%M:%S,%f").timestamp() for text in stamps]  # noqa: DTZ007 - local time, as in the log
 
 
-def test_a_killed_process_comes_back_at_once(directory: Path) -> None:
+def test_a_killed_process_is_restarted_at_once(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=1"
     with Daemon(directory, config) as daemon:
         old = daemon.wait_for_state("x", "RUNNING")["pid"]
@@ -39,6 +39,7 @@ def test_a_killed_process_comes_back_at_once(directory: Path) -> None:
         assert "exited: x (terminated by SIGKILL; not expected)" in daemon.log_text()
 
 
+@pytest.mark.slow
 def test_a_process_that_flaps_starts_once_in_a_second(directory: Path) -> None:
     config = f"""
         [program:flaps]
@@ -55,6 +56,7 @@ def test_a_process_that_flaps_starts_once_in_a_second(directory: Path) -> None:
         assert 0.9 <= after - before < 1.9
 
 
+@pytest.mark.slow
 def test_a_process_that_never_stays_up_is_given_up(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('exits', 4)}\nstartretries=2"
     with Daemon(directory, config) as daemon:

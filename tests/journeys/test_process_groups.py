@@ -17,7 +17,7 @@ from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
 SERVER_SECONDS = 1
-"""How long the server goes on after its start script has ended."""
+"""Time for which the server runs on after its start script has ended."""
 
 
 def start_script(directory: Path, server: str, options: str = "") -> str:
@@ -50,6 +50,7 @@ def server_pid(daemon: Daemon) -> int:
     return int(daemon.text("server.pid"))
 
 
+@pytest.mark.slow
 def test_a_restart_waits_for_the_server(directory: Path) -> None:
     with Daemon(directory, slow_server(directory)) as daemon:
         for number in range(1, 4):
@@ -93,6 +94,7 @@ def test_a_shutdown_waits_for_the_server(directory: Path) -> None:
     assert daemon.text("catalina.log") == "READY\nDONE\n"
 
 
+@pytest.mark.slow
 def test_a_reload_waits_for_the_server(directory: Path) -> None:
     with Daemon(directory, slow_server(directory)) as daemon:
         server_pid(daemon)
@@ -102,6 +104,7 @@ def test_a_reload_waits_for_the_server(directory: Path) -> None:
         assert daemon.text("catalina.log") == "READY\nDONE\nREADY\n"
 
 
+@pytest.mark.slow
 def test_an_update_waits_for_the_server(directory: Path) -> None:
     with Daemon(directory, slow_server(directory)) as daemon:
         server_pid(daemon)
@@ -112,6 +115,7 @@ def test_an_update_waits_for_the_server(directory: Path) -> None:
         assert "IN USE" not in daemon.text("catalina.log")
 
 
+@pytest.mark.slow
 def test_requests_during_the_stop(directory: Path) -> None:
     """A second stop waits; a start follows the stop."""
     with Daemon(directory, slow_server(directory)) as daemon:

@@ -77,7 +77,7 @@ def test_a_read_only_root_without_a_temporary_directory(directory: Path) -> None
     assert daemon.returncode == 0
 
 
-def test_an_auto_log_says_which_directory_cannot_be_written(directory: Path) -> None:
+def test_an_auto_log_names_the_directory_that_cannot_be_written(directory: Path) -> None:
     with launch(directory, free_port(), "AUTO") as daemon:
         output, _ = daemon.communicate(timeout=20)
     assert daemon.returncode == 2

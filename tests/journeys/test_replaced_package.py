@@ -85,7 +85,7 @@ def wrong_pages(daemon: Daemon) -> Iterator[str]:
 
 @pytest.mark.parametrize("change", [remove, upgrade])
 def test_the_daemon_works_as_before(daemon: Daemon, change: object) -> None:
-    """Pages, calls and a reload that needs further modules; one line of the log tells of it."""
+    """Pages, calls and a reload that needs further modules; one line of the log reports it."""
     assert callable(change)
     change(daemon.directory / "installed")
     assert_none(wrong_pages(daemon))

@@ -1,4 +1,4 @@
-"""The daemon under somebody who listens as systemd does."""
+"""The daemon under a service manager that listens as systemd does."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_a_second_signal_to_end_does_no_harm(directory: Path) -> None:
         assert daemon.log_text().count("stopped: x") == 1
 
 
-def test_sighup_reads_everything_anew_and_keeps_the_pid(directory: Path) -> None:
+def test_sighup_rereads_everything_and_keeps_the_pid(directory: Path) -> None:
     with Daemon(directory, CONFIG) as daemon:
         daemon.wait_for_state("web", "RUNNING")
         daemon.write_config(CONFIG.replace("web", "other"))

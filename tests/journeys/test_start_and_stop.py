@@ -17,7 +17,7 @@ from tests.support.transport import proxy
 from tests.support.waiting import wait_until
 
 
-def test_start_answers_when_startsecs_are_over(directory: Path) -> None:
+def test_start_responds_after_startsecs(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=1\nautostart=false"
     with Daemon(directory, config) as daemon:
         begin = time.monotonic()
@@ -26,14 +26,14 @@ def test_start_answers_when_startsecs_are_over(directory: Path) -> None:
         assert time.monotonic() - begin >= 1
 
 
-def test_start_without_waiting_answers_at_once(directory: Path) -> None:
+def test_start_without_waiting_responds_at_once(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=60\nautostart=false"
     with Daemon(directory, config) as daemon:
         assert daemon.rpc.supervisor.startProcess("x", False) is True
         assert daemon.info("x")["statename"] == "STARTING"
 
 
-def test_start_tells_of_a_process_that_dies_too_soon(directory: Path) -> None:
+def test_start_reports_a_process_that_dies_too_soon(directory: Path) -> None:
     config = f"[program:x]\ncommand={child('exits', 1)}\nstartretries=0\nautostart=false"
     with Daemon(directory, config) as daemon:
         with pytest.raises(xmlrpc.client.Fault) as caught:

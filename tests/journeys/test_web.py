@@ -68,7 +68,7 @@ def test_an_action_of_the_page(daemon: Daemon, connection: UnixConnection) -> No
 
 @pytest.mark.parametrize("path", ["/index.html?action=stop&processname=x", "/RPC2", "/logtail/x"])
 def test_a_foreign_page_cannot_act(daemon: Daemon, connection: UnixConnection, path: str) -> None:
-    """The guard stands before every handler."""
+    """The guard is in front of every handler."""
     connection.request("POST", path, b"<x/>", {"Origin": "http://evil.example"})
     assert connection.getresponse().status == 403
     assert daemon.info("x")["statename"] == "RUNNING"

@@ -17,6 +17,7 @@ from typing import Any
 from tests.support.children import child
 from tests.support.comparison import assert_same, normalised, ours, temporary_directory
 from tests.support.daemon import Daemon, reference
+from tests.support.differences import without_additions
 from tests.support.ports import free_port
 
 # Help is in our own words; what can be typed is not.
@@ -117,7 +118,7 @@ def shown(answer: Any, daemon: Daemon) -> Any:
 
 def _in_no_words(text: str) -> str:
     text = HELP_REST.sub("", text.replace("\r\n", "\n"))
-    text = LONE_PID.sub("<pid>", text)
+    text = LONE_PID.sub("<pid>", without_additions(text))
     return PLACE.sub("<place>", HELP_LINE.sub(r"\1", text))
 
 

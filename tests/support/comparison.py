@@ -27,7 +27,7 @@ from typing import Any
 import pytest
 
 from tests.support.daemon import OURS, Daemon, Implementation, clean_environment, reference
-from tests.support.differences import declared
+from tests.support.differences import ADDED_METHODS, declared
 
 STEADY = os.environ.get("SUPERVISOR_CONFORMANCE") == "steady"
 
@@ -129,6 +129,12 @@ class Pair:
         assert_same(theirs, given[0])
         if not STEADY:
             assert_same(ours, given[1])
+
+
+def methods(daemon: Daemon) -> list[str]:
+    """Return the methods of a daemon, without those that are added."""
+    names: Any = call(daemon, "system.listMethods")
+    return [name for name in names if name not in ADDED_METHODS]
 
 
 def assert_same(expected: object, found: object) -> None:

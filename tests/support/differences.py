@@ -7,6 +7,8 @@ tests/unit/test_differences.py holds that table, document and tests agree.
 
 from __future__ import annotations
 
+import re
+
 CONFIGURATION = "tests/conformance/test_config_errors.py::test_what_the_reference_gets_wrong"
 PARSER = "tests/unit/test_config_parser.py"
 CLIENT = "tests/unit/test_supervisorctl_controller.py"
@@ -14,10 +16,29 @@ COMMANDS = "tests/unit/test_supervisorctl.py"
 CLIENT_FAILURES = "tests/unit/test_supervisorctl_failures.py"
 GUARD = "tests/unit/test_http_csrf.py"
 HTTP = "tests/unit/test_http1.py"
+STARTS = "tests/unit/test_starts.py"
 CHILDREN = "tests/faults/test_children.py"
 FILES = "tests/faults/test_files.py"
 SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
+
+ADDED_METHODS = (
+    "supervisor.getAllProcessDetails",
+    "supervisor.getDependencies",
+    "supervisor.getProcessDetails",
+    "supervisor.startProcessAlone",
+    "supervisor.stopProcessWithDependents",
+)
+"""RPC methods that 4.3.0 does not have."""
+
+ADDED_COMMANDS = ("explain", "graph")
+"""Commands of supervisorctl that 4.3.0 does not have."""
+
+ADDED_FLAGS = ("--no-deps", "--with-dependents")
+"""Flags of its commands that 4.3.0 does not have."""
+
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it
 SHOWN_BY = {
@@ -49,12 +70,20 @@ SHOWN_BY = {
         "tests/faults/test_files.py::test_the_log_warns_of_what_is_readable_or_unknown"
     ),
     "IPv6 in port": CONFIGURATION,
-    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_is_told",
+    "Servers that cannot be opened": "tests/unit/test_http_server.py::test_what_the_user_reads",
     "Users and groups without an entry": CONFIGURATION,
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
+    "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
+    "Programs that wait for others": (
+        f"{STARTS}::test_a_second_start_and_a_stop_of_a_waiting_program"
+    ),
+    "Programs that report readiness": (
+        "tests/docs/test_docs.py::test_starts_in_order_to_the_letter"
+    ),
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),
@@ -169,6 +198,10 @@ SHOWN_BY = {
     "Arguments of the wrong type": (
         "tests/conformance/test_xmlrpc.py::test_arguments_of_the_wrong_type_are_a_fault"
     ),
+    "Further commands": (
+        "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
+    ),
+    "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"
     ),
@@ -218,9 +251,7 @@ SHOWN_BY = {
     "Headers and error pages": (
         "tests/unit/test_http_connection.py::test_a_response_has_the_fields_that_clients_need"
     ),
-    "Static files": (
-        "tests/unit/test_web_status.py::test_static_files_come_from_their_folder_only"
-    ),
+    "Static files": ("tests/unit/test_web_status.py::test_static_files_are_from_their_folder_only"),
     "Obstacles to a unix socket": (
         "tests/unit/test_http_server.py::test_only_what_is_a_socket_is_ever_unlinked"
     ),
@@ -239,14 +270,14 @@ SHOWN_BY = {
         "tests/conformance/test_web.py::test_unknown_actions_differ"
     ),
     "Restarts that fail": (
-        "tests/unit/test_web_status.py::test_restart_tells_of_a_start_that_fails"
+        "tests/unit/test_web_status.py::test_restart_reports_a_start_that_fails"
     ),
     "Cross-site requests": f"{GUARD}::test_foreign_posts_are_refused_everywhere",
     "Foreign names for the loopback address": (
-        f"{GUARD}::test_a_loopback_server_answers_to_no_other"
+        f"{GUARD}::test_a_loopback_server_accepts_no_other_name"
     ),
     "Restarts without delay": (
-        "tests/journeys/test_death_to_restart.py::test_a_killed_process_comes_back_at_once"
+        "tests/journeys/test_death_to_restart.py::test_a_killed_process_is_restarted_at_once"
     ),
     "Commands relative to the directory": (
         "tests/journeys/test_config_to_process.py"
@@ -294,3 +325,14 @@ SHOWN_BY = {
 def declared(entry: str) -> None:
     """Fail unless a difference is in the table."""
     assert entry in SHOWN_BY, f"{entry!r} is not in tests/support/differences.py"
+
+
+def without_additions(text: str) -> str:
+    """Return help of supervisorctl without the commands and flags that are added."""
+    text = COMMAND_LIST.sub(lambda found: f"{found[1]}\n{known_commands(found[2])}\n", text)
+    return FLAG_LINE.sub("", text)
+
+
+def known_commands(text: str) -> str:
+    """Return the words of a list in columns, sorted, without the commands that are added."""
+    return " ".join(sorted(each for each in text.split() if each not in ADDED_COMMANDS))

@@ -12,6 +12,7 @@ import itertools
 import os
 from collections import deque
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import supervisor
@@ -34,17 +35,6 @@ def runtime() -> Any:
     return ServerOptions().runtime
 
 
-class Starts:
-    """The starts of a dummy, which has neither limits nor dependencies."""
-
-    gate = None
-    has_closed_gate = is_waiting = False
-    restarts = RestartPolicy()
-
-    def __init__(self, process: Any) -> None:
-        pass
-
-
 class Buffer(deque[Any]):
     """A pool's buffer, which is a list in the original."""
 
@@ -63,8 +53,10 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 
 for dummy in (DummyOptions, DummyProcess):
     dummy.runtime = property(lambda _: runtime())
-DummyProcess.starts = property(Starts)
 DummyProcess.awaits_start = False
+DummyProcess.starts = SimpleNamespace(
+    gate=None, is_plain=True, is_waiting=False, has_closed_gate=False, restarts=RestartPolicy()
+)
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command
 event_pools.deque = Buffer

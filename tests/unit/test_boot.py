@@ -106,7 +106,7 @@ def test_a_missing_file_is_not_readable() -> None:
 
 
 def test_the_daemon_imports_nothing_heavy() -> None:
-    """Whoever has many containers waits for the imports of each, and pays for their memory."""
+    """On a host with many containers, each waits for its imports and holds their memory."""
     program = "import supervisor.supervisord, sys; print(*sys.modules)"
     finished = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
@@ -184,7 +184,7 @@ class TestTroubleWithLogs:
         loggers.report_error("cannot write")
         assert logger.getvalue() == b"cannot write"
 
-    def test_on_stderr_when_that_is_the_log_in_trouble(
+    def test_on_stderr_when_that_log_has_failed(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(loggers, "report_error", loggers.report_to_stderr)

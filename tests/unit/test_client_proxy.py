@@ -96,7 +96,7 @@ def test_other_ways_to_write_a_value(inner: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("value", [xmlrpc.client.Binary(b"\0\xff"), xmlrpc.client.DateTime(0)])
-def test_the_wrappers_of_the_standard_library_come_back(value: object) -> None:
+def test_the_wrappers_of_the_standard_library_are_returned(value: object) -> None:
     assert proxy.loads(response(value)) == value
 
 

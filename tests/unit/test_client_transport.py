@@ -42,21 +42,21 @@ def read(pieces: list[bytes]) -> tuple[ResponseParser, bytes]:
 
 @pytest.mark.parametrize("name", ANSWERS)
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-def test_an_answer_in_pieces_of_one_size(name: str, size: int) -> None:
+def test_a_response_in_pieces_of_one_size(name: str, size: int) -> None:
     raw, body = ANSWERS[name]
     parser, found = read([raw[at : at + size] for at in range(0, len(raw), size)])
     assert (parser.done, found) == (True, body)
 
 
 @given(st.sampled_from(sorted(ANSWERS)), st.lists(st.integers(0, 120)))
-def test_an_answer_cut_anywhere(name: str, cuts: list[int]) -> None:
+def test_a_response_cut_anywhere(name: str, cuts: list[int]) -> None:
     raw, body = ANSWERS[name]
     edges = [0, *sorted(cuts), len(raw)]
     parser, found = read([raw[a:b] for a, b in pairwise(edges)])
     assert (parser.done, found) == (True, body)
 
 
-def test_an_answer_without_length_ends_with_the_connection() -> None:
+def test_a_response_without_length_ends_with_the_connection() -> None:
     parser, body = read([b"HTTP/1.0 200 OK\r\n\r\nab", b"cd"])
     assert not parser.done
     parser.end()
@@ -103,7 +103,7 @@ def test_what_is_not_http_is_refused_at_once(raw: bytes) -> None:
         read([raw])
 
 
-def test_the_end_of_the_connection_before_the_end_of_the_answer() -> None:
+def test_the_end_of_the_connection_before_the_end_of_the_response() -> None:
     with pytest.raises(RemoteDisconnected):
         ResponseParser().end()
     for name in ("sized", "chunked"):
@@ -171,7 +171,7 @@ def test_the_standard_proxy_over_a_unix_socket_with_a_password(directory: Path) 
     assert b"\r\nHost: localhost\r\n" in server.requests[0]
 
 
-def test_a_connection_that_the_server_closes_is_opened_anew() -> None:
+def test_a_connection_that_the_server_closes_is_reopened() -> None:
     with serving(lambda _: rpc_answer("here", "Connection: close")) as server:
         carrier = SupervisorTransport(None, None, server.url)
         proxy = proxy_of(carrier)
@@ -179,7 +179,7 @@ def test_a_connection_that_the_server_closes_is_opened_anew() -> None:
     assert server.connections == 3
 
 
-def test_a_connection_that_was_closed_meanwhile_is_opened_anew() -> None:
+def test_a_connection_that_was_closed_meanwhile_is_reopened() -> None:
     """The server gives an idle connection up without saying so."""
     replies = iter([rpc_answer("one"), None, rpc_answer("two")])
     with serving(lambda _: next(replies)) as server:
@@ -205,7 +205,7 @@ def test_another_status_is_a_protocol_error() -> None:
     assert raised.value.url == "127.0.0.1/RPC2"
 
 
-def test_a_server_that_does_not_answer_in_time() -> None:
+def test_a_server_that_does_not_respond_in_time() -> None:
     released = threading.Event()
 
     def hang(_request: bytes) -> None:
@@ -220,7 +220,7 @@ def test_a_server_that_does_not_answer_in_time() -> None:
         released.set()
 
 
-def test_an_enormous_answer() -> None:
+def test_an_enormous_response() -> None:
     text = "x" * 20_000_000
     with serving(lambda _: rpc_answer(text)) as server:
         assert proxy_of(SupervisorTransport(None, None, server.url)).a() == text

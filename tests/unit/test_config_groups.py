@@ -402,7 +402,7 @@ def test_the_sample_has_the_options_that_it_should_have(section: str) -> None:
     shown = shown_in_the_sample(section)
     options = {option.name: option for option in schema.SECTIONS[section]}
     assert {name for name, option in options.items() if option.in_sample} <= shown.keys()
-    if section in ("eventlistener:x", "fcgi-program:x"):  # their own come first
+    if section in ("eventlistener:x", "fcgi-program:x"):  # their own are first
         options = {option.name: option for option in schema.SECTIONS["program:x"]} | options
     assert shown.keys() <= {name for name, option in options.items() if option.in_sample}
     for name, text in shown.items():

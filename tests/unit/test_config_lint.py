@@ -21,11 +21,11 @@ def warnings(directory: Path, text: str, mode: int = 0o600) -> list[str]:
     return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
 
 
-def test_nothing_is_said_of_a_good_file(tmp_path: Path) -> None:
+def test_a_good_file_has_no_warnings(tmp_path: Path) -> None:
     assert warnings(tmp_path, PROGRAM) == []
 
 
-def test_nothing_is_said_of_the_sample() -> None:
+def test_the_sample_has_no_warnings() -> None:
     sample = Path(__file__).parents[2] / "sample.conf"
     assert not [line for line in read(str(sample), {}).warnings if "unknown" in line]
 
@@ -111,7 +111,7 @@ class TestProtection:
         lines = [line for line in read(str(main), {}).warnings if "No file" not in line]
         return [line.replace(str(main.parent), "<dir>") for line in lines]
 
-    def test_nothing_is_said_of_protected_files(self, main: Path) -> None:
+    def test_protected_files_have_no_warnings(self, main: Path) -> None:
         assert self.said(main) == []
 
     @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from supervisor.config.parser import (
     ConfigurationError,
     UnhosedConfigParser,
     expand,
+    read_file,
 )
 
 
@@ -149,7 +150,7 @@ def test_sections_know_their_first_file(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_opened_are_left_out(tmp_path: Path) -> None:
-    """As with configparser, the names of the files that were read come back."""
+    """As with configparser, the names of the files that were read are returned."""
     parser = UnhosedConfigParser()
     (tmp_path / "a.conf").write_text("[a]\n", encoding="utf-8")
     assert parser.read([str(tmp_path / "a.conf"), str(tmp_path / "nope")]) == [
@@ -177,7 +178,7 @@ def test_included_files_are_read_in_order(tmp_path: Path) -> None:
     assert dict(parser.items("p")) == {"x": str(tmp_path), "who": "b", "also": "z"}
 
 
-def test_here_is_where_an_option_stands(tmp_path: Path) -> None:
+def test_here_is_the_directory_of_the_file(tmp_path: Path) -> None:
     """In an included file it is that file's directory."""
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "q.conf").write_text("[q]\nx=%(here)s\n", encoding="utf-8")
@@ -218,7 +219,7 @@ def test_defaults_of_included_files_are_defaults_of_all(tmp_path: Path) -> None:
     assert dict(parser.items("q")) == {"x": "default", "y": str(tmp_path)}
 
 
-def test_options_of_included_files_know_where_they_stand(tmp_path: Path) -> None:
+def test_options_of_included_files_have_their_place(tmp_path: Path) -> None:
     """A section is in the file where it begins, an option in the last file that sets it."""
     parser = written(
         tmp_path,
@@ -310,3 +311,18 @@ def test_an_include_needs_files(tmp_path: Path) -> None:
     parser = written(tmp_path, main="[a]\n")
     read_includes(parser)
     assert parser.infos == parser.warnings == []
+
+
+def test_the_place_of_a_section(directory: Path) -> None:
+    """Its first definition, in the main file or an included one."""
+    included = directory / "web.ini"
+    included.write_text("# first line\n[program:web]\ncommand=/bin/cat\n[program:db]\nx=1\n")
+    main = directory / "a.conf"
+    main.write_text("[supervisord]\n\n[program:db]\n[include]\nfiles=web.ini\n")
+    parser = UnhosedConfigParser()
+    parser.here = str(directory)
+    read_file(parser, str(main))
+    read_includes(parser)
+    assert parser.place_of("program:db") == (str(main), 3)
+    assert parser.place_of("program:web") == (str(included), 2)
+    assert parser.place_of("program:nope") == ("", 0)

@@ -1,4 +1,4 @@
-"""What becomes of a child's output, and of what is written to its stdin; real pipes."""
+"""A child's output and input, through real pipes."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def start(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         each.die()
 
 
-def test_output_goes_to_the_log_as_it_comes(start: Any, tmp_path: Path) -> None:
+def test_output_is_logged_as_it_arrives(start: Any, tmp_path: Path) -> None:
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
     made.write(b"one\n")
@@ -124,7 +124,7 @@ def test_the_last_output_of_a_dead_child_is_logged_whole(start: Any, tmp_path: P
 def test_a_child_whose_heirs_go_on_writing_is_finished_all_the_same(
     start: Any, tmp_path: Path
 ) -> None:
-    """What a grandchild holds open is not waited for."""
+    """A pipe that a grandchild holds open is not waited for."""
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
     heir = os.dup(made.fds["stdout"])
@@ -173,7 +173,7 @@ def test_rotation_loses_and_doubles_nothing(start: Any, tmp_path: Path) -> None:
     assert b"".join(f.read_bytes() for f in files if f.exists()) == b"".join(lines)
 
 
-def test_at_debug_the_output_stands_in_the_activity_log(world: World, start: Any) -> None:
+def test_at_debug_the_output_is_in_the_activity_log(world: World, start: Any) -> None:
     child = start()
     child.write(b"caf\xc3\xa9\n")
     assert "'p' stdout output:\ncafé\n" in world.lines("debug")
@@ -223,7 +223,9 @@ def test_a_held_back_token_start_is_logged_at_the_end(start: Any, tmp_path: Path
     assert log.read_bytes() == b"text" + BEGIN_TOKEN[:5]
 
 
-def test_ansi_sequences_are_stripped_when_asked(world: World, start: Any, tmp_path: Path) -> None:
+def test_ansi_sequences_are_stripped_if_configured(
+    world: World, start: Any, tmp_path: Path
+) -> None:
     world.runtime.settings = Settings(configfile=None, here=None, strip_ansi=True)
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
@@ -245,7 +247,7 @@ def test_a_log_that_cannot_be_opened_fails_the_start_and_leaks_nothing(
 
 
 class TestStdin:
-    """What is written to a child's stdin."""
+    """Input of a child."""
 
     def test_it_arrives(self, start: Any) -> None:
         made = start()
@@ -299,7 +301,7 @@ class TestStdin:
         with pytest.raises(BrokenPipeError):
             made.process.write(b"again")
 
-    def test_a_reader_that_goes_while_bytes_wait_harms_nobody(
+    def test_a_reader_that_leaves_while_bytes_are_queued_is_harmless(
         self, world: World, start: Any
     ) -> None:
         made = start()
@@ -332,10 +334,10 @@ def test_reopening_follows_the_name(start: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["reopenlogs", "removelogs"])
-def test_nothing_is_reopened_for_a_child_that_says_no_more(
+def test_nothing_is_reopened_for_a_stream_that_has_ended(
     start: Any, world: World, tmp_path: Path, method: str
 ) -> None:
-    """It has closed its end; whoever opens its log again would keep the fd for ever."""
+    """It has closed its end; a log that is opened again would keep the fd for ever."""
     log = tmp_path / "out.log"
     made = start(stdout_logfile=str(log))
     os.close(made.fds.pop("stdout"))

@@ -143,7 +143,7 @@ def test_several_listeners_share_the_queue(world: World) -> None:
     assert [text[-1] for text in pool.sent["l1"]] == ["b"]
 
 
-def test_a_rejected_event_comes_back_with_its_serials(world: World) -> None:
+def test_a_rejected_event_is_requeued_with_its_serials(world: World) -> None:
     pool = Pool(world, events.RemoteCommunicationEvent)
     events.notify(remote())
     pool.say("READY\n")
@@ -223,7 +223,7 @@ def test_an_event_that_was_being_handled_outlives_its_listener(world: World) -> 
     assert process.event is None
 
 
-def test_overflow_drops_the_oldest_and_says_so(world: World) -> None:
+def test_overflow_drops_the_oldest_and_reports_it(world: World) -> None:
     pool = Pool(world, events.RemoteCommunicationEvent, buffer_size=2)
     for data in "abc":
         events.notify(remote(data))

@@ -1,4 +1,4 @@
-"""Events: who is told, and what listeners read."""
+"""Events: their subscribers, and the text that listeners read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from supervisor.states import ProcessStates
 
 
 @pytest.fixture(autouse=True)
-def nobody_listens() -> Iterator[None]:
+def no_subscribers() -> Iterator[None]:
     """Leave the module-wide subscriptions as they were."""
     before = list(events.callbacks)
     events.clear()
@@ -80,13 +80,13 @@ class TestSubscriptions:
         events.clear()
         assert events.callbacks == []
 
-    def test_has_subscribers_knows_parents(self) -> None:
+    def test_has_subscribers_includes_parents(self) -> None:
         assert not events.has_subscribers(events.Tick5Event)
         events.subscribe(events.TickEvent, print)
         assert events.has_subscribers(events.Tick5Event)
         assert not events.has_subscribers(events.Event)
 
-    def test_a_rejected_event_is_none_that_listeners_are_told_of(self) -> None:
+    def test_a_rejected_event_is_not_published_to_listeners(self) -> None:
         heard: list[Any] = []
         events.subscribe(events.Event, heard.append)
         events.notify(events.EventRejectedEvent(process(), events.Event()))

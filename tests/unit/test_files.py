@@ -304,7 +304,7 @@ class TestExclusive:
         os.close(files.open_log(str(tmp_path / "log"), exclusive=True, permissions=0o600))
         assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
 
-    def test_another_process_of_the_same_user_may_come_first(self, tmp_path: Path) -> None:
+    def test_another_process_of_the_same_user_may_be_faster(self, tmp_path: Path) -> None:
         """Two daemons with one log find out that it has been rotated at the same time."""
         (tmp_path / "log").write_bytes(b"first\n")
         fd = files.open_log(str(tmp_path / "log"), exclusive=True)

@@ -98,7 +98,7 @@ def test_one_that_hangs_is_killed_with_its_group(helpers: Helpers) -> None:
     assert len(helpers.ends) == 1
 
 
-def test_what_one_says_before_its_deadline_is_kept(helpers: Helpers) -> None:
+def test_output_before_the_deadline_is_kept(helpers: Helpers) -> None:
     assert helpers.end("echo waiting; sleep 3600", timeout=0.3) == HelperEnd(None, "waiting")
 
 

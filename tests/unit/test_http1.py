@@ -1,4 +1,4 @@
-"""What counts as a request on the wire, and what does not."""
+"""Parsing of requests, good and bad, and the serialisation of responses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_requests_may_follow_each_other_without_waiting() -> None:
     assert bodies == [b"", b"hello", b""]
 
 
-def test_nothing_is_said_before_the_head_is_complete() -> None:
+def test_no_event_before_the_head_is_complete() -> None:
     assert events(GET[:-1]) == []
 
 
@@ -81,7 +81,7 @@ def test_a_body_is_not_given_out_in_part() -> None:
         ("1.0", "close", False),
     ],
 )
-def test_who_wants_the_connection_kept(
+def test_which_requests_keep_the_connection(
     version: str,
     connection: str | None,
     kept: bool,  # noqa: FBT001 - a parameter of the test
@@ -430,7 +430,7 @@ def taken_by_h11(stream: bytes) -> list[Taken]:
 
 
 @given(streams())
-def test_h11_takes_whatever_we_take_and_understands_the_same(stream: bytes) -> None:
+def test_h11_accepts_what_we_accept_and_parses_it_alike(stream: bytes) -> None:
     ours = taken_by_us(stream)
     assert taken_by_h11(stream)[: len(ours)] == ours
 
@@ -452,7 +452,7 @@ def test_no_bytes_do_harm(data: bytes) -> None:
 # -- answers -------------------------------------------------------------------
 
 
-def test_an_answers_head() -> None:
+def test_the_head_of_a_response() -> None:
     assert response_head("1.0", 404, {"A": "b", "C": "d"}) == (
         b"HTTP/1.0 404 Not Found\r\nA: b\r\nC: d\r\n\r\n"
     )

@@ -1,6 +1,6 @@
 """Followed logs: the callbacks of a listener, and the end of a response."""
 
-# ruff: noqa: ARG002 - a listener is told the URL each time
+# ruff: noqa: ARG002 - a listener gets the URL each time
 
 from __future__ import annotations
 

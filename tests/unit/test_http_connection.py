@@ -98,7 +98,7 @@ def test_a_large_body_arrives_whole(site: Site) -> None:
         ("1.1", "Connection: close", b"close"),
     ],
 )
-def test_the_connection_is_closed_when_the_client_asks_for_it(
+def test_the_connection_is_closed_at_the_clients_request(
     site: Site, version: str, line: str | None, said: bytes | None
 ) -> None:
     site.serve(Echo())

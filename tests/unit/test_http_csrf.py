@@ -110,7 +110,7 @@ def test_foreign_posts_are_refused_everywhere(site: WebSite, path: str) -> None:
         "",
     ],
 )
-def test_a_loopback_server_answers_to_its_own_names(site: WebSite, host: str) -> None:
+def test_a_loopback_server_accepts_its_own_names(site: WebSite, host: str) -> None:
     """And to addresses, which cannot be rebound."""
     site.open()
     assert site.get("/", host=host).status == 200
@@ -118,7 +118,7 @@ def test_a_loopback_server_answers_to_its_own_names(site: WebSite, host: str) ->
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example:9001", "1.2.3", "[x]"])
 @pytest.mark.parametrize("path", ["/", "/RPC2", "/logtail/cat"])
-def test_a_loopback_server_answers_to_no_other(site: WebSite, path: str, host: str) -> None:
+def test_a_loopback_server_accepts_no_other_name(site: WebSite, path: str, host: str) -> None:
     site.open()
     answer = site.get(path, host=host)
     assert answer.status == 403
@@ -181,12 +181,12 @@ def test_a_name_that_means_the_loopback_address_is_guarded(
 
 
 @pytest.mark.parametrize("host", ["", "::"])
-def test_a_server_on_every_interface_answers_to_any_name(site: WebSite, host: str) -> None:
+def test_a_server_on_every_interface_accepts_any_name(site: WebSite, host: str) -> None:
     site.open(inet_config(host=host))
     assert site.get("/", host="sup.example").status == 200
 
 
-def test_a_loopback_server_answers_to_names_that_are_allowed(site: WebSite) -> None:
+def test_a_loopback_server_accepts_names_that_are_allowed(site: WebSite) -> None:
     """As a proxy in front passes them on."""
     site.open(inet_config(allowed_hosts=("Sup.example", "other.example")))
     assert site.get("/", host="sup.example:8080").status == 200
@@ -199,6 +199,6 @@ def test_with_a_password_any_name_will_do(site: WebSite) -> None:
     assert site.get("/", host="sup.example").status == 200
 
 
-def test_other_servers_answer_to_any_name(site: WebSite) -> None:
+def test_other_servers_accept_any_name(site: WebSite) -> None:
     site.open(unix_config(site.directory / "s"))
     assert site.get("/", host="sup.example").status == 200

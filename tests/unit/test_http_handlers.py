@@ -1,4 +1,4 @@
-"""Who may ask, what a followed log shows, which files are served."""
+"""Authentication, followed logs, static files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the clients of a server may cost all together: memory, places and lines of the log."""
+"""Limits for all clients of a server together: memory, connections and lines of the log."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_a_client_that_has_logged_in_is_not_displaced(site: Site) -> None:
     assert status(sender.answer()) == 200
 
 
-def test_clients_on_a_unix_socket_are_told_apart_by_their_user(
+def test_clients_on_a_unix_socket_are_distinguished_by_user(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(servers, "MAX_CONNECTIONS", 3)

@@ -54,7 +54,7 @@ def test_phases_are_consistent() -> None:
 
 
 @pytest.mark.parametrize("phase", TABLE, ids=lambda phase: phase.name)
-def test_a_phase_lasts_as_long_as_the_table_says(machine: Machine, phase: Phase) -> None:
+def test_a_phase_lasts_for_the_time_in_the_table(machine: Machine, phase: Phase) -> None:
     machine.pass_time(30)
     machine.enter(phase)
     if phase.timeout is None:

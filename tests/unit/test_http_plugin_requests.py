@@ -275,7 +275,7 @@ def test_a_deferred_response_of_an_overridden_handler(site: Site) -> None:
     assert body(client.answer()) == b"now"
 
 
-def test_a_deferred_response_of_ours_within_a_later_one(site: Site) -> None:
+def test_a_deferred_response_within_a_later_one(site: Site) -> None:
     """A plugin may wait first, and then pass its request to one of our handlers."""
     waiting: list[PluginRequest] = []
     site.serve(Echo(waiting.append))

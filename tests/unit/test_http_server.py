@@ -78,7 +78,7 @@ def test_a_stale_socket_is_replaced(site: Site, capfd: pytest.CaptureFixture[str
     assert status(site.ask(get())) == 200
 
 
-def test_a_socket_in_use_is_left_alone(site: Site) -> None:
+def test_a_socket_in_use_is_untouched(site: Site) -> None:
     site.serve(Echo())
     with pytest.raises(ServerError, match=ADDRESS_IN_USE):
         HTTPServer(unix_config(site.directory / "s"), site.loop, site.logger)
@@ -149,7 +149,7 @@ def complaint(site: Site, config: ServerConfig) -> str:
     return str(caught.value)
 
 
-def test_what_the_user_is_told(site: Site) -> None:
+def test_what_the_user_reads(site: Site) -> None:
     """The texts of Supervisor 4, after `Error: `; then what they leave out."""
     beginning = "Cannot open an HTTP server: socket.error reported "
     file = " in section 'unix_http_server', option 'file'"

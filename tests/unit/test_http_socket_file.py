@@ -114,7 +114,7 @@ def test_a_socket_in_place_is_left_as_it_is(site: Site, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "dangling link", "socket"])
-def test_a_file_that_has_replaced_it_is_left_alone(site: Site, path: Path, kind: str) -> None:
+def test_a_file_that_has_replaced_it_is_untouched(site: Site, path: Path, kind: str) -> None:
     path.unlink()
     if kind == "file":
         path.write_text("precious")
@@ -131,7 +131,7 @@ def test_a_file_that_has_replaced_it_is_left_alone(site: Site, path: Path, kind:
     assert os.listdir(site.directory) == ["s"]
 
 
-def test_a_file_that_appears_meanwhile_is_left_alone(
+def test_a_file_that_appears_meanwhile_is_untouched(
     site: Site, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stale socket, which a boot would replace, appears after the path has been checked."""

@@ -104,7 +104,7 @@ def output(pipes: Pipes, launched: Launched) -> bytes:
         return file.read()
 
 
-def test_the_child_gets_what_the_plan_says(launch: Launch, pipes: Pipes, tmp_path: Path) -> None:
+def test_the_child_is_as_planned(launch: Launch, pipes: Pipes, tmp_path: Path) -> None:
     seen = json.loads(output(pipes, launch(plan(pipes, directory=str(tmp_path), umask=0o027))))
     assert seen["argv"] == ["one", "two words"]
     assert seen["cwd"] == str(tmp_path.resolve())
@@ -347,7 +347,7 @@ class TestWhichLauncher:
     ) -> None:
         assert self.forks(pipes, place, executable, where, uid) is forks
 
-    def test_the_kernel_alone_knows_a_relative_command(
+    def test_only_the_kernel_resolves_a_relative_command(
         self, pipes: Pipes, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It is executed in the program's directory, not where the daemon has found it."""
@@ -381,7 +381,7 @@ class TestWhichLauncher:
 
 
 class TestPlan:
-    """What is decided before the child exists."""
+    """Decisions before the child exists."""
 
     def environment(self, world: World, pipes: Pipes, **options: Any) -> dict[str, str]:
         config = ProcessConfig("p", "/bin/cat", **options)

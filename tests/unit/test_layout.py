@@ -50,7 +50,7 @@ def test_shared_code_is_imported_from_support() -> None:
 
 
 def test_no_test_is_skipped() -> None:
-    """What is missing makes a test fail; `needs_root` is a marker that deselects."""
+    """A missing tool makes a test fail; `needs_root` and `slow` are markers that deselect."""
     skip = re.compile(r"pytest\.(?:mark\.)?(?:skip|importorskip)|unittest\.skip|SkipTest")
     others = [path for path in FILES if path != Path(__file__)]
     assert_none(path for path in others if skip.search(path.read_text(encoding="utf-8")))

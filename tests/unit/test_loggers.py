@@ -91,7 +91,7 @@ class TestLogger:
         in_memory().info("%(nope)s", a=1)
         assert trouble == ["cannot log: KeyError: 'nope'"]
 
-    def test_trouble_is_said_on_stderr_unless_told(
+    def test_failures_are_reported_on_stderr_by_default(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         in_memory().info("%(nope)s", a=1)
@@ -114,7 +114,7 @@ class TestLogger:
 
 
 class TestStreams:
-    """Streams that somebody else has opened."""
+    """Streams that were opened by others."""
 
     def test_text_streams_get_text(self) -> None:
         stream = io.StringIO()
@@ -223,7 +223,7 @@ class TestFiles:
         assert (tmp_path / "moved" / "log").read_bytes() == b"a"
 
     def test_a_closed_handler_writes_nowhere(self, tmp_path: Path, trouble: list[str]) -> None:
-        """Its fd may be somebody else's by then."""
+        """Its fd may belong to another file by then."""
         handler = loggers.FileHandler(str(tmp_path / "log"))
         handler.close()
         handler.close()
@@ -314,7 +314,7 @@ class TestRotation:
         assert stat.S_IMODE(after.st_mode) == 0o660
         assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
 
-    def test_a_file_that_somebody_has_emptied_is_not_rotated_early(self, tmp_path: Path) -> None:
+    def test_a_truncated_file_is_not_rotated_early(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         handler = RotatingFileHandler(str(path), maxBytes=10, backupCount=1)
         handler.emit(record("12345678"))
@@ -326,9 +326,7 @@ class TestRotation:
         assert files(path) == {"log": b"", "log.1": b"abcdefghij"}
 
     @pytest.mark.parametrize("backups", [0, 1])
-    def test_a_file_that_somebody_has_renamed_is_left_alone(
-        self, tmp_path: Path, backups: int
-    ) -> None:
+    def test_a_renamed_file_is_untouched(self, tmp_path: Path, backups: int) -> None:
         path = tmp_path / "log"
         handler = RotatingFileHandler(str(path), maxBytes=5, backupCount=backups)
         handler.emit(record("abc"))

@@ -84,7 +84,7 @@ def test_a_text_that_is_written_in_parts(words: list[bytes], sizes: list[int]) -
 
 
 class FullDisk:
-    """Stands in for `os.write`: takes `room` more bytes."""
+    """Replacement of `os.write` that takes `room` more bytes."""
 
     def __init__(self) -> None:
         self.room = 0

@@ -114,7 +114,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 class TestFollower:
-    """`tail -f`, whatever happens to the file."""
+    """`tail -f`, through every change of the file."""
 
     def test_it_starts_near_the_end_and_goes_on(self, digits: str) -> None:
         follower = Follower(digits, start_bytes=3)
@@ -124,7 +124,7 @@ class TestFollower:
         assert follower.read() == b"abc"
         follower.close()
 
-    def test_it_reads_no_more_than_asked_for(self, digits: str) -> None:
+    def test_it_reads_no_more_than_requested(self, digits: str) -> None:
         follower = Follower(digits)
         assert [follower.read(4) for _ in range(4)] == [b"0123", b"4567", b"89", b""]
         follower.close()
@@ -168,7 +168,7 @@ class TestFollower:
         assert [follower.read() for _ in range(3)] == [b"ab", b"cd", b""]
         follower.close()
 
-    def test_a_truncated_file_says_so(self, tmp_path: Path) -> None:
+    def test_a_truncated_file_is_reported(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         append(path, b"abc")
         follower = Follower(str(path))
@@ -190,7 +190,7 @@ class TestFollower:
         assert follower.read() == b"cd"
         follower.close()
 
-    def test_what_is_no_file_is_left_alone(self, tmp_path: Path) -> None:
+    def test_what_is_no_file_is_untouched(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "fifo")
         for path in (tmp_path / "fifo", tmp_path):
             follower = Follower(str(path))
@@ -226,9 +226,9 @@ class TestFollower:
 
 
 class TestWritten:
-    """Who waits for the next write."""
+    """Subscribers to the next write."""
 
-    def test_handlers_wake_whoever_follows(self, tmp_path: Path) -> None:
+    def test_handlers_wake_followers(self, tmp_path: Path) -> None:
         path = str(tmp_path / "log")
         handler = loggers.RotatingFileHandler(path, maxBytes=5, backupCount=1)
         wakes: list[str] = []

@@ -151,7 +151,7 @@ def test_a_rotation_that_fails_half_way_loses_nothing(
 def test_a_directory_that_has_been_deleted(
     tmp_path: Path, trouble: list[str], *, exists_again: bool
 ) -> None:
-    """The log comes back with its directory, at the next rotation at the latest."""
+    """The log is created again with its directory, at the next rotation at the latest."""
     path = tmp_path / "logs" / "log"
     path.parent.mkdir()
     handler = RotatingFileHandler(str(path), maxBytes=5, backupCount=1)

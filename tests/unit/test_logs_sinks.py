@@ -52,7 +52,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 class Disk:
-    """Stands in for `os.write`: takes `room` more bytes, at most `at_once` of them."""
+    """Replacement of `os.write` that takes `room` more bytes, at most `at_once` of them."""
 
     def __init__(self, room: int, at_once: int = 1000, error: int = errno.ENOSPC) -> None:
         self.room = room
@@ -69,7 +69,7 @@ class Disk:
 
 
 class TestDisk:
-    """Whatever the disk does, no byte is doubled and none is lost silently."""
+    """For all failures of the disk, no byte is doubled and none is lost silently."""
 
     def test_short_writes_are_continued(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -100,7 +100,7 @@ class TestDisk:
         note = b"supervisor: 8 bytes dropped (write failed)\n"
         assert path.read_bytes() == b"abcd\n" + note + b"mnopqr"
 
-    def test_the_next_trouble_is_reported_again(
+    def test_the_next_failure_is_reported_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: list[str]
     ) -> None:
         disk = Disk(room=0)
@@ -115,7 +115,7 @@ class TestDisk:
     def test_a_log_that_reports_into_itself_ends(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The activity log is told of troubles, also of its own."""
+        """Failures are reported to the activity log, also its own."""
         logger = loggers.getLogger()
         loggers.handle_file(logger, str(tmp_path / "log"), "%(message)s")
         reports: list[str] = []
@@ -186,7 +186,7 @@ class TestLinks:
         assert (tmp_path / "elsewhere").exists()
 
     @needs_root
-    def test_that_of_somebody_else_is_not(self, link: Path, tmp_path: Path) -> None:
+    def test_that_of_another_owner_is_not(self, link: Path, tmp_path: Path) -> None:
         os.lchown(link, 65534, 65534)
         with pytest.raises(PermissionError, match="symbolic link of another user"):
             open_sink(str(link))
@@ -213,15 +213,15 @@ class TestReaders:
         filled = self.fill(writer)
         with pytest.raises(BlockingIOError, match="stalled"):
             sink.write(b"lost\n")
-        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 1e6)  # nobody waits a second time
+        monkeypatch.setattr(backlog, "WRITE_TIMEOUT_SECONDS", 1e6)  # there is no second wait
         sink.write(b"too\n")
         assert os.read(reader, filled) == b"x" * filled
         sink.write(b"back\n")
         note = b"supervisor: 9 bytes dropped (write failed)\n"
         assert os.read(reader, 1000) == note + b"back\n"
 
-    def test_where_a_loop_turns_nobody_waits(self, pipe: tuple[int, int], loop: Loop) -> None:
-        """What a reader is not ready for is sent when it is, in order."""
+    def test_with_a_running_loop_nothing_waits(self, pipe: tuple[int, int], loop: Loop) -> None:
+        """Bytes that a reader is not ready for are sent later, in order."""
         reader, writer = pipe
         sink = Sink(os.dup(writer), "pipe")
         os.set_blocking(sink.fd, False)
@@ -374,7 +374,7 @@ class TestReaders:
         assert sink.size == 0
         sink.close()
 
-    def test_a_reader_that_has_gone_is_trouble(self, trouble: list[str]) -> None:
+    def test_a_reader_that_has_left_is_a_failure(self, trouble: list[str]) -> None:
         reader, writer = os.pipe()
         os.close(reader)
         handler = loggers.StreamHandler(Sink(writer, "pipe"))
@@ -382,7 +382,7 @@ class TestReaders:
         handler.close()
         assert trouble == ["cannot write to log pipe: Broken pipe"]
 
-    def test_a_shared_fd_that_blocks_is_asked_first(
+    def test_a_shared_fd_that_blocks_is_polled_first(
         self, pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reader, writer = pipe
@@ -494,7 +494,7 @@ SAID = b"one\nINFO\nprint\ntwo\nINFO\nprint\nthree\nINFO\n"
 
 
 class TestStandardOutput:
-    """/dev/stdout, whatever it is: nothing is overwritten, renamed or removed."""
+    """/dev/stdout of any kind: nothing is overwritten, renamed or removed."""
 
     def test_a_pipe(self) -> None:
         done = subprocess.run([sys.executable, "-c", HELLO], capture_output=True, check=True)
@@ -507,13 +507,13 @@ class TestStandardOutput:
         assert path.read_bytes() == SAID
 
     def test_a_socket(self) -> None:
-        """What systemd gives to services; it cannot be opened by name."""
+        """The stdout that systemd gives to services; it cannot be opened by name."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             subprocess.run([sys.executable, "-c", HELLO], stdout=theirs, check=True)
             assert ours.recv(1000) == SAID
 
-    def test_a_socket_that_nobody_reads(self) -> None:
+    def test_a_socket_without_a_reader(self) -> None:
         script = (
             "from supervisor import loggers\n"
             "from supervisor.logs import backlog\n"
@@ -539,7 +539,7 @@ class TestStandardOutput:
         os.close(master)
         assert said == SAID.replace(b"\n", b"\r\n")
 
-    def test_others_flags_are_left_alone(self) -> None:
+    def test_flags_of_shared_descriptors_are_untouched(self) -> None:
         reader, writer = os.pipe()
         subprocess.run([sys.executable, "-c", HELLO], stdout=writer, check=True)
         assert os.get_blocking(writer)

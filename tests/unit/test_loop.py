@@ -88,7 +88,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 @pytest.fixture
 def still() -> Iterator[Still]:
-    """A loop whose time stands still, with nothing ever ready."""
+    """A loop whose clock is stopped, with nothing ever ready."""
     clock, poller = FakeClock(), RememberingPoller()
     made = Loop(clock, poller)
     yield made, clock, poller
@@ -146,7 +146,7 @@ def test_a_deadline_in_a_hundred_years_does_not_overflow(loop: Loop) -> None:
     assert loop._poll_timeout(None) == LONGEST_WAIT
 
 
-def test_a_deadline_that_never_comes_is_waited_for_like_others(loop: Loop) -> None:
+def test_an_infinite_deadline_is_waited_for_like_others(loop: Loop) -> None:
     loop.call_later(float("inf"), lambda: None)
     assert loop._poll_timeout(None) == LONGEST_WAIT
 
@@ -252,7 +252,7 @@ def test_a_channel_reads_what_arrives(
     assert reader.got == b"hello"
 
 
-def test_a_channel_that_does_not_want_to_read_is_left_alone(
+def test_a_channel_that_is_not_readable_gets_no_event(
     loop: Loop, pair: tuple[socket.socket, socket.socket]
 ) -> None:
     reader = Reader(loop, pair[0])

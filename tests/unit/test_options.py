@@ -83,7 +83,7 @@ def test_the_mood_is_that_of_the_daemon(options: ServerOptions) -> None:
     assert options.runtime.daemon_state == options.mood == SupervisorStates.RESTARTING
 
 
-def test_options_that_nobody_has_read_serve_tests_of_plugins() -> None:
+def test_unread_options_serve_tests_of_plugins() -> None:
     options = ServerOptions()
     assert options.identifier == "supervisor"
     assert options.process_group_configs == []
@@ -148,7 +148,7 @@ def test_a_second_reading_finds_nothing_changed(options: ServerOptions) -> None:
     assert options.process_group_configs is not before
 
 
-def test_a_mistake_is_raised_when_asked_not_to_exit(options: ServerOptions) -> None:
+def test_an_error_is_raised_without_exit(options: ServerOptions) -> None:
     with open(str(options.configfile), "a", encoding="utf-8") as file:
         file.write("[program:b]\n")
     with pytest.raises(ValueError, match="does not specify a command"):
@@ -184,7 +184,7 @@ def test_a_section_may_be_read_again_with_another_number(options: ServerOptions)
     assert (names, more) == (["x_0"], ["x_0", "x_1"])
 
 
-def test_a_mistake_of_a_plugin_is_a_value_error(options: ServerOptions) -> None:
+def test_an_error_of_a_plugin_is_a_value_error(options: ServerOptions) -> None:
     with pytest.raises(ValueError, match="invalid"):
         options.processes_from_section(parser(command="a", startsecs="x"), "program:x", "g")
 

@@ -25,7 +25,7 @@ TABLE = rb"""27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
 
 
 def test_the_slow_mount_points_of_a_table() -> None:
-    """What is mounted over an automount counts, and no program is below /proc."""
+    """The mount over an automount counts, and no program is below /proc."""
     assert paths.slow_mount_points(TABLE) == {
         "/mnt/nfs",
         "/mnt/with space",

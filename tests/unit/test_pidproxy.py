@@ -50,7 +50,7 @@ Child = subprocess.Popen[str]
 
 
 class Pair:
-    """A process whose pid stands in a file, and a pidproxy for it."""
+    """A process whose pid is in a file, and a pidproxy for it."""
 
     def __init__(self, directory: Path) -> None:
         self.pidfile = directory / "pid"
@@ -208,7 +208,7 @@ def test_only_another_process_gets_signals(
     content: str,
     expected: int | None,
 ) -> None:
-    """A signal to -1 would reach every process, one to pidproxy itself come back for ever.
+    """A signal to -1 would reach every process, one to pidproxy itself return for ever.
 
     No signal is sent here, because a mistake would end the machine's processes.
     """

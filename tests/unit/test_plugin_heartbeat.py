@@ -1,4 +1,4 @@
-"""What plugins add to the daemon behind its back."""
+"""Processes and dispatchers that plugins add without notice."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_dispatcher_in_the_process_map_is_watched_once() -> None:
     notify.close()
 
 
-def test_the_daemons_own_dispatchers_are_left_alone() -> None:
+def test_the_daemons_own_dispatchers_get_no_channel() -> None:
     daemon: Any = FakeDaemon()
     Heartbeat(daemon).beat()
     assert daemon.runtime.loop.watched == []

@@ -1,4 +1,4 @@
-"""What Unix is asked: wait status, signal names, commands, limits, users."""
+"""System calls: wait status, signal names, commands, limits, users."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ class TestLimits:
         monkeypatch.setattr(resource, "setrlimit", setrlimit)
         return held
 
-    def test_the_soft_limit_is_raised_and_said_so(self, limits: dict[int, tuple[int, int]]) -> None:
+    def test_the_soft_limit_is_raised_and_reported(
+        self, limits: dict[int, tuple[int, int]]
+    ) -> None:
         said = posix.raise_limits({"minfds": 1024, "minprocs": 200})
         assert said == ["Increased RLIMIT_NOFILE limit to 1024"]
         assert limits[resource.RLIMIT_NOFILE] == (1024, 4096)
@@ -126,9 +128,9 @@ class TestLimits:
 
 
 class TestUsers:
-    """Who may become whom."""
+    """Changes of the user."""
 
-    def test_nobody_needs_permission_to_stay(self) -> None:
+    def test_staying_the_same_user_needs_no_permission(self) -> None:
         assert posix.cannot_become(os.getuid()) is None
 
     def test_only_root_may_change(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +144,7 @@ class TestUsers:
         identity = posix.identity_of(123_456_789)
         assert identity == posix.Identity(123_456_789, 123_456_789, (123_456_789,))
 
-    def test_the_primary_group_comes_first(self) -> None:
+    def test_the_primary_group_is_first(self) -> None:
         entry = pwd.getpwuid(0)
         root = posix.look_up_identity(0)
         assert root.gid == entry.pw_gid == root.groups[0]

@@ -450,7 +450,7 @@ class TestStoppingAGroup:
         assert process.signal(signal.SIGHUP) is None
         assert world.signals == []
 
-    def test_members_that_may_not_be_killed_are_left_alone(
+    def test_members_that_may_not_be_killed_are_skipped(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = self.stopping(world, 7)
@@ -502,7 +502,7 @@ class TestStoppingAGroup:
 
 
 class TestAnnouncements:
-    """Who hears of a change."""
+    """Subscribers to changes."""
 
     def test_events_carry_the_former_state_and_the_pid(self, world: World) -> None:
         heard: list[tuple[str | None, str]] = []
@@ -521,7 +521,7 @@ class TestAnnouncements:
             ("PROCESS_STATE_STOPPED", f"{origin} from_state:STOPPING pid:1001"),
         ]
 
-    def test_whoever_waits_is_woken_by_each_change(self, world: World) -> None:
+    def test_each_change_wakes_the_waiters(self, world: World) -> None:
         process = started(world)
         woken: list[int] = []
         process.changed.add(lambda: woken.append(process.state))
@@ -546,7 +546,7 @@ def test_every_state_can_be_left_and_reached() -> None:
     assert all(TRANSITIONS.values())
 
 
-def test_a_subscriber_that_fails_keeps_nobody_from_going_on(world: World) -> None:
+def test_a_subscriber_that_fails_does_not_stop_the_others(world: World) -> None:
     def fail(_event: object) -> None:
         raise RuntimeError("broken plugin")
 

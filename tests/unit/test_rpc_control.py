@@ -90,13 +90,13 @@ def ok(group: str, name: str) -> dict[str, Any]:
 class TestStart:
     """`startProcess` and its group and all forms."""
 
-    def test_the_answer_comes_when_the_process_is_up(self, world: World, site: Site) -> None:
+    def test_the_response_follows_the_start(self, world: World, site: Site) -> None:
         answer = site.rpc.startProcess("p")
         assert answer() is NOT_DONE_YET
         world.pass_time(1)
         assert answer() is True
 
-    def test_without_waiting_it_comes_at_once(self, site: Site) -> None:
+    def test_without_waiting_it_is_immediate(self, site: Site) -> None:
         assert site.rpc.startProcess("p", False) is True
         assert site.process("p").state == ProcessStates.STARTING
 
@@ -143,7 +143,9 @@ class TestStart:
             "FAILED: p is in an unknown process state",
         )
 
-    def test_a_group_answers_in_the_order_of_completion(self, world: World, site: Site) -> None:
+    def test_the_results_of_a_group_are_in_the_order_of_completion(
+        self, world: World, site: Site
+    ) -> None:
         answer = site.rpc.startProcess("g:*")
         assert answer() is NOT_DONE_YET
         world.pass_time(1)
@@ -287,7 +289,7 @@ class TestStopping:
 class TestStop:
     """`stopProcess` and its group and all forms."""
 
-    def test_the_answer_comes_when_the_process_is_down(self, site: Site) -> None:
+    def test_the_response_follows_the_stop(self, site: Site) -> None:
         site.rpc.startProcess("p", False)
         process = site.process("p")
         answer = site.rpc.stopProcess("p")
@@ -365,7 +367,7 @@ def test_everything_is_refused_while_going_down(world: World, site: Site) -> Non
 
 
 class TestInfo:
-    """What `getProcessInfo` says in each state."""
+    """Description in `getProcessInfo` in each state."""
 
     def description(self, site: Site) -> Any:
         return site.rpc.getProcessInfo("p")["description"]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor.common import xmlrpc_codec
 from supervisor.config.process_config import ProcessConfig
-from supervisor.rpc import info
+from supervisor.process.details import process_info
 from supervisor.rpc import rows as quick_form
 from supervisor.rpc.rows import rows
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
@@ -25,7 +25,7 @@ CLOCK = FakeClock()
 
 def now() -> int:
     """Return the time as an answer has it."""
-    return info.capped_int(CLOCK.time())
+    return xmlrpc_codec.capped_int(CLOCK.time())
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
@@ -54,6 +54,7 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
         exitstatus=draw(st.integers(-1, 255) | st.none()),
         pid=draw(st.integers(0, 2**22)),
         runtime=SimpleNamespace(clock=CLOCK),
+        starts=SimpleNamespace(is_plain=True),
     )
     return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
 
@@ -65,7 +66,7 @@ def quick(several: list[tuple[Any, Any]]) -> str:
 
 def general(several: list[tuple[Any, Any]]) -> str:
     """Return the answer as the general form makes it."""
-    return xmlrpc_codec.response([info.process_info(*each) for each in several])
+    return xmlrpc_codec.response([process_info(*each) for each in several])
 
 
 @given(st.lists(members(), max_size=3), st.integers(0, 10**7))
@@ -77,7 +78,7 @@ def test_both_forms_give_the_same_bytes(several: list[tuple[Any, Any]], later: i
 
 
 @given(members(), members())
-def test_a_row_is_made_anew_when_a_process_changes(
+def test_a_row_is_rendered_again_when_a_process_changes(
     one: tuple[Any, Any], other: tuple[Any, Any]
 ) -> None:
     rows([one], now())
@@ -86,7 +87,7 @@ def test_a_row_is_made_anew_when_a_process_changes(
 
 
 @given(st.lists(members(), max_size=3), st.lists(members(), max_size=3))
-def test_only_the_rows_of_the_latest_answer_are_kept(
+def test_only_the_rows_of_the_latest_response_are_kept(
     some: list[tuple[Any, Any]], others: list[tuple[Any, Any]]
 ) -> None:
     rows([*some, *others], now())
@@ -111,7 +112,7 @@ def test_the_quick_form_takes_no_parameters_either(handler: supervisor_xmlrpc_ha
         handler.call("supervisor.getAllProcessInfo", (1,))
 
 
-def test_a_plugin_that_wraps_the_method_is_asked(
+def test_a_plugin_that_wraps_the_method_is_called(
     handler: supervisor_xmlrpc_handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = SupervisorNamespaceRPCInterface.getAllProcessInfo

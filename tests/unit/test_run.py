@@ -17,8 +17,8 @@ TOOLS = "-m tests.support.tools"
 PLUGINS = "-m tests.support.plugins"
 EVERYTHING = [PACKAGES, REFERENCE, TOOLS, PLUGINS]
 
-QUICK = "-m pytest -m not needs_root"
-QUICK_FOLDERS = "tests/unit tests/journeys tests/fuzz tests/test_floors.py"
+QUICK = "-m pytest -m not (needs_root or slow)"
+QUICK_FOLDERS = "tests/unit tests/journeys tests/fuzz tests/test_floors.py tests/test_language.py"
 
 MAKE_ENVIRONMENT = """\
 mkdir -p "$1/bin"
@@ -104,7 +104,7 @@ def test_what_is_installed_depends_on_the_chosen_tests(checkout: Path) -> None:
 
 
 def test_checks_and_tests_follow(checkout: Path) -> None:
-    """The quick run leaves out what needs root; folders that are given replace its own."""
+    """The quick run leaves out what needs root or time; folders that are given replace its own."""
     checks = ["ruff check", "ruff format --check", "mypy --strict supervisor"]
     expected = {
         ("tests/unit", "-k", "clock"): "-m pytest tests/unit -k clock",

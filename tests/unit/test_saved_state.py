@@ -68,7 +68,13 @@ DERIVED: dict[str, dict[str, str]] = {
         ),
         NOT_NEW,
     ),
-    "Starts": {"_process": CONTEXT, "_is_queued": "a start that is due is queued by `arm`"},
+    "Starts": {
+        "_process": CONTEXT,
+        "is_plain": CONFIGURED,
+        "_request_reason": "a text for the history",
+        "is_queued": "a start that is due is queued by `arm`",
+    },
+    "History": {"_next_reason": "set just before a transition"},
     "RestartPolicy": {},
     "RestartLimits": {"options": CONFIGURED, "_random_share": CONTEXT},
     "StartGate": {
@@ -145,7 +151,13 @@ def parts(thing: object, seen: set[int]) -> Iterator[object]:
         seen.add(id(thing))
         if type(thing).__name__ not in NOT_WALKED:
             yield thing
-            yield from parts(vars(thing), seen)
+            yield from parts(attributes(thing), seen)
+
+
+def attributes(thing: object) -> dict[str, Any]:
+    """Return the attributes of an object, which may have slots."""
+    names = getattr(type(thing), "__slots__", None) or vars(thing)
+    return {name: getattr(thing, name) for name in names}
 
 
 class Walk:
@@ -163,8 +175,10 @@ class Walk:
             if hasattr(each, "snapshot"):
                 saved = set(json.loads(json.dumps(each.snapshot())))
             else:  # the parts that have one are saved beside it
-                saved = {key for key, value in vars(each).items() if hasattr(value, "snapshot")}
-            for attribute in vars(each):
+                saved = {
+                    key for key, value in attributes(each).items() if hasattr(value, "snapshot")
+                }
+            for attribute in attributes(each):
                 self.seen.setdefault(name, set()).add(attribute)
                 key = re.sub(r"^_?(is_|has_)?", "", attribute)
                 is_saved = bool({attribute, attribute.lstrip("_"), key} & saved)

@@ -1,4 +1,4 @@
-"""What systemd is told, over a socket as it makes one."""
+"""Notifications to systemd, over a socket as it makes one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from supervisor.daemon.sd_notify import SystemdNotifier
 
 
 @pytest.mark.parametrize("is_abstract", [False, True])
-def test_what_is_told(directory: Path, *, is_abstract: bool) -> None:
+def test_the_messages(directory: Path, *, is_abstract: bool) -> None:
     name = str(directory / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(f"\0{name}" if is_abstract else name)
@@ -31,5 +31,5 @@ def test_what_is_told(directory: Path, *, is_abstract: bool) -> None:
 @pytest.mark.parametrize(
     "environment", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/nonexistent"}]
 )
-def test_nobody_to_tell(environment: dict[str, str]) -> None:
+def test_without_a_socket_nothing_is_sent(environment: dict[str, str]) -> None:
     SystemdNotifier(environment).ready("")

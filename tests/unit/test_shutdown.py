@@ -228,7 +228,7 @@ def test_clients_that_wait_to_be_accepted_are_answered(site: Site) -> None:
     assert not path.exists()
 
 
-def test_a_request_in_two_parts_and_a_large_answer_are_completed(site: Site) -> None:
+def test_a_request_in_two_parts_and_a_large_response_are_completed(site: Site) -> None:
     def answer(request: PluginRequest) -> None:
         request.push(LARGE)
         request.done()

@@ -75,7 +75,7 @@ def test_a_name_that_a_process_has_chosen() -> None:
     assert found.isprintable()
 
 
-def test_a_search_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_without_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """The descriptors of others are hidden, or there are too many of them."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = TcpAddress("127.0.0.1", listener.getsockname()[1])

@@ -181,7 +181,7 @@ def test_all_are_spawned_before_the_first_is_running(
     assert "".join(lines) == "abcdefgabcdefg"
 
 
-def test_what_is_queued_can_be_stopped_and_started(
+def test_what_is_queued_counts_as_starting_and_can_be_stopped(
     programs: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_starts(programs, monkeypatch)
@@ -189,9 +189,12 @@ def test_what_is_queued_can_be_stopped_and_started(
         programs.add(name, startsecs=100)
     for group in programs.groups.values():
         group.transition()
+    assert programs.process("g").state == S.STOPPED
+    assert programs.process("g").get_state() == S.STARTING  # as clients of Supervisor 4 see it
+    with pytest.raises(RPCError, match="ALREADY_STARTED"):
+        control.start(programs.process("g"), "g", wait=True)
     assert control.stop(programs.process("f"), "f", wait=True) is True
-    assert callable(control.start(programs.process("g"), "g", wait=True))
-    assert programs.process("g").state == S.STARTING
+    assert programs.process("f").get_state() == S.STOPPED
     while programs.world.runtime.start_queue:
         programs.world.runtime.loop.run_once(0)
     assert programs.states()["f"] == S.STOPPED
@@ -351,6 +354,39 @@ def test_a_start_of_a_group_passes_over_those_that_wait(programs: Programs) -> N
     assert not control.is_not_running(web)
     control.stop(web, "web", wait=True)
     assert control.is_not_running(web)
+
+
+def test_a_start_pulls_in_what_its_dependencies_share(programs: Programs) -> None:
+    """Each order of a program's dependencies, one of which needs the other."""
+    for number, needed in enumerate(("a{0}, b{0}", "b{0}, a{0}")):
+        programs.add(f"b{number}", autostart=False)
+        programs.add(f"a{number}", f"b{number}", autostart=False)
+        programs.add(f"web{number}", needed.format(number), autostart=False)
+        waiting = control.start(programs.process(f"web{number}"), "web", wait=True)
+        assert waiting() is NOT_DONE_YET
+        programs.world.pass_time(1)
+        programs.world.pass_time(1)
+        assert waiting() is NOT_DONE_YET
+        programs.world.pass_time(1)
+        assert waiting() is True
+
+
+def test_a_start_revives_a_dependency_that_waits_in_vain(programs: Programs) -> None:
+    db = programs.add("db")
+    app = programs.add("app", "db", on_dependency_failure="stop")
+    programs.add("web", "app", autostart=False)
+    programs.boot()
+    for _ in range(2):
+        programs.world.pass_time(1)
+    control.stop(db, "db", wait=False)
+    programs.die(db)
+    programs.die(app)
+    assert (programs.waits(app), app.is_down_for_good) == (["db (STOPPED)"], True)
+    waiting = control.start(programs.process("web"), "web", wait=True)
+    assert waiting() is NOT_DONE_YET
+    for _ in range(3):
+        programs.world.pass_time(1)
+    assert waiting() is True
 
 
 def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:

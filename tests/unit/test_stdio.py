@@ -1,4 +1,4 @@
-"""What is printed for a reader that has left, on a full disk, and where there is no stdout."""
+"""Printing to a reader that has left, on a full disk, and without a stdout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COMMANDS = (
 
 
 def run(command: str, stdout: int, unbuffered: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a script of ours, with or without a buffer, and return what it says of it."""
+    """Run one of the scripts, with or without a buffer, and return its messages."""
     name, *arguments = command.split()
     return subprocess.run(
         [sys.executable, "-m", f"supervisor.{name}", *arguments],
@@ -56,7 +56,7 @@ def test_a_reader_that_has_left_is_no_error(command: str, status: int, unbuffere
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", [command for command, _ in COMMANDS])
-def test_a_full_disk_is_told_in_one_line(command: str, unbuffered: str) -> None:
+def test_a_full_disk_is_reported_in_one_line(command: str, unbuffered: str) -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         found = run(command, full.fileno(), unbuffered)
     assert found.stderr == "Error: cannot write to stdout: No space left on device\n"

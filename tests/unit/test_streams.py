@@ -106,9 +106,9 @@ def split(pieces: Iterable[bytes], maxbytes: int = 100) -> list[bytes | Captured
 
 
 class TestCaptureSplitter:
-    """What stands between the tokens is captured, the rest is output."""
+    """Output between the tokens is captured, the rest is logged."""
 
-    def test_captures_stand_in_order_between_output(self) -> None:
+    def test_captures_keep_their_order_among_output(self) -> None:
         data = b"a" + BEGIN_TOKEN + b"1" + END_TOKEN + b"b" + BEGIN_TOKEN + END_TOKEN + b"c"
         assert split([data]) == [b"a", Captured(b"1"), b"b", Captured(b""), b"c"]
 
@@ -122,7 +122,7 @@ class TestCaptureSplitter:
         assert split([data]) == [END_TOKEN, Captured(b"x" + BEGIN_TOKEN + b"y"), END_TOKEN]
 
     @pytest.mark.parametrize("data", [b"abc<!--XSUP", b"a" + BEGIN_TOKEN + b"never ended<!--"])
-    def test_what_was_held_back_comes_out_at_the_end(self, data: bytes) -> None:
+    def test_bytes_that_were_held_back_are_written_at_the_end(self, data: bytes) -> None:
         """Supervisor 4.3 loses it."""
         assert split([data]) == [data]
 
@@ -225,7 +225,7 @@ class TestListenerStream:
         assert converse([said]) == [Violation()]
 
     @pytest.mark.parametrize("said", [b"READY\n", b"RESULT 2\nOK", b"x"])
-    def test_a_listener_without_an_event_has_nothing_to_say(self, said: bytes) -> None:
+    def test_output_of_a_listener_without_an_event_is_a_violation(self, said: bytes) -> None:
         assert converse([b"READY\n", said], events=0) == [Ready(), Violation()]
         assert converse([b"READY\n" + said], events=0) == [Ready(), Violation()]
 
@@ -239,7 +239,7 @@ class TestListenerStream:
         pieces = [b"READY\n", *[b"x" * 100] * 20]
         assert converse(pieces) == [Ready(), Violation(f"bad result line: '{'x' * 1024}'")]
 
-    def test_a_result_that_nobody_could_hold_is_a_violation(self) -> None:
+    def test_a_result_beyond_all_memory_is_a_violation(self) -> None:
         assert isinstance(converse([b"READY\nRESULT 99999999999999\n"])[-1], Violation)
 
     @given(pieces_of(b"READY\n", b"RESULT 2\nOK", b"RESULT 4\nFAIL", b"RESULT ", b"1\n", b"\n"))
@@ -266,7 +266,7 @@ class TestPace:
         """Return the rests after reads of one size, each so long after the other."""
         return [pace.delay_after(size, 100.0 + number * every) for number in range(times)]
 
-    def test_a_stream_that_comes_line_by_line_never_waits(self) -> None:
+    def test_a_stream_of_single_lines_never_waits(self) -> None:
         assert set(self.rests(ReadBatcher(FULL), 100, every=0.05)) == {0.0}
 
     def test_a_busy_stream_of_little_pieces_rests_up_to_the_next_tick(self) -> None:
@@ -298,7 +298,7 @@ class TestPace:
         rests = [pace.delay_after(4096, 100.003 + number * 0.0001) for number in range(30)]
         assert set(rests) == {0.0, SHORT_DELAY_SECONDS}
 
-    def test_a_pipe_that_cannot_grow_is_asked_once(self) -> None:
+    def test_a_pipe_that_cannot_grow_is_tried_once(self) -> None:
         pace = ReadBatcher(FULL)
         self.rests(pace, 4096, every=0.0001)
         pace.pipe_grew(PIPE_BYTES)
@@ -325,5 +325,5 @@ class TestPace:
         pace.pipe_grew(LARGE_PIPE_BYTES)
         assert set(self.rests(pace, 4096, every=0.001)) == {0.0}
 
-    def test_a_clock_that_stands_still_never_rests(self) -> None:
+    def test_a_stopped_clock_never_delays_reads(self) -> None:
         assert set(self.rests(ReadBatcher(FULL), 1, every=0)) == {0.0}

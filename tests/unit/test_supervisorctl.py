@@ -175,8 +175,9 @@ def _unknown(name: str) -> bool:
         (
             Fault(1, "UNKNOWN_METHOD"),
             (
-                "ERROR: supervisord does not know the method that this command calls; is the"
-                " [rpcinterface:...] section that provides it in the configuration file?\n"
+                "ERROR: supervisord does not know the method that this command calls; is it older"
+                " than supervisorctl, or is an [rpcinterface:...] section missing in its"
+                " configuration file?\n"
             ),
         ),
     ],

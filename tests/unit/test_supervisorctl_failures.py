@@ -185,7 +185,7 @@ def test_a_full_disk() -> None:
     assert found.returncode == 1
 
 
-def test_a_terminal_that_knows_no_accents() -> None:
+def test_a_terminal_without_accents() -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     with serving(many_processes) as server:
         found = subprocess.run(

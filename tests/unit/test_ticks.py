@@ -1,4 +1,4 @@
-"""TICK events: on the boundaries of wall time, and only while somebody listens."""
+"""TICK events: on the boundaries of wall time, and only while there is a subscriber."""
 
 from __future__ import annotations
 

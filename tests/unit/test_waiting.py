@@ -25,11 +25,11 @@ def test_time_does_not_go_backwards() -> None:
         FakeClock().advance(-1)
 
 
-def test_waiting_ends_with_the_answer() -> None:
+def test_waiting_ends_with_the_result() -> None:
     answers = iter([None, 0, "", "yes"])
     assert wait_until(lambda: next(answers)) == "yes"
 
 
-def test_waiting_in_vain_tells_what_was_missing() -> None:
+def test_waiting_in_vain_reports_what_was_missing() -> None:
     with pytest.raises(NeverHappenedError, match=r"the moon.*last answer: 0"):
         wait_until(lambda: 0, seconds=0.02, what=lambda: "the moon")

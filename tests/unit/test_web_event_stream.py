@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from supervisor import events
+from supervisor.common.dependency_graph import parse_requirements
+from supervisor.datatypes import RestartUnconditionally
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
 from supervisor.web.event_stream import BEAT_SECONDS
 from tests.support.httpsite import Client, get
@@ -18,7 +22,7 @@ from tests.support.website import WebSite
 
 @pytest.fixture
 def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
-    """Pages, with one program that is stopped; nobody may be left listening."""
+    """Pages, with one program that is stopped; no subscriber may be left."""
     made = WebSite(directory, monkeypatch)
     made.add("cat")
     made.open()
@@ -70,7 +74,57 @@ def test_changes_of_one_turn_arrive_together(site: WebSite) -> None:
     assert client.received == b""
 
 
-def test_other_groups_are_told(site: WebSite) -> None:
+def actions(row: str) -> list[str]:
+    """Return the actions of a row's buttons, without those on logs."""
+    found = re.findall(r'formaction="index.html\?(\w+=\w+)&amp;', row)
+    return [action for action in found if action != "ask=clearlog"]
+
+
+def settle(site: WebSite, client: Client) -> None:
+    """Take everything that has been sent so far."""
+    site.run_once()
+    client.receive()
+    client.received = b""
+
+
+def test_a_wait_that_changes_arrives_without_a_change_of_state(site: WebSite) -> None:
+    """Its begin, the state of the dependency, and its end by a stop."""
+    site.runtime.processes = ProcessIndex(site.supervisord.process_groups)
+    db = site.add("db", startsecs=5)
+    web = site.add("web", depends_on=parse_requirements("db"))
+    client = listen(site)
+    web.start_requested = True
+    web.transition()
+    (row,) = message(client)["rows"]
+    assert 'data-name="web"' in row
+    assert "waiting for db (STOPPED)" in row
+    assert actions(row) == ["ask=stop"]
+    db.spawn()
+    client.wait_for(lambda: b"waiting for db (STARTING)" in client.received)
+    settle(site, client)
+    web.stop()
+    (row,) = message(client)["rows"]
+    assert "Not started" in row
+    assert actions(row) == ["action=start"]
+
+
+def test_a_pause_arrives_with_its_end_and_may_be_cancelled(site: WebSite) -> None:
+    web = site.add("web", autorestart=RestartUnconditionally, restartpause=8)
+    web.spawn()
+    web.transition()
+    client = listen(site)
+    web.finish(web.pid, 0)
+    (row,) = message(client)["rows"]
+    assert ", restart in 8 s" in row
+    assert actions(row) == ["action=start", "ask=stop"]
+    assert f'data-restart="{site.clock.time() + 8:.1f}"' in row
+    settle(site, client)
+    web.stop()
+    (row,) = message(client)["rows"]
+    assert "restart" not in row.partition('class="about"')[2].partition("</td>")[0]
+
+
+def test_other_groups_are_notified(site: WebSite) -> None:
     client = listen(site)
     events.notify(events.ProcessGroupAddedEvent("new"))
     told = message(client)
@@ -95,15 +149,16 @@ def test_a_quiet_stream_gives_a_sign_of_life(site: WebSite) -> None:
     client.wait_for(lambda: b":\n\n" in client.received)
 
 
-def test_nobody_listens_when_the_page_is_closed(site: WebSite) -> None:
+def test_a_closed_page_leaves_no_subscriber(site: WebSite) -> None:
     client = listen(site)
     assert events.callbacks != []
     client.close()
     site.turn_until(lambda: events.callbacks == [])
+    assert site.runtime.description_subscribers == []
 
 
 def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:
-    """What it has not taken is told later, each process once."""
+    """Changes that it has not taken are sent later, each process once."""
     client = listen(site)
     process = site.supervisord.process_groups["cat"].processes["cat"]
     (channel,) = site.servers[0]._connections

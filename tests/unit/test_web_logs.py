@@ -143,7 +143,7 @@ def test_following_begins_with_the_end_and_goes_on(site: WebSite) -> None:
     client.wait_for(lambda: b"third\n" in client.received)
 
 
-def test_following_begins_with_a_whole_line_and_says_where(site: WebSite) -> None:
+def test_following_begins_with_a_whole_line_and_its_offset(site: WebSite) -> None:
     lines = [f"line {number:05}\n" for number in range(10_000)]
     (site.directory / "out").write_text("".join(lines))
     client = site.connect()
@@ -174,7 +174,7 @@ def test_nothing_is_earlier_than_the_start_or_beyond_the_end(site: WebSite, befo
     assert (answer.status, answer.text) == (200, "")
 
 
-def test_one_very_long_line_comes_in_parts(site: WebSite) -> None:
+def test_one_very_long_line_is_sent_in_parts(site: WebSite) -> None:
     (site.directory / "out").write_text("x" * 150_000)
     answer = site.get("/earlier?processname=cat&before=150000")
     assert len(answer.text) == 65536
@@ -186,7 +186,7 @@ def test_without_scripts_colours_are_left_out(site: WebSite) -> None:
     assert log_of(site.get("/tail.html?processname=cat").text) == "red\n"
 
 
-def test_stderr_that_goes_to_stdout_says_so(site: WebSite) -> None:
+def test_redirected_stderr_is_explained(site: WebSite) -> None:
     site.add("merged", redirect_stderr=True)
     page = site.get("/tail.html?processname=merged&stream=stderr").text
     assert "The stderr of merged goes into its stdout log (redirect_stderr=true)" in page

@@ -80,7 +80,7 @@ def test_a_state_has_its_look_and_its_buttons(
     assert buttons(row) == expected
 
 
-def test_a_running_process_says_since_when(site: WebSite) -> None:
+def test_a_running_process_shows_its_uptime(site: WebSite) -> None:
     """The script lets the uptime go on from what is written in the row."""
     site.supervisord.process_groups["cat"].processes["cat"].spawn()
     site.run_once()
@@ -141,7 +141,7 @@ def test_rows_are_chosen_by_name_and_state(site: WebSite) -> None:
     assert len(rows(page)) == 3
 
 
-def test_buttons_for_all_say_what_is_shown_under_a_filter(site: WebSite) -> None:
+def test_buttons_for_all_count_the_rows_of_a_filter(site: WebSite) -> None:
     site.add("dog").state = ProcessStates.RUNNING
     site.add("cattle")
 
@@ -229,7 +229,7 @@ def test_nothing_in_a_page_is_inline_or_absolute(site: WebSite, path: str) -> No
         ("/scripts/../../version.txt", 404),
     ],
 )
-def test_static_files_come_from_their_folder_only(site: WebSite, path: str, expected: int) -> None:
+def test_static_files_are_from_their_folder_only(site: WebSite, path: str, expected: int) -> None:
     request = get(path).replace(b"Host: x", b"Host: localhost")
     assert f" {expected} ".encode() in site.ask(request)[:15]
 
@@ -243,7 +243,7 @@ def test_start(site: WebSite) -> None:
 
 
 def test_start_waits_until_the_process_is_up(site: WebSite) -> None:
-    """The answer comes when the process says so; nobody asks meanwhile."""
+    """The response follows the notification of the process; nothing polls."""
     process = site.add("slow", startsecs=5)
     client = site.connect()
     client.send(get("/index.html?action=start&processname=slow").replace(b" x\r", b" localhost\r"))
@@ -277,7 +277,7 @@ def test_restart_of_a_stopped_process_starts_it(site: WebSite) -> None:
     assert len(site.plans) == 1
 
 
-def test_restart_tells_of_a_start_that_fails(site: WebSite) -> None:
+def test_restart_reports_a_start_that_fails(site: WebSite) -> None:
     site.add("bad", command="/nonexistent")
     assert site.message("action=restart&processname=bad") == "ERROR: Process bad: no such file"
 
@@ -303,7 +303,7 @@ def test_clear_log(site: WebSite) -> None:
         ("action=%00%ff", "Unknown action \x00\ufffd"),
     ],
 )
-def test_what_cannot_be_done_is_told(site: WebSite, query: str, expected: str) -> None:
+def test_what_cannot_be_done_is_reported(site: WebSite, query: str, expected: str) -> None:
     assert site.message(query) == expected
 
 
@@ -347,7 +347,7 @@ def test_a_head_request_does_not_act(site: WebSite) -> None:
     assert site.plans == []
 
 
-def test_a_script_is_told_in_json(site: WebSite) -> None:
+def test_a_script_receives_json(site: WebSite) -> None:
     accept = "Accept: application/json"
     answer = site.post("/index.html?action=start&processname=cat", accept)
     assert answer.status == 200
@@ -357,7 +357,7 @@ def test_a_script_is_told_in_json(site: WebSite) -> None:
     assert json.loads(answer.text)["trouble"] is True
 
 
-def test_a_question_comes_first_where_it_is_asked_for(site: WebSite) -> None:
+def test_a_confirmation_is_first_where_it_is_requested(site: WebSite) -> None:
     """The buttons for what destroys lead here when there are no scripts."""
     page = site.post("/index.html?ask=stop&processname=%3Ccat%3E").text
     assert "Stop &lt;cat&gt;?" in page

@@ -33,7 +33,7 @@ def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
 
 
 class View:
-    """What all of these have in common."""
+    """Base of these views."""
 
     delay = 0.5
 
@@ -70,7 +70,7 @@ def test_bytes_without_a_template(site: WebSite) -> None:
     assert site.get("/image.png").status == 404
 
 
-def test_a_view_that_knows_no_wake_up_is_asked_every_delay(site: WebSite) -> None:
+def test_a_view_without_wake_sources_is_polled_after_each_delay(site: WebSite) -> None:
     class Late(View):
         def __call__(self) -> Any:
             self.asked += 1
@@ -142,7 +142,7 @@ def test_a_template_that_was_edited_is_read_again(site: WebSite) -> None:
     assert "edited" in site.get("/page").text
 
 
-def test_what_a_context_tells(site: WebSite) -> None:
+def test_the_attributes_of_a_context(site: WebSite) -> None:
     seen: dict[str, Any] = {}
 
     class Curious(View):

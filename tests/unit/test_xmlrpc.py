@@ -1,4 +1,4 @@
-"""How methods are found and called, and what a client is answered."""
+"""Lookup and calls of methods, and the responses to clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.tables import assert_none
 
 
 class Base:
-    """What a namespace may inherit."""
+    """Base of a namespace."""
 
     def inherited(self) -> str:
         return "inherited"
@@ -49,7 +49,7 @@ class Namespace(Base):
         self.own = lambda: "an attribute of the instance"
 
     def hello(self, name: str, times: int = 1) -> str:
-        """Greet somebody.
+        """Greet a person.
 
         @param string name  Who is greeted
         @param int times  How often
@@ -92,7 +92,7 @@ class Namespace(Base):
         return answer
 
     def give(self, answer: Any) -> None:
-        """Let whoever waits have an answer."""
+        """Give each waiting client its response."""
         self.answers.append(answer)
         self.changed.notify()
 
@@ -243,7 +243,7 @@ def test_which_methods_there_are(system: SystemNamespaceRPCInterface) -> None:
 
 
 def test_what_a_method_does(system: SystemNamespaceRPCInterface) -> None:
-    assert system.methodHelp("test.hello").startswith("Greet somebody.\n")
+    assert system.methodHelp("test.hello").startswith("Greet a person.\n")
     assert system.methodHelp("test.refuse") == "None"
     assert code_of(lambda: system.methodHelp("test.nope")) == Faults.SIGNATURE_UNSUPPORTED
     assert code_of(lambda: system.methodHelp("test._private")) == Faults.SIGNATURE_UNSUPPORTED
@@ -310,7 +310,7 @@ def test_multicall_gathers_values_and_faults(system: SystemNamespaceRPCInterface
 
 
 @pytest.mark.parametrize("nonsense", ["x", 5, None, {}, ["x"], [[]]])
-def test_multicall_wants_structs(system: SystemNamespaceRPCInterface, nonsense: Any) -> None:
+def test_multicall_requires_structs(system: SystemNamespaceRPCInterface, nonsense: Any) -> None:
     assert code_of(lambda: system.multicall(nonsense)) == Faults.INCORRECT_PARAMETERS
 
 
@@ -403,7 +403,7 @@ def test_a_call_is_answered(site: Site) -> None:
     assert ask(site, "test.inherited") == "inherited"
 
 
-def test_the_header_of_an_answer(site: Site) -> None:
+def test_the_header_of_a_response(site: Site) -> None:
     answer = site.ask(post(b"<methodCall><methodName>test.inherited</methodName></methodCall>"))
     assert field(answer, b"Content-Type") == b"text/xml"
     assert field(answer, b"Content-Length") == str(len(body(answer))).encode()
@@ -426,7 +426,7 @@ def test_other_paths_are_for_others(site: Site) -> None:
     assert status(site.ask(post(b"", "/rpc2"))) == 404
 
 
-def test_a_fault_is_an_answer(site: Site) -> None:
+def test_a_fault_is_a_response(site: Site) -> None:
     with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME: x") as caught:
         ask(site, "test.refuse")
     assert caught.value.faultCode == Faults.BAD_NAME
@@ -503,7 +503,7 @@ def test_a_multicall_over_http_waits(site: Site, namespace: Namespace) -> None:
 def test_the_results_of_a_multicall_are_bounded(
     site: Site, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes behind the bound is not called, and said to be not."""
+    """Calls beyond the bound are refused, not made."""
     monkeypatch.setattr(multicall, "MAX_RESULT_BYTES", 1000)
     called: list[str] = []
 
@@ -551,7 +551,7 @@ def test_calls_are_logged_at_trace(site: Site) -> None:
 
 
 @pytest.mark.parametrize("method", ["test.later", "test.polled"])
-def test_an_answer_that_waits(site: Site, namespace: Namespace, method: str) -> None:
+def test_a_deferred_response(site: Site, namespace: Namespace, method: str) -> None:
     client = begin(site, method)
     namespace.give("now")
     site.pass_time(0.5)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,45 @@ def test_a_crash_appears_by_itself(page: Browser, site: Site) -> None:
     page.wait(lambda: f"pid {before}," not in page.text(row("stays")))
     page.wait(lambda: f"pid {site.daemon.info('stays')['pid']}," in page.text(row("stays")))
     assert page.evaluate("window.isTheSame") is True
+
+
+def test_waits_and_pauses_are_shown_and_follow_what_happens(page: Browser, directory: Path) -> None:
+    """The text of a wait changes with its dependency, and a pause counts down."""
+    port = free_port()
+    config = f"""
+        [program:db]
+        command={child("sleeper")}
+        startsecs=1
+        autostart=false
+        [program:web]
+        command={child("sleeper")}
+        startsecs=0
+        depends_on=db
+        [program:job]
+        command={child("exits", 0)}
+        startsecs=0
+        autorestart=true
+        restartpause=100
+    """
+    with Daemon(directory, inet_server(port) + textwrap.dedent(config)) as daemon:
+        daemon.wait_for_state("job", "EXITED")
+        page.open(f"http://127.0.0.1:{port}/")
+        page.wait_until_live()
+        page.wait_for_text(f"{row('web')} .about", "waiting for db (STOPPED)")
+        before = _pause(page)
+        page.wait(lambda: _pause(page) < before)
+        daemon.rpc.supervisor.startProcess("db", False)
+        page.wait_for_text(f"{row('web')} .about", "waiting for db (STARTING)")
+        page.wait_for_text(state("web"), "RUNNING")
+        daemon.rpc.supervisor.stopProcess("job", False)
+        page.wait(lambda: "restart in" not in page.text(f"{row('job')} .about"))
+
+
+def _pause(page: Browser) -> int:
+    """Return the seconds to the next start that the page shows."""
+    found = re.search(r", restart in (\d+) s$", page.text(f"{row('job')} .about"))
+    assert found is not None
+    return int(found[1])
 
 
 def test_start_and_stop_a_process(page: Browser, site: Site) -> None:

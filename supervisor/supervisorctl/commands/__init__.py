@@ -11,15 +11,17 @@ from supervisor.common.faults import Faults
 from supervisor.common.namespec import split_namespec
 from supervisor.supervisorctl.output import reserve_stdout
 from supervisor.supervisorctl.plugin import ControllerPluginBase
-from supervisor.supervisorctl.results import LSBInitExitStatuses
+from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     from supervisor.supervisorctl.controller import Controller
     from supervisor.supervisorctl.flags import Arguments
+
+    Info = Mapping[str, Any]
 
 STOP_POLL_SECONDS = 0.1
 """Poll interval while another client stops a process, or for a server that cannot wait."""
@@ -71,6 +73,18 @@ class CommandGroup(ControllerPluginBase):
         if arg:
             self._refuse(f"Error: {command} accepts no arguments", command)
         return not arg
+
+    def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
+        """Return the processes that a name matches; print an error if there are none."""
+        group, process = split_namespec(namespec)
+        found = [info for info in infos if matches(info, namespec)]
+        if not found:
+            message = "no such group" if process is None else "no such process"
+            name = group if process is None else namespec
+            self.ctl.output(f"{name}: ERROR ({message})")
+            self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
+            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
+        return found
 
     def _call_or_report(
         self, texts: Mapping[int, str], method: Callable[..., Any], *args: str

@@ -9,6 +9,7 @@ from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
+from supervisor.supervisorctl.flags import Flag, FlagTable
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
@@ -16,6 +17,7 @@ from supervisor.supervisorctl.results import (
     LSBInitExitStatuses,
     result_of,
     result_text,
+    results_of,
 )
 
 TYPE_CHECKING = False
@@ -24,6 +26,10 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from typing import Any
 
     Info = Mapping[str, Any]
+
+
+NO_DEPS = "--no-deps"
+WITH_DEPENDENTS = "--with-dependents"
 
 
 class ProcessAction:
@@ -65,15 +71,28 @@ SIGNAL = ProcessAction("signalProcess", "signalProcessGroup", "signalAllProcesse
 class ControlCommands(CommandGroup):
     """The commands that act on processes."""
 
+    flags_start = FlagTable(
+        Flag(NO_DEPS, help="Start one process at once, without its dependencies"),
+        unknown_is_name=True,
+    )
+
     def do_start(self, arg: str) -> None:
         """Start processes."""
-        if not self.ctl.upcheck():
+        given = self._parse("start", arg)
+        if given is None or not self.ctl.upcheck():
             return
-        if not arg.split():
+        if not given.names:
             error = "Error: start requires a process name"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
-            return
-        self._act(START, arg.split())
+        elif not given[NO_DEPS]:
+            self._act(START, given.names)
+        elif "all" in given.names:
+            error = f"Error: {NO_DEPS} requires the names of processes"
+            self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
+        else:
+            start = self.ctl.get_supervisor().startProcessAlone
+            for namespec in given.names:
+                self._show_results(START, results_of(start, namespec))
 
     def help_start(self) -> None:
         """Print the help of `start`."""
@@ -82,14 +101,22 @@ class ControlCommands(CommandGroup):
         self.ctl.output("start <name> <name>\tStart several processes or groups")
         self.ctl.output("start all\t\tStart all processes")
 
+    flags_stop = FlagTable(
+        Flag(WITH_DEPENDENTS, help="Stop the processes that depend on it as well, these first"),
+        unknown_is_name=True,
+    )
+
     def do_stop(self, arg: str) -> None:
         """Stop processes."""
-        if not self.ctl.upcheck():
+        given = self._parse("stop", arg)
+        if given is None or not self.ctl.upcheck():
             return
-        if not arg.split():
+        if not given.names:
             self._refuse("Error: stop requires a process name", "stop")
-            return
-        self._act(STOP, arg.split())
+        elif given[WITH_DEPENDENTS] and "all" not in given.names:
+            self._stop_with_dependents(given.names)
+        else:
+            self._act(STOP, given.names)
 
     def help_stop(self) -> None:
         """Print the help of `stop`."""
@@ -98,17 +125,26 @@ class ControlCommands(CommandGroup):
         self.ctl.output("stop <name> <name>\tStop several processes or groups")
         self.ctl.output("stop all\t\tStop all processes")
 
+    flags_restart = FlagTable(
+        Flag(WITH_DEPENDENTS, help="Restart the processes that depend on it as well"),
+        unknown_is_name=True,
+    )
+
     def do_restart(self, arg: str) -> None:
         """Stop processes, then start them."""
-        if not self.ctl.upcheck():
+        given = self._parse("restart", arg)
+        if given is None or not self.ctl.upcheck():
             return
-        if not arg.split():
+        if not given.names:
             self._refuse("Error: restart requires a process name", "restart")
             return
-        names = arg.split()
+        names = given.names
         infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
-        self._act(STOP, names)
-        self._act(START, names)
+        if given[WITH_DEPENDENTS] and "all" not in names:
+            self._start_again(names, self._stop_with_dependents(names))
+        else:
+            self._act(STOP, names)
+            self._act(START, names)
         restarted = [
             info for info in infos if "all" in names or any(matches(info, each) for each in names)
         ]
@@ -154,6 +190,36 @@ class ControlCommands(CommandGroup):
             return
         for namespec in names:
             self._show_outcome(action, namespec, self._call(action, namespec, *values))
+
+    def _stop_with_dependents(self, names: Sequence[str]) -> list[str]:
+        """Stop processes and those that depend on them; return the names of all."""
+        stopped = []
+        stop = self.ctl.get_supervisor().stopProcessWithDependents
+        for namespec in names:
+            results = results_of(stop, namespec)
+            self._show_results(STOP, results)
+            stopped += [
+                make_namespec(each["group"], each["name"])
+                for each in results
+                if each["status"] == Faults.SUCCESS
+            ]
+        return stopped
+
+    def _start_again(self, names: Sequence[str], stopped: Sequence[str]) -> None:
+        """Start processes, then those that were stopped with them.
+
+        A start starts dependencies as well, so some of them run already.
+        """
+        start = self.ctl.get_supervisor().startProcess
+        reported = set()
+        for namespec in dict.fromkeys([*names, *stopped]):
+            for result in results_of(start, namespec):
+                name = make_namespec(result["group"], result["name"])
+                if name in stopped and result["status"] == Faults.ALREADY_STARTED:
+                    result["status"] = Faults.SUCCESS
+                if name not in reported:
+                    reported.add(name)
+                    self._show_results(START, [result])
 
     def _stop_together(self, names: Sequence[str]) -> None:
         """Request every stop before waiting for the first, so that slow ones run in parallel."""

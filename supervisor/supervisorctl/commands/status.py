@@ -5,9 +5,9 @@ from __future__ import annotations
 from supervisor.client import proxy
 from supervisor.client.terminal import display_width
 from supervisor.common.faults import Faults
-from supervisor.common.namespec import make_namespec, split_namespec
+from supervisor.common.namespec import make_namespec
 from supervisor.states import STOPPED_STATES
-from supervisor.supervisorctl.commands import CommandGroup, matches
+from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
 
 TYPE_CHECKING = False
@@ -36,18 +36,6 @@ class StatusCommands(CommandGroup):
         # Last, so that it takes precedence over an unknown name.
         if any(info["state"] in STOPPED_STATES for info in infos):
             self.ctl.exitstatus = LSBStatusExitStatuses.NOT_RUNNING
-
-    def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
-        """Return the processes that a name matches; print an error if there are none."""
-        group, process = split_namespec(namespec)
-        found = [info for info in infos if matches(info, namespec)]
-        if not found:
-            message = "no such group" if process is None else "no such process"
-            name = group if process is None else namespec
-            self.ctl.output(f"{name}: ERROR ({message})")
-            self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
-            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
-        return found
 
     def _show_statuses(self, infos: Sequence[Info]) -> None:
         names = [make_namespec(info["group"], info["name"]) for info in infos]

@@ -171,6 +171,10 @@ function tick() {
     const seconds = Math.max(0, Math.floor(now - about.dataset.start));
     setText(about, `pid ${about.dataset.pid}, uptime ${uptime(seconds)}`);
   }
+  for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
+    const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
+    setText(about, about.textContent.replace(/restart in \d+ s$/, `restart in ${seconds} s`));
+  }
 }
 
 // -- the stream of changes ------------------------------------------------------------------

@@ -1,0 +1,91 @@
+"""The description of a process, which `status` and the status page show after its state.
+
+The texts are those of Supervisor 4.  What a process with dependencies or restart options waits
+for is added here, so a program without such options has the same description as before.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+from supervisor.states import ProcessStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final, Protocol, TypeAlias
+
+    from supervisor.engine.loop import Clock
+    from supervisor.process.starts import Starts
+
+    class Runtime(Protocol):
+        """The part of the runtime context that a description needs."""
+
+        @property
+        def clock(self) -> Clock:
+            """The clock."""
+
+    class Startable(Protocol):
+        """A process that may wait for its start."""
+
+        @property
+        def runtime(self) -> Runtime:
+            """The runtime context."""
+
+        @property
+        def starts(self) -> Starts:
+            """Its automatic and requested starts."""
+
+    Outlook: TypeAlias = tuple[str, int]
+
+RUNNING: Final = "pid {pid}, uptime {uptime}"
+
+NO_OUTLOOK: Final[Outlook] = ("", 0)
+
+
+def outlook(process: Startable) -> Outlook:
+    """Return (text about unmet dependencies or "", seconds to the next start or 0).
+
+    The seconds are rounded up.  They are those of a pause by restart options only, because
+    Supervisor 4 shows no pause.
+    """
+    starts = process.starts
+    unmet = ", ".join(map(str, starts.unmet()))
+    if unmet:
+        return unmet, 0
+    if starts.restarts.limits is None:
+        return NO_OUTLOOK
+    next_start_at = starts.next_start_at
+    if next_start_at is None:
+        return NO_OUTLOOK
+    return "", max(math.ceil(next_start_at - process.runtime.clock.monotonic()), 0)
+
+
+def describe(info: Mapping[str, Any], outlook: Outlook = NO_OUTLOOK) -> str:
+    """Return the description; `info` is the struct of `getProcessInfo`, as far as known."""
+    unmet, pause = outlook
+    if unmet:
+        return f"waiting for {unmet}"
+    return f"{_past(info)}, restart in {pause} s" if pause else _past(info)
+
+
+def _past(info: Mapping[str, Any]) -> str:
+    """Return the description of Supervisor 4."""
+    state = info["state"]
+    if state == ProcessStates.RUNNING:
+        return RUNNING.format(pid=info["pid"], uptime=uptime(info["now"] - info["start"]))
+    if state in (ProcessStates.FATAL, ProcessStates.BACKOFF):
+        return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
+    if state in (ProcessStates.STOPPED, ProcessStates.EXITED):
+        if info["start"]:
+            return time.strftime("%b %d %I:%M %p", time.localtime(info["stop"]))
+        return "Not started"
+    return ""
+
+
+def uptime(seconds: int) -> str:
+    """Format an uptime in seconds; a negative one, after the clock was set back, counts as 0."""
+    import datetime as dt
+
+    return str(dt.timedelta(seconds=max(seconds, 0)))

@@ -1,0 +1,130 @@
+"""The history of one process: its last transitions with their reasons, its last exit, counters.
+
+`lifecycle` reports every transition.  Code that knows more than the new state does calls
+`explain` just before it causes the transition.  Times are wall-clock seconds, for users.
+"""
+
+from __future__ import annotations
+
+import os
+
+from supervisor.engine.posix import decode_wait_status
+from supervisor.states import ProcessStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final, TypeAlias
+
+    Transition: TypeAlias = tuple[float, int, str]
+    """Time, state (one of `ProcessStates`) and reason."""
+
+MAX_TRANSITIONS: Final = 8
+"""Number of transitions that are kept: two restarts, or one with a failed start."""
+
+# State -> its reason, unless more is known.
+REASONS: Final = {
+    ProcessStates.STARTING: "start requested",
+    ProcessStates.RUNNING: "up for startsecs",
+    ProcessStates.STOPPING: "stop requested",
+    ProcessStates.STOPPED: "stop requested",
+    ProcessStates.FATAL: "gave up",
+    ProcessStates.UNKNOWN: "cannot be signalled",
+}
+
+
+class History:
+    """The last transitions and the last exit of one process, and the number of its starts.
+
+    `starts` counts all starts; `restarts` counts the automatic ones after an exit or a failed
+    start.
+    """
+
+    __slots__ = ("_next_reason", "_wait_status", "exited_at", "restarts", "starts", "transitions")
+
+    def __init__(self) -> None:
+        self.transitions: tuple[Transition, ...] = ()
+        self.starts = 0
+        self.restarts = 0
+        self.exited_at = 0.0
+        """Time of the last exit in wall-clock seconds, 0 if there has been none."""
+        self._wait_status = 0
+        self._next_reason = ""
+
+    # -- what happens -------------------------------------------------------------
+
+    def explain(self, reason: str) -> None:
+        """Set the reason of the transition that follows."""
+        self._next_reason = reason
+
+    def entered(self, state: int, now: float, spawnerr: str | None) -> None:
+        """Add a transition; `spawnerr` is the reason of a failed start."""
+        reason = self._next_reason or self._default_reason(state, spawnerr)
+        self._next_reason = ""
+        self.transitions = (*self.transitions[1 - MAX_TRANSITIONS :], (now, state, reason))
+        if state == ProcessStates.STARTING:
+            self.starts += 1
+
+    def exited(self, wait_status: int, now: float) -> None:
+        """Note the end of the child, with its status from `waitpid`."""
+        self._wait_status = wait_status
+        self.exited_at = now
+
+    def _default_reason(self, state: int, spawnerr: str | None) -> str:
+        if state == ProcessStates.BACKOFF:
+            return spawnerr or ""
+        was_up = self.transitions and self.transitions[-1][1] != ProcessStates.BACKOFF
+        is_end = state == ProcessStates.STOPPED and was_up
+        if (is_end or state == ProcessStates.EXITED) and self.exited_at:
+            return decode_wait_status(self._wait_status)[1]
+        return REASONS.get(state, "")
+
+    # -- what is known ------------------------------------------------------------
+
+    @property
+    def changed_at(self) -> float:
+        """Time of the last transition in wall-clock seconds, 0 if there has been none."""
+        return self.transitions[-1][0] if self.transitions else 0.0
+
+    @property
+    def last_signal(self) -> int:
+        """Number of the signal that ended the last run, 0 if it was no signal."""
+        return os.WTERMSIG(self._wait_status) if os.WIFSIGNALED(self._wait_status) else 0
+
+    def last_exit(self, exitcodes: list[int]) -> dict[str, Any]:
+        """Return the struct of the last exit; it is `expected` if its code is in `exitcodes`.
+
+        Its `at` is 0 if there has been none.
+        """
+        code, reason = decode_wait_status(self._wait_status)
+        has_exited = bool(self.exited_at)
+        return {
+            "code": code,
+            "signal": self.last_signal,
+            "expected": has_exited and code in exitcodes,
+            "core": os.WIFSIGNALED(self._wait_status) and os.WCOREDUMP(self._wait_status),
+            "reason": reason if has_exited else "",
+            "at": self.exited_at,
+        }
+
+    # -- to save it ---------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the history as JSON values."""
+        return {
+            "transitions": [list(each) for each in self.transitions],
+            "starts": self.starts,
+            "restarts": self.restarts,
+            "wait_status": self._wait_status,
+            "exited_at": self.exited_at,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a history that `snapshot` has returned; unknown keys are ignored."""
+        self.transitions = tuple(
+            (at, state, reason) for at, state, reason in saved.get("transitions", ())
+        )
+        self.starts = saved.get("starts", 0)
+        self.restarts = saved.get("restarts", 0)
+        self._wait_status = saved.get("wait_status", 0)
+        self.exited_at = saved.get("exited_at", 0.0)
