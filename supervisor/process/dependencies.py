@@ -13,6 +13,8 @@ to gate by notifications, so a long chain needs no recursion.
 from __future__ import annotations
 
 import enum
+from functools import partial
+from itertools import chain
 
 from supervisor.common.dependency_graph import closure
 from supervisor.common.records import record
@@ -189,6 +191,8 @@ class StartGate:
         self._loop = loop
         self._on_change = on_change
         self._sources: tuple[Notifier, ...] = ()
+        self._found_at = [0] * len(conditions)
+        self._outlook: tuple[bool, tuple[str, ...]] | None = None
         self._is_due = False
 
     def targets(self, condition: Condition) -> Sequence[Any]:
@@ -196,14 +200,20 @@ class StartGate:
         return self._index.find(condition.requirement.target)
 
     def unmet(self) -> Iterator[Unmet]:
-        """Yield each condition that is not met, with the first process that does not meet it."""
-        for condition in self.conditions:
+        """Yield each condition that is not met, with one process that does not meet it.
+
+        The search begins at the process that was found last, so it is short while a program with
+        many processes becomes ready.
+        """
+        for number, condition in enumerate(self.conditions):
             targets = self.targets(condition)
             if not targets and not condition.requirement.is_soft:
                 yield Unmet(condition, None)
-            for target in targets:
-                if not condition.is_met_by(target):
-                    yield Unmet(condition, target)
+            begin = self._found_at[number]
+            for position in chain(range(begin, len(targets)), range(min(begin, len(targets)))):
+                if not condition.is_met_by(targets[position]):
+                    self._found_at[number] = position
+                    yield Unmet(condition, targets[position])
                     break
 
     @property
@@ -239,6 +249,7 @@ class StartGate:
         if self.waiting_since is not None:
             self.waiting_since = None
             self.is_hopeless = False
+            self._outlook = None
             self._index.waiting.discard(self)
             self._unwatch()
 
@@ -266,13 +277,15 @@ class StartGate:
         """Return the first condition that will not be met without a request, if any."""
         return next((each for each in self.unmet() if each.is_hopeless), None)
 
-    def _watch(self) -> None:
+    def _watch(self) -> list[Unmet]:
+        """Watch a process for each condition that is not met; return these conditions."""
         self._unwatch()
         unmet = list(self.unmet())
         self.is_hopeless = any(each.is_hopeless for each in unmet)
         self._sources = tuple(each.target.changed for each in unmet if each.target is not None)
         for source in self._sources:
             source.add(self._schedule)
+        return unmet
 
     def _unwatch(self) -> None:
         for source in self._sources:
@@ -287,8 +300,12 @@ class StartGate:
 
     def _decide(self) -> None:
         self._is_due = False
-        if self.waiting_since is not None:
-            self._watch()
+        if self.waiting_since is None:
+            return
+        unmet = self._watch()
+        outlook = (self.is_hopeless, tuple(map(str, unmet)))
+        if outlook != self._outlook:  # else another process of the same program is missing now
+            self._outlook = outlook
             self._on_change()
 
 
@@ -311,27 +328,28 @@ class DependencyWatch:
         self._loop = loop
         self._requeue = requeue
         self._follows_restarts = follows_restarts
-        self._watched: tuple[Target, ...] = ()
+        self._watched: dict[Target, Callable[[], None]] = {}
+        self._changed: list[Target] = []
         self._was_stopped = False
-        self._is_due = False
 
     def begin(self) -> None:
         """Watch the dependencies of a process that has been started."""
         self.end()
-        self._watched = tuple(
-            target
+        self._watched = {
+            target: partial(self._schedule, target)
             for condition in self._gate.conditions
             if condition.kind is Kind.RUNNING and not condition.requirement.is_soft
             for target in self._gate.targets(condition)
-        )
+        }
         self._was_stopped = False
-        self._watch()
+        for target, callback in self._watched.items():
+            target.changed.add(callback)
 
     def end(self) -> None:
         """Stop watching: the process is down, or is being stopped."""
-        for target in self._watched:
-            target.changed.discard(self._schedule)
-        self._watched = ()
+        for target, callback in self._watched.items():
+            target.changed.discard(callback)
+        self._watched = {}
 
     def snapshot(self) -> dict[str, bool]:
         """Return the state as JSON values."""
@@ -343,30 +361,32 @@ class DependencyWatch:
         if saved.get("is_watching", False):
             self.begin()
             self._was_stopped = saved.get("was_stopped", False)
-            self._schedule()
+            for target in self._watched:
+                self._schedule(target)
 
-    def _watch(self) -> None:
-        for target in self._watched:
-            target.changed.add(self._schedule)
-
-    def _schedule(self) -> None:
-        if any(target.get_state() == ProcessStates.STOPPING for target in self._watched):
+    def _schedule(self, target: Target) -> None:
+        if target.get_state() == ProcessStates.STOPPING:
             self._was_stopped = True  # it may be up again before `_decide`
-        if not self._is_due:
-            self._is_due = True
+        if not self._changed:
             self._loop.call_soon(self._decide)
+        self._changed.append(target)
 
     def _decide(self) -> None:
-        self._is_due = False
-        if not self._watched:
-            return
-        is_up = all(each.get_state() == ProcessStates.RUNNING for each in self._watched)
-        restarted = self._follows_restarts and self._was_stopped and is_up
-        if restarted or any(each.is_down_for_good for each in self._watched):
+        """Look at the processes that have changed, and watch them again."""
+        changed, self._changed = self._changed, []
+        changed = [target for target in changed if target in self._watched]
+        if any(target.is_down_for_good for target in changed) or self._has_restarted():
             self.end()
             self._requeue()
-        else:
-            self._watch()
+            return
+        for target in changed:
+            target.changed.add(self._watched[target])
+
+    def _has_restarted(self) -> bool:
+        """Whether all dependencies are up again after a stop that has to be followed."""
+        if not (self._follows_restarts and self._was_stopped and self._watched):
+            return False
+        return all(each.get_state() == ProcessStates.RUNNING for each in self._watched)
 
 
 def make_gate(

@@ -112,14 +112,16 @@ def outcomes() -> Iterator[dict[str, list[dict[str, Any]]]]:
         daemons = (pair.theirs, pair.ours)
         for daemon in daemons:
             daemon.write_config(STARTED + ADDED)
-        yield run_playbook(workplace, daemons)
+        yield run_playbook(workplace, daemons, steps())
 
 
-def run_playbook(workplace: Path, daemons: tuple[Daemon, ...]) -> dict[str, list[dict[str, Any]]]:
-    """Take all steps on each daemon, side by side; return what the module said each time."""
+def run_playbook(
+    workplace: Path, daemons: tuple[Daemon, ...], steps: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Take all steps on each daemon, side by side; return the outcome of each."""
     hosts = {daemon.implementation.name: host_variables(daemon) for daemon in daemons}
     inventory = workplace / "inventory.json"
-    inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {"steps": steps()}}}))
+    inventory.write_text(json.dumps({"all": {"hosts": hosts, "vars": {"steps": steps}}}))
     environment = {
         "HOME": str(workplace),
         "PATH": f"{ansible_environment() / 'bin'}:{os.environ['PATH']}",
@@ -182,3 +184,29 @@ def test_a_step_has_the_same_outcome(outcomes: dict[str, list[dict[str, Any]]], 
     theirs, ours = outcomes["reference"][index], outcomes["ours"][index]
     assert_same(theirs, ours)
     assert (ours["changed"], ours["failed"]) == STEPS[index][2], ours
+
+
+SLOW = f"""
+[program:db]
+command=/bin/sh -c "sleep 5; echo >&3; exec sleep 1000"
+notification_fd=3
+autostart=false
+[program:web]
+command={child("sleeper")}
+startsecs=0
+autostart=false
+depends_on=db
+"""
+
+
+@pytest.mark.timeout(PLAYBOOK_SECONDS + 60)
+def test_a_step_ends_when_the_program_is_ready(directory: Path) -> None:
+    """With its dependency, which takes five seconds."""
+    with Daemon(directory, SLOW) as daemon, temporary_directory() as workplace:
+        wanted = [{"name": "web", "state": "started"}, {"name": "db", "state": "restarted"}]
+        outcomes = run_playbook(workplace, (daemon,), wanted)["ours"]
+        assert [(each["changed"], each["failed"]) for each in outcomes] == [CHANGED, CHANGED]
+        assert [daemon.info(name)["statename"] for name in ("db", "web")] == ["RUNNING"] * 2
+        log = daemon.log_text()
+        assert log.count("success: db entered RUNNING state, process was ready after 5") == 2
+        assert log.index("success: db") < log.index("spawned: 'web'")

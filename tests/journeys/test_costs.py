@@ -46,3 +46,44 @@ def test_an_idle_daemon_makes_no_system_call_for_ten_seconds(directory: Path) ->
         daemon.close_rpc()
         watch = Watch(daemon.pid)
         wait_until(lambda: watch.seconds_at_rest() >= SECONDS, 3 * SECONDS)
+
+
+ORDERED = """\
+[program:db]
+command=/bin/sleep 1000
+startsecs=0
+[program:gate]
+command=/bin/sleep 1000
+autostart=false
+[program:app]
+command=/bin/sh -c "echo >&3; exec sleep 1000"
+process_name=%(program_name)s_%(process_num)s
+numprocs=100
+startsecs=0
+depends_on=db
+on_dependency_failure=restart
+notification_fd=3
+[program:waits]
+command=/bin/sleep 1000
+process_name=%(program_name)s_%(process_num)s
+numprocs=900
+depends_on=gate, db
+[program:pauses]
+command=/bin/true
+process_name=%(program_name)s_%(process_num)s
+numprocs=10
+startsecs=0
+autorestart=true
+restartpause=1h
+"""
+
+
+def test_waits_pauses_and_readiness_make_no_system_call(directory: Path) -> None:
+    """A thousand programs with dependencies cost nothing while nothing happens."""
+    with Daemon(directory, f"minfds=4096\n{ORDERED}", seconds=60) as daemon:
+        daemon.wait_for_state("app:app_99", "RUNNING", seconds=30)
+        daemon.wait_for_state("pauses:pauses_9", "EXITED", seconds=30)
+        assert daemon.info("waits:waits_899")["statename"] == "STOPPED"
+        daemon.close_rpc()
+        watch = Watch(daemon.pid)
+        wait_until(lambda: watch.seconds_at_rest() >= SECONDS, 3 * SECONDS)

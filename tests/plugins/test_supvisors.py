@@ -148,3 +148,48 @@ def _wait_for(daemon: Daemon, action: str, answer: str) -> None:
             f"{answer} in {daemon.ctl(action).stdout}\n{daemon.output_text()}\n{daemon.log_text()}"
         ),
     )
+
+
+SEQUENCE = """\
+<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<root>
+    <application name="shop">
+        <start_sequence>1</start_sequence>
+        <programs>
+            <program name="web">
+                <start_sequence>1</start_sequence>
+                <required>true</required>
+            </program>
+            <program name="front">
+                <start_sequence>2</start_sequence>
+            </program>
+        </programs>
+    </application>
+</root>
+"""
+
+
+def test_a_start_sequence_waits_for_readiness(directory: Path) -> None:
+    """A program that takes five seconds, by its own message, is RUNNING before the next starts."""
+    rules = directory / "rules.xml"
+    rules.write_text(SEQUENCE, encoding="utf-8")
+    config = CONFIG.format(name="one", port=60001, rules=rules)
+    config = config.replace(f",<two>{ADDRESS}:60002", "").replace(
+        "programs=web", "programs=web,front"
+    )
+    slow = "/bin/sh -c 'sleep 5; echo >&3; exec sleep 1000'"
+    config = config.replace(child("sleeper"), f"{slow}\nnotification_fd=3")
+    config += f"[program:front]\ncommand={child('sleeper')}\nautostart=false\nstartsecs=0\n"
+    with own_network(directory) as there:
+        python = str(plugin_environment(SUPVISORS) / "bin" / "python")
+        implementation = Implementation("ours", (*there, python, "-m", "supervisor."))
+        daemon = _daemon(directory / "one", implementation, config)
+        try:
+            daemon.launch()
+            _wait_for(daemon, "sstatus", r"shop +front +RUNNING")
+            log = daemon.log_text()
+            ready = log.index("success: web entered RUNNING state, process was ready after 5")
+            assert ready < log.index("spawned: 'front'")
+        finally:
+            daemon.kill()
+    assert "Traceback" not in log

@@ -85,6 +85,8 @@ DERIVED: dict[str, dict[str, str]] = {
         "_loop": CONTEXT,
         "_on_change": CONTEXT,
         "_sources": "from the processes that it waits for",
+        "_found_at": "where the next search begins",
+        "_outlook": "`restore` decides anyway",
         "_is_due": "`restore` decides anyway",
     },
     "DependencyWatch": {
@@ -93,7 +95,7 @@ DERIVED: dict[str, dict[str, str]] = {
         "_requeue": CONTEXT,
         "_follows_restarts": CONFIGURED,
         "_watched": "from the gate, see `is_watching`",
-        "_is_due": "`restore` decides anyway",
+        "_changed": "`restore` looks at all of them",
     },
     "Startup": {"_process": CONTEXT, "_is_held": "no start is queued in a new daemon"},
     "StopDeadline": {},

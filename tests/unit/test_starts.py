@@ -11,6 +11,7 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.child import Subprocess
+from supervisor.process.dependencies import Condition
 from supervisor.rpc import control
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.programs import EXIT_0, EXIT_3, Programs
@@ -356,13 +357,6 @@ def test_a_start_of_a_group_passes_over_those_that_wait(programs: Programs) -> N
     assert control.is_not_running(web)
 
 
-def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
-    programs.add("db", autostart=False)
-    web = programs.add("web", "db", autostart=False)
-    programs.start("web", alone=True)
-    assert (web.state, programs.states()["db"]) == (S.STARTING, S.STOPPED)
-
-
 def test_a_start_pulls_in_what_its_dependencies_share(programs: Programs) -> None:
     """Each order of a program's dependencies, one of which needs the other."""
     for number, needed in enumerate(("a{0}, b{0}", "b{0}, a{0}")):
@@ -394,6 +388,13 @@ def test_a_start_revives_a_dependency_that_waits_in_vain(programs: Programs) -> 
     for _ in range(3):
         programs.world.pass_time(1)
     assert waiting() is True
+
+
+def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
+    programs.add("db", autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    programs.start("web", alone=True)
+    assert (web.state, programs.states()["db"]) == (S.STARTING, S.STOPPED)
 
 
 def test_a_dependency_that_gives_up_fails_the_request(programs: Programs) -> None:
@@ -486,3 +487,31 @@ def test_groups_that_come_and_go_are_looked_up_again(programs: Programs) -> None
     programs.boot()
     programs.world.pass_time(0)
     assert web.state == S.STARTING
+
+
+def test_a_change_of_one_process_is_no_search_among_all(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Programs with many processes depend on one that has as many."""
+    count = 40
+    programs.add("web", "db", count=count, on_dependency_failure="restart")
+    programs.add("db", count=count, startsecs=100)
+    programs.boot()
+    searched: list[object] = []
+    is_met_by = Condition.is_met_by
+    monkeypatch.setattr(
+        Condition,
+        "is_met_by",
+        lambda self, target: searched.append(target) or is_met_by(self, target),
+    )
+    databases = list(programs.groups["db"].processes.values())
+    for process in databases[:-1]:
+        searched.clear()
+        process.mark_running()
+        programs.world.pass_time(0)
+        assert len(searched) <= 3 * count
+    assert programs.states()["web_0"] == S.STOPPED
+    databases[-1].mark_running()
+    programs.world.pass_time(0)
+    programs.world.pass_time(1)
+    assert set(programs.states().values()) == {S.RUNNING}
