@@ -11,6 +11,12 @@ def local_time(now: float) -> str:
     return f"{stamp},{int(now % 1 * 1000):03d}"
 
 
+def utc_time(now: float) -> str:
+    """Return UTC as `2026-01-31T23:59:59.999Z` (RFC 3339); `now` is in seconds since the epoch."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    return f"{stamp}.{int(now % 1 * 1000):03d}Z"
+
+
 def one_line(text: str, max_chars: int) -> str:
     r"""Truncate a text and escape its non-printable characters: `\n`."""
     text = text[:max_chars]
