@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import time
 
+RAW_FORMAT = "raw"
+"""Format of the log of a program that contains the output as it is."""
+
+JSON_FORMAT = "json"
+"""Format of a log whose lines are JSON objects."""
+
+ACTIVITY_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+"""Default format of the activity log."""
+
 
 def local_time(now: float) -> str:
     """Return local time as `2026-01-31 23:59:59,999`; `now` is in seconds since the epoch."""

@@ -56,11 +56,7 @@ def default_handler(event: events.Event, response: bytes) -> None:  # noqa: ARG0
 
 
 class POutputDispatcher(OutputDispatcher):
-    """stdout or stderr of a program.
-
-    `pid` is set when the process has exited and a grandchild still holds the pipe: by then the
-    process has no pid, or that of the next child.
-    """
+    """stdout or stderr of a program."""
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
@@ -68,7 +64,6 @@ class POutputDispatcher(OutputDispatcher):
         capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
-        self.pid = 0
         self._observe = process.observer_of_output()
         if not self.events_enabled and not capture_bytes:
             self._batcher = ReadBatcher(READ_BYTES)  # only a log consumes the bytes

@@ -13,6 +13,8 @@ import os
 from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.read_batching import LARGE_PIPE_BYTES, ReadBatcher
+from supervisor.common.text import RAW_FORMAT
+from supervisor.config.process_config import full_config
 from supervisor.engine import posix
 from supervisor.logs import reading
 
@@ -161,12 +163,17 @@ class PInputDispatcher(Dispatcher):
 
 
 class OutputDispatcher(Dispatcher):
-    """Reads a child's output; subclasses handle the bytes."""
+    """Reads a child's output; subclasses handle the bytes.
+
+    `pid` is set when the process has exited and a grandchild still holds the pipe: by then the
+    process has no pid, or that of the next child.
+    """
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
-        self.childlog = _open_childlog(process, self._config)
+        self.pid = 0
+        self.childlog = self._open_childlog()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
@@ -252,6 +259,44 @@ class OutputDispatcher(Dispatcher):
             if self.childlog is not None:
                 self.childlog.close()
 
+    def _open_childlog(self) -> loggers.Logger | None:
+        """Open the log of the stream; return None if it has none.  Raises `OSError`."""
+        process, stream = self.process, self._config
+        logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
+        if not logfile and not stream.syslog:
+            return None
+        logger = loggers.getLogger()
+        if logfile and stream.logfile_format != RAW_FORMAT:
+            logger.addHandler(self._open_formatted(logfile))
+        elif logfile:
+            loggers.handle_file(
+                logger,
+                filename=logfile,
+                fmt="%(message)s",
+                rotating=bool(stream.logfile_maxbytes),
+                maxbytes=stream.logfile_maxbytes,
+                backups=stream.logfile_backups,
+            )
+        if stream.syslog:
+            loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
+        return logger
+
+    def _open_formatted(self, logfile: str) -> loggers.Handler:
+        from supervisor.common.log_formats import LineFormatter, Origin  # few programs need them
+        from supervisor.logs.formatted_file import FormattedFileHandler
+
+        process, stream = self.process, self._config
+        config = full_config(process.config)
+        formatter = LineFormatter(
+            stream.logfile_format,
+            Origin(process.name, process.group_name, self.channel, config.process_num),
+            pid=lambda: self.pid or process.pid,
+            time=process.runtime.clock.time,
+        )
+        return FormattedFileHandler(
+            logfile, formatter, stream.logfile_maxbytes, stream.logfile_backups
+        )
+
     def removelogs(self) -> None:
         """Remove the log and start a new one."""
         if self.childlog is not None:
@@ -262,23 +307,3 @@ class OutputDispatcher(Dispatcher):
         """Reopen the log under the same name, unless the stream has ended."""
         if self.childlog is not None and not self.closed:
             loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)
-
-
-def _open_childlog(process: ProcessStatus, stream: StreamConfig) -> loggers.Logger | None:
-    """Open the log of a stream; return None if it has none."""
-    logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
-    if not logfile and not stream.syslog:
-        return None
-    logger = loggers.getLogger()
-    if logfile:
-        loggers.handle_file(
-            logger,
-            filename=logfile,
-            fmt="%(message)s",
-            rotating=bool(stream.logfile_maxbytes),
-            maxbytes=stream.logfile_maxbytes,
-            backups=stream.logfile_backups,
-        )
-    if stream.syslog:
-        loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
-    return logger

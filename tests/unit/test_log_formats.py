@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor.common.lines import MAX_LINE_BYTES
-from supervisor.common.text import local_time
-from supervisor.logs.formats import (
+from supervisor.common.log_formats import (
     LineFormatter,
     Origin,
     check_activity_format,
     check_line_format,
 )
+from supervisor.common.text import local_time
 from tests.support.tables import assert_none
 
 if TYPE_CHECKING:

@@ -20,18 +20,16 @@ from functools import lru_cache
 from supervisor.common.lines import LineSplitter, PartialLine
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.common.text import local_time, utc_time
+from supervisor.common.text import JSON_FORMAT, RAW_FORMAT, local_time, utc_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-JSON = "json"
-
 NAMED_FORMATS = {
     "prefix": "%(utc)s [%(namespec)s] %(message)s",
     "timestamp": "%(utc)s %(message)s",
-    JSON: '{"time": "%(utc)s", "name": %(process_name)s, "group": %(group_name)s, '
+    JSON_FORMAT: '{"time": "%(utc)s", "name": %(process_name)s, "group": %(group_name)s, '
     '"stream": %(stream)s, "pid": %(pid)d, "message": %(message)s}',
 }
 """Names of formats for programs, and their templates; those of JSON get quoted texts."""
@@ -60,17 +58,17 @@ MESSAGE = "%(message)s"
 _field = re.compile(r"%(?:%|\((?P<name>[^()]*)\)[-+ #0]*[0-9]{0,3}(?:\.[0-9]{0,3})?[sdi])?")
 """A field whose width has three digits at most, a doubled percent sign, or a single one."""
 
-_json_text = json.JSONEncoder(ensure_ascii=False).encode
+json_text: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def check_line_format(text: str) -> str:
     """Return a format for programs; raises `ValueError` with a reason for users."""
-    return _check(text, ("raw", *NAMED_FORMATS), LINE_FIELDS)
+    return _check(text, (RAW_FORMAT, *NAMED_FORMATS), LINE_FIELDS)
 
 
 def check_activity_format(text: str) -> str:
     """Return a format for the activity log; raises `ValueError` with a reason for users."""
-    return _check(text, (JSON,), ACTIVITY_FIELDS)
+    return _check(text, (JSON_FORMAT,), ACTIVITY_FIELDS)
 
 
 def _check(text: str, names: Iterable[str], fields: Mapping[str, object]) -> str:
@@ -128,14 +126,14 @@ class LineFormatter:
     ) -> None:
         """Take a format that has been checked, but not `raw`."""
         template = NAMED_FORMATS.get(text, text)
-        self._is_json = text == JSON
+        self._is_json = text == JSON_FORMAT
         self._uses_utc = text in NAMED_FORMATS
         self._head, self._tail = _around_message(template)
         namespec = make_namespec(origin.group_name, origin.process_name)
         self._fields: dict[str, object] = {**vars(origin), "namespec": namespec}
         if self._is_json:
             for name in ("process_name", "group_name", "stream"):
-                self._fields[name] = _json_text(self._fields[name])
+                self._fields[name] = json_text(self._fields[name])
         self._pid = pid
         self._time = time
         self._splitter = LineSplitter()
@@ -163,7 +161,7 @@ class LineFormatter:
 
 
 def _object(head: str, line: bytes, tail: str) -> str:
-    text = _json_text(line.decode("utf-8", "backslashreplace"))
+    text = json_text(line.decode("utf-8", "backslashreplace"))
     return f"{head}{text}{PARTIAL_TAIL if isinstance(line, PartialLine) else tail}"
 
 
