@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from json.encoder import encode_basestring
 
 from supervisor.common.lines import LineSplitter, PartialLine
 from supervisor.common.namespec import make_namespec
@@ -155,14 +156,20 @@ class LineFormatter:
         fields["pid"] = self._pid()
         head, tail = self._head % fields, f"{self._tail % fields}\n"
         if self._is_json:
-            return "".join([_object(head, line, tail) for line in lines]).encode()
+            return _objects(head, lines, tail).encode()
         start, end = head.encode(), tail.encode()
         return b"%b%b%b" % (start, (end + start).join(lines), end)
 
 
-def _object(head: str, line: bytes, tail: str) -> str:
-    text = json_text(line.decode("utf-8", "backslashreplace"))
-    return f"{head}{text}{PARTIAL_TAIL if isinstance(line, PartialLine) else tail}"
+def _objects(head: str, lines: list[bytes], tail: str) -> str:
+    r"""Return JSON objects, one a line; bytes that are no UTF-8 become `\xff`."""
+    text = b"\n".join(lines).decode("utf-8", "backslashreplace")
+    messages = map(encode_basestring, text.split("\n"))
+    if PartialLine not in map(type, lines):
+        return f"{head}{f'{tail}{head}'.join(messages)}{tail}"
+    pairs = zip(messages, lines, strict=True)
+    ends = ((text, PARTIAL_TAIL if isinstance(line, PartialLine) else tail) for text, line in pairs)
+    return "".join([f"{head}{text}{end}" for text, end in ends])
 
 
 def _utc(now: float) -> str:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from supervisor import events, loggers
 from supervisor.common.capture import Captured, CaptureSplitter
 from supervisor.common.listener_protocol import ListenerStream, Ready
-from supervisor.common.read_batching import ReadBatcher
 from supervisor.common.text import as_text
 from supervisor.config.model import EventListenerConfig
-from supervisor.process.streams import READ_BYTES, Dispatcher, OutputDispatcher, PInputDispatcher
+from supervisor.process.streams import Dispatcher, OutputDispatcher, PInputDispatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class POutputDispatcher(OutputDispatcher):
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self._observe = process.observer_of_output()
         if not self.events_enabled and not capture_bytes:
-            self._batcher = ReadBatcher(READ_BYTES)  # only a log consumes the bytes
+            self.batch_reads()
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""

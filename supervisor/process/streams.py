@@ -12,7 +12,8 @@ import os
 
 from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
-from supervisor.common.read_batching import LARGE_PIPE_BYTES, ReadBatcher
+from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
+from supervisor.common.records import record
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.process_config import full_config
 from supervisor.engine import posix
@@ -28,23 +29,39 @@ DEBUG = loggers.LevelsByName.DEBG
 READ_BYTES = 128 * 1024
 """Size of one read: twice the capacity of a pipe of default size."""
 
-READS_PER_RESUME = LARGE_PIPE_BYTES // READ_BYTES
-"""Upper bound per wake-up, enough for the largest pipe: a fast writer cannot starve the loop."""
-
 MAX_STDIN_BYTES = 4 * 1024 * 1024
 """Upper bound of the bytes queued for one child's stdin; one larger write may exceed it."""
 
-DRAIN_BYTES = 2 * 1024 * 1024
-"""Bound of the reads after a child's death: more than any pipe can still hold of its output."""
+
+@record(frozen=True)
+class ReadLimits:
+    """Upper bounds of what one stream may read in one iteration of the loop.
+
+    `read_bytes` is the size of one read, `reads_per_resume` the number of reads after a delay and
+    `drain_bytes` what is read after the child's death; orphans' output is read later.
+    """
+
+    read_bytes: int
+    reads_per_resume: int
+    drain_bytes: int
+
+
+RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
+"""Enough for the largest pipe: a fast writer cannot starve the loop."""
+
+FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, PIPE_BYTES)
+"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged."""
 
 
 @functools.cache  # a daemon without programs never needs it
-def _buffers() -> list[memoryview]:
-    """Return the one buffer that all output is read into, as an argument of `readv`.
+def _buffers(size: int) -> list[memoryview]:
+    """Return the one buffer that all output is read into, up to a size, for `readv`.
 
     It is page-aligned, like the segments of a pipe: copies into an unaligned buffer from
     malloc take the kernel up to half as long again (1.5 instead of 1.1 s/GB).
     """
+    if size < READ_BYTES:
+        return [_buffers(READ_BYTES)[0][:size]]
     return [memoryview(mmap.mmap(-1, READ_BYTES, mmap.MAP_PRIVATE))]
 
 
@@ -173,6 +190,9 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
+        self._is_formatted = self._config.logfile_format != RAW_FORMAT
+        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
+        self._buffers = _buffers(self._limits.read_bytes)
         self.childlog = self._open_childlog()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
@@ -182,9 +202,13 @@ class OutputDispatcher(Dispatcher):
         """Whether to read: until the child, and each process that inherited its end, closes it."""
         return not self.closed and not self._is_delayed
 
+    def batch_reads(self) -> None:
+        """Allow delays between reads: only a log consumes the bytes."""
+        self._batcher = ReadBatcher(self._limits.read_bytes, may_grow=not self._is_formatted)
+
     def read(self) -> bytes | None:
         """Read once; return b"" at the end of the stream, None when nothing is available."""
-        buffers = _buffers()
+        buffers = self._buffers
         try:
             size = os.readv(self.fd, buffers)
         except BlockingIOError:
@@ -227,7 +251,7 @@ class OutputDispatcher(Dispatcher):
         """Read after the delay; watch the pipe again unless another delay follows."""
         self._is_delayed = False
         try:
-            for _ in range(READS_PER_RESUME):
+            for _ in range(self._limits.reads_per_resume):
                 if self.closed or self._is_delayed or not self._read_once():
                     break
         except Exception:  # noqa: BLE001 - as in the loop: an error closes this channel only
@@ -238,7 +262,7 @@ class OutputDispatcher(Dispatcher):
     def drain(self) -> None:
         """Read to the end of the stream, or as much as the dead child can have written."""
         drained = 0
-        while not self.closed and drained < DRAIN_BYTES:
+        while not self.closed and drained < self._limits.drain_bytes:
             data = self.read()
             if data is None:
                 return
@@ -266,7 +290,7 @@ class OutputDispatcher(Dispatcher):
         if not logfile and not stream.syslog:
             return None
         logger = loggers.getLogger()
-        if logfile and stream.logfile_format != RAW_FORMAT:
+        if logfile and self._is_formatted:
             logger.addHandler(self._open_formatted(logfile))
         elif logfile:
             loggers.handle_file(

@@ -248,6 +248,15 @@ def test_a_formatted_log_has_the_pid_and_the_time_of_reading(
     assert last["time"] == "2023-11-14T22:13:21.000Z"
 
 
+def test_many_short_lines_do_not_hold_the_loop(world: World, start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log), stdout_logfile_format="json")
+    made.write(b"\n" * 65536)
+    assert log.read_bytes().count(b"\n") <= 32768
+    world.runtime.loop.run_once(1)
+    assert log.read_bytes().count(b"\n") == 65536
+
+
 def test_only_the_log_is_formatted(
     world: World, start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
