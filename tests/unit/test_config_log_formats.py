@@ -83,3 +83,25 @@ def test_a_mistake_in_the_format_of_the_activity_log(tmp_path: Path) -> None:
         "supervisord",
         "logfile_format",
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "unused"),
+    [
+        ("stdout_logfile_format=json\n", None),
+        ("stdout_logfile_format=json\nstdout_logfile=%(here)s/x\n", None),
+        ("stdout_logfile_format=json\nstdout_logfile=None\n", "stdout"),
+        ("stdout_logfile_format=json\nstdout_logfile=syslog\n", "stdout"),
+        ("stderr_logfile_format=json\nredirect_stderr=True\n", "stderr"),
+        ("stdout_logfile_format=json\nredirect_stderr=true\n", None),
+    ],
+)
+def test_a_format_without_a_log_is_a_warning(
+    tmp_path: Path, lines: str, unused: str | None
+) -> None:
+    text = f"[program:x]\ncommand=/bin/cat\n{lines}"
+    warnings = [each for each in read(tmp_path, text).warnings if "_format" in each]
+    where = f"in section 'program:x' (file: '{tmp_path / 'c.conf'}')"
+    reason = f"the program has no {unused}_logfile"
+    expected = f"option '{unused}_logfile_format' has no effect {where}: {reason}"
+    assert warnings == ([] if unused is None else [expected])
