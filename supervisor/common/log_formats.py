@@ -91,8 +91,8 @@ def _check(text: str, names: Iterable[str], fields: Mapping[str, object]) -> str
             raise ValueError(f"{text!r} is badly formatted at {rest!r}; a literal % is written %%")
     if messages != [MESSAGE]:
         raise ValueError(f"{text!r} must contain {MESSAGE} once, without a width")
-    if not text.isprintable():
-        raise ValueError(f"{text!r} must be one line without control characters")
+    if len(text.splitlines()) > 1:
+        raise ValueError(f"{text!r} must be one line")
     try:
         text % fields
     except (TypeError, ValueError) as error:

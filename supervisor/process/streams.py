@@ -49,7 +49,7 @@ class ReadLimits:
 RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
 """Enough for the largest pipe: a fast writer cannot starve the loop."""
 
-FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, PIPE_BYTES)
+FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, 2 * PIPE_BYTES)
 """Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged."""
 
 

@@ -39,6 +39,11 @@ def test_lines_get_a_prefix_and_readers_show_it(directory: Path) -> None:
         text = daemon.wait_for_text("echo.log", "two\n")
         assert re.fullmatch(rf"(?:{STAMP} \[echo\] (?:READY|one|two)\n){{3}}", text)
         assert daemon.rpc.supervisor.readProcessStdoutLog("echo", 0, 0) == text
+        assert daemon.rpc.supervisor.tailProcessStdoutLog("echo", 0, 9) == [
+            text[-9:],
+            len(text),
+            True,
+        ]
         assert daemon.ctl("tail", "echo").stdout == f"{text}\n"
 
 
@@ -150,6 +155,24 @@ def test_a_failed_start_is_explained_in_the_format(directory: Path) -> None:
         daemon.wait_for_state("bad", "FATAL")
         found = objects(daemon.text("bad.log"))
         assert found[-1]["message"] == "supervisor: child process was not spawned"
+
+
+def test_the_last_lines_of_a_dead_process_are_in_its_log(directory: Path) -> None:
+    config = f"""
+        [program:flood]
+        command={child("flood", LINES, 16, 3)}
+        stdout_logfile=%(here)s/flood.log
+        stdout_logfile_format=%(pid)d %(message)s
+        stdout_logfile_maxbytes=0
+        startsecs=0
+        autorestart=false
+    """
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_log("exited: flood (exit status 3; not expected)")
+        lines = daemon.text("flood.log").splitlines()
+        pid = lines[0].split()[0]
+        assert f"with pid {pid}" in daemon.log_text()
+        assert lines == [f"{pid} {number:015d}" for number in range(LINES)]
 
 
 def test_the_activity_log_in_json(directory: Path) -> None:

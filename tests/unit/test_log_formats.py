@@ -58,7 +58,7 @@ FORMATTED: list[tuple[str, bytes, Origin, bytes]] = [
     ),
     ("%%(message)s %(message)s", b"a\n", WEB, b"%(message)s a\n"),
     ("%(pid)-5s%(stream).3s %(message)s", b"a\n", WEB, b"42   std a\n"),
-    ("ä %(message)s", b"a\n", WEB, "ä a\n".encode()),
+    ("ä\t%(message)s", b"a\n", WEB, "ä\ta\n".encode()),
 ]  # fmt: skip
 
 
