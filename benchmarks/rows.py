@@ -73,6 +73,8 @@ ROWS = (
         3,
         0,
     ),
+    Row("log-100B-prefix", partial(logs.throughput, size=100, megabytes=100, kind="prefix"), 3, 0),
+    Row("log-100B-json", partial(logs.throughput, size=100, megabytes=100, kind="json"), 3, 0),
     Row("log-100-children", partial(logs.chatty, count=100, rate=1000)),
     Row("events", partial(events.delivery, rate=20_000)),
     Row("idle-0", partial(idle.idle, count=0)),

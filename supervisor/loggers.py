@@ -106,6 +106,8 @@ class Handler:
 
     fmt = "%(message)s"
     level: int = LevelsByName.INFO
+    formatter: Callable[[LogRecord], str] | None = None
+    """Function that returns the text of a record, in place of `fmt`; None for most handlers."""
 
     def __init__(self, stream: Any = None) -> None:
         self.stream = stream
@@ -123,13 +125,17 @@ class Handler:
         """Write a record; failures are reported and do not reach the caller."""
         try:
             is_raw = self.fmt == "%(message)s" and isinstance(record.msg, bytes)
-            data = record.msg if is_raw else self.fmt % record.asdict()
+            data = record.msg if is_raw else self._text(record)
             if isinstance(self.stream, Sink):
                 self.stream.write(data)
             else:
                 self._write_to_stream(data)
         except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
             self.handleError()
+
+    def _text(self, record: LogRecord) -> str:
+        format_record = self.formatter
+        return self.fmt % record.asdict() if format_record is None else format_record(record)
 
     def _write_to_stream(self, data: Text) -> None:
         """Write to a stream other than a sink; a text stream is one that has an encoding."""
@@ -313,6 +319,9 @@ class SyslogHandler(Handler):
     def emit(self, record: LogRecord) -> None:
         """Send a record line by line; failures are reported."""
         try:
+            if self.formatter is not None:
+                self._syslog(self._text(record).rstrip("\n"))
+                return
             values = record.asdict()
             for line in values["message"].rstrip("\n").split("\n"):
                 self._syslog(self.fmt % {**values, "message": line})

@@ -35,16 +35,17 @@ class ReadBatcher:
     64 KB writes grows by a quarter.
 
     `full_bytes` is the maximum size of a read; after a full read, more data may be pending.
+    `may_grow` allows a larger pipe.
     """
 
-    def __init__(self, full_bytes: int) -> None:
+    def __init__(self, full_bytes: int, *, may_grow: bool = True) -> None:
         self._full_bytes = full_bytes
         self._began = 0.0
         self._latest = 0.0
         self._reads = 0
         self._bytes = 0
         self._pipe_bytes = PIPE_BYTES
-        self._may_grow = True
+        self._may_grow = may_grow
         self.wanted_pipe_bytes = 0
 
     def pipe_grew(self, pipe_bytes: int) -> None:

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import time
 
+RAW_FORMAT = "raw"
+"""Format of the log of a program that contains the output as it is."""
+
+JSON_FORMAT = "json"
+"""Format of a log whose lines are JSON objects."""
+
+ACTIVITY_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+"""Default format of the activity log."""
+
 
 def local_time(now: float) -> str:
     """Return local time as `2026-01-31 23:59:59,999`; `now` is in seconds since the epoch."""
     stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
     return f"{stamp},{int(now % 1 * 1000):03d}"
+
+
+def utc_time(now: float) -> str:
+    """Return UTC as `2026-01-31T23:59:59.999Z` (RFC 3339); `now` is in seconds since the epoch."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+    return f"{stamp}.{int(now % 1 * 1000):03d}Z"
 
 
 def one_line(text: str, max_chars: int) -> str:

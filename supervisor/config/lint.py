@@ -17,6 +17,7 @@ from supervisor.config import schema
 from supervisor.config.comments import section_bodies
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
+from supervisor.datatypes import TRUTHY_STRINGS
 from supervisor.engine.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
@@ -40,6 +41,9 @@ PROGRAM_LIKE = ("eventlistener", "fcgi-program")
 
 SERVERS = ("inet_http_server", "unix_http_server")
 """Prefixes of the sections of HTTP servers (`inet_http_server2` is one)."""
+
+WITHOUT_FILE = ("none", "off", "syslog")
+"""Values of a logfile for which there is no file."""
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
@@ -110,6 +114,7 @@ def lint(parser: UnhosedConfigParser) -> list[str]:
     warnings += _unknown_options(parser)
     warnings += _unescaped_percent_signs(parser)
     warnings += _inherited_passwords(parser)
+    warnings += _unused_formats(parser)
     return warnings
 
 
@@ -210,6 +215,25 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
                 " which every program inherits"
                 " (fix: write it into a file that only the daemon can read)"
             )
+
+
+def _unused_formats(parser: UnhosedConfigParser) -> Iterator[str]:
+    """Yield a line for each format of a stream that has no log file."""
+    for section in parser.sections():
+        if not section.startswith(PROGRAMS):
+            continue
+        for stream in ("stdout", "stderr"):
+            option = f"{stream}_logfile_format"
+            if not parser.has_option(section, option) or option in parser.defaults():
+                continue
+            values = dict(parser.items(section))
+            merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
+            logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
+            if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
+                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                yield (
+                    f"option {option!r} has no effect {where}: the program has no {stream}_logfile"
+                )
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:

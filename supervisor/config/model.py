@@ -14,12 +14,14 @@ from collections.abc import Callable, Mapping
 
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
+from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
     StreamConfig,
+    line_format,
 )
 from supervisor.datatypes import (
     Syslog,
@@ -231,6 +233,15 @@ def temporary_directory() -> str:
         return first
 
 
+def activity_format(value: str) -> str:
+    """Return a format of the activity log; see `common.log_formats`."""
+    if value == ACTIVITY_FORMAT:
+        return value
+    from supervisor.common.log_formats import check_activity_format  # few daemons need it
+
+    return check_activity_format(value)
+
+
 @option_record(frozen=True)
 class Settings:
     """The daemon's own settings: `[supervisord]`, overridden by the command line.
@@ -283,6 +294,20 @@ class Settings:
     nodaemon: bool = option(boolean, "true stays in the foreground", default="false", flag="n")
     silent: bool = option(
         boolean, "true disables the log on stdout in the foreground", default="false", flag="s"
+    )
+    logfile_format: str = option(
+        activity_format,
+        "json, or a template with %(message)s; also for the log on stdout",
+        default=ACTIVITY_FORMAT,
+        expanded=False,
+        in_sample=False,
+    )
+    childlog_format: str = option(
+        line_format,
+        "raw, prefix, timestamp, json, or a template with %(message)s, for logs of programs",
+        default=RAW_FORMAT,
+        expanded=False,
+        in_sample=False,
     )
     runtimedir: str | None = option(
         existing_directory,

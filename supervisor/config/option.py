@@ -37,8 +37,9 @@ class Option(Field):
     is the text to use if a section does not set the option.  If it is None, `value` is used as it
     is, or the result of `default_factory`; the real default then often depends on other options.
 
-    `shielded` values are expanded as `common.quoting` explains.  `per_process` values are read for
-    each process of a program and may use `process_num` and `numprocs`.  `live` options can be
+    `shielded` values are expanded as `common.quoting` explains; a value that is not `expanded`
+    keeps its `%` fields.  `per_process` values are read for each process of a program and may use
+    `process_num` and `numprocs`.  `live` options can be
     applied to a process that runs; any other change requires a restart of it.  `info` is the
     position among the fields of `getAllConfigInfo`, None for an option that it does not list: its
     fields are those of Supervisor 4.3, in a fixed order.  `only` names the section that has the
@@ -58,6 +59,7 @@ class Option(Field):
         name: str = "",
         is_required: bool = False,
         shielded: bool = False,
+        expanded: bool = True,
         per_process: bool = False,
         live: bool = False,
         info: int | None = None,
@@ -76,6 +78,7 @@ class Option(Field):
             self._default_factory = self.value.copy
         self.name = self.attribute = name
         self.shielded = shielded
+        self.expanded = expanded
         self.per_process = per_process
         self.live = live
         self.info = info
@@ -104,7 +107,14 @@ class Option(Field):
         """
         if self.name not in section.options:  # the frequent case, without a call for most
             return self.value if self._default_factory is None else self._default_factory()
-        return section.value(self.name, self.convert, names, called, shielded=self.shielded)
+        return section.value(
+            self.name,
+            self.convert,
+            names,
+            called,
+            shielded=self.shielded,
+            expanded=self.expanded,
+        )
 
     def of_group(self, group: str, info: int | None) -> Option:
         """Return the row of a nested record's option, with the group's name as its prefix."""

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 
 from supervisor.common.quoting import ShieldedText, shield, unshield
+from supervisor.common.text import RAW_FORMAT
 from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint, section_lines
 from supervisor.datatypes import process_or_group_name
 
@@ -122,12 +123,14 @@ class Section:
         called: str | None = None,
         *,
         shielded: bool = False,
+        expanded: bool = True,
     ) -> Any:
         """Return an option, expanded and converted; None if it is not set.
 
         `names` replaces the section's own names; `called` replaces `section.option` in errors.
-        `shielded` shields the expansions as `common.quoting` explains.  Raises
-        ConfigurationError for any ValueError of the conversion.
+        `shielded` shields the expansions as `common.quoting` explains.  A value that is not
+        `expanded` is converted as it is.  Raises ConfigurationError for any ValueError of the
+        conversion.
         """
         text = self.options.get(option)
         if text is None:
@@ -137,10 +140,10 @@ class Section:
         if "\0" in text:  # not allowed in paths, arguments and variables
             raise self.error(f"null byte in {text!r}", option)
         try:
-            if "%" in text:
+            if expanded and "%" in text:
                 used = self.names if names is None else names
-                expanded = expand(text, used, called or f"{self.name}.{option}")
-                text = text % _Shielded(used) if shielded else expanded
+                plain = expand(text, used, called or f"{self.name}.{option}")
+                text = text % _Shielded(used) if shielded else plain
             return convert(text)
         except ValueError as error:
             hint = self.comment_hint(option) if str(error) == NO_CLOSING_QUOTATION else ""
@@ -180,8 +183,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
     It also holds the state that the readers of its sections share: the names that values may
-    use (`expansions`, `here`), the `environment` of `[supervisord]`, and the `warnings` and
-    `infos` to log once the log is open.
+    use (`expansions`, `here`), the `environment` and the `childlog_format` of `[supervisord]`, and
+    the `warnings` and `infos` to log once the log is open.
     """
 
     mysection = "supervisord"
@@ -198,6 +201,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
+        self.childlog_format = RAW_FORMAT
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed

@@ -6,6 +6,7 @@ from supervisor.common.dependency_graph import Requirement, parse_requirements
 from supervisor.common.probes import Probe, parse_probe
 from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
+from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
     count,
     fd_or_variable,
@@ -51,6 +52,15 @@ def server_url(value: str) -> str | None:
     return None if value.strip().upper() == "AUTO" else value
 
 
+def line_format(value: str) -> str:
+    """Return a format of programs' logs; see `common.log_formats`."""
+    if value == RAW_FORMAT:
+        return value
+    from supervisor.common.log_formats import check_line_format  # few programs need it
+
+    return check_line_format(value)
+
+
 @option_record(frozen=True)
 class StreamConfig:
     """The output of a process on one stream, stdout or stderr.
@@ -94,6 +104,14 @@ class StreamConfig:
     syslog: bool = option(
         boolean, "true sends {} to syslog as well", default="false", per_process=True, info=3
     )
+    logfile_format: str = option(
+        line_format,
+        "raw, prefix, timestamp, json, or a template with %(message)s (default: childlog_format)",
+        default=RAW_FORMAT,
+        expanded=False,
+        live=True,
+        in_sample=False,
+    )
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""
@@ -115,8 +133,9 @@ class ProcessConfig:
 
     The rows are in the order in which they are read: if several options are invalid, the first
     one is reported, as in Supervisor 4.  Rows without an annotation define the number of
-    processes; configs do not hold them.  `section` is the name of the section, and `command_hint`
-    is appended to errors about the command; see `config.comments`.
+    processes; configs do not hold them.  `section` is the name of the section, `process_num` the
+    number of the process in it, and `command_hint` is appended to errors about the command; see
+    `config.comments`.
     """
 
     name: str = option(
@@ -332,8 +351,10 @@ class ProcessConfig:
     )
     command_hint: str = ""
 
-    section = ""  # no field: a config that a plugin makes equals one that is read
-    place = ("", 0)  # no field either: file and line (from 1) of the section's first definition
+    # No fields: a config that a plugin makes equals one that is read.
+    section = ""
+    place = ("", 0)  # file and line (from 1) of the section's first definition
+    process_num = 0
 
     @property
     def declares_readiness(self) -> bool:

@@ -41,6 +41,9 @@ PROCESS = tuple(
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
 
+FORMATS = ("stdout_logfile_format", "stderr_logfile_format")
+"""Options whose default is set in `[supervisord]`, for all programs."""
+
 READINESS = ("notify", "notification_fd", "ready_log_line")
 """Kinds of readiness, of which a program has at most one."""
 
@@ -80,12 +83,17 @@ def _read_processes(
     program = read_options(PROGRAM, section)
     template = section.options.setdefault(NAME.name, NAME.value)
     section.convert(process_or_group_name, template, NAME.name)
+    for option in FORMATS:
+        if option not in section.options:
+            program[option] = parser.childlog_format
     _check(section, program)
     _look_up_groups(parser, program["uid"])
     numprocs, first = (program.pop(option) for option in COUNTING)
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
-        yield _read_process(parser, section, make, program, names)
+        config = _read_process(parser, section, make, program, names)
+        config.process_num = number
+        yield config
 
 
 def _check(section: Section, program: dict[str, Any]) -> None:

@@ -67,6 +67,7 @@ def _read(
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
     parser.environment = values["environment"]
+    parser.childlog_format = values["childlog_format"]
     parser.expansions |= environment_names(parser.environment)
     rpcinterfaces = tuple(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")

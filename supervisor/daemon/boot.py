@@ -12,6 +12,7 @@ import os
 import re
 
 from supervisor import loggers
+from supervisor.common.text import JSON_FORMAT
 from supervisor.engine import posix
 
 TYPE_CHECKING = False
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import Configuration, Settings
     from supervisor.loggers import Logger
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s\n"
 
 ROOT_WARNING = (
     "Supervisor is running as root.  Privileges were not dropped because no user is"
@@ -45,9 +44,12 @@ LATE_IMPORTS = (
     "socket",
     "subprocess",
     "supervisor.client.options",
+    "supervisor.common.log_formats",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
+    "supervisor.logs.activity_json",
+    "supervisor.logs.formatted_file",
     "supervisor.process.fastcgi",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
@@ -117,16 +119,27 @@ def raise_limits(settings: Settings) -> list[str]:
 def open_activity_log(settings: Settings) -> Logger:
     """Open the activity log: the configured file, and stdout when in the foreground."""
     logger = loggers.getLogger(settings.loglevel)
+    _add_handlers(logger, settings)
+    if settings.logfile_format == JSON_FORMAT:
+        from supervisor.logs.activity_json import activity_json  # few daemons need it
+
+        for handler in logger.handlers:
+            handler.formatter = activity_json
+    return logger
+
+
+def _add_handlers(logger: Logger, settings: Settings) -> None:
+    fmt = f"{settings.logfile_format}\n"
     if settings.nodaemon and not settings.silent:
-        loggers.handle_stdout(logger, LOG_FORMAT)
+        loggers.handle_stdout(logger, fmt)
     if not isinstance(settings.logfile, str):
-        loggers.handle_syslog(logger, LOG_FORMAT)
-        return logger
+        loggers.handle_syslog(logger, fmt)
+        return
     try:
         loggers.handle_file(
             logger,
             settings.logfile,
-            LOG_FORMAT,
+            fmt,
             rotating=bool(settings.logfile_maxbytes),
             maxbytes=settings.logfile_maxbytes,
             backups=settings.logfile_backups,
@@ -135,7 +148,6 @@ def open_activity_log(settings: Settings) -> Logger:
         reason = error.strerror or error
         text = f"Cannot open logfile {settings.logfile}: {reason}{settings.logfile_origin}"
         raise BootError(text) from None
-    return logger
 
 
 def route_log_errors_to(logger: Logger) -> None:

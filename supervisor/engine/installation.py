@@ -32,6 +32,8 @@ UI_FOLDER: Final = os.path.join(PACKAGE, "ui")
 LATE_MODULES: Final = (
     "meld3",
     "meld3._compat",
+    "supervisor.common.lines",
+    "supervisor.common.log_formats",
     "supervisor.common.notify_protocol",
     "supervisor.common.pids",
     "supervisor.daemon.profiling",
@@ -39,6 +41,8 @@ LATE_MODULES: Final = (
     "supervisor.engine.probe_socket",
     "supervisor.engine.read_channel",
     "supervisor.engine.socket_holders",
+    "supervisor.logs.activity_json",
+    "supervisor.logs.formatted_file",
     "supervisor.process.fastcgi",
     "supervisor.process.helper_child",
     "supervisor.process.notification_fd",

@@ -9,10 +9,9 @@ from __future__ import annotations
 from supervisor import events, loggers
 from supervisor.common.capture import Captured, CaptureSplitter
 from supervisor.common.listener_protocol import ListenerStream, Ready
-from supervisor.common.read_batching import ReadBatcher
 from supervisor.common.text import as_text
 from supervisor.config.model import EventListenerConfig
-from supervisor.process.streams import READ_BYTES, Dispatcher, OutputDispatcher, PInputDispatcher
+from supervisor.process.streams import Dispatcher, OutputDispatcher, PInputDispatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,11 +55,7 @@ def default_handler(event: events.Event, response: bytes) -> None:  # noqa: ARG0
 
 
 class POutputDispatcher(OutputDispatcher):
-    """stdout or stderr of a program.
-
-    `pid` is set when the process has exited and a grandchild still holds the pipe: by then the
-    process has no pid, or that of the next child.
-    """
+    """stdout or stderr of a program."""
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
@@ -68,10 +63,9 @@ class POutputDispatcher(OutputDispatcher):
         capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
-        self.pid = 0
         self._observe = process.observer_of_output()
         if not self.events_enabled and not capture_bytes:
-            self._batcher = ReadBatcher(READ_BYTES)  # only a log consumes the bytes
+            self.batch_reads()
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""

@@ -12,7 +12,10 @@ import os
 
 from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
-from supervisor.common.read_batching import LARGE_PIPE_BYTES, ReadBatcher
+from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
+from supervisor.common.records import record
+from supervisor.common.text import RAW_FORMAT
+from supervisor.config.process_config import full_config
 from supervisor.engine import posix
 from supervisor.logs import reading
 
@@ -26,23 +29,39 @@ DEBUG = loggers.LevelsByName.DEBG
 READ_BYTES = 128 * 1024
 """Size of one read: twice the capacity of a pipe of default size."""
 
-READS_PER_RESUME = LARGE_PIPE_BYTES // READ_BYTES
-"""Upper bound per wake-up, enough for the largest pipe: a fast writer cannot starve the loop."""
-
 MAX_STDIN_BYTES = 4 * 1024 * 1024
 """Upper bound of the bytes queued for one child's stdin; one larger write may exceed it."""
 
-DRAIN_BYTES = 2 * 1024 * 1024
-"""Bound of the reads after a child's death: more than any pipe can still hold of its output."""
+
+@record(frozen=True)
+class ReadLimits:
+    """Upper bounds of what one stream may read in one iteration of the loop.
+
+    `read_bytes` is the size of one read, `reads_per_resume` the number of reads after a delay and
+    `drain_bytes` what is read after the child's death; orphans' output is read later.
+    """
+
+    read_bytes: int
+    reads_per_resume: int
+    drain_bytes: int
+
+
+RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
+"""Enough for the largest pipe: a fast writer cannot starve the loop."""
+
+FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, 2 * PIPE_BYTES)
+"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged."""
 
 
 @functools.cache  # a daemon without programs never needs it
-def _buffers() -> list[memoryview]:
-    """Return the one buffer that all output is read into, as an argument of `readv`.
+def _buffers(size: int) -> list[memoryview]:
+    """Return the one buffer that all output is read into, up to a size, for `readv`.
 
     It is page-aligned, like the segments of a pipe: copies into an unaligned buffer from
     malloc take the kernel up to half as long again (1.5 instead of 1.1 s/GB).
     """
+    if size < READ_BYTES:
+        return [_buffers(READ_BYTES)[0][:size]]
     return [memoryview(mmap.mmap(-1, READ_BYTES, mmap.MAP_PRIVATE))]
 
 
@@ -161,12 +180,20 @@ class PInputDispatcher(Dispatcher):
 
 
 class OutputDispatcher(Dispatcher):
-    """Reads a child's output; subclasses handle the bytes."""
+    """Reads a child's output; subclasses handle the bytes.
+
+    `pid` is set when the process has exited and a grandchild still holds the pipe: by then the
+    process has no pid, or that of the next child.
+    """
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
-        self.childlog = _open_childlog(process, self._config)
+        self.pid = 0
+        self._is_formatted = self._config.logfile_format != RAW_FORMAT
+        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
+        self._buffers = _buffers(self._limits.read_bytes)
+        self.childlog = self._open_childlog()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
@@ -175,9 +202,13 @@ class OutputDispatcher(Dispatcher):
         """Whether to read: until the child, and each process that inherited its end, closes it."""
         return not self.closed and not self._is_delayed
 
+    def batch_reads(self) -> None:
+        """Allow delays between reads: only a log consumes the bytes."""
+        self._batcher = ReadBatcher(self._limits.read_bytes, may_grow=not self._is_formatted)
+
     def read(self) -> bytes | None:
         """Read once; return b"" at the end of the stream, None when nothing is available."""
-        buffers = _buffers()
+        buffers = self._buffers
         try:
             size = os.readv(self.fd, buffers)
         except BlockingIOError:
@@ -220,7 +251,7 @@ class OutputDispatcher(Dispatcher):
         """Read after the delay; watch the pipe again unless another delay follows."""
         self._is_delayed = False
         try:
-            for _ in range(READS_PER_RESUME):
+            for _ in range(self._limits.reads_per_resume):
                 if self.closed or self._is_delayed or not self._read_once():
                     break
         except Exception:  # noqa: BLE001 - as in the loop: an error closes this channel only
@@ -231,7 +262,7 @@ class OutputDispatcher(Dispatcher):
     def drain(self) -> None:
         """Read to the end of the stream, or as much as the dead child can have written."""
         drained = 0
-        while not self.closed and drained < DRAIN_BYTES:
+        while not self.closed and drained < self._limits.drain_bytes:
             data = self.read()
             if data is None:
                 return
@@ -252,6 +283,44 @@ class OutputDispatcher(Dispatcher):
             if self.childlog is not None:
                 self.childlog.close()
 
+    def _open_childlog(self) -> loggers.Logger | None:
+        """Open the log of the stream; return None if it has none.  Raises `OSError`."""
+        process, stream = self.process, self._config
+        logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
+        if not logfile and not stream.syslog:
+            return None
+        logger = loggers.getLogger()
+        if logfile and self._is_formatted:
+            logger.addHandler(self._open_formatted(logfile))
+        elif logfile:
+            loggers.handle_file(
+                logger,
+                filename=logfile,
+                fmt="%(message)s",
+                rotating=bool(stream.logfile_maxbytes),
+                maxbytes=stream.logfile_maxbytes,
+                backups=stream.logfile_backups,
+            )
+        if stream.syslog:
+            loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
+        return logger
+
+    def _open_formatted(self, logfile: str) -> loggers.Handler:
+        from supervisor.common.log_formats import LineFormatter, Origin  # few programs need them
+        from supervisor.logs.formatted_file import FormattedFileHandler
+
+        process, stream = self.process, self._config
+        config = full_config(process.config)
+        formatter = LineFormatter(
+            stream.logfile_format,
+            Origin(process.name, process.group_name, self.channel, config.process_num),
+            pid=lambda: self.pid or process.pid,
+            time=process.runtime.clock.time,
+        )
+        return FormattedFileHandler(
+            logfile, formatter, stream.logfile_maxbytes, stream.logfile_backups
+        )
+
     def removelogs(self) -> None:
         """Remove the log and start a new one."""
         if self.childlog is not None:
@@ -262,23 +331,3 @@ class OutputDispatcher(Dispatcher):
         """Reopen the log under the same name, unless the stream has ended."""
         if self.childlog is not None and not self.closed:
             loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)
-
-
-def _open_childlog(process: ProcessStatus, stream: StreamConfig) -> loggers.Logger | None:
-    """Open the log of a stream; return None if it has none."""
-    logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
-    if not logfile and not stream.syslog:
-        return None
-    logger = loggers.getLogger()
-    if logfile:
-        loggers.handle_file(
-            logger,
-            filename=logfile,
-            fmt="%(message)s",
-            rotating=bool(stream.logfile_maxbytes),
-            maxbytes=stream.logfile_maxbytes,
-            backups=stream.logfile_backups,
-        )
-    if stream.syslog:
-        loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
-    return logger

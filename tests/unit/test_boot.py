@@ -202,3 +202,20 @@ class TestTroubleWithLogs:
         logger.info("lost")
         assert "No space left on device" in capsys.readouterr().err
         assert sys.stderr is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("%(levelname)s|%(message)s", "WARN|a\n"),
+        ("json", '"level": "warn", "message": "a"}\n'),
+    ],
+)
+def test_the_activity_log_has_its_format(tmp_path: Path, text: str, line: str) -> None:
+    path = tmp_path / "x.log"
+    logger = boot.open_activity_log(
+        Settings(configfile=None, here=None, logfile=str(path), logfile_format=text)
+    )
+    logger.warn("a")
+    logger.close()
+    assert path.read_text(encoding="utf-8").endswith(line)

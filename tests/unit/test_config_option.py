@@ -220,6 +220,8 @@ CHANGED = {
     "directory": "/",
     "stdout_logfile": "NONE",
     "stderr_logfile": "NONE",
+    "stdout_logfile_format": "json",
+    "stderr_logfile_format": "json",
     "restartjitter": "0.5",
     "depends_on": "other",
     "depends_on_completed": "other",

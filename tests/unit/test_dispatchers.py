@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +233,51 @@ def test_ansi_sequences_are_stripped_if_configured(
     made.write(b"\x1b[1mbold\x1b[")
     made.write(b"0m plain")
     assert log.read_bytes() == b"bold plain"
+
+
+def test_a_formatted_log_has_the_pid_and_the_time_of_reading(
+    world: World, start: Any, tmp_path: Path
+) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log), stdout_logfile_format="json")
+    made.write(b"one\ntw")
+    world.clock.advance(1)
+    made.die()
+    first, last = (json.loads(line) for line in log.read_bytes().splitlines())
+    assert (first["pid"], first["name"], first["message"]) == (4711, "p", "one")
+    assert (last["pid"], last["message"]) == (4711, "tw")
+    assert first["time"] == "2023-11-14T22:13:20.000Z"
+    assert last["time"] == "2023-11-14T22:13:21.000Z"
+
+
+def test_many_short_lines_do_not_hold_the_loop(world: World, start: Any, tmp_path: Path) -> None:
+    log = tmp_path / "out.log"
+    made = start(stdout_logfile=str(log), stdout_logfile_format="json")
+    made.write(b"\n" * 65536)
+    assert log.read_bytes().count(b"\n") <= 32768
+    world.runtime.loop.run_once(1)
+    assert log.read_bytes().count(b"\n") == 65536
+
+
+def test_only_the_log_is_formatted(
+    world: World, start: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.runtime.settings = Settings(configfile=None, here=None, strip_ansi=True)
+    log, heard, syslog = tmp_path / "out.log", [], []
+    events.subscribe(events.ProcessLogEvent, lambda e: heard.append(e.data))
+    monkeypatch.setattr(loggers.SyslogHandler, "_syslog", lambda _, text: syslog.append(text))
+    made = start(
+        stdout_logfile=str(log),
+        stdout_logfile_format="<%(message)s>",
+        stdout_syslog=True,
+        stdout_events_enabled=True,
+        stdout_capture_maxbytes=1000,
+    )
+    made.write(b"\x1b[1mon" + BEGIN_TOKEN + b"message" + END_TOKEN)
+    made.write(b"e\x1b[0m\n")
+    assert log.read_bytes() == b"<one>\n"
+    assert heard == [b"on", b"message", b"e\n"]
+    assert syslog == ["p on", "p e"]
 
 
 def test_a_log_that_cannot_be_opened_fails_the_start_and_leaks_nothing(
