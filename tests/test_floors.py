@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -12,6 +13,7 @@ import pytest
 from tests.support.floors import (
     FILES,
     FLOORS,
+    ROOT,
     code_lines,
     floor_of,
     imported_names,
@@ -76,6 +78,13 @@ def test_the_top_level_has_floors_and_import_names_alone() -> None:
     """Other modules are in the folder of their floor."""
     modules = {module_name(path).partition(".")[0] for path in FILES} - {""}
     assert modules == FLOORS.keys() | IMPORT_NAMES
+
+
+def test_the_import_names_of_the_contract_are_there() -> None:
+    """Third parties import these modules; each is at the top level, or a folder."""
+    modules = json.loads((ROOT / "tests" / "contract.json").read_text(encoding="utf-8"))["modules"]
+    names = {name.split(".")[1] for name in modules if name.startswith("supervisor.")}
+    assert names <= FLOORS.keys() | IMPORT_NAMES
 
 
 def test_imports_go_only_downwards() -> None:

@@ -418,7 +418,7 @@ def request_with_dependencies(process: Any) -> None:
     down = [each for each in reversed(wanted) if not each.is_running]
     for each in down:  # all of them before the first decision: none waits in vain for another
         if not each.awaits_start:
-            each.start_requested = True
+            each.starts.request()
         if each.starts.gate is not None:
             each.starts.gate.is_hopeless = False
     for each in down:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from supervisor.engine.loop import Clock
     from supervisor.process.starts import Starts
+    from supervisor.process.startup import Startup
 
     class Runtime(Protocol):
         """The part of the runtime context that a description needs."""
@@ -37,37 +38,48 @@ if TYPE_CHECKING:
         def starts(self) -> Starts:
             """Its automatic and requested starts."""
 
-    Outlook: TypeAlias = tuple[str, int]
+        @property
+        def startup(self) -> Startup:
+            """Its start in progress."""
+
+        @property
+        def pid(self) -> int:
+            """The pid of its child, 0 if there is none."""
+
+    Outlook: TypeAlias = tuple[str, int, str]
 
 RUNNING: Final = "pid {pid}, uptime {uptime}"
 
-NO_OUTLOOK: Final[Outlook] = ("", 0)
+NO_OUTLOOK: Final[Outlook] = ("", 0, "")
 
 
 def outlook(process: Startable) -> Outlook:
-    """Return (text about unmet dependencies or "", seconds to the next start or 0).
+    """Return (what a wanted start waits for, seconds to the next start, the program's own words).
 
-    The seconds are rounded up.  They are those of a pause by restart options only, because
-    Supervisor 4 shows no pause.
+    Each is "" or 0 if there is none.  The seconds are rounded up.  They are those of a pause by
+    restart options only, because Supervisor 4 shows no pause.  A program that declares readiness
+    is described by what is missing of it, or by its latest STATUS= (sd_notify(3)).
     """
-    starts = process.starts
+    starts, words = process.starts, ""
+    monitor = process.startup.readiness
+    if monitor is not None and process.pid:
+        words = monitor.status_text or ", ".join(monitor.missing())
     unmet = ", ".join(map(str, starts.unmet()))
     if unmet:
-        return unmet, 0
-    if starts.restarts.limits is None:
-        return NO_OUTLOOK
-    next_start_at = starts.next_start_at
+        return unmet, 0, words
+    next_start_at = None if starts.restarts.limits is None else starts.next_start_at
     if next_start_at is None:
-        return NO_OUTLOOK
-    return "", max(math.ceil(next_start_at - process.runtime.clock.monotonic()), 0)
+        return "", 0, words
+    return "", max(math.ceil(next_start_at - process.runtime.clock.monotonic()), 0), words
 
 
 def describe(info: Mapping[str, Any], outlook: Outlook = NO_OUTLOOK) -> str:
     """Return the description; `info` is the struct of `getProcessInfo`, as far as known."""
-    unmet, pause = outlook
+    unmet, pause, words = outlook
     if unmet:
         return f"waiting for {unmet}"
-    return f"{_past(info)}, restart in {pause} s" if pause else _past(info)
+    further = f"restart in {pause} s" if pause else words
+    return ", ".join(filter(None, (_past(info), further)))
 
 
 def _past(info: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ def facts(group: ProcessGroupBase, process: Subprocess) -> Facts:
         config.stdout.logfile,
         config.stderr.logfile,
         process.pid,
-        NO_OUTLOOK if process.starts.is_plain else outlook(process),
+        NO_OUTLOOK if process.is_plain else outlook(process),
     )
 
 
@@ -88,12 +88,14 @@ def process_details(
     file, line = config.place
     info = process_info(group, process)
     del info["logfile"]
+    monitor = process.startup.readiness
+    missing = monitor.missing() if monitor is not None and process.pid else []
     return {
         **info,
         "signal": 0 if process.pid else history.last_signal,
-        "ready_at": 0.0,
+        "ready_at": 0.0 if monitor is None else monitor.ready_at,
         "health": "",
-        "waiting_for": [str(each) for each in process.starts.unmet()],
+        "waiting_for": [str(each) for each in process.starts.unmet()] or missing,
         "restarts": history.restarts,
         "next_start": next_start(process),
         "last_exit": history.last_exit(config.exitcodes),

@@ -40,6 +40,12 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
+        self.is_plain = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness) == (
+            None,
+            None,
+            None,
+        )
+        """Whether the description is that of Supervisor 4."""
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
@@ -89,6 +95,8 @@ class Lifecycle(ProcessStatus):
 
     def mark_running(self) -> None:
         """Enter RUNNING."""
+        if self.startup.readiness is not None:
+            self.history.explain("ready")
         self.backoff = 0
         self.change_state(ProcessStates.RUNNING)
         self.runtime.logger.info(

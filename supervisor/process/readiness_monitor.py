@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from supervisor.common.ready_line import ReadyLineMatcher
@@ -17,6 +18,7 @@ from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, 
 from supervisor.process.plan import ChildChannels, SpawnPlan, child_environment
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
+from supervisor.process.runtime_directory import is_reachable
 from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
@@ -117,9 +119,11 @@ class ReadinessMonitor:
     def _open(self) -> ChildChannels:
         config, runtime = self._owner.config, self._owner.runtime
         if config.notify:
-            self._socket = self._make_socket(
-                bind_notify_socket(runtime.notify_directory.path(), config.uid)
-            )
+            directory = runtime.notify_directory.path()
+            if config.uid not in {None, os.geteuid()} and not is_reachable(directory):
+                reason = f"the program's user cannot reach {directory} (see runtimedir)"
+                raise PermissionError(errno.EACCES, reason)
+            self._socket = self._make_socket(bind_notify_socket(directory, config.uid))
             return ChildChannels({NOTIFY_SOCKET: self._socket.path}, {})
         wanted = config.notification_fd
         if wanted is None:
@@ -196,6 +200,7 @@ class ReadinessMonitor:
     def _notified(self, notification: Notification, _pid: int) -> None:
         if notification.status is not None:
             self.status_text = notification.status
+            self._owner.runtime.description_changed(self._owner)
         if notification.extend_timeout_seconds is not None and self.timeout_at is not None:
             now = self._owner.runtime.clock.monotonic()
             self.timeout_at = max(self.timeout_at, now + notification.extend_timeout_seconds)

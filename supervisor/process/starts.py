@@ -73,7 +73,6 @@ class Starts:
         config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
         self.gate = make_gate(config, runtime, self._reconsider)
-        self.is_plain = self.gate is None and self.restarts.limits is None
         """Whether the process has neither dependencies nor restart options."""
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
@@ -84,6 +83,7 @@ class Starts:
         """Whether the start is in the queue; it may have become unwanted since."""
         self._is_withdrawn = False
         self._is_retired = False
+        self._is_alone = False
         self._request_reason = ""
 
     # -- the rule -----------------------------------------------------------------
@@ -110,12 +110,14 @@ class Starts:
     @property
     def has_closed_gate(self) -> bool:
         """Whether dependencies hold up a start, wanted or not."""
-        return self.gate is not None and not self.gate.is_open
+        if self.gate is None or self.gate.is_open:
+            return False
+        return not (self._is_alone and self._process.start_requested)
 
     @property
     def is_waiting(self) -> bool:
         """Whether a wanted start waits for dependencies."""
-        return self.gate is not None and self.is_wanted and not self.gate.is_open
+        return self.gate is not None and self.is_wanted and self.has_closed_gate
 
     def unmet(self) -> Iterable[Unmet]:
         """Return the conditions that hold up a wanted start."""
@@ -136,7 +138,7 @@ class Starts:
             return 0.0, self._give_up_retrying
         if self.is_queued or not self.is_wanted:
             return None
-        if self.gate is not None and not self.gate.is_open:
+        if self.gate is not None and self.has_closed_gate:
             deadline = self.gate.deadline
             return None if deadline is None else (deadline, self._give_up_waiting)
         return self._due_at(), self._enqueue
@@ -149,6 +151,11 @@ class Starts:
         return self.restarts.next_start(process.started_at, failed=is_failed)
 
     # -- starting -----------------------------------------------------------------
+
+    def request(self, *, alone: bool = False) -> None:
+        """Request a start as soon as it is possible; `alone`, without waiting for dependencies."""
+        self._process.start_requested = True
+        self._is_alone = alone
 
     def _enqueue(self) -> None:
         self.is_queued = True
@@ -239,7 +246,7 @@ class Starts:
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
         self._request_reason = START_WITH_DEPENDENCY
-        self._process.start_requested = True
+        self.request()
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""
@@ -260,6 +267,7 @@ class Starts:
         """Return the state as JSON values; the place in the queue is not part of it."""
         return {
             "gate": None if self.gate is None else self.gate.snapshot(),
+            "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
             "restarts": self.restarts.snapshot(),
@@ -271,6 +279,7 @@ class Starts:
 
         `lifecycle.Lifecycle.arm` queues a start again that is due.
         """
+        self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
         self.restarts.restore(saved.get("restarts") or {})

@@ -72,7 +72,7 @@ def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) ->
     if not alone and process.starts.has_closed_gate:
         request_with_dependencies(process)
     elif state == ProcessStates.STOPPING:
-        process.start_requested = True
+        process.starts.request(alone=alone)
     else:
         process.starts.restarts.started_by_hand()
         process.spawn()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from supervisor.common.xmlrpc_codec import Pieces, Serialized, to_xml
 from supervisor.process import details
-from supervisor.process.description import RUNNING, uptime
+from supervisor.process.description import uptime
 from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
@@ -57,7 +57,8 @@ def _make_row(facts: details.Facts) -> Row:
     struct["now"] = Serialized(PLACEHOLDER)
     runs = struct["state"] == ProcessStates.RUNNING
     if runs:
-        description = to_xml(RUNNING.format(pid=struct["pid"], uptime="%s"))
-        struct["description"] = Serialized(description % PLACEHOLDER)
+        shown = to_xml(struct["description"])
+        shown = shown.replace(f"uptime {uptime(0)}", f"uptime {PLACEHOLDER}", 1)
+        struct["description"] = Serialized(shown)
     before, between, *after = to_xml(struct).encode().split(PLACEHOLDER.encode())
     return facts, before, between, b"".join(after), struct["start"] if runs else None

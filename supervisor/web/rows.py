@@ -205,7 +205,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     """Return the row of one process as HTML."""
     group, process = member
     info = process_info(group, process)
-    ahead = NO_OUTLOOK if process.starts.is_plain else outlook(process)
+    ahead = NO_OUTLOOK if process.is_plain else outlook(process)
     state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
@@ -220,7 +220,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
     """Return the actions of a row."""
-    unmet, pause = ahead
+    unmet, pause, _ = ahead
     if unmet and state in STOPPED_STATES:
         return WAITING_ACTIONS
     if pause and state == ProcessStates.EXITED:

@@ -54,8 +54,9 @@ def resolve_command(config: Any) -> tuple[str, list[str]]:
 for dummy in (DummyOptions, DummyProcess):
     dummy.runtime = property(lambda _: runtime())
 DummyProcess.awaits_start = False
+DummyProcess.is_plain = True
 DummyProcess.starts = SimpleNamespace(
-    gate=None, is_plain=True, is_waiting=False, has_closed_gate=False, restarts=RestartPolicy()
+    gate=None, is_waiting=False, has_closed_gate=False, restarts=RestartPolicy()
 )
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command

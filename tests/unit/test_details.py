@@ -254,6 +254,28 @@ def test_a_start_alone_starts_even_a_waiting_program(site: Site) -> None:
     assert raised.value.code == Faults.ALREADY_STARTED
 
 
+def test_a_start_alone_of_a_program_that_is_stopping(site: Site) -> None:
+    """It waits for the end of the old process only; a later start is an ordinary one again."""
+    db = site.add("db", startsecs=0)
+    web = site.add("web", "db", startsecs=0, autostart=False)
+    site.boot()
+    site.start("web")
+    for name in ("web", "db"):
+        site.process(name).stop()
+    site.die(db)
+    site.rpc.startProcessAlone("web", False)
+    site.die(web)
+    site.world.pass_time(0)
+    assert (db.state, web.state) == (S.STOPPED, S.RUNNING)
+    web.stop()
+    site.rpc.startProcessAlone("web", False)
+    site.rpc.stopProcess("web", False)
+    site.rpc.startProcess("web", False)
+    assert db.state == S.STARTING
+    site.die(web)
+    assert web.state == S.RUNNING
+
+
 def test_a_start_of_a_group_alone(site: Site) -> None:
     site.add("db", autostart=False)
     site.add("web", "db", count=2, autostart=False, startsecs=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.floors import FLOORS
 from tests.support.tables import assert_none
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +34,11 @@ def test_paths_in_the_map_of_the_code_exist() -> None:
     paths = [path for line in listed for path in line.split()]
     assert {"supervisor/engine/", "supervisor/http/", "docs/"} <= set(paths)
     assert_none(path for path in paths if not any(ROOT.glob(path)))
+
+
+def test_the_map_of_the_code_shows_every_floor() -> None:
+    code_map = text("README.md").partition("## The code")[2].partition("\n## ")[0]
+    assert_none(folder for folder in FLOORS if f"{folder}/" not in code_map)
 
 
 def test_two_commands_set_up_the_quickstart_and_the_tests() -> None:

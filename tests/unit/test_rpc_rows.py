@@ -54,7 +54,7 @@ def members(draw: st.DrawFn) -> tuple[Any, Any]:
         exitstatus=draw(st.integers(-1, 255) | st.none()),
         pid=draw(st.integers(0, 2**22)),
         runtime=SimpleNamespace(clock=CLOCK),
-        starts=SimpleNamespace(is_plain=True),
+        is_plain=True,
     )
     return SimpleNamespace(config=SimpleNamespace(name=draw(texts))), process
 

@@ -40,6 +40,7 @@ DERIVED: dict[str, dict[str, str]] = {
     "Subprocess": {
         "config": CONTEXT,
         "runtime": CONTEXT,
+        "is_plain": CONFIGURED,
         "group": CONTEXT,
         "changed": "its subscribers subscribe again",
         "_timer": ARMED,
@@ -70,7 +71,6 @@ DERIVED: dict[str, dict[str, str]] = {
     ),
     "Starts": {
         "_process": CONTEXT,
-        "is_plain": CONFIGURED,
         "_request_reason": "a text for the history",
         "is_queued": "a start that is due is queued by `arm`",
     },
