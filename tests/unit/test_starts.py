@@ -357,6 +357,13 @@ def test_a_start_of_a_group_passes_over_those_that_wait(programs: Programs) -> N
     assert control.is_not_running(web)
 
 
+def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
+    programs.add("db", autostart=False)
+    web = programs.add("web", "db", autostart=False)
+    programs.start("web", alone=True)
+    assert (web.state, programs.states()["db"]) == (S.STARTING, S.STOPPED)
+
+
 def test_a_start_pulls_in_what_its_dependencies_share(programs: Programs) -> None:
     """Each order of a program's dependencies, one of which needs the other."""
     for number, needed in enumerate(("a{0}, b{0}", "b{0}, a{0}")):
@@ -388,13 +395,6 @@ def test_a_start_revives_a_dependency_that_waits_in_vain(programs: Programs) -> 
     for _ in range(3):
         programs.world.pass_time(1)
     assert waiting() is True
-
-
-def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
-    programs.add("db", autostart=False)
-    web = programs.add("web", "db", autostart=False)
-    programs.start("web", alone=True)
-    assert (web.state, programs.states()["db"]) == (S.STARTING, S.STOPPED)
 
 
 def test_a_dependency_that_gives_up_fails_the_request(programs: Programs) -> None:

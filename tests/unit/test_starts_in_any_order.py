@@ -51,7 +51,7 @@ class Rules:
 
     def __init__(self, programs: Programs, policies: dict[str, str]) -> None:
         self.programs = programs
-        self.alone: set[str] = set()
+        self.alone: set[str] = set()  # to be started whatever their dependencies
         self.unwanted: set[str] = set()
         self.waiting: list[Any] = []
         self.violations: list[str] = []
@@ -65,6 +65,7 @@ class Rules:
         is_free = process.name in self.alone or gate is None or gate.is_open
         if process.name in self.unwanted or not is_free:
             self.violations.append(process.name)  # the loop would only log an exception
+        self.alone.discard(process.name)
 
     def take(self, step: str, name: Any) -> None:
         """Take one step."""
@@ -87,12 +88,12 @@ class Rules:
     def start(self, process: Subprocess, *, alone: bool) -> None:
         self.unwanted -= set(NAMES)  # it pulls its dependencies in
         if alone:
-            self.alone.add(process.name)
+            self.alone.add(process.name)  # possibly after a stop in progress
         try:
             result = control.start(process, process.name, wait=True, alone=alone)
         except RPCError:
-            result = None
-        self.alone.discard(process.name)
+            self.alone.discard(process.name)
+            return
         if callable(result):
             self.waiting.append(result)
 
@@ -102,6 +103,7 @@ class Rules:
         except RPCError:
             return
         self.unwanted.add(process.name)
+        self.alone.discard(process.name)
 
     def check(self) -> None:
         """Check what must hold between two steps."""
@@ -147,13 +149,15 @@ def test_any_sequence(policies: dict[str, str], steps: list[tuple[str, Any]]) ->
             return spawn(process)
 
         monkeypatch.setattr(Subprocess, "spawn", checked)
-        rules = Rules(Programs(world), policies)
-        for step, argument in steps:
-            rules.take(step, argument)
+        try:
+            rules = Rules(Programs(world), policies)
+            for step, argument in steps:
+                rules.take(step, argument)
+                rules.check()
+            rules.check_rest()
             rules.check()
-        rules.check_rest()
-        rules.check()
-        assert not [line for line in world.lines("critical") if "Traceback" in line]
-        for process in world.runtime.children.values():
-            process._close_dispatchers()
-        world.runtime.loop.close()
+            assert not [line for line in world.lines("critical") if "Traceback" in line]
+        finally:
+            for process in world.runtime.children.values():
+                process._close_dispatchers()
+            world.runtime.loop.close()
