@@ -51,7 +51,7 @@ class Rules:
 
     def __init__(self, programs: Programs, policies: dict[str, str]) -> None:
         self.programs = programs
-        self.alone: set[str] = set()  # to be started whatever their dependencies
+        self.alone: set[str] = set()  # to be started without their dependencies
         self.unwanted: set[str] = set()
         self.waiting: list[Any] = []
         self.violations: list[str] = []
