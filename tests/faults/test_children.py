@@ -186,6 +186,7 @@ process_name=%(process_num)d
 numprocs=10
 """
     with Daemon(directory, config) as daemon:
+        daemon.wait_for_log("spawned: '9'")  # STARTING may mean that its turn is still to come
         assert daemon.info("slow:9")["statename"] == "STARTING"
     assert daemon.log_text().count("stopped: ") == 10
 
