@@ -36,6 +36,11 @@ def one_line(text: str, max_chars: int) -> str:
     )
 
 
+def in_seconds(seconds: float) -> str:
+    """Return a duration with its unit: `1 second`, `0.5 seconds`."""
+    return f"{seconds:g} second{'' if seconds == 1 else 's'}"
+
+
 def as_text(data: bytes | str) -> str:
     """Return the output of a child as text for payloads and the activity log."""
     if isinstance(data, str):

@@ -17,6 +17,8 @@ from __future__ import annotations
 import random
 from collections import deque
 
+from supervisor.common.text import in_seconds
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,8 +81,9 @@ class RestartLimits:
 
     def exhausted_text(self) -> str:
         """Return the reason of the FATAL state, for `spawnerr`."""
-        options = self.options
-        return f"restarted {options.burst} times in {options.interval:g} seconds (startlimit_burst)"
+        burst = self.options.burst
+        times = "once" if burst == 1 else f"{burst} times"
+        return f"restarted {times} in {in_seconds(self.options.interval)} (startlimit_burst)"
 
     def _pause(self) -> float:
         options = self.options

@@ -7,6 +7,7 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
 from supervisor.process.dependencies import DependencyWatch, make_gate
@@ -251,7 +252,7 @@ class Starts:
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""
         if self.gate is not None:
-            text = f"waited {self.gate.timeout:g} seconds for {next(self.gate.unmet())}"
+            text = f"waited {in_seconds(self.gate.timeout)} for {next(self.gate.unmet())}"
             self._process.fail("its dependencies were not ready in time", text)
 
     def _give_up_retrying(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 
+from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.process.stop_deadline import StopDeadline
 
@@ -134,7 +135,7 @@ class Startup:
     def _give_up(self) -> None:
         """Stop the child, because it is not ready in time."""
         process = self._process
-        self._failure = f"not ready after {process.config.ready_timeout:g} seconds"
+        self._failure = f"not ready after {in_seconds(process.config.ready_timeout)}"
         process.runtime.logger.warn(f"{process.name} is {self._failure}, stopping it")
         self._send(process.config.stopsignal, whole_group=process.config.stopasgroup)
 

@@ -152,9 +152,9 @@ def test_a_program_that_is_not_ready_in_time(directory: Path) -> None:
     """
     with Daemon(directory, config) as daemon:
         info = daemon.wait_for_state("x", "FATAL", seconds=30)
-        assert info["spawnerr"] == "not ready after 1 seconds"
+        assert info["spawnerr"] == "not ready after 1 second"
         log = daemon.log_text()
-        assert log.count("x is not ready after 1 seconds, stopping it") == 2
+        assert log.count("x is not ready after 1 second, stopping it") == 2
         assert log.count("with SIGKILL") == 2
         assert log.count("spawned: 'x'") == 2
 
