@@ -12,7 +12,7 @@ from tests.support.comparison import Pair, call
 if TYPE_CHECKING:
     from tests.support.daemon import Daemon
 
-SETTINGS = {"runtimedir": "%(here)s"}
+SETTINGS = {"runtimedir": "%(here)s", "childlog_format": "timestamp", "logfile_format": "json"}
 
 OPTIONS = {
     "restartpause": "500ms",
@@ -36,6 +36,8 @@ OPTIONS = {
     "readiness_check_timeout": "5s",
     "readiness_check_success_threshold": "2",
     "ready_timeout": "30",
+    "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",
+    "stderr_logfile_format": "json",
 }
 """A value for each; options that exclude one another are in different programs."""
 
