@@ -97,7 +97,7 @@ def test_the_reason_of_a_limit(programs: Programs) -> None:
         programs.world.pass_time(0)
         programs.die(web)
         programs.world.pass_time(1)
-    assert story(web)[-1] == ("FATAL", "restarted 1 times in 10 seconds (startlimit_burst)")
+    assert story(web)[-1] == ("FATAL", "restarted once in 10 seconds (startlimit_burst)")
 
 
 def test_a_program_that_follows_its_dependency(programs: Programs) -> None:
