@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from supervisor.common.dependency_graph import Requirement, parse_requirements
-from supervisor.common.probes import Probe, parse_probe
 from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
 from supervisor.common.text import RAW_FORMAT
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
     import re
     from typing import Any
 
+    from supervisor.common.probes import Probe
+
 
 def server_url(value: str) -> str | None:
     """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
@@ -59,6 +60,13 @@ def line_format(value: str) -> str:
     from supervisor.common.log_formats import check_line_format  # few programs need it
 
     return check_line_format(value)
+
+
+def probe(value: str) -> Probe:
+    """Return the probe of a check; raises `ValueError` with a reason for users."""
+    from supervisor.common.probes import parse_probe  # few programs have a check
+
+    return parse_probe(value)
 
 
 @option_record(frozen=True)
@@ -325,7 +333,7 @@ class ProcessConfig:
         in_sample=False,
     )
     readiness_check_script: Probe | None = option(
-        parse_probe,
+        probe,
         "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
         default=None,
         per_process=True,

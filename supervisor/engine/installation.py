@@ -35,6 +35,7 @@ LATE_MODULES: Final = (
     "supervisor.common.lines",
     "supervisor.common.log_formats",
     "supervisor.common.notify_protocol",
+    "supervisor.common.probes",
     "supervisor.common.pids",
     "supervisor.daemon.profiling",
     "supervisor.engine.probe_child",
