@@ -78,6 +78,7 @@ restartpause=1h
 """
 
 
+@pytest.mark.slow
 def test_waits_pauses_and_readiness_make_no_system_call(directory: Path) -> None:
     """A thousand programs with dependencies cost nothing while nothing happens."""
     with Daemon(directory, f"minfds=4096\n{ORDERED}", seconds=60) as daemon:

@@ -86,6 +86,7 @@ def test_a_migration_that_fails_holds_the_application_up(directory: Path) -> Non
         wait_for_states(daemon, {"app": "RUNNING", "migrate": "EXITED"})
 
 
+@pytest.mark.slow
 def test_a_worker_that_flaps_pauses_and_is_given_up(directory: Path) -> None:
     config = f"""
         [program:worker]
@@ -137,6 +138,7 @@ def test_a_wait_for_a_dependency_that_dies_ends(directory: Path) -> None:
         assert states(daemon) == {"web": "STOPPED", "db": "RUNNING"}
 
 
+@pytest.mark.slow
 def test_a_wait_survives_restarts_of_the_dependency(directory: Path) -> None:
     """It crashes while it starts, more than once, and the caller goes on waiting."""
     config = f"[program:web]\n{SLEEPER}depends_on=db\nautostart=false\n"
@@ -172,6 +174,7 @@ def test_a_waiting_program_that_is_stopped_stays_stopped(
         assert daemon.rpc.supervisor.startProcess("web") is True
 
 
+@pytest.mark.slow
 def test_a_failed_readiness_does_not_end_a_program_for_good(directory: Path) -> None:
     """It is tried again, and those that wait for it start then."""
     config = f"[program:web]\n{SLEEPER}depends_on=db\n"
@@ -185,6 +188,7 @@ def test_a_failed_readiness_does_not_end_a_program_for_good(directory: Path) -> 
 # -- harm ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_crash_of_a_dependency_while_its_dependents_start(directory: Path) -> None:
     """Those that wait go on waiting, those that are up stay up."""
     config = f"[program:db]\n{SLEEPER}[program:first]\n{SLEEPER}depends_on=db\n"

@@ -61,6 +61,7 @@ def test_a_restart_waits_for_the_server(directory: Path) -> None:
     assert "IN USE" not in daemon.text("catalina.log")
 
 
+@pytest.mark.slow
 def test_it_is_stopping_until_the_server_has_ended(directory: Path) -> None:
     """And what the server says meanwhile is logged."""
     with Daemon(directory, slow_server(directory)) as daemon:
@@ -77,6 +78,7 @@ def test_it_is_stopping_until_the_server_has_ended(directory: Path) -> None:
         assert (info["statename"], info["pid"], info["exitstatus"]) == ("STOPPED", 0, -1)
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_end_is_killed(directory: Path) -> None:
     config = start_script(directory, child("stubborn"), "stopwaitsecs=1")
     with Daemon(directory, config) as daemon:
@@ -88,6 +90,7 @@ def test_a_server_that_does_not_end_is_killed(directory: Path) -> None:
         assert "stopped: catalina (terminated by SIGTERM)" in log
 
 
+@pytest.mark.slow
 def test_a_shutdown_waits_for_the_server(directory: Path) -> None:
     with Daemon(directory, slow_server(directory)) as daemon:
         server_pid(daemon)

@@ -140,6 +140,7 @@ def test_the_message_of_a_worker_is_refused(directory: Path) -> None:
         assert daemon.info("x")["statename"] == "STARTING"
 
 
+@pytest.mark.slow
 def test_a_program_that_is_not_ready_in_time(directory: Path) -> None:
     """It is stopped, tried again, and not given up before `startretries` are used."""
     config = f"""
@@ -169,6 +170,7 @@ def test_a_start_that_waits_for_readiness_in_vain(directory: Path) -> None:
         assert daemon.info("x")["spawnerr"] == text
 
 
+@pytest.mark.slow
 def test_a_line_of_an_earlier_run_does_not_count(directory: Path) -> None:
     """The log still has it, and so has the pipe."""
     script = "test -e %(here)s/again && exec sleep 1000; touch %(here)s/again; echo ready"
@@ -185,6 +187,7 @@ def test_a_line_of_an_earlier_run_does_not_count(directory: Path) -> None:
         assert "ready" in daemon.rpc.supervisor.readProcessStdoutLog("x", 0, 0)
 
 
+@pytest.mark.slow
 def test_no_probe_follows_readiness(directory: Path) -> None:
     """Nor while the program is stopped, or down."""
     config = f"""

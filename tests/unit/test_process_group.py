@@ -229,6 +229,7 @@ def test_a_scan_takes_several_turns_and_finds_all(
     site.turn_until(lambda: site.empty == [pgid])
 
 
+@pytest.mark.slow
 def test_without_proc_the_group_is_looked_at_by_its_number(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
