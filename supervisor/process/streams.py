@@ -14,10 +14,9 @@ from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
 from supervisor.common.records import record
-from supervisor.common.text import RAW_FORMAT
-from supervisor.config.process_config import full_config
 from supervisor.engine import posix
 from supervisor.logs import reading
+from supervisor.process.child_log import is_formatted, open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,10 +189,10 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        self._is_formatted = self._config.logfile_format != RAW_FORMAT
+        self._is_formatted = is_formatted(self._config)
         self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
         self._buffers = _buffers(self._limits.read_bytes)
-        self.childlog = self._open_childlog()
+        self.childlog = open_child_log(process, channel, lambda: self.pid or process.pid)
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
@@ -282,44 +281,6 @@ class OutputDispatcher(Dispatcher):
             super().close()
             if self.childlog is not None:
                 self.childlog.close()
-
-    def _open_childlog(self) -> loggers.Logger | None:
-        """Open the log of the stream; return None if it has none.  Raises `OSError`."""
-        process, stream = self.process, self._config
-        logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
-        if not logfile and not stream.syslog:
-            return None
-        logger = loggers.getLogger()
-        if logfile and self._is_formatted:
-            logger.addHandler(self._open_formatted(logfile))
-        elif logfile:
-            loggers.handle_file(
-                logger,
-                filename=logfile,
-                fmt="%(message)s",
-                rotating=bool(stream.logfile_maxbytes),
-                maxbytes=stream.logfile_maxbytes,
-                backups=stream.logfile_backups,
-            )
-        if stream.syslog:
-            loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
-        return logger
-
-    def _open_formatted(self, logfile: str) -> loggers.Handler:
-        from supervisor.common.log_formats import LineFormatter, Origin  # few programs need them
-        from supervisor.logs.formatted_file import FormattedFileHandler
-
-        process, stream = self.process, self._config
-        config = full_config(process.config)
-        formatter = LineFormatter(
-            stream.logfile_format,
-            Origin(process.name, process.group_name, self.channel, config.process_num),
-            pid=lambda: self.pid or process.pid,
-            time=process.runtime.clock.time,
-        )
-        return FormattedFileHandler(
-            logfile, formatter, stream.logfile_maxbytes, stream.logfile_backups
-        )
 
     def removelogs(self) -> None:
         """Remove the log and start a new one."""
