@@ -26,7 +26,7 @@ from supervisor.xmlrpc import quicker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from supervisor.common.xmlrpc_codec import Pieces
@@ -370,37 +370,57 @@ class SupervisorNamespaceRPCInterface:
         """
         return [process_info(*member) for member in self._all_members()]
 
-    def getProcessDetails(self, name: str) -> dict[str, Any]:
+    def getProcessDetails(self, name: str, usage: bool = False) -> Any:
         """Return everything about one process; times are seconds since the epoch.
 
         0, an empty string or an empty array mean that a value is unknown or does not apply.
 
         @param string name  Name of the process or `group:name`
+        @param boolean usage  Also return the use of CPU and memory (default: False)
         @return struct result  The fields of getProcessInfo except `logfile`, and: `signal` of the
             last exit, `ready_at`, `health`, `waiting_for` (array of strings such as
             `db (STARTING)`), `starts`, `restarts` (automatic ones), `next_start`, `last_exit`
             (struct of `code`, `signal`, `expected`, `core`, `reason`, `at`), `history` (array of
             structs of `at`, `state`, `reason`), `config_file`, `config_line`, `pending_changes`
-            (names of options that the last reread found changed)
+            (names of options that the last reread found changed); with `usage` also, for the
+            process and its descendants: `cpu_percent` (of one core, since the previous sample or,
+            if there is none, since the start), `cpu_seconds`, `memory_bytes` (a double, because it
+            may exceed 32 bits) and `processes`
         """
         self._update("getProcessDetails")
         group, process = find(self.supervisord, name)
         if process is None:
             raise RPCError(Faults.BAD_NAME, name)
-        return next(details.details(self.supervisord, [(group, process)]))
+        return self._details([(group, process)], next, usage=usage)
 
-    def _all_details(self) -> Any:
+    def _all_details(self, usage: bool = False) -> Any:
         self._update("getAllProcessDetails")
-        return details.details_as_xml(self.supervisord, self._members_by_name())
+        members = self._members_by_name()
+        return details.details_as_xml(self.supervisord, members, with_usage=usage)
 
     @quicker(_all_details)
-    def getAllProcessDetails(self) -> list[dict[str, Any]]:
+    def getAllProcessDetails(self, usage: bool = False) -> Any:
         """Return everything about all processes.
 
+        @param boolean usage  Also return the use of CPU and memory (default: False)
         @return array result  A struct for each process, as from getProcessDetails
         """
         self._update("getAllProcessDetails")
-        return list(details.details(self.supervisord, self._members_by_name()))
+        return self._details(self._members_by_name(), list, usage=usage)
+
+    def _details(
+        self,
+        found: Sequence[Member],
+        result: Callable[[Iterator[dict[str, Any]]], Any],
+        *,
+        usage: bool,
+    ) -> Any:
+        """Return a result from the structs of processes, deferred if they contain the usage."""
+
+        def step() -> Any:
+            return result(details.details(self.supervisord, found, with_usage=usage))
+
+        return details.with_fresh_usage(self.supervisord, step) if usage else step()
 
     def getDependencies(self) -> list[dict[str, Any]]:
         """Return the dependencies between programs.

@@ -54,6 +54,7 @@ LATE_IMPORTS = (
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",
+    "supervisor.process.usage",
     "supervisor.client.transport",
     "supervisor.web",
     "supervisor.web.pages",

@@ -53,6 +53,7 @@ LATE_MODULES: Final = (
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",
+    "supervisor.process.usage",
     "supervisor.socket_manager",
     "supervisor.web.actions",
     "supervisor.web.event_stream",

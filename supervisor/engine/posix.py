@@ -18,6 +18,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor.common.proc_stat import EXITED_STATES, ProcessStat, parse_stat
 from supervisor.common.records import record
 from supervisor.datatypes import gid_for_uid
 from supervisor.engine import paths
@@ -352,11 +353,16 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
-def is_zombie(pid: int) -> bool:
-    """Whether a process has exited, or does not exist; see proc_pid_stat(5)."""
+def read_stat(pid: int) -> ProcessStat | None:
+    """Return the state and the figures of a process; None if it does not exist."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
+            return parse_stat(file.read())
     except OSError:
-        return True
-    return fields[0] in {b"Z", b"X"}
+        return None
+
+
+def is_zombie(pid: int) -> bool:
+    """Whether a process has exited, or does not exist."""
+    stat = read_stat(pid)
+    return stat is None or stat.state in EXITED_STATES

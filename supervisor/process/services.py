@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from supervisor.engine.loop import Loop
     from supervisor.process.runtime_directory import RuntimeDirectory
+    from supervisor.process.usage import UsageMonitor
 
 
 class Services:
@@ -50,6 +51,13 @@ class Services:
         from supervisor.process import runtime_directory  # few programs use notify=
 
         return runtime_directory.RuntimeDirectory(self._runtimedir)
+
+    @cached_property
+    def usage(self) -> UsageMonitor:
+        """The use of CPU and memory by the children and their descendants."""
+        from supervisor.process import usage  # only for clients that request it
+
+        return usage.UsageMonitor(self._loop.clock, self.start_queue.put)
 
     def description_changed(self, process: object) -> None:
         """Notify the subscribers to descriptions."""

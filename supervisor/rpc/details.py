@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.xmlrpc_codec import Serialized, to_xml
-from supervisor.engine.deferred import gather
+from supervisor.engine.deferred import NOT_DONE_YET, derived, gather, in_sequence
 from supervisor.process.details import process_details
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
     from supervisor.config.model import ProcessConfig
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from supervisor.rpc.lookup import Member
 
 
-def details(daemon: Daemon, members: Iterable[Member]) -> Iterator[dict[str, Any]]:
-    """Yield the struct of `getProcessDetails` for each process."""
+def details(
+    daemon: Daemon, members: Iterable[Member], *, with_usage: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Yield the struct of `getProcessDetails` for each process, with the last sample of usage."""
     configured: dict[tuple[str, str], ProcessConfig] = {
         (group.name, config.name): config
         for group in daemon.options.process_group_configs
@@ -28,16 +30,36 @@ def details(daemon: Daemon, members: Iterable[Member]) -> Iterator[dict[str, Any
     }
     for group, process in members:
         names = group.config.name, process.config.name
-        yield process_details(group, process, configured.get(names))
+        struct = process_details(group, process, configured.get(names))
+        if with_usage:
+            struct |= vars(daemon.runtime.services.usage.usage(process.pid))
+            struct["memory_bytes"] = float(struct["memory_bytes"])  # an int of XML-RPC has 32 bits
+        yield struct
 
 
-def details_as_xml(daemon: Daemon, members: Iterable[Member]) -> Deferred:
+def details_as_xml(daemon: Daemon, members: Iterable[Member], *, with_usage: bool) -> Deferred:
     """Return a deferred function with the structs as XML.
 
     The work is spread over iterations of the loop: a thousand structs take a tenth of a second.
     """
-    structs = (Serialized(to_xml(struct)) for struct in details(daemon, members))
-    return gather(structs, daemon.runtime.services.start_queue.put)
+
+    def structs() -> Iterator[Serialized]:
+        for struct in details(daemon, members, with_usage=with_usage):
+            yield Serialized(to_xml(struct))
+
+    result = gather(structs(), daemon.runtime.services.start_queue.put)
+    return with_fresh_usage(daemon, lambda: result) if with_usage else result
+
+
+def with_fresh_usage(daemon: Daemon, step: Callable[[], Any]) -> Deferred:
+    """Return a deferred function with the result of `step`, which follows a sample of /proc."""
+    both = in_sequence([daemon.runtime.services.usage.refreshed, step])
+
+    def poll() -> Any:
+        results = both()
+        return results if results is NOT_DONE_YET else results[-1]
+
+    return derived(both, poll)
 
 
 def dependencies(members: Iterable[Member]) -> list[dict[str, Any]]:

@@ -123,6 +123,16 @@ def test_all_details_over_http_are_those_of_each_process(site: Site) -> None:
     assert response(in_xml) == response(details)
 
 
+def test_details_with_usage_follow_a_sample_of_the_machine(site: Site) -> None:
+    for name in ("b", "a"):
+        site.add(name, autostart=False)
+    unused = {"cpu_percent": 0.0, "cpu_seconds": 0.0, "memory_bytes": 0.0, "processes": 0}
+    details = [site.rpc.getProcessDetails(name) | unused for name in ("a", "b")]
+    assert site.result(site.rpc.getProcessDetails("a", True)) == details[0]
+    assert site.result(site.rpc.getAllProcessDetails(True)) == details
+    assert response(site.result(site.rpc._all_details(True))) == response(details)
+
+
 def test_details_of_many_processes_are_spread_over_iterations(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
