@@ -11,6 +11,7 @@ one step; a group start has one step for each process and collects their results
 from __future__ import annotations
 
 from collections import deque
+from contextvars import Context, copy_context
 
 from supervisor.engine.deferred import Notifier
 
@@ -31,7 +32,7 @@ class StartQueue:
         self.drained = Notifier()
         """Notified when the queue is empty again."""
         self._loop = loop
-        self._items: deque[Generator[object, None, None]] = deque()
+        self._items: deque[tuple[Generator[object, None, None], Context]] = deque()
         self._used_seconds = 0.0
         self._is_armed = False
         self._is_running = False
@@ -47,10 +48,12 @@ class StartQueue:
     def put(self, steps: Generator[object, None, None]) -> None:
         """Run steps after those in the queue; at once if it is empty and there is time left.
 
+        They run in a copy of the caller's context.
+
         An exception ends the generator.  It is raised here if the step runs at once, else the
         loop reports it.
         """
-        self._items.append(steps)
+        self._items.append((steps, copy_context()))
         if len(self._items) == 1 and not self._is_running and self._used_seconds < MAX_SECONDS:
             self._run()
         else:
@@ -72,8 +75,9 @@ class StartQueue:
             self.drained.notify()
 
     def _advance(self) -> None:
+        steps, context = self._items[0]
         try:
-            next(self._items[0])
+            context.run(next, steps)
         except StopIteration:
             self._items.popleft()
 

@@ -8,7 +8,9 @@ step.
 from __future__ import annotations
 
 import time
+from functools import partial
 
+from supervisor.common.requester import context_of
 from supervisor.http.handling import FailedAfterReply, respond
 from supervisor.http.polling import Poller
 from supervisor.http.response import DeferredReply, Response, error_response, frame
@@ -71,6 +73,7 @@ class Exchange:
         self._status = 0
         self.keep_alive = keep_alive
         self._sent_bytes = 0
+        self._context = context_of(lambda: request.client)
 
     @property
     def is_streaming(self) -> bool:
@@ -87,7 +90,7 @@ class Exchange:
     def serve(self, handler: Any) -> None:
         """Send the response of a handler; 404 if there is none."""
         try:
-            reply = error_response(404) if handler is None else respond(handler, self._request)
+            reply = self._context.run(self._respond, handler)
         except FailedAfterReply as failure:
             log_failure(self._host.logger, self._request.peer, failure.__cause__ or failure)
             reply = failure.reply
@@ -95,6 +98,9 @@ class Exchange:
             self.fail(error)
             return
         self.reply(reply)
+
+    def _respond(self, handler: Any) -> Reply:
+        return error_response(404) if handler is None else respond(handler, self._request)
 
     def fail(self, error: Exception) -> None:
         """Log the exception being handled; respond 500, or close if a response has begun."""
@@ -114,7 +120,7 @@ class Exchange:
         self._poll(
             Poller(
                 self._host.loop,
-                reply.poll,
+                partial(self._context.run, reply.poll),
                 wait_spec=lambda: reply.poll,
                 on_result=lambda result: self._reply_later(on_result(result)),
                 on_error=lambda error: self._reply_later(on_error(error)),

@@ -6,7 +6,6 @@ Plugins create some of them too, so their names and the arguments of their const
 
 from __future__ import annotations
 
-import binascii
 import os
 import stat
 
@@ -16,6 +15,7 @@ from supervisor.engine.installation import UI_FOLDER, kept
 from supervisor.http import http1
 from supervisor.http.bodies import TAIL_BYTES
 from supervisor.http.handling import Gate, Handler
+from supervisor.http.request import basic_credentials, shown_user
 from supervisor.http.response import Incident, Response, error_response
 
 TYPE_CHECKING = False
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from supervisor.http.request import Request
     from supervisor.http.response import Reply
     from supervisor.process.daemon_protocol import Daemon
-
-LOGGED_NAME_CHARS: Final = 64
 
 FAILED_LOGINS: Final = "failed logins"
 
@@ -53,12 +51,12 @@ class supervisor_auth_handler(Gate):
 
     def admit(self, request: Request) -> Any:
         """Return the handler behind this one if the name and the password are valid, else 401."""
-        given = _credentials(request.get_header("authorization") or "")
+        given = basic_credentials(request.get_header("authorization") or "")
         if given is not None and any(self._are_good(*pair) for pair in _in_utf8(*given)):
             return self.handler
         incident = None
         if given is not None:
-            name = given[0].decode(errors="replace")[:LOGGED_NAME_CHARS]
+            name = shown_user(given[0])
             text = f"{request.peer.description}: login failed for user {name!r}"
             incident = Incident(FAILED_LOGINS, text)
         fields = {"Connection": "close", "WWW-Authenticate": f'Basic realm="{self.realm}"'}
@@ -72,19 +70,6 @@ class supervisor_auth_handler(Gate):
             is_password = _is_password(expected, password)
             is_good |= is_user and is_password
         return is_good
-
-
-def _credentials(authorization: str) -> tuple[bytes, bytes] | None:
-    """Return (name, password) of a Basic Authorization (RFC 7617), None for anything else."""
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        decoded = binascii.a2b_base64(encoded.strip(), strict_mode=True)
-    except ValueError:
-        return None
-    name, colon, password = decoded.partition(b":")
-    return (name, password) if colon else None
 
 
 def _in_utf8(name: bytes, password: bytes) -> list[tuple[bytes, bytes]]:

@@ -41,5 +41,8 @@ class Peer:
         """The address of the client; on a unix socket, the pid and uid of its process."""
         if self._tcp is not None:
             return self.name
-        pid, uid, _ = peer_credentials(self._connection)
+        try:
+            pid, uid, _ = peer_credentials(self._connection)
+        except OSError:  # a start that it requested comes after its end
+            return "a client that has disconnected"
         return f"pid {pid} uid {uid}"

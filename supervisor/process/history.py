@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from supervisor.common.requester import requester
 from supervisor.engine.posix import decode_wait_status
 from supervisor.states import ProcessStates
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_TRANSITIONS: Final = 8
 """Number of transitions that are kept: two restarts, or one with a failed start."""
 
-# State -> its reason, unless more is known.
+# State -> its reason, unless more is known; a request is followed by its client.
 REASONS: Final = {
     ProcessStates.STARTING: "start requested",
     ProcessStates.RUNNING: "up for startsecs",
@@ -77,7 +78,9 @@ class History:
         is_end = state == ProcessStates.STOPPED and was_up
         if (is_end or state == ProcessStates.EXITED) and self.exited_at:
             return decode_wait_status(self._wait_status)[1]
-        return REASONS.get(state, "")
+        reason = REASONS.get(state, "")
+        client = requester() if reason.endswith("requested") else ""
+        return f"{reason} by {client}" if client else reason
 
     # -- what is known ------------------------------------------------------------
 

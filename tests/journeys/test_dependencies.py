@@ -57,6 +57,16 @@ def test_a_wait_and_a_pause_are_shown_and_explained(directory: Path) -> None:
         assert details(daemon, "web")["waiting_for"] == []
 
 
+def test_the_history_names_who_requested_a_stop_and_a_start(directory: Path) -> None:
+    with Daemon(directory, CHAIN) as daemon:
+        daemon.wait_for_state("job", "EXITED")
+        daemon.rpc.supervisor.startAllProcesses()
+        daemon.ctl("stop", "db")
+        requested = [each["reason"] for each in details(daemon, "db")["history"]]
+        assert re.fullmatch(r"start requested by pid \d+ uid \d+", requested[0])
+        assert re.fullmatch(r"stop requested by pid \d+ uid \d+", requested[2])
+
+
 def test_a_stop_and_a_restart_with_dependents(directory: Path) -> None:
     with Daemon(directory, CHAIN) as daemon:
         daemon.ctl("start", "db")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from supervisor.common.requester import context_of
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process.history import MAX_TRANSITIONS, History
 from supervisor.process.plan import SpawnError
@@ -59,6 +60,20 @@ def test_a_program_that_is_restarted_and_stopped(programs: Programs) -> None:
     assert story(web)[-2] == ("STARTING", "start requested")
     assert len(story(web)) == MAX_TRANSITIONS
     assert (web.history.starts, web.history.restarts) == (3, 1)
+
+
+def test_requests_are_shown_with_their_client(programs: Programs) -> None:
+    web = programs.add("web", startsecs=0, autorestart=RestartUnconditionally)
+    client = context_of(lambda: "admin (127.0.0.1:5000)")
+    client.run(programs.start, "web")
+    client.run(web.stop)
+    client.run(programs.die, web, 15)
+    assert story(web) == [
+        ("STARTING", "start requested by admin (127.0.0.1:5000)"),
+        ("RUNNING", "up for startsecs"),
+        ("STOPPING", "stop requested by admin (127.0.0.1:5000)"),
+        ("STOPPED", "terminated by SIGTERM"),
+    ]
 
 
 def test_failed_starts_until_the_program_is_given_up(programs: Programs) -> None:

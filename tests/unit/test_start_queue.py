@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 
+from supervisor.common.requester import context_of, requester
 from supervisor.engine.loop import Loop
 from supervisor.engine.start_queue import MAX_SECONDS, StartQueue
 from tests.support.clock import FakeClock
@@ -52,6 +53,20 @@ def test_a_start_on_an_empty_queue_is_made_at_once(starts: Starts) -> None:
     starts.queue.put(starts.steps("b"))
     assert starts.done == ["a", "b"]
     assert not starts.queue
+
+
+def test_steps_run_for_the_client_that_has_put_them(starts: Starts) -> None:
+    def names(count: int) -> Generator[None]:
+        for _ in range(count):
+            starts.clock.advance(STEP_SECONDS)
+            starts.done.append(requester())
+            yield
+
+    for client in ("ann", "bob"):
+        context_of(lambda name=client: name).run(starts.queue.put, names(4))  # type: ignore[misc]
+    starts.queue.put(names(1))
+    starts.each_iteration()
+    assert starts.done == [*["ann"] * 4, *["bob"] * 4, ""]
 
 
 def test_the_time_of_an_iteration_is_bounded(starts: Starts) -> None:
