@@ -21,7 +21,7 @@ from supervisor.common.records import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -103,6 +103,16 @@ def parse_passed_names(text: str) -> tuple[str, ...]:
                 f"{name!r} is neither the name of a variable nor the start of one (A_*)"
             )
     return names
+
+
+def passed_variables(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return the part of an environment that has some names; `LC_*` names all with that start."""
+    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in names or (prefixes and name.startswith(prefixes))
+    }
 
 
 def _items(text: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from supervisor.config.model import ProcessConfig
     from supervisor.process.runtime import Runtime
@@ -37,6 +37,8 @@ def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) 
     options = full_config(config)
     environment = dict(os.environ)
     if options.clean_environment:
+        from supervisor.common.env_files import passed_variables  # few programs need it
+
         environment = passed_variables(environment, options.pass_environment)
     environment["SUPERVISOR_ENABLED"] = "1"
     serverurl = config.serverurl or runtime.serverurl
@@ -64,16 +66,6 @@ def files_of(config: ProcessConfig, channels: Mapping[str, str] = NOTHING) -> Va
     return VariableFiles(
         options.envfiles, options.secretfiles, {**_own_variables(config), **channels}
     )
-
-
-def passed_variables(environment: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """Return the part of an environment that has some names; `LC_*` names all with that start."""
-    prefixes = tuple(name[:-1] for name in names if name.endswith("*"))
-    return {
-        name: value
-        for name, value in environment.items()
-        if name in names or (prefixes and name.startswith(prefixes))
-    }
 
 
 def _uid(config: ProcessConfig) -> int:

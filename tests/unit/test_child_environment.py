@@ -14,7 +14,7 @@ from supervisor.common.env_files import EnvFile, SecretFile
 from supervisor.config.model import ProcessConfig
 from supervisor.config.settings import read
 from supervisor.engine import posix
-from supervisor.process.child_environment import child_environment, files_of, passed_variables
+from supervisor.process.child_environment import child_environment, files_of
 from supervisor.process.variable_files import MAX_FILE_BYTES, MAX_SECRET_BYTES, VariableFiles
 from tests.support.strangers import UID, give_away, needs_root
 from tests.support.tables import assert_none
@@ -98,22 +98,6 @@ def test_a_clean_environment(tmp_path: Path, world: World, monkeypatch: pytest.M
     options = "clean_environment=true\npass_environment=PATH, LC_*, NONE"
     config = configured(tmp_path, options, "environment=A=b")
     assert environment(config, world) == {**own, "A": "b", "PATH": "/bin", "LC_ALL": "C"}
-
-
-def test_passed_variables() -> None:
-    daemon = {"A": "1", "AB": "2", "B": "3"}
-    assert_none(
-        f"{names}: {found}"
-        for names, expected in {
-            (): "",
-            ("A",): "A",
-            ("A*",): "A AB",
-            ("A*", "B"): "A AB B",
-            ("*",): "A AB B",
-            ("AB*", "NONE"): "AB",
-        }.items()
-        if (found := " ".join(passed_variables(daemon, names))) != expected
-    )
 
 
 # -- login ----------------------------------------------------------------------

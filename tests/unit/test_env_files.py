@@ -16,6 +16,7 @@ from supervisor.common.env_files import (
     parse_envfiles,
     parse_passed_names,
     parse_secretfiles,
+    passed_variables,
 )
 from tests.support.tables import assert_none
 
@@ -195,4 +196,20 @@ def test_items(monkeypatch: pytest.MonkeyPatch) -> None:
         f"{text!r}: {found!r}, not {expected!r}"
         for parse, text, expected in ITEMS
         if (found := result(parse, text)) != expected
+    )
+
+
+def test_passed_variables() -> None:
+    daemon = {"A": "1", "AB": "2", "B": "3"}
+    assert_none(
+        f"{names}: {found}"
+        for names, expected in {
+            (): "",
+            ("A",): "A",
+            ("A*",): "A AB",
+            ("A*", "B"): "A AB B",
+            ("*",): "A AB B",
+            ("AB*", "NONE"): "AB",
+        }.items()
+        if (found := " ".join(passed_variables(daemon, names))) != expected
     )
