@@ -12,6 +12,7 @@ import pytest
 
 from supervisor.common.env_files import EnvFile, SecretFile
 from supervisor.config.model import ProcessConfig
+from supervisor.config.parser import ConfigurationError
 from supervisor.config.settings import read
 from supervisor.engine import posix
 from supervisor.process.child_environment import child_environment, files_of
@@ -98,6 +99,61 @@ def test_a_clean_environment(tmp_path: Path, world: World, monkeypatch: pytest.M
     options = "clean_environment=true\npass_environment=PATH, LC_*, NONE"
     config = configured(tmp_path, options, "environment=A=b")
     assert environment(config, world) == {**own, "A": "b", "PATH": "/bin", "LC_ALL": "C"}
+
+
+# -- the options -----------------------------------------------------------------
+
+
+def test_mistakes_are_one_line_at_load(tmp_path: Path) -> None:
+    where = "in section 'program:x' (file: '<dir>/c.conf'), option"
+    not_a_name = "is neither the name of a variable nor the start of one (A_*)"
+    cases = {
+        "envfiles=a.env,,b.env": f"an item is empty in 'a.env,,b.env' {where} 'envfiles'",
+        "envfiles=-": f"no file behind '-' in '-' {where} 'envfiles'",
+        "secretfiles=/run/x": f"'/run/x' is not VARIABLE:FILE {where} 'secretfiles'",
+        "secretfiles=A-B C:/x": f"'A-B C' is not the name of a variable {where} 'secretfiles'",
+        "secretfiles=A:/x,A:/y": f"'A' is set twice {where} 'secretfiles'",
+        "pass_environment=$PATH": f"'$PATH' {not_a_name} {where} 'pass_environment'",
+        "clean_environment=x": f"not a valid boolean value: 'x' {where} 'clean_environment'",
+    }
+    assert_none(
+        f"{options!r}: {found!r}"
+        for options, expected in cases.items()
+        if (found := mistake(tmp_path, options)) != expected
+    )
+
+
+def mistake(directory: Path, options: str) -> str:
+    """Return the error about a program with some options, with `<dir>` for the directory."""
+    with pytest.raises(ConfigurationError) as raised:
+        configured(directory, options)
+    return str(raised.value).replace(str(directory), "<dir>")
+
+
+def test_each_kind_of_program_and_each_process_has_its_own_files(tmp_path: Path) -> None:
+    options = """command=/bin/cat
+numprocs=2
+process_name=%(process_num)d
+envfiles=%(here)s/%(program_name)s_%(process_num)02d.env
+secretfiles=A:%(ENV_PLACE)s/%(process_num)d
+environment=PLACE="/run"
+"""
+    file = tmp_path / "c.conf"
+    file.write_text(
+        f"[supervisord]\n[program:a]\n{options}[eventlistener:b]\nevents=TICK_5\n{options}"
+        f"[fcgi-program:c]\nsocket=unix://%(here)s/s.sock\n{options}",
+        encoding="utf-8",
+    )
+    groups = read(str(file), {}).groups
+    assert [
+        [config.envfiles[0].path, config.secretfiles[0].path]
+        for group in groups
+        for config in group.process_configs
+    ] == [
+        [f"{tmp_path}/{name}_0{number}.env", f"/run/{number}"]
+        for name in ("b", "a", "c")  # listeners are first
+        for number in (0, 1)
+    ]
 
 
 # -- login ----------------------------------------------------------------------
