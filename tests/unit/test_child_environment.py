@@ -170,6 +170,14 @@ def test_the_login_of_a_programs_user(tmp_path: Path, world: World) -> None:
     assert (login["USER"], login["LOGNAME"]) == ("nobody", "nobody")
 
 
+def test_the_program_overrides_its_login(tmp_path: Path, world: World) -> None:
+    """And the login what the daemon sets for all programs."""
+    options = "login_environment=true\nenvironment=HOME=/own"
+    found = environment(configured(tmp_path, options, "environment=HOME=/,SHELL=/no"), world)
+    assert found["HOME"] == "/own"
+    assert found["SHELL"] == posix.identity_of(os.getuid()).login["SHELL"]
+
+
 def test_the_login_of_the_daemons_user_is_looked_up_while_reading(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,16 +126,6 @@ def test_any_value_in_single_quotes(variables: dict[str, str]) -> None:
     assert parse_env_file(text.encode()) == variables
 
 
-@given(st.lists(st.sampled_from([b"A", b"=", b"'", b'"', b"\\", b"#", b" ", b"\n", b"\r", b"\0"])))
-def test_an_error_has_a_line_of_the_file_and_nothing_of_it(parts: list[bytes]) -> None:
-    data = b"".join(parts)
-    found = parsed(data)
-    if isinstance(found, str):
-        number, _, reason = found.partition(": ")
-        assert 1 <= int(number) <= data.count(b"\n") + 1
-        assert reason in {NO_PAIR, OPEN, BEHIND, "null byte"}
-
-
 def test_a_large_file_is_parsed_in_linear_time() -> None:
     """Each of these lines is malformed, or nearly."""
     for part in (b"A='\n", b'A="\\"\n', b" ", b"A=b #", b'\\"', b"#\n"):
