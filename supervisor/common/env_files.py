@@ -8,6 +8,7 @@ The format is the one that docker compose and dotenv have in common:
 * A value in single quotes is literal.  In double quotes, `\n`, `\r`, `\t`, `\"`, `\\` and `\$` are
   escapes; any other backslash is itself.  Both may span lines.
 * `$` has no meaning: passwords contain it, and nothing is expanded.
+* CR LF is a line end like LF, also in quotes.  A byte order mark is ignored.
 
 A line may contain a secret even where it is malformed, so errors have its number only.
 """
