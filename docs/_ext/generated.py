@@ -42,6 +42,7 @@ SUBJECTS = {
     "Readiness": r"notif|ready_|readiness_",
     "Stops": r"stop|killasgroup",
     "Output": r"stdout_|stderr_|redirect_",
+    "Environment": r"environment|\w+_environment|envfiles|secretfiles",
 }
 """Options of a program by the beginnings of their names; those left over come first."""
 

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from supervisor.common.env_files import EnvFile, SecretFile
+
 UNLIMITED = sys.maxsize
 """Value of the word `unlimited`, more than any count or time."""
 
@@ -113,3 +115,33 @@ def one_of(*words: str) -> Callable[[str], str]:
         return word
 
     return convert
+
+
+# Few programs have the following options, so their module is imported for the first one that does.
+
+
+def envfiles(value: str) -> tuple[EnvFile, ...]:
+    """Return the files of `envfiles=`; see `common.env_files`."""
+    if not value.strip():
+        return ()
+    from supervisor.common.env_files import parse_envfiles
+
+    return parse_envfiles(value)
+
+
+def secretfiles(value: str) -> tuple[SecretFile, ...]:
+    """Return the files of `secretfiles=`; see `common.env_files`."""
+    if not value.strip():
+        return ()
+    from supervisor.common.env_files import parse_secretfiles
+
+    return parse_secretfiles(value)
+
+
+def passed_names(value: str) -> tuple[str, ...]:
+    """Return the names of `pass_environment=`; see `common.env_files`."""
+    if not value.strip():
+        return ()
+    from supervisor.common.env_files import parse_passed_names
+
+    return parse_passed_names(value)

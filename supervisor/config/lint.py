@@ -18,6 +18,7 @@ from supervisor.config.comments import section_bodies
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
 from supervisor.datatypes import TRUTHY_STRINGS
+from supervisor.engine import paths
 from supervisor.engine.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
@@ -82,6 +83,11 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         lambda config: config.restartpause,
         "there is no restartpause",
     ),
+    (
+        ("pass_environment",),
+        lambda config: config.clean_environment,
+        "clean_environment is not true",
+    ),
 )
 """Options that need others: their names, whether these are set, and the reason if not."""
 
@@ -126,7 +132,14 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_limits(programs),
         *_unreachable_readiness(programs),
         *_options_without_effect(parser, programs),
+        *_overridden_secrets(parser, programs),
+        *_missing_paths(parser, programs),
+        *_unprotected(_envfiles_of_root(parser, groups)),
     ]
+
+
+def _where(parser: UnhosedConfigParser, section: str, option: str) -> str:
+    return f"in section {section!r} (file: {parser.file_of(section, option)!r})"
 
 
 def _has_plain_password(text: str) -> bool:
@@ -134,7 +147,7 @@ def _has_plain_password(text: str) -> bool:
     return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _unprotected(paths: list[str]) -> Iterator[str]:
+def _unprotected(paths: Iterable[str]) -> Iterator[str]:
     """Yield a line for each path through which other users control what root runs."""
     found: set[str] = set()
     for path in paths:
@@ -194,7 +207,7 @@ def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
             if bare:
-                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                where = _where(parser, section, option)
                 yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
 
 
@@ -230,7 +243,7 @@ def _unused_formats(parser: UnhosedConfigParser) -> Iterator[str]:
             merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
             logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
             if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+                where = _where(parser, section, option)
                 yield (
                     f"option {option!r} has no effect {where}: the program has no {stream}_logfile"
                 )
@@ -245,8 +258,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
         for option in parser.options(section):
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
-                file = parser.file_of(section, option)
-                where = f"in section {section!r} (file: {file!r})"
+                where = _where(parser, section, option)
                 yield f"unknown option {option!r} {where}{_suggestion(option, known)}"
 
 
@@ -304,9 +316,56 @@ def _options_without_effect(
             if not has_effect(config):
                 for option in options:
                     if getattr(config, option) != getattr(PLAIN, option):
-                        file = parser.file_of(section, option)
-                        where = f"in section {section!r} (file: {file!r})"
+                        where = _where(parser, section, option)
                         yield f"option {option!r} {where} has no effect: {reason}"
+
+
+def _overridden_secrets(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[str]:
+    """Yield a line for each variable of `secretfiles` that `environment` sets as well."""
+    for section, config in programs.items():
+        own = config.environment.keys() - config.inherited_environment.keys()
+        for secret in config.secretfiles:
+            if secret.variable in own:
+                where = _where(parser, section, "secretfiles")
+                yield (
+                    f"{secret.variable} in option 'secretfiles' {where} has no effect: environment"
+                    " sets it"
+                )
+
+
+def _missing_paths(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[str]:
+    """Yield a line for each program with a clean environment that gets no PATH."""
+    for section, config in programs.items():
+        if not config.clean_environment or config.envfiles or "PATH" in config.environment:
+            continue
+        from supervisor.common.env_files import passed_variables  # few programs have such options
+
+        if not passed_variables({"PATH": ""}, config.pass_environment):
+            where = _where(parser, section, "clean_environment")
+            yield (
+                f"option 'clean_environment' {where} leaves the program without PATH (fix:"
+                " pass_environment=PATH)"
+            )
+
+
+def _envfiles_of_root(
+    parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]
+) -> Iterator[str]:
+    """Yield the env files of programs that run as root: LD_PRELOAD in one is code to run.
+
+    Files on a file system that may hang are left out.
+    """
+    if os.geteuid() != 0 or parser.has_option(parser.mysection, "user"):
+        return
+    for group in groups:
+        for config in group.process_configs:
+            for file in config.envfiles if not config.uid else ():
+                if not paths.Route(file.path, paths.mounts.slow_points()).may_wait:
+                    yield file.path
 
 
 def _shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:

@@ -8,13 +8,16 @@ from supervisor.common.records import assign_fields
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
     count,
+    envfiles,
     fd_or_variable,
     limit,
     notify_mode,
     number,
     one_of,
+    passed_names,
     positive_seconds,
     seconds,
+    secretfiles,
 )
 from supervisor.config.option import (
     Option,
@@ -43,9 +46,13 @@ from supervisor.datatypes import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
+    from collections.abc import Mapping
     from typing import Any
 
+    from supervisor.common.env_files import EnvFile, SecretFile
     from supervisor.common.probes import Probe
+
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 def server_url(value: str) -> str | None:
@@ -230,6 +237,38 @@ class ProcessConfig:
         shielded=True,
         per_process=True,
     )
+    clean_environment: bool = option(
+        boolean,
+        "inherit no variable of supervisord but those of pass_environment",
+        default="false",
+        in_sample=False,
+    )
+    pass_environment: tuple[str, ...] = option(
+        passed_names,
+        "variables that clean_environment keeps: PATH, LANG, LC_*",
+        default="",
+        in_sample=False,
+    )
+    login_environment: bool = option(
+        boolean,
+        "set HOME, USER, LOGNAME and SHELL as for a login of its user",
+        default="false",
+        in_sample=False,
+    )
+    envfiles: tuple[EnvFile, ...] = option(
+        envfiles,
+        "files of KEY=VALUE lines, read by supervisord's user at each start: a.env, -may-lack.env",
+        default="",
+        per_process=True,
+        in_sample=False,
+    )
+    secretfiles: tuple[SecretFile, ...] = option(
+        secretfiles,
+        "variables whose values are the contents of files: PASSWORD:/run/secrets/x, KEY:/path",
+        default="",
+        per_process=True,
+        in_sample=False,
+    )
     restartpause: float = option(
         seconds,
         "seconds from a death to the next automatic start, at least",
@@ -358,6 +397,8 @@ class ProcessConfig:
         in_sample=False,
     )
     command_hint: str = ""
+    inherited_environment: Mapping[str, str] = NO_VARIABLES
+    """The part of `environment` that is from `[supervisord]`, if other options override it."""
 
     # No fields: a config that a plugin makes equals one that is read.
     section = ""

@@ -138,6 +138,10 @@ def _read_process(
         if isinstance(value, list | dict):  # plugins change the list of one process
             values[attribute] = value.copy()
     _normalize_logfiles(parser.warnings, section, values)
+    if values["envfiles"] or values["secretfiles"] or values["login_environment"]:
+        values["inherited_environment"] = {
+            variable: text for variable, text in parser.environment.items() if variable not in own
+        }
     config = make(name=name, command=command, environment=environment, **values)
     config.section = section.name
     config.place = parser.place_of(section.name)

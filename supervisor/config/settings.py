@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
-from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
+from supervisor.config.model import (
+    Configuration,
+    ProcessGroupConfig,
+    RPCInterfaceConfig,
+    Settings,
+)
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
     ConfigurationError,
@@ -23,9 +28,11 @@ from supervisor.config.parser import (
     read_file,
 )
 from supervisor.config.plugins import read_factories
+from supervisor.config.process_config import full_config
 from supervisor.config.programs import ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
+from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +83,7 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
+    _look_up_login(groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(
         settings=_settings(file, section, values, command_line),
@@ -95,6 +103,16 @@ def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> 
         return name_to_uid(on_command_line)
     except ValueError as error:
         raise ConfigurationError(error, option="-u/--user") from None
+
+
+def _look_up_login(groups: Iterable[ProcessGroupConfig], uid: int | None) -> None:
+    """Look up the daemon's user now and cache it, for `login_environment` of its programs."""
+    if any(
+        full_config(each).login_environment and each.uid is None
+        for group in groups
+        for each in group.process_configs
+    ):
+        posix.look_up_identity(os.getuid() if uid is None else uid)
 
 
 def _logfile_origin(section: Section, *, is_overridden: bool) -> str:

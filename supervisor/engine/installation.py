@@ -32,6 +32,7 @@ UI_FOLDER: Final = os.path.join(PACKAGE, "ui")
 LATE_MODULES: Final = (
     "meld3",
     "meld3._compat",
+    "supervisor.common.env_files",
     "supervisor.common.lines",
     "supervisor.common.log_formats",
     "supervisor.common.notify_protocol",
@@ -54,6 +55,7 @@ LATE_MODULES: Final = (
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",
     "supervisor.process.usage",
+    "supervisor.process.variable_files",
     "supervisor.socket_manager",
     "supervisor.web.actions",
     "supervisor.web.event_stream",

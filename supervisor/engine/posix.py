@@ -62,6 +62,13 @@ def errname(number: int | None) -> str:
     return errno.errorcode.get(number or 0, str(number))
 
 
+def error_reason(error: OSError) -> str:
+    """Return the symbol of an error, and the reason if our own code has raised it."""
+    symbol = errname(error.errno)
+    is_own = error.errno is not None and error.strerror != os.strerror(error.errno)
+    return f"{symbol} ({error.strerror})" if is_own and error.strerror else symbol
+
+
 # -- commands ------------------------------------------------------------------
 
 
@@ -145,11 +152,15 @@ def find_executable(
 
 @record(frozen=True)
 class Identity:
-    """A user, the primary group and all group ids, the primary one first."""
+    """A user: the primary group, all group ids with the primary one first, and the login.
+
+    `login` has the variables HOME, USER, LOGNAME and SHELL of a login (environ(7)).
+    """
 
     uid: int
     gid: int
     groups: tuple[int, ...]
+    login: Mapping[str, str]
 
 
 _identities: dict[int, Identity] = {}
@@ -159,16 +170,24 @@ def look_up_identity(uid: int) -> Identity:
     """Look up the groups of a user and cache them.
 
     A directory service (LDAP, sssd) may take seconds to respond, so the users of programs are
-    looked up when the configuration is read.  A uid without an entry has no supplementary groups.
+    looked up when the configuration is read.  A uid without an entry has no supplementary groups,
+    and logs in with its number as the name, to "/".
     """
     try:
         entry = pwd.getpwuid(uid)
         gid, groups = entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        login = _login(entry.pw_name, entry.pw_dir, entry.pw_shell)
     except KeyError:
         gid, groups = gid_for_uid(uid), []
+        login = _login(str(uid), "", "")
     others = [group for group in groups if group != gid]
-    found = _identities[uid] = Identity(uid, gid, (gid, *others))
+    found = _identities[uid] = Identity(uid, gid, (gid, *others), login)
     return found
+
+
+def _login(name: str, home: str, shell: str) -> dict[str, str]:
+    """Return the variables of a login; an empty shell is /bin/sh (passwd(5))."""
+    return {"HOME": home or "/", "USER": name, "LOGNAME": name, "SHELL": shell or "/bin/sh"}
 
 
 def identity_of(uid: int) -> Identity:

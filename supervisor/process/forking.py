@@ -129,6 +129,7 @@ def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals])
 
 def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
     """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
+    environment = plan.environment if plan.files is None else plan.files.complete(plan.environment)
     executable = posix.find_executable(plan.executable, plan.environment)
     if identity is not None:
         reason = posix.become(identity)
@@ -143,7 +144,7 @@ def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
         os.umask(plan.umask)
     _keep_leases_off(plan, executable)
     try:
-        os.execve(executable, plan.argv, plan.environment)
+        os.execve(executable, plan.argv, environment)
     except OSError as error:
         raise exec_failure(plan, executable, error) from None
 

@@ -85,10 +85,11 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
        to change first.
     3. A user other than root and the daemon's controls the executable or its interpreter, and may
        delay exec with a lease.
+    4. A part of the environment is in files: they may be on a file system that hangs.
 
     Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """
-    if plan.extra_fds:  # `Popen` cannot choose their numbers
+    if plan.files is not None or plan.extra_fds:  # 4; `Popen` cannot choose the fds' numbers
         return True
     slow_points = paths.mounts.slow_points()
     if plan.directory is not None and (slow_points or identity is not None):

@@ -12,11 +12,13 @@ from collections.abc import Collection, Iterable, Mapping
 
 from supervisor.common.records import record
 from supervisor.engine import paths, posix
+from supervisor.process.child_environment import NOTHING, child_environment, files_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.model import ProcessConfig
     from supervisor.process.runtime import Runtime
+    from supervisor.process.variable_files import VariableFiles
 
 
 class SpawnError(posix.ProcessException):
@@ -109,6 +111,8 @@ class SpawnPlan:
     stderr: int
     extra_fds: Mapping[int, int] = NO_FDS
     """Further fds, by their number in the child."""
+    files: VariableFiles | None = None
+    """Files with variables, which the child adds to `environment`."""
 
 
 @record(frozen=True)
@@ -177,9 +181,7 @@ def dispatcher_failure(name: str, error: OSError) -> str:
 
     Supervisor 4 logs only the symbol; an error raised by our own code needs its reason too.
     """
-    text = f"unknown error making dispatchers for '{name}': {posix.errname(error.errno)}"
-    is_own = error.errno is not None and error.strerror != os.strerror(error.errno)
-    return f"{text} ({error.strerror})" if is_own and error.strerror else text
+    return f"unknown error making dispatchers for '{name}': {posix.error_reason(error)}"
 
 
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
@@ -201,19 +203,6 @@ def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
     return executable, argv
 
 
-def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) -> dict[str, str]:
-    """Return the child's environment: the daemon's, the SUPERVISOR_ variables, the program's."""
-    environment = dict(os.environ)
-    environment["SUPERVISOR_ENABLED"] = "1"
-    serverurl = config.serverurl or runtime.serverurl
-    if serverurl:
-        environment["SUPERVISOR_SERVER_URL"] = serverurl
-    environment["SUPERVISOR_PROCESS_NAME"] = config.name
-    environment["SUPERVISOR_GROUP_NAME"] = group_name
-    environment.update(config.environment)
-    return environment
-
-
 def plan_spawn(
     config: ProcessConfig,
     command: tuple[str, list[str]],
@@ -225,14 +214,14 @@ def plan_spawn(
 ) -> SpawnPlan:
     """Return the plan of a child, for `launchers.launch`; `channels` are those of its readiness."""
     executable, argv = command
-    environment = child_environment(config, group_name, runtime)
-    if channels is not None:
-        environment.update(channels.environment)
+    variables = child_environment(config, group_name, runtime)
+    own = NOTHING if channels is None else channels.environment
+    variables.update(own)
     return SpawnPlan(
         name=config.name,
         executable=executable,
         argv=tuple(argv),
-        environment=environment,
+        environment=variables,
         directory=config.directory,
         umask=config.umask,
         uid=config.uid,
@@ -240,4 +229,5 @@ def plan_spawn(
         stdout=pipes.child_stdout,
         stderr=pipes.child_stderr,
         extra_fds=NO_FDS if channels is None else channels.fds,
+        files=files_of(config, own),
     )

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 SETTINGS = {"runtimedir": "%(here)s", "childlog_format": "timestamp", "logfile_format": "json"}
 
 OPTIONS = {
+    "clean_environment": "true",
+    "pass_environment": "PATH, PYTHON*",
+    "login_environment": "true",
+    "envfiles": "-%(here)s/missing.env",
+    "secretfiles": "WORD:/dev/null",
     "restartpause": "500ms",
     "restartfactor": "2",
     "maxbackoff": "1m",

@@ -113,6 +113,13 @@ def dead_path(directory: Path) -> AbstractContextManager[Daemon]:
     return dead_place(directory, program("waits", "sleep 1000", path))
 
 
+def dead_env_file(directory: Path) -> AbstractContextManager[Daemon]:
+    """Variables of the program are in a file on a dead mount."""
+    return dead_place(
+        directory, program("waits", "/bin/sleep 1000", "envfiles=-%(here)s/dead/a.env")
+    )
+
+
 @contextmanager
 def slow_directory_service(directory: Path) -> Iterator[Daemon]:
     """Users and groups come from a server that takes a minute for each look-up."""
@@ -237,6 +244,7 @@ SURROUNDINGS: tuple[Callable[[Path], AbstractContextManager[Daemon]], ...] = (
     dead_executable,
     dead_interpreter,
     dead_path,
+    dead_env_file,
     slow_directory_service,
     lease_on_the_executable,
     lease_on_the_interpreter,
@@ -262,7 +270,7 @@ def test_the_daemon_answers(
         assert time.monotonic() - began < END_SECONDS
 
 
-@pytest.mark.parametrize("surroundings", SURROUNDINGS[:5], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("surroundings", SURROUNDINGS[:6], ids=lambda made: made.__name__)
 def test_a_start_that_waits_can_be_stopped(
     directory: Path, surroundings: Callable[[Path], AbstractContextManager[Daemon]]
 ) -> None:

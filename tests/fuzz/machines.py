@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
+import re
 from collections.abc import Callable
 from unittest.mock import patch
 from xml.parsers.expat import ExpatError
@@ -16,6 +18,7 @@ from supervisor.client.terminal import TerminalSanitizer
 from supervisor.common import capture as capture_module
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.capture import Captured, CaptureSplitter
+from supervisor.common.env_files import EnvFileError, parse_env_file
 from supervisor.common.listener_protocol import ListenerStream, Ready, Violation
 from supervisor.common.xmlrpc_codec import parse_call, parse_response
 from supervisor.config.parser import ConfigurationError, UnhosedConfigParser, read_file
@@ -137,6 +140,25 @@ def configuration(data: bytes) -> None:
     assert "\n" not in problem
 
 
+ENV_FILE_ERROR = re.compile(
+    r"(\d+): (expected KEY=VALUE|null byte|text behind the closing quote|the quote is not closed)"
+)
+
+
+def env_file(data: bytes) -> None:
+    """Variables that a process can have, or a line of the file and nothing of its text."""
+    data = data[1:]
+    try:
+        variables = parse_env_file(data)
+    except EnvFileError as error:
+        found = ENV_FILE_ERROR.fullmatch(str(error))
+        assert found is not None
+        assert 1 <= int(found[1]) <= data.count(b"\n") + 1
+        return
+    assert all(name and "=" not in name for name in variables)
+    assert "\0" not in "".join(itertools.chain(*variables.items()))
+
+
 def terminal(data: bytes) -> None:
     """Nothing but text and colours reaches a terminal."""
     stream = TerminalSanitizer()
@@ -151,6 +173,7 @@ MACHINES: dict[str, Machine] = {
     "call": call,
     "capture": capture,
     "configuration": configuration,
+    "env_file": env_file,
     "listener": listener,
     "request": request,
     "response": response,

@@ -165,7 +165,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
         for kind in (ProcessConfig, StreamConfig, Settings)
     }
     assert without_rows == {
-        ProcessConfig: {"stdout", "stderr", "command_hint"},
+        ProcessConfig: {"stdout", "stderr", "command_hint", "inherited_environment"},
         StreamConfig: set(),
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }
@@ -217,6 +217,8 @@ CHANGED = {
     "killasgroup": "true",
     "stopsignal": "INT",
     "environment": "A=1",
+    "pass_environment": "PATH",
+    "secretfiles": "A:/b",
     "directory": "/",
     "stdout_logfile": "NONE",
     "stderr_logfile": "NONE",

@@ -142,7 +142,8 @@ class TestUsers:
         monkeypatch.setattr(os, "getuid", lambda: 0)
         assert posix.cannot_become(123_456_789) is None
         identity = posix.identity_of(123_456_789)
-        assert identity == posix.Identity(123_456_789, 123_456_789, (123_456_789,))
+        login = {"HOME": "/", "USER": "123456789", "LOGNAME": "123456789", "SHELL": "/bin/sh"}
+        assert identity == posix.Identity(123_456_789, 123_456_789, (123_456_789,), login)
 
     def test_the_primary_group_is_first(self) -> None:
         entry = pwd.getpwuid(0)
