@@ -36,6 +36,23 @@ def section_lines(text: str) -> Iterator[tuple[str, int]]:
         yield header[1], line
 
 
+def option_line(text: str, section: str, option: str) -> int | None:
+    """Return the line (from 1) of the option that wins in a section of a file, None for none.
+
+    That is the last one in the section, or else in `[DEFAULT]`.
+    """
+    name = re.compile(rf"{re.escape(option)}\s*[:=]", re.IGNORECASE)
+    found: dict[str, int] = {}
+    current = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        header = _header.match(line)
+        if header:
+            current = header[1]
+        elif name.match(line):
+            found[current] = number
+    return found.get(section, found.get("DEFAULT"))
+
+
 def comment_hint(text: str, section: str, option: str) -> str:
     """Return the cause of an unbalanced quote in a value, to be appended to the error.
 
