@@ -387,12 +387,14 @@ def read_file(
             parser.sources.append((filename, text, _mode(file)))
         parser.read_string(text, filename)
     except OSError as error:
-        raise ConfigurationError(
-            f"could not read config file {filename}: {error.strerror}"
-        ) from None
+        mistake = ConfigurationError(f"could not read config file {filename}: {error.strerror}")
+        mistake.file = filename
+        raise mistake from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{error} in line {line}", file=filename) from None
+        mistake = ConfigurationError(f"{error} in line {line}", file=filename)
+        mistake.line = line
+        raise mistake from None
     except configparser.Error as error:
         mistake = ConfigurationError(error)
         mistake.file, mistake.line = filename, first_line(error)
