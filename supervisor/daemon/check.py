@@ -6,6 +6,7 @@ run beside the daemon.  `supervisord.main` imports this module only for `--check
 
 from __future__ import annotations
 
+import json
 import sys
 
 from supervisor.common.records import names
@@ -51,6 +52,7 @@ def run(arguments: Sequence[str]) -> None:
         file = find_configuration_file(values, search_server_file)
     except ConfigurationError as error:
         fail(str(error))
+    sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
     configuration, problems = check(file, given, is_portable="portable" in values)
     if "json" in values:
@@ -103,8 +105,6 @@ def _summary(configuration: Configuration) -> str:
 
 
 def _print_json(problems: Iterable[Problem]) -> None:
-    import json
-
     fields = names(Problem)
     rows = [{name: getattr(problem, name) for name in fields} for problem in problems]
     write_stdout(sys.stdout, f"{json.dumps(rows, indent=2)}\n")
