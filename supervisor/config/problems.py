@@ -88,7 +88,9 @@ class Findings:
         for error in self._mistakes.errors.values():
             self.add(ERROR, error)
         for remark in configuration.warnings if configuration is not None else ():
-            self.add_remark(remark)
+            # Instead of an invalid value, the default has been read.
+            if remark.section is None or not self.is_invalid(remark.section, remark.option):
+                self.add_remark(remark)
         return configuration
 
     def add(self, severity: str, about: ConfigurationError | Remark) -> None:
@@ -108,10 +110,12 @@ class Findings:
         """Add a problem of an option; its section, file and name are appended to the text."""
         self.add(severity, self.parser.section(section).error(text, option))
 
-    def is_invalid(self, section: str, option: str) -> bool:
+    def is_invalid(self, section: str, option: str | None) -> bool:
         """Whether there is a mistake in an option, so that further checks make no sense."""
         errors = self._mistakes.errors.values()
-        return any((each.section, each.option) == (section, option) for each in errors)
+        return option is not None and any(
+            (each.section, each.option) == (section, option) for each in errors
+        )
 
     def _line(self, file: str, section: str, option: str | None) -> int | None:
         """Return the line of an option, or else of its section."""

@@ -158,6 +158,18 @@ MISTAKES = [
             ),
         ],
     ),
+    # a warning about the default that replaces an invalid value is no help
+    (
+        f"{PROGRAM}stdout_logfile=/nonexistent/x\nstdout_logfile_maxbytes=0\n",
+        [
+            located(
+                2,
+                "The directory named as part of the path /nonexistent/x does not exist",
+                "program:a",
+                "stdout_logfile",
+            )
+        ],
+    ),
     # a line that cannot be parsed
     (
         f"[program:a]\ncommand /bin/cat\n[program:b]\n{CAT}startsecs=x\n",
