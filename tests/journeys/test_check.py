@@ -118,7 +118,7 @@ def test_beside_another_daemon(directory: Path) -> None:
 
 @needs_root
 def test_as_another_user(directory: Path) -> None:
-    """Who does not see the descriptors of the daemon, and then cannot read the file."""
+    """The descriptors of the daemon are hidden; then the file cannot be read either."""
     directory.chmod(0o755)
     with Daemon(directory, config()) as daemon:
         daemon.config_path.chmod(0o644)
@@ -160,7 +160,7 @@ def test_the_hook_for_pre_commit(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--check", "--help"], ["--check", "--version"]])
-def test_help_and_version_come_first(arguments: list[str]) -> None:
+def test_help_and_version_have_precedence(arguments: list[str]) -> None:
     result = subprocess.run(
         [*OURS.command("supervisord"), *arguments], capture_output=True, timeout=30, check=False
     )
