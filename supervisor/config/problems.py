@@ -8,6 +8,7 @@ option whose value is invalid, and without a section that cannot be read at all.
 from __future__ import annotations
 
 from supervisor.common.records import record
+from supervisor.common.text import one_line
 from supervisor.config import settings
 from supervisor.config.comments import option_line
 from supervisor.config.parser import ConfigurationError, Mistakes, Remark, UnhosedConfigParser
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
 """Severities of a problem: the daemon would not start, it would, and there is a better way."""
+
+MAX_SHOWN_CHARS = 4096
+"""Length to which the path of a file is shortened in a line, that of the longest path."""
 
 
 @record(frozen=True)
@@ -36,7 +40,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Return one line in the format of compilers, which editors understand."""
-        place = "" if self.file is None else f"{self.file}:"
+        place = "" if self.file is None else f"{one_line(self.file, MAX_SHOWN_CHARS)}:"
         if self.line is not None:
             place += f"{self.line}:"
         return f"{place} {self.severity}: {self.text}".lstrip()

@@ -35,8 +35,16 @@ def check_addresses(configuration: Configuration, findings: Findings) -> None:
     """Report the addresses that other programs use."""
     own = running_daemon(configuration)
     file = configuration.settings.configfile or ""
+    sections: dict[object, str] = {}
     for server in configuration.servers:
-        _check_server(server, findings, own, file)
+        address = server.file if server.address is None else server.address
+        other = sections.setdefault(address, server.section)
+        if other == server.section:
+            _check_server(server, findings, own, file)
+        else:
+            text = f"{listening.ADDRESS_IN_USE}  In use: {address}, by section [{other}]"
+            option = "file" if server.address is None else "port"
+            findings.add(ERROR, Remark(text, server.section, option))
     for group in configuration.groups:
         socket = group.socket_config if isinstance(group, FastCGIGroupConfig) else None
         if isinstance(socket, InetSocketConfig) and _is_taken(socket.address, own, file):

@@ -15,6 +15,7 @@ import stat
 from supervisor.config.problems import ERROR, WARNING
 from supervisor.datatypes import Automatic
 from supervisor.engine import paths, posix
+from supervisor.process.interpreters import interpreter_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,14 +160,15 @@ def _command_error(process: ProcessConfig, *, is_visible: bool) -> str | None:
 
     try:
         program = posix.split_command(process.command)[0]
-        posix.find_executable(program, process.environment, status, process.directory)
+        path = posix.find_executable(program, process.environment, status, process.directory)
     except posix.BadCommand as error:
         return f"{error}{process.command_hint}"
     except posix.NoPermission as error:
         return str(error) if is_visible else None
     except posix.ProcessException as error:
         return None if is_hidden else str(error)
-    return None
+    reason = interpreter_error(path, process.directory or "")
+    return None if reason is None else f"couldn't exec {path}: {reason}"
 
 
 def _check_as_user(uid: int, programs: list[ProcessConfig]) -> list[Row]:

@@ -418,6 +418,29 @@ def test_addresses_in_use(directory: Path) -> None:
     assert lines(directory, f"{HEAD}[unix_http_server]\nfile=DIR/s\n") == []  # it is stale
 
 
+def test_two_servers_with_one_address(directory: Path) -> None:
+    server = "[inet_http_server{}]\nport=127.0.0.1:1\n"
+    found = lines(directory, HEAD + "".join(map(server.format, ("", 2))))
+    text = "In use: 127.0.0.1:1, by section [inet_http_server]"
+    assert [line.rpartition("  ")[2] for line in found] == [text]
+    assert found[0].startswith(f"FILE:{FIRST + 3}: error: Another program")
+
+
+def test_interpreters_that_do_not_exist(directory: Path) -> None:
+    for name, text in (("a", "#!/nonexistent/x\n"), ("b", "#!/bin/sh\r\n"), ("c", "#!/bin/sh\n")):
+        (directory / name).write_bytes(text.encode())
+        (directory / name).chmod(0o700)
+    programs = "".join(f"[program:{each}]\ncommand=./{each}\ndirectory=DIR\n" for each in "abc")
+    found = lines(directory, HEAD + programs)
+    assert [line.split(" in section")[0].partition(": warning: ")[2] for line in found] == [
+        "couldn't exec ./a: ENOENT (its interpreter /nonexistent/x does not exist)",
+        (
+            "couldn't exec ./b: ENOENT (its interpreter /bin/sh\\r does not exist;"
+            " its first line ends with CR LF)"
+        ),
+    ]
+
+
 def test_the_sample_and_the_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No warning, where their directories exist."""
     monkeypatch.chdir(tmp_path)
