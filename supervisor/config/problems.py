@@ -10,7 +10,7 @@ from __future__ import annotations
 from supervisor.common.records import record
 from supervisor.common.text import one_line
 from supervisor.config import settings
-from supervisor.config.comments import option_line
+from supervisor.config.comments import option_lines
 from supervisor.config.parser import ConfigurationError, Mistakes, Remark, UnhosedConfigParser
 
 TYPE_CHECKING = False
@@ -51,6 +51,7 @@ class AllMistakes(Mistakes):
 
     def __init__(self) -> None:
         self.errors: dict[str, ConfigurationError] = {}  # by text: numprocs repeats them
+        self.places: set[tuple[str | None, str | None]] = set()  # section and option of each
         self.lost: set[str] = set()
         self._invalid: set[tuple[str | None, str | None]] = set()
 
@@ -58,6 +59,7 @@ class AllMistakes(Mistakes):
         """Keep the error, unless it follows from an invalid value ("there is no command")."""
         if error.option is None or (error.section, error.option) not in self._invalid:
             self.errors.setdefault(str(error), error)
+            self.places.add((error.section, error.option))
 
     def report_value(self, error: ConfigurationError) -> None:
         """Keep the first error about the value of an option."""
@@ -82,6 +84,7 @@ class Findings:
     def __init__(self) -> None:
         self.parser = UnhosedConfigParser()
         self.problems: dict[Problem, None] = {}
+        self._lines: dict[str, dict[tuple[str, str], int]] = {}
         self._mistakes = self.parser.mistakes = AllMistakes()
 
     def read(self, file: str, command_line: Mapping[str, Any]) -> Configuration | None:
@@ -116,17 +119,20 @@ class Findings:
 
     def is_invalid(self, section: str, option: str | None) -> bool:
         """Whether there is a mistake in an option, so that further checks make no sense."""
-        errors = self._mistakes.errors.values()
-        return option is not None and any(
-            (each.section, each.option) == (section, option) for each in errors
-        )
+        return option is not None and (section, option) in self._mistakes.places
 
     def _line(self, file: str, section: str, option: str | None) -> int | None:
         """Return the line of an option, or else of its section."""
         if option is not None:
-            for name, text, _ in reversed(self.parser.sources):
-                found = option_line(text, section, option) if name == file else None
-                if found is not None:
-                    return found
+            lines = self._option_lines(file)
+            line = lines.get((section, option)) or lines.get(("DEFAULT", option))
+            if line is not None:
+                return line
         place, line = self.parser.place_of(section)
         return line if line and place == file else None
+
+    def _option_lines(self, file: str) -> dict[tuple[str, str], int]:
+        if file not in self._lines:
+            texts = [text for name, text, _ in self.parser.sources if name == file]
+            self._lines[file] = option_lines(texts[-1]) if texts else {}
+        return self._lines[file]

@@ -8,10 +8,12 @@ Nothing here changes a file, and no path is followed to a file system that may h
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 
+from supervisor.common.records import record
 from supervisor.config.problems import ERROR, WARNING
 from supervisor.datatypes import Automatic
 from supervisor.engine import paths, posix
@@ -120,6 +122,53 @@ def _send(fd: int, rows: Iterable[Row]) -> None:
 # -- programs ---------------------------------------------------------------------------
 
 
+@record(frozen=True)
+class Command:
+    """A command of a program: its own, or that of its readiness check; `words` may be empty."""
+
+    process: ProcessConfig
+    option: str
+    words: tuple[str, ...]
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether the directory of the program decides which file it is."""
+        return "/" in self.words[0] and not self.words[0].startswith("/")
+
+    def find(self, *, is_visible: bool) -> tuple[str | None, str | None]:
+        """Return the executable, or None, and in that case the reason, in the words of a start.
+
+        The reason is None too if the file cannot be seen.
+        """
+        is_hidden = False
+
+        def status(path: str) -> os.stat_result | None:
+            nonlocal is_hidden
+            found = _status(path)
+            if isinstance(found, os.stat_result):
+                return found
+            is_hidden |= found is None or (found == errno.EACCES and not is_visible)
+            return None
+
+        directory = self.process.directory
+        try:
+            path = posix.find_executable(self.words[0], self.process.environment, status, directory)
+        except posix.NoPermission as error:
+            return None, str(error) if is_visible else None
+        except posix.ProcessException as error:
+            return None, None if is_hidden else str(error)
+        reason = interpreter_error(path, directory or "")
+        return (path, None) if reason is None else (None, f"couldn't exec {path}: {reason}")
+
+
+def _commands(process: ProcessConfig) -> Iterator[Command]:
+    """Yield the commands of a program; raises `BadCommand` for its own."""
+    probe = process.readiness_check_script
+    if probe is not None and probe.argv:
+        yield Command(process, "readiness_check_script", probe.argv)
+    yield Command(process, "command", tuple(posix.split_command(process.command)))
+
+
 def _check_programs(programs: Iterable[ProcessConfig], *, is_visible: bool) -> Iterator[Row]:
     """Yield the commands and directories that the daemon does not find."""
     for process in programs:
@@ -127,11 +176,13 @@ def _check_programs(programs: Iterable[ProcessConfig], *, is_visible: bool) -> I
         number = None if directory is None else _directory_errno(directory)
         if directory is not None and number is not None:
             yield WARNING, _no_directory(directory, number), process.section, "directory"
-            if not os.path.isabs(process.command.partition(" ")[0]):
-                continue  # it may be relative to the directory
-        reason = _command_error(process, is_visible=is_visible)
-        if reason is not None:
-            yield WARNING, reason, process.section, "command"
+        try:
+            for command in _commands(process):
+                _, reason = command.find(is_visible=is_visible)
+                if reason is not None and not (number is not None and command.is_relative):
+                    yield WARNING, reason, process.section, command.option
+        except posix.BadCommand as error:
+            yield WARNING, f"{error}{process.command_hint}", process.section, "command"
 
 
 def _directory_errno(path: str) -> int | None:
@@ -146,49 +197,27 @@ def _no_directory(directory: str, number: int) -> str:
     return f"couldn't chdir to {directory}: {posix.errname(number)}"
 
 
-def _command_error(process: ProcessConfig, *, is_visible: bool) -> str | None:
-    """Return why the command of a process cannot be run, in the words of its start."""
-    is_hidden = False
-
-    def status(path: str) -> os.stat_result | None:
-        nonlocal is_hidden
-        found = _status(path)
-        if isinstance(found, os.stat_result):
-            return found
-        is_hidden |= found is None or (found == errno.EACCES and not is_visible)
-        return None
-
-    try:
-        program = posix.split_command(process.command)[0]
-        path = posix.find_executable(program, process.environment, status, process.directory)
-    except posix.BadCommand as error:
-        return f"{error}{process.command_hint}"
-    except posix.NoPermission as error:
-        return str(error) if is_visible else None
-    except posix.ProcessException as error:
-        return None if is_hidden else str(error)
-    reason = interpreter_error(path, process.directory or "")
-    return None if reason is None else f"couldn't exec {path}: {reason}"
-
-
-def _check_as_user(uid: int, programs: list[ProcessConfig]) -> list[Row]:
-    """Return the commands and directories of programs that their user may not use."""
-    found = []
+def _check_as_user(uid: int, programs: Iterable[ProcessConfig]) -> list[Row]:
+    """Return the commands and directories that exist, but that the programs' user may not use."""
+    found: list[tuple[Command, str]] = []
     for process in programs:
-        if _command_error(process, is_visible=True) is None:
-            program = posix.split_command(process.command)[0]
-            path = posix.find_executable(program, process.environment, _existing, process.directory)
-            found.append((process, path))
+        start = process.directory
+        if start is None or isinstance(_status(start), os.stat_result):
+            with contextlib.suppress(posix.BadCommand):
+                for command in _commands(process):
+                    path, _ = command.find(is_visible=True)
+                    if path is not None:
+                        found.append((command, path))
 
     def check() -> Iterator[Row]:
-        for process, path in found:
-            start = process.directory or ""
+        for command, path in found:
+            section, start = command.process.section, command.process.directory or ""
             if start and not os.access(start, os.X_OK):
                 text = f"{_no_directory(start, errno.EACCES)} (as its user)"
-                yield WARNING, text, process.section, "directory"
+                yield WARNING, text, section, "directory"
             elif not os.access(os.path.join(start, path), os.X_OK):
                 text = f"no permission to run command {path!r} (as its user)"
-                yield WARNING, text, process.section, "command"
+                yield WARNING, text, section, command.option
 
     return run_as(uid, check)
 
@@ -291,11 +320,6 @@ def _refusal(path: str) -> str:
     """Return the reason why a file cannot be written: its permissions or its file system."""
     is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
     return os.strerror(errno.EROFS if is_read_only else errno.EACCES)
-
-
-def _existing(path: str) -> os.stat_result | None:
-    found = _status(path)
-    return found if isinstance(found, os.stat_result) else None
 
 
 def _status(path: str) -> os.stat_result | int | None:

@@ -14,6 +14,7 @@ from supervisor.config.portability import EVENTS_OF_4_3, OPTIONS_OF_4_3
 from supervisor.config.schema import SECTIONS
 from supervisor.config.settings import read
 from supervisor.daemon import check
+from supervisor.engine import paths
 from supervisor.events import EventTypes
 from tests.support.configs import SAMPLE
 from tests.support.strangers import UID, give_away, needs_root
@@ -230,6 +231,21 @@ WARNINGS = [
         ],
     ),
     (
+        (
+            f"{PROGRAM}readiness_check_script=nosuchcommand x\n[program:b]\n{CAT}"
+            "readiness_check_script=tcp://nosuchhost:1\n"
+        ),
+        [
+            located(
+                2,
+                "can't find command 'nosuchcommand'",
+                "program:a",
+                "readiness_check_script",
+                "warning",
+            )
+        ],
+    ),
+    (
         "[program:a]\ncommand=only-here\nenvironment=PATH=DIR\n",
         [located(1, "can't find command 'only-here'", "program:a", "command", "warning")],
     ),
@@ -424,6 +440,22 @@ def test_two_servers_with_one_address(directory: Path) -> None:
     text = "In use: 127.0.0.1:1, by section [inet_http_server]"
     assert [line.rpartition("  ")[2] for line in found] == [text]
     assert found[0].startswith(f"FILE:{FIRST + 3}: error: Another program")
+
+
+def test_file_systems_that_may_hang(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing there is looked at, so nothing is reported."""
+    slow = str(directory / "slow")
+    stat = os.stat
+
+    def touch(path: str, **options: object) -> os.stat_result:
+        assert not str(path).startswith(slow), "would hang"
+        return stat(path, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(paths.mounts, "slow_points", lambda: frozenset({slow}))
+    monkeypatch.setattr(os, "stat", touch)
+    program = "[program:a]\ncommand=DIR/slow/x\ndirectory=DIR/slow\n"
+    check_script = "readiness_check_script=DIR/slow/x\n"
+    assert lines(directory, HEAD + program + check_script) == []
 
 
 def test_interpreters_that_do_not_exist(directory: Path) -> None:
