@@ -95,9 +95,7 @@ class Findings:
         for error in self._mistakes.errors.values():
             self.add(ERROR, error)
         for remark in configuration.warnings if configuration is not None else ():
-            # Instead of an invalid value, the default has been read.
-            if remark.section is None or not self.is_invalid(remark.section, remark.option):
-                self.add_remark(remark)
+            self.add_remark(remark)
         return configuration
 
     def add(self, severity: str, about: ConfigurationError | Remark) -> None:
@@ -110,8 +108,9 @@ class Findings:
         self.problems[Problem(severity, str(about), section, option, file, line)] = None
 
     def add_remark(self, remark: Remark) -> None:
-        """Add a warning or a hint."""
-        self.add(HINT if remark.is_hint else WARNING, remark)
+        """Add a warning or a hint, unless it is about an option whose value is a mistake."""
+        if remark.section is None or not self.is_invalid(remark.section, remark.option):
+            self.add(HINT if remark.is_hint else WARNING, remark)
 
     def report(self, severity: str, text: str, section: str, option: str) -> None:
         """Add a problem of an option; its section, file and name are appended to the text."""

@@ -281,6 +281,18 @@ HASH = "a hash of the kind {SHA256} is a plain password for Supervisor 4.3"
 
 PORTABILITY = [
     (PROGRAM, []),
+    # one line for one value
+    (
+        f"{PROGRAM}ready_log_line=(\n",
+        [
+            located(
+                2,
+                "not a regular expression: '(': missing ), unterminated subpattern at position 0",
+                "program:a",
+                "ready_log_line",
+            )
+        ],
+    ),
     (
         f"{PROGRAM}startretries=unlimited\nready_log_line=x\n",
         [
