@@ -261,6 +261,10 @@ def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
 def main(args: Sequence[str] | None = None) -> None:
     """Run the daemon; a failed start prints one line on stderr and exits with 2."""
     open_standard_streams()
+    if "--check" in (sys.argv[1:] if args is None else args):
+        from supervisor.daemon import check
+
+        check.run(sys.argv[1:] if args is None else args)
     file, is_initial_start = None, True
     service_manager = SystemdNotifier(os.environ)
     signals: deque[int] = deque()

@@ -65,6 +65,11 @@ Options:
                              results based on OPTIONS, which  is a comma-sep'd
                              list of 'cumulative', 'calls', and/or 'callers',
                              e.g. 'cumulative,callers')
+--check -- check the configuration, start nothing, and exit with 0, or with 2
+           for mistakes, which are printed together with warnings
+--strict -- with --check: exit with 1 for warnings
+--portable -- with --check: also warn of all that Supervisor 4.3 lacks
+--json -- with --check: print an array of objects
 """
 
 CLIENT_USAGE = """\
@@ -104,13 +109,23 @@ SEARCHING_AS_ROOT = (
 class CommandOption:
     """One command-line option; `short` holds its one-letter aliases.
 
-    An option without `convert` is a flag, whose value is True.
+    An option without `convert` is a flag, whose value is True.  An option that Supervisor 4.3 does
+    not have is never abbreviated (`is_whole`), so that the abbreviations of the others remain
+    unambiguous: `--ch` is `--childlogdir`.
     """
 
-    def __init__(self, short: str, name: str, convert: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self,
+        short: str,
+        name: str,
+        convert: Callable[[str], Any] | None = None,
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self.short = short
         self.name = name
         self.convert = convert
+        self.is_whole = is_whole
 
 
 CLIENT_OPTIONS = (
@@ -123,6 +138,10 @@ CLIENT_OPTIONS = (
     # The usage text calls it a flag named --history-file, but 4.3.0 accepts this form.
     CommandOption("r", "history_file", str),
 )
+
+
+CHECK_OPTIONS = ("check", "strict", "portable", "json")
+"""Options of `supervisord --check`, see `daemon.check`."""
 
 
 def server_options() -> tuple[CommandOption, ...]:
@@ -142,6 +161,7 @@ def server_options() -> tuple[CommandOption, ...]:
             for row in options_of(Settings)
             if row.flag is not None
         ),
+        *(CommandOption("", name, is_whole=True) for name in CHECK_OPTIONS),
     )
 
 
@@ -167,7 +187,11 @@ def parse_arguments(
     short = "".join(
         letter + ":" * value for option, value in takes_value for letter in option.short
     )
-    long = [option.name + "=" * value for option, value in takes_value]
+    long = [
+        option.name + "=" * value
+        for option, value in takes_value
+        if not option.is_whole or f"--{option.name}" in argv
+    ]
     try:
         found, arguments = getopt.getopt(list(argv), short, long)
     except getopt.error as error:
@@ -267,6 +291,9 @@ def read_server_configuration(
     from supervisor.config import settings
 
     values, _ = parse_arguments(server_options(), argv, SERVER_USAGE, only_options=True)
+    for name in CHECK_OPTIONS:
+        if name in values:
+            raise ConfigurationError(f"--{name} is an option of supervisord --check")
     if file is None:
         file = find_configuration_file(values, search)
     return settings.read(file, values, read_processes, opener)

@@ -18,6 +18,7 @@ NO_CLOSING_QUOTATION = "No closing quotation"
 """Error message of `shlex` for an unbalanced quote."""
 
 _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
+_option = re.compile(r"([^\s;#:=][^:=]*)[:=]").match
 _comment_in_quotes = re.compile(r"\S.*?\s([;#]).*['\"]").search
 
 
@@ -34,6 +35,23 @@ def section_lines(text: str) -> Iterator[tuple[str, int]]:
         line += text.count("\n", position, header.start())
         position = header.start()
         yield header[1], line
+
+
+def option_lines(text: str) -> dict[tuple[str, str], int]:
+    """Return the line (from 1) of each option of a file, by section and option.
+
+    Of an option that a section repeats, it is the last one, which wins.
+    """
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        header = _header.match(line)
+        option = _option(line)
+        if header:
+            section = header[1]
+        elif option:
+            found[section, option[1].rstrip().lower()] = number
+    return found
 
 
 def comment_hint(text: str, section: str, option: str) -> str:

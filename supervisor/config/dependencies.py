@@ -17,7 +17,7 @@ OPTIONS = ("depends_on", "depends_on_completed", "depends_on_exited")
 
 
 def check_dependencies(parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]) -> None:
-    """Raise ConfigurationError for unknown names, listeners, and programs that need themselves."""
+    """Report unknown names, listeners, and programs that need themselves."""
     groups = list(groups)
     programs = {process.section: process for group in groups for process in group.process_configs}
     dependent = [each for each in programs.values() if any(True for _ in _requirements(each))]
@@ -30,17 +30,22 @@ def check_dependencies(parser: UnhosedConfigParser, groups: Iterable[ProcessGrou
         for option, requirement in _requirements(process):
             found = targets.find(requirement.target)
             if found is None:
-                raise section.error(f"unknown program {requirement.target!r}", option)
+                if requirement.target.partition(":")[0] not in parser.mistakes.lost:
+                    problem = f"unknown program {requirement.target!r}"
+                    parser.mistakes.report(section.error(problem, option))
+                continue
             if found & targets.listeners:
                 problem = f"{requirement.target!r} is an event listener, no program may need it"
-                raise section.error(problem, option)
+                parser.mistakes.report(section.error(problem, option))
+                continue
             graph.setdefault(process.section, []).extend(sorted(found))
     cycle = find_cycle(graph)
     if cycle:
         names = [section.partition(":")[2] for section in cycle]
         section = parser.section(cycle[0])
         option = next(option for option, _ in _requirements(programs[cycle[0]]))
-        raise section.error(f"dependency cycle: {' -> '.join(names)}", option)
+        problem = f"dependency cycle: {' -> '.join(names)}"
+        parser.mistakes.report(section.error(problem, option))
 
 
 def _requirements(process: ProcessConfig) -> Iterator[tuple[str, Requirement]]:

@@ -46,8 +46,10 @@ def read_groups(
         ("eventlistener", _event_listener),
         ("fcgi-program", _fcgi_program),
     ):
-        names = parser.sections_of(kind)
-        groups += [read(parser, name, read_processes) for name in names if name not in grouped]
+        for name in parser.sections_of(kind):
+            if name not in grouped:
+                with parser.mistakes:
+                    groups.append(read(parser, name, read_processes))
     _refuse_shared_sockets(parser, groups)
     check_dependencies(parser, groups)
     return sorted(groups, key=lambda group: (group.priority, group.name))
@@ -67,7 +69,7 @@ def _refuse_shared_sockets(
             if owner != group.name:
                 section = parser.section(f"fcgi-program:{group.name}")
                 problem = f"{socket.url} is the socket of [fcgi-program:{owner}] already"
-                raise section.error(problem, "socket")
+                parser.mistakes.report(section.error(problem, "socket"))
 
 
 def _named_groups(
@@ -75,16 +77,18 @@ def _named_groups(
 ) -> Iterator[ProcessGroupConfig]:
     """Yield the groups of the `[group:x]` sections; add their members' sections to `grouped`."""
     for name in parser.sections_of("group"):
-        section = parser.section(name)
-        group_name = section.name_of_group()
-        values = read_options(schema.GROUP, section)
-        processes = []
-        for program in values["programs"]:
-            member = _member(parser, section, program)
-            grouped.add(member)
-            # In a group, a FastCGI program is treated as a plain program.
-            processes += read_processes(parser, member, group_name, ProcessConfig)
-        yield ProcessGroupConfig(group_name, values["priority"], processes)
+        with parser.mistakes:
+            section = parser.section(name)
+            group_name = section.name_of_group()
+            values = read_options(schema.GROUP, section)
+            processes: list[ProcessConfig] = []
+            for program in values["programs"]:
+                with parser.mistakes:
+                    member = _member(parser, section, program)
+                    grouped.add(member)
+                    # In a group, a FastCGI program is treated as a plain program.
+                    processes += read_processes(parser, member, group_name, ProcessConfig)
+            yield ProcessGroupConfig(group_name, values["priority"], processes)
 
 
 def _member(parser: UnhosedConfigParser, group: Section, program: str) -> str:
@@ -120,11 +124,15 @@ def _event_listener(
     values = read_options(schema.EVENTLISTENER, section)
     size = values["buffer_size"]
     if size < 1:
-        raise section.error(f"[{name}] section sets invalid buffer_size ({size})", "buffer_size")
-    result_handler = resolve(values["result_handler"], section, "result_handler")
+        problem = f"[{name}] section sets invalid buffer_size ({size})"
+        parser.mistakes.report(section.error(problem, "buffer_size"))
+    result_handler = None
+    with parser.mistakes:
+        result_handler = resolve(values["result_handler"], section, "result_handler")
     events = _event_types(section, schema.EVENTS.read(section))
     if schema.REDIRECT_STDERR.read(section):
-        raise section.error(REDIRECTED_LISTENER.format(section=name), "redirect_stderr")
+        problem = REDIRECTED_LISTENER.format(section=name)
+        parser.mistakes.report(section.error(problem, "redirect_stderr"))
     processes = read_processes(parser, name, section.suffix, EventListenerConfig)
     return EventListenerPoolConfig(
         section.suffix,
@@ -139,13 +147,16 @@ def _event_listener(
 def _event_types(section: Section, names: list[str]) -> list[type]:
     """Return the event classes for the names, without duplicates."""
     if not names:
-        raise section.error(f'[{section.name}] section requires an "events" line', "events")
+        problem = f'[{section.name}] section requires an "events" line'
+        section.mistakes.report(section.error(problem, "events"))
     types: dict[type, None] = {}
     for name in (name.upper() for name in names):
         event_type = getattr(EventTypes, name, None)
         if event_type is None:
-            raise section.error(f"Unknown event type {name} in [{section.name}] events", "events")
-        types[event_type] = None
+            problem = f"Unknown event type {name} in [{section.name}] events"
+            section.mistakes.report(section.error(problem, "events"))
+        else:
+            types[event_type] = None
     return list(types)
 
 

@@ -11,6 +11,7 @@ import stat
 
 from supervisor.config.parser import (
     ConfigurationError,
+    Remark,
     UnhosedConfigParser,
     host_expansion,
     read_file,
@@ -35,16 +36,23 @@ def read_includes(parser: UnhosedConfigParser) -> None:
     section = parser.section("include", **host_expansion())
     patterns = section.value("files")
     if patterns is None:
-        raise section.error(".ini file has [include] section, but no files setting", "files")
+        problem = ".ini file has [include] section, but no files setting"
+        parser.mistakes.report(section.error(problem, "files"))
+        return
     parser.expand_here(parser.here)
     for pattern in map(os.path.expanduser, patterns.split()):
         filenames = sorted(glob.glob(os.path.join(glob.escape(parser.here), pattern)))
         if not filenames:
             path = os.path.join(parser.here, pattern)
-            parser.warnings.append(f'No file matches via include "{path}"')
+            # An empty directory of optional files is no reason for a warning by `--check`.
+            is_optional = glob.has_magic(pattern) and os.path.isdir(os.path.dirname(path))
+            text = f'No file matches via include "{path}"'
+            file = parser.file_of("include", "files")
+            parser.warnings.append(Remark(text, "include", "files", file, is_hint=is_optional))
         for filename in filenames:
             parser.infos.append(f'Included extra file "{filename}" during parsing')
-            _include(parser, filename)
+            with parser.mistakes:
+                _include(parser, filename)
         directories = _directories(parser.here, pattern, is_matched=bool(filenames))
         parser.include_directories += directories
 
@@ -65,6 +73,7 @@ def _include(parser: UnhosedConfigParser, filename: str) -> None:
     """Merge an included file, read by a separate parser because `here` differs."""
     # Without a default section, the parser passes `[DEFAULT]` on like any other section.
     included = UnhosedConfigParser(default_section="")
+    included.mistakes = parser.mistakes
     try:
         read_file(included, filename, _open)
     except _PassedOverError:

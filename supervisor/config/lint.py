@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.parser import Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
 from supervisor.datatypes import TRUTHY_STRINGS
@@ -92,27 +93,29 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
 """Options that need others: their names, whether these are set, and the reason if not."""
 
 
-def lint(parser: UnhosedConfigParser) -> list[str]:
+def lint(parser: UnhosedConfigParser) -> list[Remark]:
     """Return one line for each warning about the files, beginning with the main file."""
     sections = Counter[str]()
-    warnings: list[str] = []
+    warnings: list[Remark] = []
     main_file = parser.sources[0][0]
     for file, text, mode in parser.sources:
         names = _header.findall(text)
         if file != main_file and "include" in names:
-            warnings.append(f"[include] is ignored in an included file (file: {file!r})")
+            line = f"[include] is ignored in an included file (file: {file!r})"
+            warnings.append(Remark(line, "include", file=file))
             names = [name for name in names if name != "include"]
         sections.update(names)
         if mode & stat.S_IROTH and _has_plain_password(text):
-            warnings.append(
+            line = (
                 f"{file} contains a password and can be read by all users (fix: chmod o-r {file})"
             )
+            warnings.append(Remark(line, file=file))
         warnings += _repeated_options(file, text)
     if os.geteuid() == 0:
         regular = [file for file, _, mode in parser.sources if stat.S_ISREG(mode)]
         warnings += _unprotected([*regular, *parser.include_directories])
     warnings += [
-        f"section [{name}] is defined {count} times; the last definition wins"
+        Remark(f"section [{name}] is defined {count} times; the last definition wins", name)
         for name, count in sections.items()
         if count > 1
     ]
@@ -124,13 +127,13 @@ def lint(parser: UnhosedConfigParser) -> list[str]:
     return warnings
 
 
-def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig]) -> list[str]:
+def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig]) -> list[Remark]:
     """Return one line for each warning about the processes that have been read."""
     programs = {each.section: each for group in groups for each in group.process_configs}
     return [
-        *_shared_logs(groups),
-        *_unreachable_limits(programs),
-        *_unreachable_readiness(programs),
+        *_shared_logs(parser, groups),
+        *_unreachable_limits(parser, programs),
+        *_unreachable_readiness(parser, programs),
         *_options_without_effect(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
@@ -138,16 +141,12 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
     ]
 
 
-def _where(parser: UnhosedConfigParser, section: str, option: str) -> str:
-    return f"in section {section!r} (file: {parser.file_of(section, option)!r})"
-
-
 def _has_plain_password(text: str) -> bool:
     pattern = r"^\s*password\s*[=:]\s*(?!\{SHA\})\S"
     return "password" in text and re.search(pattern, text, re.MULTILINE) is not None
 
 
-def _unprotected(paths: Iterable[str]) -> Iterator[str]:
+def _unprotected(paths: Iterable[str]) -> Iterator[Remark]:
     """Yield a line for each path through which other users control what root runs."""
     found: set[str] = set()
     for path in paths:
@@ -164,20 +163,22 @@ def _unprotected(paths: Iterable[str]) -> Iterator[str]:
             reason, fix = "is writable by others", "chmod go-w"
         else:
             reason, fix = "belongs to another user", "chown -h root"
-        yield f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
+        text = f"{path} controls what runs as root but{reached} {reason} (fix: {fix} {weak})"
+        yield Remark(text, file=path)
 
 
-def _repeated_options(file: str, text: str) -> Iterator[str]:
+def _repeated_options(file: str, text: str) -> Iterator[Remark]:
     """Yield a line for each option that a section of a file sets more than once."""
     for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
         for key, count in Counter(found).items():
             if count > 1:
                 where = f"in section {name!r} (file: {file!r})"
-                yield f"option {key!r} is set {count} times {where}; the last value wins"
+                line = f"option {key!r} is set {count} times {where}; the last value wins"
+                yield Remark(line, name, key, file)
 
 
-def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[Remark]:
     named = {section.partition(":")[0] for section in schema.SECTIONS if ":" in section}
     kinds = {section.partition(":")[0] for section in schema.SECTIONS} | named | {"supervisorctl"}
     for section in parser.sections():
@@ -188,7 +189,8 @@ def _unknown_sections(parser: UnhosedConfigParser) -> Iterator[str]:
             continue
         else:
             hint = _suggestion(kind, kinds, "[{}" + colon + name + "]")
-        yield f"unknown section [{section}] (file: {parser.file_of(section)!r}){hint}"
+        file = parser.file_of(section)
+        yield Remark(f"unknown section [{section}] (file: {file!r}){hint}", section, file=file)
 
 
 def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
@@ -199,7 +201,7 @@ def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
     return f"; did you mean {form.format(close[0])}?" if close else ""
 
 
-def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
@@ -207,11 +209,15 @@ def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[str]:
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
             if bare:
-                where = _where(parser, section, option)
-                yield f"{bare[0]} in option {option!r} {where}: a literal % is written %%"
+                yield _about(
+                    parser,
+                    section,
+                    option,
+                    f"{bare[0]} in option {option!r} {{where}}: a literal % is written %%",
+                )
 
 
-def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
+def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each environment variable that a server's password uses.
 
     Programs inherit the daemon's environment, so each program can read the password there.
@@ -223,14 +229,15 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[str]:
         if password.startswith("{SHA}"):  # the hash cannot be used to log in
             continue
         for variable in dict.fromkeys(filter(None, _variables(password))):
-            yield (
+            text = (
                 f"the password of [{section}] is taken from the environment variable {variable},"
                 " which every program inherits"
                 " (fix: write it into a file that only the daemon can read)"
             )
+            yield Remark(text, section, "password", parser.file_of(section, "password"))
 
 
-def _unused_formats(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unused_formats(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each format of a stream that has no log file."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
@@ -243,13 +250,16 @@ def _unused_formats(parser: UnhosedConfigParser) -> Iterator[str]:
             merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
             logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
             if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                where = _where(parser, section, option)
-                yield (
-                    f"option {option!r} has no effect {where}: the program has no {stream}_logfile"
+                yield _about(
+                    parser,
+                    section,
+                    option,
+                    f"option {option!r} has no effect {{where}}:"
+                    f" the program has no {stream}_logfile",
                 )
 
 
-def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
+def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
     plugins = " ".join(_plugin_texts(parser))
     for section in parser.sections():
         known = _known_options(section.partition(":")[0])
@@ -258,8 +268,15 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[str]:
         for option in parser.options(section):
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
-                where = _where(parser, section, option)
-                yield f"unknown option {option!r} {where}{_suggestion(option, known)}"
+                hint = _suggestion(option, known)
+                yield _about(parser, section, option, f"unknown option {option!r} {{where}}{hint}")
+
+
+def _about(parser: UnhosedConfigParser, section: str, option: str, template: str) -> Remark:
+    """Return a remark about an option; `{where}` in the template becomes its section and file."""
+    file = parser.file_of(section, option)
+    where = f"in section {section!r} (file: {file!r})"
+    return Remark(template.replace("{where}", where), section, option, file)
 
 
 def _known_options(kind: str) -> set[str] | None:
@@ -281,18 +298,24 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
                     yield str(value)
 
 
-def _unreachable_limits(programs: Mapping[str, ProcessConfig]) -> Iterator[str]:
+def _unreachable_limits(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[Remark]:
     """Yield a line for each program whose pauses are too long for its start limit."""
     for section, config in programs.items():
         options = restart_options(config)
         if options is not None and not options.can_reach_limit:
-            yield (
+            text = (
                 f"startlimit_burst={options.burst} in section {section!r} cannot be reached: the"
                 f" pauses leave less than that within {options.interval:g} seconds"
             )
+            file = parser.file_of(section, "startlimit_burst")
+            yield Remark(text, section, "startlimit_burst", file)
 
 
-def _unreachable_readiness(programs: Mapping[str, ProcessConfig]) -> Iterator[str]:
+def _unreachable_readiness(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[Remark]:
     """Yield a line for each program whose check cannot succeed before the start has failed."""
     for section, config in programs.items():
         if config.readiness_check_script is None or not config.ready_timeout or config.notify:
@@ -301,43 +324,45 @@ def _unreachable_readiness(programs: Mapping[str, ProcessConfig]) -> Iterator[st
         earliest = config.readiness_check_initial_delay
         earliest += probes_between * config.readiness_check_period
         if earliest >= config.ready_timeout:
-            yield (
+            text = (
                 f"ready_timeout={config.ready_timeout:g} in section {section!r} is too short: the"
                 f" readiness check cannot succeed within {earliest:g} seconds"
             )
+            file = parser.file_of(section, "ready_timeout")
+            yield Remark(text, section, "ready_timeout", file)
 
 
 def _options_without_effect(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[str]:
+) -> Iterator[Remark]:
     """Yield a line for each option that another one must accompany, which is missing."""
     for section, config in programs.items():
         for options, has_effect, reason in COMPANIONS:
             if not has_effect(config):
                 for option in options:
                     if getattr(config, option) != getattr(PLAIN, option):
-                        where = _where(parser, section, option)
-                        yield f"option {option!r} {where} has no effect: {reason}"
+                        text = f"option {option!r} {{where}} has no effect: {reason}"
+                        yield _about(parser, section, option, text)
 
 
 def _overridden_secrets(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[str]:
+) -> Iterator[Remark]:
     """Yield a line for each variable of `secretfiles` that `environment` sets as well."""
     for section, config in programs.items():
         own = config.environment.keys() - config.inherited_environment.keys()
         for secret in config.secretfiles:
             if secret.variable in own:
-                where = _where(parser, section, "secretfiles")
-                yield (
-                    f"{secret.variable} in option 'secretfiles' {where} has no effect: environment"
-                    " sets it"
+                text = (
+                    f"{secret.variable} in option 'secretfiles' {{where}} has no effect:"
+                    " environment sets it"
                 )
+                yield _about(parser, section, "secretfiles", text)
 
 
 def _missing_paths(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[str]:
+) -> Iterator[Remark]:
     """Yield a line for each program with a clean environment that gets no PATH."""
     for section, config in programs.items():
         if not config.clean_environment or config.envfiles or "PATH" in config.environment:
@@ -345,11 +370,12 @@ def _missing_paths(
         from supervisor.common.env_files import passed_variables  # few programs have such options
 
         if not passed_variables({"PATH": ""}, config.pass_environment):
-            where = _where(parser, section, "clean_environment")
-            yield (
-                f"option 'clean_environment' {where} leaves the program without PATH (fix:"
-                " pass_environment=PATH)"
+            option = "clean_environment"
+            text = (
+                f"option {option!r} {{where}} leaves the program without PATH"
+                " (fix: pass_environment=PATH)"
             )
+            yield _about(parser, section, option, text)
 
 
 def _envfiles_of_root(
@@ -368,22 +394,26 @@ def _envfiles_of_root(
                     yield file.path
 
 
-def _shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:
+def _shared_logs(
+    parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]
+) -> Iterator[Remark]:
     """Yield a line for each log file that several processes write to.
 
     No line is lost, but the lines of the processes cannot be distinguished, and clearing the log
     of one process clears the log of all.
     """
-    writers: dict[str, dict[str, None]] = {}
+    writers: dict[str, dict[str, str]] = {}  # path -> processes, with their sections
     for group in groups:
         for process in group.process_configs:
             for path in (process.stdout.logfile, process.stderr.logfile):
                 if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
-                    writers.setdefault(path, {})[make_namespec(group.name, process.name)] = None
+                    names = writers.setdefault(path, {})
+                    names[make_namespec(group.name, process.name)] = process.section
     for path, names in writers.items():
         if len(names) > 1:
             first, *others = names
-            yield (
+            text = (
                 f"log {path!r} is shared by {len(names)} processes, from {first} to {others[-1]}"
                 " (fix: one log for each process, for example with %(process_num)s in its name)"
             )
+            yield Remark(text, names[first], file=parser.file_of(names[first]))

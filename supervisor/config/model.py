@@ -43,6 +43,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from supervisor.config.parser import Remark
+
 
 __all__ = [
     "INET_HTTP_SERVER",
@@ -355,5 +357,5 @@ class Configuration:
     rpcinterfaces: tuple[RPCInterfaceConfig, ...]
     serverurl: str | None = None
     criticals: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     infos: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ with the result of the conversion.
 from __future__ import annotations
 
 from supervisor.common.records import Field, names, record, replace, specifications
+from supervisor.config.parser import ConfigurationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,14 +108,18 @@ class Option(Field):
         """
         if self.name not in section.options:  # the frequent case, without a call for most
             return self.value if self._default_factory is None else self._default_factory()
-        return section.value(
-            self.name,
-            self.convert,
-            names,
-            called,
-            shielded=self.shielded,
-            expanded=self.expanded,
-        )
+        try:
+            return section.value(
+                self.name,
+                self.convert,
+                names,
+                called,
+                shielded=self.shielded,
+                expanded=self.expanded,
+            )
+        except ConfigurationError as error:
+            section.mistakes.report_value(error)
+        return self.default_value()
 
     def of_group(self, group: str, info: int | None) -> Option:
         """Return the row of a nested record's option, with the group's name as its prefix."""

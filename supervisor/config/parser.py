@@ -22,7 +22,7 @@ from supervisor.datatypes import process_or_group_name
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, TextIO, TypeVar
+    from typing import Any, Self, TextIO, TypeVar
 
     Converted = TypeVar("Converted")
 
@@ -61,6 +61,69 @@ class ConfigurationError(ValueError):
             + (f" (file: {file!r})" if file is not None else "")
             + (f", option {option!r}" if option is not None else "")
         )
+        self.section = section
+        self.file = file
+        self.option = option
+        self.line: int | None = None
+
+
+class Mistakes:
+    """The rule for mistakes while a configuration is read: the first one ends the reading.
+
+    It is also a context manager for each part of the configuration, such as a section, that can be
+    read without the others.  `supervisord --check` replaces it to find all mistakes; see
+    `config.problems`.
+    """
+
+    lost: frozenset[str] | set[str] = frozenset()
+    """Names of the programs and groups that could not be read."""
+
+    def report(self, error: ConfigurationError) -> None:
+        """Raise the error; if this returns, the reader goes on without the value."""
+        raise error
+
+    def report_value(self, error: ConfigurationError) -> None:
+        """Raise the error; if this returns, the reader goes on with the option's default."""
+        raise error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> bool | None:
+        return None
+
+
+class Remark(str):
+    """A line about a configuration that is valid, for the log, with the place that it is about.
+
+    It is a warning unless `is_hint`.
+    """
+
+    __slots__ = ("file", "is_hint", "option", "section")
+
+    section: str | None
+    option: str | None
+    file: str | None
+    is_hint: bool
+
+    def __new__(
+        cls,
+        text: str,
+        section: str | None = None,
+        option: str | None = None,
+        file: str | None = None,
+        *,
+        is_hint: bool = False,
+    ) -> Self:
+        """Return the text with the place that it is about, as far as known."""
+        self = super().__new__(cls, text)
+        self.section = section
+        self.option = option
+        self.file = file
+        self.is_hint = is_hint
+        return self
 
 
 def expand(value: str, expansions: Mapping[str, object], name: str) -> str:
@@ -114,6 +177,7 @@ class Section:
         self.options: dict[str, Any] = dict(parser.items(name))
         self.names = names
         self._parser = parser
+        self.mistakes = parser.mistakes
 
     def value(
         self,
@@ -184,7 +248,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
 
     It also holds the state that the readers of its sections share: the names that values may
     use (`expansions`, `here`), the `environment` and the `childlog_format` of `[supervisord]`, and
-    the `warnings` and `infos` to log once the log is open.
+    the `warnings` and `infos` to log once the log is open.  `mistakes` decides whether the first
+    mistake ends the reading.
     """
 
     mysection = "supervisord"
@@ -198,6 +263,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.section_to_file: dict[str, str] = {}
         # the included files, each with a parser of its own options
         self.included: list[tuple[str, UnhosedConfigParser]] = []
+        self.mistakes = Mistakes()
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
@@ -208,16 +274,18 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self._places: dict[str, tuple[str, int]] | None = None
         # directories in which a new file would be included
         self.include_directories: list[str] = []
-        self.warnings: list[str] = []
+        self.warnings: list[Remark] = []
         self.infos: list[str] = []
         # uids whose groups have been looked up during this read
         self.users: set[int] = set()
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
         """Read one file; all public reading methods of configparser call this."""
-        super()._read(fp, fpname)  # type: ignore[misc]  # missing in the stubs
-        for section in self.sections():
-            self.section_to_file.setdefault(section, fpname)
+        try:
+            super()._read(fp, fpname)  # type: ignore[misc]  # missing in the stubs
+        finally:
+            for section in self.sections():
+                self.section_to_file.setdefault(section, fpname)
 
     def section(self, name: str, **names: object) -> Section:
         """Return a section whose values may use `here`, the expansions and `names`."""
@@ -319,14 +387,28 @@ def read_file(
             parser.sources.append((filename, text, _mode(file)))
         parser.read_string(text, filename)
     except OSError as error:
-        raise ConfigurationError(
-            f"could not read config file {filename}: {error.strerror}"
-        ) from None
+        mistake = ConfigurationError(f"could not read config file {filename}: {error.strerror}")
+        mistake.file = filename
+        raise mistake from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{error} in line {line}", file=filename) from None
+        mistake = ConfigurationError(f"{error} in line {line}", file=filename)
+        mistake.line = line
+        raise mistake from None
     except configparser.Error as error:
-        raise ConfigurationError(error) from None
+        mistake = ConfigurationError(error)
+        mistake.file, mistake.line = filename, first_line(error)
+        # The parser goes on after a line without `=`, but not after one before all sections.
+        if isinstance(error, configparser.MissingSectionHeaderError):
+            raise mistake from None
+        parser.mistakes.report(mistake)
+
+
+def first_line(error: configparser.Error) -> int | None:
+    """Return the number of the first line that configparser rejects, if the error has one."""
+    lines = getattr(error, "errors", None)  # of a ParsingError: pairs of number and text
+    number = lines[0][0] if lines else getattr(error, "lineno", None)
+    return number if isinstance(number, int) else None
 
 
 def _mode(file: TextIO) -> int:

@@ -53,14 +53,21 @@ def read_factories(
     """
     factory_option = f"supervisor.{kind.removesuffix('plugin')}_factory"
     for name in parser.sections_of(kind):
-        section = parser.section_without_here(name)
-        spec = section.value(factory_option)
-        if spec is None:
-            raise section.error(
-                f"section [{name}] does not specify a {factory_option}", factory_option
-            )
-        factory = resolve(spec, section, factory_option)
-        options = {
-            option: section.value(option) for option in section.options if option != factory_option
-        }
-        yield section.suffix, factory, options
+        with parser.mistakes:
+            section = parser.section_without_here(name)
+            yield section.suffix, *_read_factory(section, factory_option)
+
+
+def _read_factory(
+    section: Section, factory_option: str
+) -> tuple[Callable[..., Any], dict[str, str]]:
+    spec = section.value(factory_option)
+    if spec is None:
+        raise section.error(
+            f"section [{section.name}] does not specify a {factory_option}", factory_option
+        )
+    factory = resolve(spec, section, factory_option)
+    options = {
+        option: section.value(option) for option in section.options if option != factory_option
+    }
+    return factory, options

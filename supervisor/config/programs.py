@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
+    Remark,
     Section,
     UnhosedConfigParser,
     environment_names,
@@ -80,13 +81,16 @@ def _read_processes(
     parser: UnhosedConfigParser, section: Section, make: Callable[..., Config]
 ) -> Iterator[Config]:
     section.names = {**section.names, "program_name": section.name_of_group()}
+    mistakes = parser.mistakes
     program = read_options(PROGRAM, section)
     template = section.options.setdefault(NAME.name, NAME.value)
-    section.convert(process_or_group_name, template, NAME.name)
+    with mistakes:
+        section.convert(process_or_group_name, template, NAME.name)
     for option in FORMATS:
         if option not in section.options:
             program[option] = parser.childlog_format
-    _check(section, program)
+    with mistakes:
+        _check(section, program)
     _look_up_groups(parser, program["uid"])
     numprocs, first = (program.pop(option) for option in COUNTING)
     for number in range(first, first + numprocs):
@@ -131,13 +135,15 @@ def _read_process(
     values = {**program, **read_options(PROCESS, section, names)}
     command = COMMAND.read(section, names)
     if command is None:
-        raise section.error(f"program section {section.name} does not specify a command", "command")
-    name = section.value(NAME.name, str, names, NAME.name)
+        problem = f"program section {section.name} does not specify a command"
+        parser.mistakes.report(section.error(problem, "command"))
+        command = ""
+    name = NAME.read(section, names, NAME.name)
     values["command_hint"] = _command_hint(section, command)
     for attribute, value in program.items():
         if isinstance(value, list | dict):  # plugins change the list of one process
             values[attribute] = value.copy()
-    _normalize_logfiles(parser.warnings, section, values)
+    _normalize_logfiles(parser, section, values)
     if values["envfiles"] or values["secretfiles"] or values["login_environment"]:
         values["inherited_environment"] = {
             variable: text for variable, text in parser.environment.items() if variable not in own
@@ -159,17 +165,26 @@ def _command_hint(section: Section, command: str) -> str:
     return ""
 
 
-def _normalize_logfiles(warnings: list[str], section: Section, values: dict[str, Any]) -> None:
+def _normalize_logfiles(
+    parser: UnhosedConfigParser, section: Section, values: dict[str, Any]
+) -> None:
     """Convert `logfile=syslog` to `syslog=true`, and drop the log file of redirected stderr."""
+
+    def warn(text: str, stream: str) -> None:
+        option = f"{stream}_logfile"
+        line = text.format(section=section.name, stream=stream)
+        file = parser.file_of(section.name, option)
+        parser.warnings.append(Remark(line, section.name, option, file))
+
     for stream in ("stdout", "stderr"):
         logfile = values[f"{stream}_logfile"]
         if logfile is Syslog:
             values[f"{stream}_logfile"] = None
             values[f"{stream}_syslog"] = True
-            warnings.append(DEPRECATED_SYSLOG.format(section=section.name, stream=stream))
+            warn(DEPRECATED_SYSLOG, stream)
         elif logfile is Automatic and not values[f"{stream}_logfile_maxbytes"]:
-            warnings.append(UNLIMITED_AUTO_LOG.format(section=section.name, stream=stream))
+            warn(UNLIMITED_AUTO_LOG, stream)
     if values["redirect_stderr"]:
         if values["stderr_logfile"] not in (None, Automatic):
-            warnings.append(IGNORED_LOGFILE.format(section=section.name))
+            warn(IGNORED_LOGFILE, "stderr")
         values["stderr_logfile"] = None

@@ -33,12 +33,13 @@ MAX_BACKLOG = 65535
 
 def read_servers(parser: UnhosedConfigParser) -> list[ServerConfig]:
     """Return the HTTP servers, TCP before unix, each kind in file order."""
-    return [
-        make(parser, name)
-        for kind, make in ((INET_HTTP_SERVER, _inet_server), (UNIX_HTTP_SERVER, _unix_server))
-        for name in parser.sections()
-        if name.startswith(kind)
-    ]
+    servers = []
+    for kind, make in ((INET_HTTP_SERVER, _inet_server), (UNIX_HTTP_SERVER, _unix_server)):
+        for name in parser.sections():
+            if name.startswith(kind):
+                with parser.mistakes:
+                    servers.append(make(parser, name))
+    return servers
 
 
 def default_serverurl(servers: Iterable[ServerConfig]) -> str | None:

@@ -47,15 +47,22 @@ def read(
     command_line: Mapping[str, Any],
     read_processes: ProcessReader | None = None,
     opener: Callable[[str], TextIO] = open_text,
+    parser: UnhosedConfigParser | None = None,
 ) -> Configuration:
-    """Return the configuration from a file and a command line; raises ConfigurationError."""
-    parser = UnhosedConfigParser()
+    """Return the configuration from a file and a command line; raises ConfigurationError.
+
+    A caller that needs more than the configuration passes the `parser` to use.
+    """
+    parser = parser or UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
     read_file(parser, file, opener)
     parser.here = os.path.dirname(os.path.abspath(file))
-    read_includes(parser)
+    with parser.mistakes:
+        read_includes(parser)
     if not parser.has_section(parser.mysection):
-        raise ConfigurationError(".ini file does not include supervisord section", file=file)
+        problem = ".ini file does not include supervisord section"
+        parser.mistakes.report(ConfigurationError(problem, file=file))
+        parser.add_section(parser.mysection)
     try:
         return _read(file, parser, command_line, read_processes or processes_from_section)
     except ConfigurationError:
@@ -82,7 +89,9 @@ def _read(
     groups = read_groups(parser, read_processes)
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
-    values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
+    user, values["uid"] = values.pop("user"), None
+    with parser.mistakes:
+        values["uid"] = _uid(section, user, command_line.get("user"))
     _look_up_login(groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(

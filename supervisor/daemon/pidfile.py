@@ -105,6 +105,31 @@ class PidFile:
             self._fd = None
 
 
+def running_pid(path: str) -> int | None:
+    """Return the pid in a pid file if it is that of a running supervisord.
+
+    The file is neither locked nor changed.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError:
+        return None
+    try:
+        text = os.read(fd, MAX_PID_BYTES).strip() if _is_regular(fd) else b""
+    finally:
+        os.close(fd)
+    return int(text) if text.isdigit() and b"supervisord" in command_line(int(text)) else None
+
+
+def command_line(pid: int) -> bytes:
+    """Return the beginning of a process's command line (proc(5)), b"" if it cannot be read."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read(MAX_COMMAND_BYTES)
+    except OSError:
+        return b""
+
+
 def _is_regular(fd: int) -> bool:
     return stat.S_ISREG(os.fstat(fd).st_mode)
 
@@ -140,7 +165,6 @@ def _is_supervisord(pid: int) -> bool:
             return True
         if not files.is_trusted(os.stat(f"/proc/{pid}")):
             return False
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return b"supervisord" in file.read(MAX_COMMAND_BYTES)
+        return b"supervisord" in command_line(pid)
     except (OSError, OverflowError):
         return False

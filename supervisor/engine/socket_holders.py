@@ -1,6 +1,7 @@
 """The process that holds the address of a socket, as far as /proc shows it.
 
-`http.listening` looks it up when an address is in use, before the daemon exits.  /proc/net lists
+`http.listening` looks it up when an address is in use, before the daemon exits, and
+`daemon.address_checks` to find addresses in use without opening a socket.  /proc/net lists
 sockets with their inodes, and /proc/PID/fd has a link to the inode for each descriptor (proc(5)).
 Only root can read the descriptors of other users' processes, so there may be no result.
 """
@@ -12,6 +13,7 @@ import sys
 from contextlib import suppress
 
 from supervisor.common.addresses import pack
+from supervisor.common.records import record
 from supervisor.common.text import one_line
 
 TYPE_CHECKING = False
@@ -31,6 +33,9 @@ MAX_NAME_CHARS = 15
 
 TCP_LISTEN = "0A"
 
+UNIX_LISTEN = 1 << 16
+"""Flag of a unix socket that listens (SO_ACCEPTCON of the kernel)."""
+
 WORD_BYTES = 4
 """Size of the words in which the kernel prints an address, in the machine's byte order."""
 
@@ -38,12 +43,38 @@ MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 """First bytes of an IPv4 address in IPv6 form (RFC 4291, 2.5.5.2)."""
 
 
-def holder_of_port(address: TcpAddress) -> str | None:
-    """Return the process that listens where `address` cannot be bound: `pid 12 (nginx)`.
+LOCALHOST = "127.0.0.1"
+
+
+@record(frozen=True)
+class Holder:
+    """A process that has a socket open: `pid 12 (nginx)`."""
+
+    pid: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"pid {self.pid} ({self.name})"
+
+
+def holder_of_port(address: TcpAddress) -> Holder | None:
+    """Return the process that listens where `address` cannot be bound.
 
     If the port is connected, but not listened on, this is the process that has the connection.
     """
-    wanted = pack(address.host) or b""
+    listening, connected = _sockets_of_port(address)
+    return holder_of(listening) or holder_of(connected)
+
+
+def listeners_of_port(address: TcpAddress) -> list[str]:
+    """Return the inodes of the sockets that listen where `address` cannot be bound."""
+    return _sockets_of_port(address)[0]
+
+
+def _sockets_of_port(address: TcpAddress) -> tuple[list[str], list[str]]:
+    """Return the inodes of the sockets that listen, and of those that are connected."""
+    host = LOCALHOST if address.host == "localhost" else address.host or "0.0.0.0"
+    wanted = pack(host)
     listening: list[str] = []
     connected: list[str] = []
     for file in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -51,21 +82,30 @@ def holder_of_port(address: TcpAddress) -> str | None:
             host, _, port = fields[1].partition(":")
             if int(port, 16) == address.port and _overlap(_packed(host), wanted):
                 (listening if fields[3] == TCP_LISTEN else connected).append(fields[9])
-    return _process_of(listening) or _process_of(connected)
+    return listening, connected
 
 
-def holder_of_file(path: str) -> str | None:
-    """Return the process whose unix socket has a path, like `holder_of_port`.
+def holder_of_file(path: str) -> Holder | None:
+    """Return the process whose unix socket has a path, like `holder_of_port`."""
+    return holder_of(_sockets_of_file(path))
+
+
+def listeners_of_file(path: str) -> list[str]:
+    """Return the inodes of the unix sockets that listen at a path."""
+    return list(_sockets_of_file(path, UNIX_LISTEN))
+
+
+def _sockets_of_file(path: str, flags: int = 0) -> Iterator[str]:
+    """Yield the inodes of the unix sockets that have a path and some flags.
 
     The kernel lists a socket under the name to which it was bound, and supervisord binds
     `PATH.PID` and renames it to `PATH` afterwards.
     """
-    found = []
     for fields in _rows("/proc/net/unix"):
         name = fields[7] if len(fields) > 7 else ""  # noqa: PLR2004 - most sockets have no name
         if name == path or (name.startswith(f"{path}.") and name[len(path) + 1 :].isdigit()):
-            found.append(fields[6])
-    return _process_of(found)
+            if int(fields[3], 16) & flags == flags:
+                yield fields[6]
 
 
 def _rows(file: str) -> Iterator[list[str]]:
@@ -85,12 +125,19 @@ def _packed(text: str) -> bytes:
     return data.removeprefix(MAPPED_PREFIX)
 
 
-def _overlap(one: bytes, other: bytes) -> bool:
-    """Whether two addresses conflict on one port: they are equal, or one is the wildcard."""
+def _overlap(one: bytes, other: bytes | None) -> bool:
+    """Whether two addresses conflict on one port: they are equal, or one is the wildcard.
+
+    The wildcard of IPv6 includes IPv4, unlike that of IPv4.  None is an unknown address.
+    """
+    if other is None:
+        return True
+    if len(one) != len(other):
+        return not any(one if len(one) > len(other) else other)
     return one == other or not any(one) or not any(other)
 
 
-def _process_of(inodes: Iterable[str]) -> str | None:
+def holder_of(inodes: Iterable[str]) -> Holder | None:
     """Return the first process that has one of these sockets open, None if none is visible."""
     links = {f"socket:[{inode}]" for inode in inodes}
     if not links:
@@ -104,7 +151,7 @@ def _process_of(inodes: Iterable[str]) -> str | None:
                     if looked_at > MAX_FDS:
                         return None
                     if _link(f"/proc/{pid}/fd/{fd}") in links:
-                        return f"pid {pid} ({_name(pid)})"
+                        return Holder(int(pid), _name(pid))
     return None
 
 

@@ -31,6 +31,8 @@ ADDRESS_IN_USE = (
     " configured to use.  Shut this program down first before starting supervisord."
 )
 
+NOT_A_SOCKET = "Cannot open an HTTP server: {} exists and is not a socket"
+
 
 class ServerError(Exception):
     """A server that cannot be opened; the text is for the user."""
@@ -92,22 +94,22 @@ def open_listener(
         return sockets.listen_tcp(config.address, BACKLOG), None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise _in_use(config) from None
-        raise ServerError(_error_text(config, error)) from None
+            raise in_use(config) from None
+        raise ServerError(error_text(config, error)) from None
 
 
-def _in_use(config: ServerConfig) -> ServerError:
+def in_use(config: ServerConfig) -> ServerError:
     """Return the error for an address in use; it names the process that holds it, if known."""
     from supervisor.engine.socket_holders import holder_of_file, holder_of_port
 
     if config.address is None:
-        where, holder = config.file, holder_of_file(config.file or "")
+        where, holder = config.file or "", holder_of_file(config.file or "")
     else:
         where, holder = str(config.address), holder_of_port(config.address)
     return ServerError(f"{ADDRESS_IN_USE}  In use: {where}" + (f", by {holder}" if holder else ""))
 
 
-def _error_text(config: ServerConfig, error: OSError) -> str:
+def error_text(config: ServerConfig, error: OSError) -> str:
     """Return the error text: the line of Supervisor 4, then the reason, section and option."""
     code: Any = error.args[0]
     name = errno.errorcode.get(code)
@@ -189,7 +191,7 @@ def _publish_socket(temporary: str, path: str, *, may_replace: bool) -> None:
 def _remove_stale(path: str) -> None:
     """Unlink a socket on which no process listens; refuse to unlink any other file."""
     if not sockets.is_socket(path):
-        raise ServerError(f"Cannot open an HTTP server: {path} exists and is not a socket")
+        raise ServerError(NOT_A_SOCKET.format(path))
     with sockets.pinned(path):
         found = sockets.identity(path)
         _check_unused(path)

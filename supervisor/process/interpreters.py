@@ -54,15 +54,20 @@ def script_interpreter(head: bytes) -> str | None:
 
 def exec_failure(plan: SpawnPlan, executable: str, error: OSError) -> SpawnError:
     """Return the error of a failed exec; it names the interpreter if that does not exist."""
-    symbol = posix.errname(error.errno)
-    missing = None
+    reason = None
     if error.errno == errno.ENOENT:
-        missing = _missing_interpreter(executable, plan.directory or "")
+        reason = interpreter_error(executable, plan.directory or "")
+    return no_exec(plan, reason or posix.errname(error.errno))
+
+
+def interpreter_error(executable: str, directory: str) -> str | None:
+    """Return the reason why an exec will fail if an interpreter does not exist, else None."""
+    missing = _missing_interpreter(executable, directory)
     if missing is None:
-        return no_exec(plan, symbol)
+        return None
     hint = "; its first line ends with CR LF" if missing.endswith("\r") else ""
     shown = one_line(missing, MAX_SHOWN_CHARS)
-    return no_exec(plan, f"{symbol} (its interpreter {shown} does not exist{hint})")
+    return f"ENOENT (its interpreter {shown} does not exist{hint})"
 
 
 def _missing_interpreter(path: str, directory: str) -> str | None:

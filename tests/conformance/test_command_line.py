@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.support.comparison import assert_same, run_both
-from tests.support.differences import declared, without_additions
+from tests.support.daemon import OURS, Daemon, reference
+from tests.support.differences import ADDED_OPTIONS, declared, without_additions
+from tests.support.ports import free_port
 
 SUPERVISORD = (
     "-v",
@@ -21,6 +25,10 @@ SUPERVISORD = (
     "--logfile",
     "--no",
     "--min -v",
+    "--ch=. -v",
+    "--st -v",
+    "--por -v",
+    "--js",
     "--nodaemon=yes",
     "extra",
     "-n extra more",
@@ -160,11 +168,29 @@ def test_an_unknown_kind_of_url_is_an_error() -> None:
 @pytest.mark.parametrize("command", ["supervisord", "supervisorctl"])
 def test_help_names_the_same_options(command: str) -> None:
     """The words of the help are ours; what it names and where it goes is the same."""
+    declared("Checking a configuration")
     theirs, ours = run_both(command, "-h")
     for result in (theirs, ours):
         text = "\n".join(result.pop("stdout"))
-        result["options"] = sorted(set(re.findall(r"(?<![\w-])--?[a-z_]+", text)))
+        options = set(re.findall(r"(?<![\w-])--?[a-z_]+", text))
+        result["options"] = sorted(options - set(ADDED_OPTIONS))
     assert_same(theirs, ours)
+
+
+def test_a_check_beside_the_original(directory: Path) -> None:
+    """The daemon to be replaced uses the addresses of its configuration, which is no mistake."""
+    declared("Checking a configuration")
+    config = f"[inet_http_server]\nport=127.0.0.1:{free_port()}\n"
+    with Daemon(directory, config, implementation=reference()) as daemon:
+        result = subprocess.run(
+            [*OURS.command("supervisord"), "--check", "-c", str(daemon.config_path)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env=daemon.environment,
+        )
+    assert (result.returncode, result.stdout) == (0, "OK: 0 processes in 0 groups\n")
 
 
 def test_the_sample_shows_every_kind_of_section_and_the_same_active_lines() -> None:

@@ -14,11 +14,21 @@ from typing import Any
 
 import pytest
 
-from supervisor.config.parser import PERCENT_HINT
+from supervisor.config.commandline import (
+    find_configuration_file,
+    parse_arguments,
+    read_server_configuration,
+    search_server_file,
+    server_options,
+)
+from supervisor.config.parser import PERCENT_HINT, ConfigurationError
+from supervisor.config.problems import ERROR as ERROR_OF_CHECK
+from supervisor.config.problems import Findings
 from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
 from tests.support.comparison import DOUBT, assert_same
 from tests.support.differences import declared
 from tests.support.reference import reference_script
+from tests.support.tables import assert_none
 
 READER = Path(__file__).parents[1] / "support" / "read_configurations.py"
 # The names of variables appear in messages, so both see the same ones and few of them.
@@ -34,12 +44,17 @@ WHERE = re.compile(
 )
 
 
-def read_all(python: str, implementation: str, directory: Path) -> Answers:
-    """Return what an implementation makes of all cases; one process reads them all."""
-    directory.mkdir()
+def write_included_files(directory: Path) -> None:
+    """Write the files that the cases include."""
     for name, text in INCLUDED_FILES.items():
         (directory / name).parent.mkdir(exist_ok=True)
         (directory / name).write_text(text, encoding="utf-8")
+
+
+def read_all(python: str, implementation: str, directory: Path) -> Answers:
+    """Return what an implementation makes of all cases; one process reads them all."""
+    directory.mkdir()
+    write_included_files(directory)
     finished = subprocess.run(
         [python, READER, implementation],
         input=json.dumps(CASES | {name: case for name, (case, _, _) in MENDED.items()}),
@@ -98,6 +113,47 @@ def test_mistakes_in_options_say_where_they_are(name: str, ours: Answers) -> Non
     said = ERROR.fullmatch(ours[name]["stderr"])
     if said:
         assert re.search(rf" in section '[^']+' \(file: 'c\.conf'\){OPTION}$", said[2])
+
+
+def told_by_start(case: dict[str, Any]) -> str | None:
+    """Return the error with which a start would end, None without one."""
+    try:
+        read_server_configuration(case["argv"])
+    except ConfigurationError as error:
+        return str(error)
+    return None
+
+
+def told_by_check(case: dict[str, Any]) -> str | None:
+    """Return the first error that `supervisord --check` prints about the files."""
+    try:
+        values, _ = parse_arguments(server_options(), case["argv"], "", only_options=True)
+        file = find_configuration_file(values, search_server_file)
+    except ConfigurationError as error:
+        return str(error)
+    findings = Findings()
+    findings.read(file, values)
+    return next((each.text for each in findings.problems if each.severity == ERROR_OF_CHECK), None)
+
+
+@pytest.mark.filterwarnings("ignore:Supervisord is running as root")
+def test_a_check_begins_with_the_error_of_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And finds an error whenever a start does, although it goes on after the first."""
+    monkeypatch.chdir(tmp_path)
+    write_included_files(tmp_path)
+    differences = []
+    for name, case in (CASES | {name: case for name, (case, _, _) in MENDED.items()}).items():
+        if case["command"] != "supervisord":
+            continue
+        Path("c.conf").unlink(missing_ok=True)
+        if case["text"] is not None:
+            Path("c.conf").write_text(case["text"], encoding="utf-8")
+        start, check = told_by_start(case), told_by_check(case)
+        if start != check:
+            differences.append(f"{name}: {start!r} {check!r}")
+    assert_none(differences)
 
 
 @pytest.mark.parametrize("name", MENDED)

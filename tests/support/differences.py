@@ -37,6 +37,9 @@ ADDED_COMMANDS = ("explain", "graph")
 ADDED_FLAGS = ("--no-deps", "--with-dependents")
 """Flags of its commands that 4.3.0 does not have."""
 
+ADDED_OPTIONS = ("--check", "--json", "--portable", "--strict")
+"""Options of supervisord's command line that 4.3.0 does not have."""
+
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
 COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
@@ -76,6 +79,9 @@ SHOWN_BY = {
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
+    "Checking a configuration": (
+        "tests/conformance/test_command_line.py::test_help_names_the_same_options"
+    ),
     "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
     "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
     "Programs that wait for others": (

@@ -10,12 +10,18 @@ import pytest
 
 from supervisor.common.addresses import TcpAddress
 from supervisor.engine import socket_holders
-from supervisor.engine.socket_holders import holder_of_file, holder_of_port
+from supervisor.engine.socket_holders import (
+    Holder,
+    holder_of_file,
+    holder_of_port,
+    listeners_of_file,
+    listeners_of_port,
+)
 
 
-def us() -> str:
-    """Return how this process is named."""
-    return f"pid {os.getpid()} ({Path('/proc/self/comm').read_text(encoding='utf-8').strip()})"
+def us() -> Holder:
+    """Return this process."""
+    return Holder(os.getpid(), Path("/proc/self/comm").read_text(encoding="utf-8").strip())
 
 
 @pytest.mark.parametrize(
@@ -30,6 +36,8 @@ def us() -> str:
         ("::", "127.0.0.1", True),
         ("::ffff:127.0.0.1", "127.0.0.1", True),
         ("::1", "127.0.0.1", False),
+        ("0.0.0.0", "::1", False),
+        ("127.0.0.1", "::", True),
     ],
 )
 def test_a_port_that_is_listened_on(bound: str, asked: str, *, is_held: bool) -> None:
@@ -39,7 +47,9 @@ def test_a_port_that_is_listened_on(bound: str, asked: str, *, is_held: bool) ->
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((bound, 0))
         listener.listen()
-        found = holder_of_port(TcpAddress(asked, listener.getsockname()[1]))
+        address = TcpAddress(asked, listener.getsockname()[1])
+        found = holder_of_port(address)
+        assert bool(listeners_of_port(address)) == is_held
     assert found == (us() if is_held else None)
 
 
@@ -57,6 +67,7 @@ def test_the_file_of_a_unix_socket(directory: Path, name: str) -> None:
         listener.bind(str(path))
         listener.listen()
         assert holder_of_file(str(path).removesuffix(".1234")) == us()
+        assert len(listeners_of_file(str(path))) == 1
         assert holder_of_file(f"{path}.x") is None
         assert holder_of_file(str(directory)) is None
 
@@ -72,7 +83,7 @@ def test_a_name_that_a_process_has_chosen() -> None:
     finally:
         comm.write_text(before, encoding="utf-8")
     assert found is not None
-    assert found.isprintable()
+    assert str(found).isprintable()
 
 
 def test_a_search_without_a_result(monkeypatch: pytest.MonkeyPatch) -> None:

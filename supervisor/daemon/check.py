@@ -1,0 +1,110 @@
+"""`supervisord --check`: report all problems of a configuration, start nothing and exit.
+
+It changes nothing: no file is created, written or truncated, and no socket is opened, so it may
+run beside the daemon.  `supervisord.main` imports this module only for `--check`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from supervisor.common.records import names
+from supervisor.common.stdio import write_stdout
+from supervisor.config.commandline import (
+    CHECK_OPTIONS,
+    SERVER_USAGE,
+    ConfigurationError,
+    fail,
+    find_configuration_file,
+    parse_arguments,
+    search_server_file,
+    server_options,
+)
+from supervisor.config.dialects import lint_dialects
+from supervisor.config.portability import lint_portability
+from supervisor.config.problems import ERROR, HINT, WARNING, Findings, Problem
+from supervisor.daemon.address_checks import check_addresses, running_daemon
+from supervisor.daemon.host_checks import check_host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from supervisor.config.model import Configuration
+
+MISTAKES_STATUS = 2
+"""Exit status if the daemon would not start with the configuration, or not reload it."""
+
+WARNINGS_STATUS = 1
+"""Exit status of `--strict` if there are warnings."""
+
+SEVERITIES = (ERROR, WARNING, HINT)
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Check a configuration and exit; return if `--check` is the value of another option."""
+    try:
+        values, _ = parse_arguments(server_options(), arguments, SERVER_USAGE, only_options=True)
+        if "check" not in values:
+            return
+        file = find_configuration_file(values, search_server_file)
+    except ConfigurationError as error:
+        fail(str(error))
+    sys.dont_write_bytecode = True  # of plugins
+    given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
+    configuration, problems = check(file, given, is_portable="portable" in values)
+    if "json" in values:
+        _print_json(problems)
+    else:
+        _print_lines(configuration, problems)
+    found = {problem.severity for problem in problems}
+    if ERROR in found:
+        sys.exit(MISTAKES_STATUS)
+    sys.exit(WARNINGS_STATUS if WARNING in found and "strict" in values else 0)
+
+
+def check(
+    file: str, command_line: Mapping[str, Any], *, is_portable: bool = False
+) -> tuple[Configuration | None, list[Problem]]:
+    """Return a configuration, None if it cannot be read, and its problems, the worst first."""
+    findings = Findings()
+    configuration = findings.read(file, command_line)
+    if configuration is not None:
+        check_addresses(configuration, findings)
+        check_host(configuration, findings, running_daemon(configuration))
+        for hint in lint_dialects(findings.parser):
+            findings.add_remark(hint)
+        if is_portable:
+            for warning in lint_portability(findings.parser):
+                findings.add_remark(warning)
+    hinted = {(each.section, each.option) for each in findings.problems if each.severity == HINT}
+    problems = [
+        each
+        for each in findings.problems
+        if not (each.text.startswith("unknown option") and (each.section, each.option) in hinted)
+    ]
+    return configuration, sorted(problems, key=lambda each: SEVERITIES.index(each.severity))
+
+
+def _print_lines(configuration: Configuration | None, problems: Iterable[Problem]) -> None:
+    lines = [str(problem) for problem in problems]
+    if configuration is not None and not any(each.severity == ERROR for each in problems):
+        lines.insert(0, f"OK: {_summary(configuration)}")
+    write_stdout(sys.stdout, "".join(f"{line}\n" for line in lines))
+
+
+def _summary(configuration: Configuration) -> str:
+    processes = sum(len(group.process_configs) for group in configuration.groups)
+    groups = len(configuration.groups)
+    return (
+        f"{processes} process{'' if processes == 1 else 'es'}"
+        f" in {groups} group{'' if groups == 1 else 's'}"
+    )
+
+
+def _print_json(problems: Iterable[Problem]) -> None:
+    fields = names(Problem)
+    rows = [{name: getattr(problem, name) for name in fields} for problem in problems]
+    write_stdout(sys.stdout, f"{json.dumps(rows, indent=2)}\n")
