@@ -31,13 +31,19 @@ ADDED_METHODS = (
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph")
+ADDED_COMMANDS = ("complete", "explain", "graph", "logs", "wait")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
-ADDED_FLAGS = ("--no-deps", "--with-dependents")
+ADDED_FLAGS = (
+    "--no-deps",
+    "--with-dependents",
+    "--json",
+    "-v, --verbose",
+    "--watch[=SECONDS]",
+)
 """Flags of its commands that 4.3.0 does not have."""
 
-FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)
 COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it

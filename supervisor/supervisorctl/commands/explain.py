@@ -42,9 +42,7 @@ class ExplainCommands(CommandGroup):
             self._refuse("Error: explain requires a process name", "explain")
             return
         supervisor = self.ctl.get_supervisor()
-        infos = every = supervisor.getAllProcessInfo()
-        if "all" not in names:
-            infos = [info for name in names for info in self._matching(every, name)]
+        infos = self._selected(supervisor.getAllProcessInfo(), names)
         for number, info in enumerate(infos):
             name = make_namespec(info["group"], info["name"])
             details = supervisor.getProcessDetails(name)
@@ -129,23 +127,36 @@ def _wrapped(sentence: str, columns: int) -> list[str]:
 def _reasons(details: Details) -> Iterator[str]:
     """Yield sentences about the present, the next start, the past and the configuration."""
     yield _present(details)
-    if details["next_start"]:
-        seconds = max(details["next_start"] - details["now"], 0)
-        yield f"The next start is in {_duration(seconds)}."
-    last_exit = details["last_exit"]
-    if last_exit["at"]:
-        kind = "expected" if last_exit["expected"] else "not expected"
-        yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
-    if details["starts"]:
-        restarts = details["restarts"]
-        share = f", {restarts} of them automatic" if restarts else ""
-        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
-    if details["pending_changes"]:
-        changed = ", ".join(details["pending_changes"])
-        yield f"Changed in the configuration, but not applied (see update): {changed}."
+    yield from facts(details)
     if details["config_file"]:
         line = f", line {details['config_line']}" if details["config_line"] else ""
         yield f"Configured in {details['config_file']}{line}."
+
+
+def facts(details: Details) -> Iterator[str]:
+    """Yield sentences about health, the next start, the past and changes that are not applied.
+
+    `details` may be a struct of Supervisor 4.3, which has no such fields.
+    """
+    get = details.get
+    if get("ready_at"):
+        yield f"It has been ready since {_time(details['ready_at'])}."
+    if get("health"):
+        yield f"Health: {details['health']}."
+    if get("next_start"):
+        seconds = max(details["next_start"] - details["now"], 0)
+        yield f"The next start is in {_duration(seconds)}."
+    last_exit = get("last_exit")
+    if last_exit and last_exit["at"]:
+        kind = "expected" if last_exit["expected"] else "not expected"
+        yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
+    if get("starts"):
+        restarts = details["restarts"]
+        share = f", {restarts} of them automatic" if restarts else ""
+        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
+    if get("pending_changes"):
+        changed = ", ".join(details["pending_changes"])
+        yield f"Changed in the configuration, but not applied (see update): {changed}."
 
 
 def _present(details: Details) -> str:
