@@ -6,7 +6,10 @@ one log it uses `http_client`, whose `Listener` plugins replace.)
 
 from __future__ import annotations
 
+import errno
+import os
 import select
+from contextlib import suppress
 
 from supervisor.client.transport import (
     RECV_BYTES,
@@ -18,8 +21,8 @@ from supervisor.client.transport import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Iterable, Iterator
-    from typing import Any
+    from collections.abc import Iterable
+    from typing import IO, Any
 
 CONNECT_SECONDS = 30.0
 """Timeout of the connection and the request: a server that does not accept them hangs."""
@@ -85,11 +88,21 @@ class Stream:
         self._connection.close()
 
 
-def ready(streams: Iterable[Stream], seconds: float | None = None) -> Iterator[Stream]:
-    """Yield the streams that can be read; waits for one, at most `seconds` (None: no limit)."""
+def ready(
+    streams: Iterable[Stream], seconds: float | None = None, output: IO[str] | None = None
+) -> list[Stream]:
+    """Return the streams that can be read; waits for one, at most `seconds` (None: no limit).
+
+    Raises BrokenPipeError as soon as the reader of `output` has gone.
+    """
     by_fd = {stream.fileno(): stream for stream in streams}
     poller = select.poll()  # not select.select, which accepts no fd above 1023
     for fd in by_fd:
         poller.register(fd, select.POLLIN)
-    for fd, _ in poller.poll(None if seconds is None else max(seconds, 0) * 1000):
-        yield by_fd[fd]
+    with suppress(ValueError, AttributeError, OSError):  # it need not be a file
+        if output is not None:
+            poller.register(output.fileno(), 0)
+    found = poller.poll(None if seconds is None else max(seconds, 0) * 1000)
+    if any(fd not in by_fd for fd, _ in found):
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    return [by_fd[fd] for fd, _ in found]

@@ -12,7 +12,7 @@ from supervisor.client.streams import Stream, ready
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from typing import Any
+    from typing import IO, Any
 
 EVENT_STREAM = "/changes"
 CONTENT_TYPE = "text/event-stream"
@@ -26,11 +26,15 @@ POLL_SECONDS = 2.0
 class Changes:
     """The changes since the last wait; the caller then queries what it wants to know.
 
-    The stream is opened here, so that a query after this misses nothing.
+    The stream is opened here, so that a query after this misses nothing.  `output` is where the
+    caller writes: a wait raises BrokenPipeError when its reader has gone.
     """
 
-    def __init__(self, options: Any, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self, options: Any, poll_seconds: float = POLL_SECONDS, output: IO[str] | None = None
+    ) -> None:
         self._options = options
+        self._output = output
         self._poll_seconds = poll_seconds
         self._is_supported = True
         self._stream: Stream | None = None
@@ -48,10 +52,10 @@ class Changes:
             left = None if end is None else end - time.monotonic()
             if self._stream.status is None:  # it may have no such page
                 left = self._poll_seconds if left is None else min(left, self._poll_seconds)
-            streams = list(ready([self._stream], left))
+            streams = ready([self._stream], left, self._output)
             if not streams or self._has_event(self._stream):
                 return
-        time.sleep(self._poll_seconds if seconds is None else min(seconds, self._poll_seconds))
+        ready((), min(seconds or self._poll_seconds, self._poll_seconds), self._output)
 
     def close(self) -> None:
         """Close the stream."""

@@ -245,7 +245,7 @@ def follow(ctl: Controller, logs: Iterable[Log], output: Output, count: int) -> 
         while any(each.stream is not None or each.retry_at is not None for each in followers):
             problem = _open_again(ctl, followers, problem)
             by_stream = {each.stream: each for each in followers if each.stream is not None}
-            for stream in ready(by_stream, _seconds_to_retry(followers)):
+            for stream in ready(by_stream, _seconds_to_retry(followers), ctl.stdout):
                 follower = by_stream[stream]
                 output.write(follower.log, follower.read())
     except KeyboardInterrupt:

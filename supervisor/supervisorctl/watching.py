@@ -62,7 +62,7 @@ def watch(ctl: Controller, view: View, seconds: float) -> None:
     """
     is_drawn = supports_sequences(ctl.stdout) and not view.is_json
     display = (Screen if is_drawn else Lines)(ctl, view)
-    changes = Changes(ctl.options, seconds)
+    changes = Changes(ctl.options, seconds, ctl.stdout)
     try:
         while True:
             display.show(*_look(ctl, view))
@@ -118,7 +118,7 @@ def frame(lines: Sequence[str], height: int) -> str:
     room = max(height - 1, 1)
     if len(lines) > room:
         lines = [*lines[: room - 1], f"... and {len(lines) - room + 1} more lines"]
-    rows = "".join(f"{sanitize(line)}{CLEAR_LINE}\r\n" for line in lines)
+    rows = "".join(f"{sanitize(line)}{CLEAR_LINE}\n" for line in lines)
     return f"{HOME}{NO_WRAP}{rows}{CLEAR_REST}{WRAP}"
 
 

@@ -186,6 +186,8 @@ SHOWN_BY = {
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
     ),
+    "Wildcards in names": "tests/conformance/test_client_commands.py::test_patterns",
+    "Colours on a terminal": "tests/clients/test_terminal.py::test_states_have_colours",
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Characters that the locale lacks": (
@@ -207,6 +209,7 @@ SHOWN_BY = {
     "Further commands": (
         "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
     ),
+    "Further flags of status": "tests/journeys/test_client.py::test_status_as_json",
     "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"

@@ -66,6 +66,8 @@ class CommandGroup(ControllerPluginBase):
         if given.error is None:
             return given
         self._refuse(given.error, command)
+        word = given.error.rpartition(" ")[2]
+        self.ctl.hint(lambda hints: self._meant(hints, word) if word[:1] == "-" else None)
         return None
 
     def _takes_no_arguments(self, command: str, arg: str) -> bool:
@@ -115,8 +117,18 @@ class CommandGroup(ControllerPluginBase):
             name = group if process is None else namespec
             self.ctl.output(f"{name}: ERROR ({message})")
             self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
-            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
+            self.ctl.hint(lambda hints: self._meant(hints, namespec, infos))
         return found
+
+    def _meant(self, hints: Any, word: str, infos: Sequence[Info] = ()) -> str | None:
+        """Return a suggestion of the flag or the process that a word resembles."""
+        if not word.startswith("-"):
+            return hints.for_unknown_name(word, infos)  # type: ignore[no-any-return]
+        from supervisor.supervisorctl.flags import flags_of
+
+        commands = [each.removeprefix("flags_") for each in dir(self) if each.startswith("flags_")]
+        flags = {flag for command in commands for flag in flags_of(self, command).completions()}
+        return hints.for_unknown_word(word, flags)  # type: ignore[no-any-return]
 
     def _hint_for_name(self, name: str) -> None:
         """Suggest the name that was meant by an unknown one, to a person at a terminal."""

@@ -88,12 +88,8 @@ def explanation(
 
     Sentences are wrapped to `columns`, unless that is 0.
     """
-    now, history = details["now"], details["history"]
-    since = ""
-    if history:
-        at = history[-1]["at"]
-        since = f" since {_time(at)} ({_duration(now - at)})"
-    lines = [f"{name} is {details['statename']}{since}"]
+    history = details["history"]
+    lines = [f"{name} is {details['statename']}{_since(details)}"]
     for sentence in _reasons(details):
         lines += _wrapped(sentence, columns)
     if history:
@@ -133,11 +129,29 @@ def _reasons(details: Details) -> Iterator[str]:
         yield f"Configured in {details['config_file']}{line}."
 
 
-def facts(details: Details) -> Iterator[str]:
-    """Yield sentences about health, the next start, the past and changes that are not applied.
+def _since(details: Details) -> str:
+    """Return since when a process is in its state, or '' if that is unknown."""
+    history = details.get("history")
+    if not history:
+        return ""
+    at = history[-1]["at"]
+    return f" since {_time(at)} ({_duration(details['now'] - at)})"
 
-    `details` may be a struct of Supervisor 4.3, which has no such fields.
+
+def summary(details: Details) -> Iterator[str]:
+    """Yield sentences for `status -v`, whose line already shows the present.
+
+    `details` may be a struct of Supervisor 4.3, for which there are none.
     """
+    since = _since(details)
+    if since:
+        reason = details["history"][-1]["reason"]
+        yield f"{details['statename']}{since}{f': {reason}' if reason else ''}."
+    yield from facts(details)
+
+
+def facts(details: Details) -> Iterator[str]:
+    """Yield sentences about health, the next start, the past and changes that are not applied."""
     get = details.get
     if get("ready_at"):
         yield f"It has been ready since {_time(details['ready_at'])}."

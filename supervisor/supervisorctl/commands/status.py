@@ -34,7 +34,7 @@ class StatusCommands(CommandGroup):
 
     flags_status = FlagTable(
         Flag(JSON, help="Print a JSON array with all details", machine_readable=True),
-        Flag(VERBOSE, "--verbose", help="Also show starts, the last exit and what comes next"),
+        Flag(VERBOSE, "--verbose", help="Also show since when, the last exit and what comes next"),
         Flag(
             WATCH,
             help="Show changes until Ctrl-C",
@@ -158,7 +158,7 @@ class StatusView:
         if has_colours:
             from supervisor.supervisorctl.colours import STATE_COLOURS
         if self._is_verbose:
-            from supervisor.supervisorctl.commands.explain import facts
+            from supervisor.supervisorctl.commands.explain import summary
         names = [make_namespec(info["group"], info["name"]) for info in infos]
         width = max([MIN_NAME_COLUMNS, *map(display_width, names)]) + 3
         for name, info in zip(names, infos, strict=True):
@@ -167,7 +167,7 @@ class StatusView:
                 state = coloured(state, STATE_COLOURS.get(info["statename"], ""))
             yield f"{name}{' ' * (width - display_width(name))}{state}{info['description']}"
             if self._is_verbose:
-                yield from (f"  {fact}" for fact in facts(info))
+                yield from (f"  {sentence}" for sentence in summary(info))
 
 
 def as_json(infos: Sequence[Info]) -> str:
