@@ -113,6 +113,18 @@ def authorization(username: str | None, password: str | None) -> str:
     return f"Authorization: Basic {b2a_base64(credentials, newline=False).decode('ascii')}\r\n"
 
 
+def get_request(
+    serverurl: str, path: str, username: str | None = None, password: str | None = None
+) -> bytes:
+    """Return a GET request for a path, whose special characters are quoted here."""
+    from urllib.parse import quote
+
+    return (
+        f"GET {quote(path, safe='/:?=&%')} HTTP/1.1\r\nHost: {host_header(serverurl)}\r\n"
+        f"Accept: */*\r\nUser-Agent: supervisor\r\n{authorization(username, password)}\r\n"
+    ).encode("latin-1", "replace")
+
+
 # -- responses: a pure machine ---------------------------------------------------------
 
 

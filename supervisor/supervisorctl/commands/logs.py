@@ -6,6 +6,7 @@ import sys
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
+from supervisor.common.namespec import make_namespec
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
@@ -55,24 +56,28 @@ class LogCommands(CommandGroup):
             self._fail(f"Error: bad channel {channel!r}")
         elif given.error is not None:
             self._fail(given.error)
-        elif not given[FOLLOW]:
+        else:
+            self._tail(name, channel, given[NUMBER], follow=given[FOLLOW])
+
+    def _tail(self, name_or_pattern: str, channel: str, size: int, *, follow: bool) -> None:
+        name = self._single(name_or_pattern)
+        if name is None:
+            return
+        if not follow:
             method = f"readProcess{channel.capitalize()}Log"
-            self._show_end(method, [name], given[NUMBER], PROCESS_LOG_FAULTS)
+            self._show_end(method, [name], size, PROCESS_LOG_FAULTS)
         elif self._exists(name):
             self._follow(f"/logtail/{name}/{channel}")
 
     def _exists(self, name: str) -> bool:
         """Return whether the daemon has a process; if not, print an error."""
-        supervisor = self.ctl.get_supervisor()
         try:
-            supervisor.getProcessInfo(name)
+            self.ctl.get_supervisor().getProcessInfo(name)
         except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
-            self.ctl.hint(
-                lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo())
-            )
+            self._hint_for_name(name)
             return False
         return True
 
@@ -119,6 +124,8 @@ class LogCommands(CommandGroup):
                 raise
             subject = names[0] if names else "supervisord"
             self._fail(f"{subject}: {log_fault_text(fault, texts)}")
+            if fault.faultCode == Faults.BAD_NAME:
+                self._hint_for_name(subject)
         else:
             self.ctl.output(text)
 
@@ -153,13 +160,15 @@ class LogCommands(CommandGroup):
         if "all" in names:
             self._show_cleared(supervisor.clearAllProcessLogs())
         else:
-            for name in names:
+            for name in self._expanded(names):
                 self._show_cleared([result_of(supervisor.clearProcessLogs, name)])
 
     def _show_cleared(self, results: Iterable[Mapping[str, Any]]) -> None:
         for result in results:
             self.ctl.output(result_text(result, CLEAR_RESULTS))
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"])
+            if result["status"] == Faults.BAD_NAME:
+                self._hint_for_name(make_namespec(result["group"], result["name"]))
 
     def help_clear(self) -> None:
         """Print the help of `clear`."""
