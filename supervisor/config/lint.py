@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
-from supervisor.config.parser import Remark
+from supervisor.config.conversions import REMEMBER
+from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
 from supervisor.datatypes import TRUTHY_STRINGS
@@ -135,6 +136,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
         *_options_without_effect(parser, programs),
+        *_forgotten_stops(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
@@ -204,7 +206,7 @@ def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
 def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
-        if not section.startswith(PROGRAMS):
+        if not section.startswith((*PROGRAMS, PROGRAM_DEFAULT)):
             continue
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
@@ -335,14 +337,35 @@ def _unreachable_readiness(
 def _options_without_effect(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
 ) -> Iterator[Remark]:
-    """Yield a line for each option that another one must accompany, which is missing."""
+    """Yield a line for each option that another one must accompany, which is missing.
+
+    Defaults of all programs suit some of them only.
+    """
     for section, config in programs.items():
+        defaults = parser.defaults_for(section)
         for options, has_effect, reason in COMPANIONS:
             if not has_effect(config):
                 for option in options:
-                    if getattr(config, option) != getattr(PLAIN, option):
+                    is_own = option not in defaults
+                    if is_own and getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
                         yield _about(parser, section, option, text)
+
+
+def _forgotten_stops(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[Remark]:
+    """Yield a line for each section that asks to remember stops without a file for it."""
+    if parser.has_option(parser.mysection, "statefile"):
+        return
+    sections = (
+        parser.owner_of(section, "autostart")
+        for section, config in programs.items()
+        if config.autostart == REMEMBER
+    )
+    for section in dict.fromkeys(sections):
+        text = "autostart=remember {where} means true: [supervisord] has no statefile"
+        yield _about(parser, section, "autostart", text)
 
 
 def _overridden_secrets(

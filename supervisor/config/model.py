@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
 from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
+from supervisor.config.conversions import one_of, state_path
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
@@ -139,6 +140,10 @@ class FastCGIGroupConfig(ProcessGroupConfig):
 
 UNIX_HTTP_SERVER = "unix_http_server"
 INET_HTTP_SERVER = "inet_http_server"
+
+
+KILL = "kill"
+"""Value of `leftovers`: end what is left of an earlier daemon."""
 
 
 def host_names(value: str) -> tuple[str, ...]:
@@ -315,6 +320,18 @@ class Settings:
         existing_directory,
         "directory of the sockets of notify= (default: a private one in the temporary directory)",
         default=None,
+        in_sample=False,
+    )
+    statefile: str | None = option(
+        state_path,
+        "remembers stops on request, counters and pids for the next start (default: no file)",
+        default=None,
+        in_sample=False,
+    )
+    leftovers: str = option(
+        one_of("ignore", KILL),
+        "processes of a supervisord that was killed: ignore them, or kill, which needs a statefile",
+        default="ignore",
         in_sample=False,
     )
     childlogdir: str = option(

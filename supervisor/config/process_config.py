@@ -7,6 +7,7 @@ from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
+    autostart,
     count,
     envfiles,
     fd_or_variable,
@@ -174,7 +175,12 @@ class ProcessConfig:
     priority: int = option(
         integer, "lower numbers start first and stop last", default="999", live=True, info=26
     )
-    autostart: bool = option(boolean, "start it together with supervisord", default="true", info=5)
+    autostart: bool | str = option(
+        autostart,
+        "start it together with supervisord; remember: unless it was stopped on request",
+        default="true",
+        info=5,
+    )
     autorestart: AutoRestart = option(
         auto_restart,
         "true, false, or unexpected (exit code not in exitcodes)",

@@ -15,6 +15,7 @@ from supervisor.config.model import (
     UnixSocketConfig,
 )
 from supervisor.config.option import Option, options_of
+from supervisor.config.parser import PROGRAM_DEFAULT
 from supervisor.config.process_config import ProcessConfig
 from supervisor.datatypes import boolean, integer, list_of_names, name_to_uid
 
@@ -88,6 +89,7 @@ SECTIONS = {
     INET_HTTP_SERVER: (*HTTP_AUTHENTICATION, *INET_SERVER),
     "supervisord": options_of(Settings),
     "include": INCLUDE,
+    PROGRAM_DEFAULT: options_of(ProcessConfig),
     "program:x": options_of(ProcessConfig),
     "group:x": GROUP,
     "fcgi-program:x": (*FCGI_PROGRAM, FCGI_SOCKET),

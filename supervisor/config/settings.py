@@ -13,6 +13,7 @@ from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
 from supervisor.config.model import (
+    KILL,
     Configuration,
     ProcessGroupConfig,
     RPCInterfaceConfig,
@@ -80,6 +81,8 @@ def _read(
 ) -> Configuration:
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
+    with parser.mistakes:
+        _check(section, values)
     parser.environment = values["environment"]
     parser.childlog_format = values["childlog_format"]
     parser.expansions |= environment_names(parser.environment)
@@ -103,6 +106,12 @@ def _read(
         warnings=(*parser.warnings, *lint(parser), *lint_groups(parser, groups)),
         infos=tuple(parser.infos),
     )
+
+
+def _check(section: Section, values: Mapping[str, Any]) -> None:
+    """Reject conflicting options."""
+    if values["leftovers"] == KILL and values["statefile"] is None:
+        raise section.error("leftovers=kill requires a statefile", "leftovers")
 
 
 def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> int | None:

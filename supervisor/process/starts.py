@@ -106,7 +106,7 @@ class Starts:
                 process.config, process.exitstatus
             )
         is_first = process.state == ProcessStates.STOPPED and not process.laststart
-        return is_first and process.config.autostart and not self._is_withdrawn
+        return is_first and bool(process.config.autostart) and not self._is_withdrawn
 
     @property
     def has_closed_gate(self) -> bool:
