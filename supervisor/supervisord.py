@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
+    from supervisor.daemon.memory import Memory
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
 
@@ -66,6 +67,7 @@ class Supervisor:
         self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
+        self._memory: Memory | None = None
 
     @property
     def runtime(self) -> Runtime:
@@ -162,6 +164,7 @@ class Supervisor:
         ticker = Ticker(self.runtime.loop, self)
         if has_plugins(self.options.rpcinterface_factories):
             Heartbeat(self).beat()
+        self._memory = _remember(self)
         for group in sorted(self.process_groups.values()):
             group.transition()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
@@ -170,6 +173,8 @@ class Supervisor:
             if self.runtime.daemon_state < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        if self._memory is not None:
+            self.runtime.run_guarded(self._memory.close, "writing the state file")
         drain_servers((server for _, server in self.options.httpservers), self.runtime.loop)
 
     def _is_down(self) -> bool:
@@ -178,6 +183,8 @@ class Supervisor:
                 self._service_manager.reloading()
             else:
                 self._service_manager.stopping()
+            if self._memory is not None:
+                self.runtime.run_guarded(self._memory.stopping, "updating the state file")
             self.runtime.publish(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
         return self._shutdown.advance()
@@ -250,6 +257,18 @@ class Supervisor:
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
         reap_children(self.runtime, once=once)
+
+
+def _remember(daemon: Supervisor) -> Memory | None:
+    """Take over what an earlier daemon has saved in the state file, if there is one."""
+    runtime, path = daemon.runtime, daemon.options.settings.statefile
+    if path is None:
+        return None
+    from supervisor.daemon.memory import Memory  # few daemons have a state file
+
+    memory = Memory(runtime, daemon.process_groups, path)
+    runtime.run_guarded(memory.restore, "reading the state file")
+    return memory
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:

@@ -46,6 +46,7 @@ LATE_IMPORTS = (
     "supervisor.client.options",
     "supervisor.common.env_files",
     "supervisor.common.log_formats",
+    "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",

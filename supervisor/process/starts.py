@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         started_at: float
         start_requested: bool
         administrative_stop: bool
+        is_plain: bool
         exitstatus: int | None
 
         changed: Notifier
@@ -82,6 +83,8 @@ class Starts:
         self._process = process
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
+        self.held_by = ""
+        """Description of the reason for which no start is possible, "" if there is none."""
         self._is_withdrawn = False
         self._is_retired = False
         self._is_alone = False
@@ -110,19 +113,25 @@ class Starts:
 
     @property
     def has_closed_gate(self) -> bool:
-        """Whether dependencies hold up a start, wanted or not."""
+        """Whether a hold or dependencies delay a start, wanted or not."""
+        if self.held_by:
+            return True
         if self.gate is None or self.gate.is_open:
             return False
         return not (self._is_alone and self._process.start_requested)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a wanted start waits for dependencies."""
-        return self.gate is not None and self.is_wanted and self.has_closed_gate
+        """Whether a wanted start waits for the end of a hold, or for dependencies."""
+        return self.is_wanted and self.has_closed_gate
 
-    def unmet(self) -> Iterable[Unmet]:
-        """Return the conditions that hold up a wanted start."""
-        return self.gate.unmet() if self.gate is not None and self.is_waiting else ()
+    def unmet(self) -> Iterable[Unmet | str]:
+        """Return the conditions that delay a wanted start."""
+        if not self.is_waiting:
+            return ()
+        if self.held_by:
+            return (self.held_by,)
+        return () if self.gate is None else self.gate.unmet()
 
     @property
     def next_start_at(self) -> float | None:
@@ -139,8 +148,8 @@ class Starts:
             return 0.0, self._give_up_retrying
         if self.is_queued or not self.is_wanted:
             return None
-        if self.gate is not None and self.has_closed_gate:
-            deadline = self.gate.deadline
+        if self.has_closed_gate:
+            deadline = None if self.gate is None or self.held_by else self.gate.deadline
             return None if deadline is None else (deadline, self._give_up_waiting)
         return self._due_at(), self._enqueue
 
@@ -220,6 +229,12 @@ class Starts:
         self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
+
+    def hold(self, reason: str) -> None:
+        """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
+        self.held_by = reason
+        self._process.is_plain = False
+        self._reconsider()
 
     def update_wait(self) -> None:
         """Begin or end the wait for dependencies, after a change of the process."""

@@ -71,7 +71,7 @@ def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) ->
         raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
     if not alone and process.starts.has_closed_gate:
         request_with_dependencies(process)
-    elif state == ProcessStates.STOPPING:
+    elif state == ProcessStates.STOPPING or process.starts.held_by:
         process.starts.request(alone=alone)
     else:
         process.starts.restarts.started_by_hand()

@@ -72,6 +72,7 @@ DERIVED: dict[str, dict[str, str]] = {
     "Starts": {
         "_process": CONTEXT,
         "_request_reason": "a text for the history",
+        "held_by": "from the leftovers in the state file",
         "is_queued": "a start that is due is queued by `arm`",
     },
     "History": {"_next_reason": "set just before a transition"},
