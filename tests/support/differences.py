@@ -37,6 +37,9 @@ ADDED_COMMANDS = ("complete", "explain", "graph", "logs", "wait")
 ADDED_FLAGS = (
     "--no-deps",
     "--with-dependents",
+    "--rolling",
+    "--batch N",
+    "--pause SECONDS",
     "--json",
     "-v, --verbose",
     "--watch[=SECONDS]",
