@@ -186,7 +186,9 @@ class Follower:
         if stream is None or data is None:
             self._ended()
             return []
-        if data and not self._has_begun:
+        if not data:  # the head of the response may arrive alone
+            return []
+        if not self._has_begun:
             self._begin(stream, data)
         return self._reader.feed(data)
 
