@@ -228,10 +228,11 @@ def test_watched_states_are_drawn_in_place(daemon: GuardedDaemon) -> None:
 
 
 def test_followed_logs_have_colours(daemon: GuardedDaemon) -> None:
+    Path(daemon.info("echo")["stdout_logfile"]).write_text("\x1b]0;owned\x07\n", encoding="utf-8")
     person = with_colours(daemon, "logs", "-f", "e*")
-    person.expect(r"\x1b\[36mecho +\|\x1b\[0m READY")
-    daemon.rpc.supervisor.sendProcessStdin("echo", "\x1b]0;owned\x07\n")
-    person.expect_exact(r"\x1b]0;owned\x07")
+    person.expect(r"\x1b\[36mecho +\|\x1b\[0m \\x1b]0;owned\\x07")
+    daemon.rpc.supervisor.sendProcessStdin("echo", "new\n")
+    person.expect(r"\x1b\[36mecho +\|\x1b\[0m new")
     person.send(CTRL_C)
     person.expect(pexpect.EOF)
     person.close()
