@@ -14,7 +14,7 @@ from collections import deque
 from urllib.parse import quote
 
 from supervisor.client import proxy
-from supervisor.client.streams import OK, Stream, ready
+from supervisor.client.streams import Stream, ready
 from supervisor.client.terminal import (
     coloured,
     display_width,
@@ -22,6 +22,7 @@ from supervisor.client.terminal import (
     sanitize,
     uses_colours,
 )
+from supervisor.client.transport import OK
 from supervisor.common.lines import LineSplitter
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.colours import PROGRAM_COLOURS

@@ -65,7 +65,7 @@ class Running:
         return [" ".join(line.split()) for line in self.output().splitlines()]
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        """Wait until the output has a text, so many times."""
+        """Wait until the output has a text as often as `times`."""
         wait_until(
             lambda: self.output().count(text) >= times,
             20,
