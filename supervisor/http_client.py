@@ -15,6 +15,7 @@ from http.client import HTTPException
 
 from supervisor.client.terminal import TerminalSanitizer, is_terminal, sanitize
 from supervisor.client.transport import (
+    OK,
     RECV_BYTES,
     ResponseParser,
     check_peer,
@@ -22,8 +23,6 @@ from supervisor.client.transport import (
     get_request,
 )
 from supervisor.common.stdio import write_encodable
-
-OK = 200
 
 
 class Listener:

@@ -12,6 +12,7 @@ import select
 from contextlib import suppress
 
 from supervisor.client.transport import (
+    OK,
     RECV_BYTES,
     ResponseParser,
     check_peer,
@@ -26,8 +27,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 CONNECT_SECONDS = 30.0
 """Timeout of the connection and the request: a server that does not accept them hangs."""
-
-OK = 200
 
 
 class Stream:

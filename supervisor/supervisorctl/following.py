@@ -14,7 +14,7 @@ from collections import deque
 from urllib.parse import quote
 
 from supervisor.client import proxy
-from supervisor.client.streams import OK, Stream, ready
+from supervisor.client.streams import Stream, ready
 from supervisor.client.terminal import (
     coloured,
     display_width,
@@ -22,6 +22,7 @@ from supervisor.client.terminal import (
     sanitize,
     uses_colours,
 )
+from supervisor.client.transport import OK
 from supervisor.common.lines import LineSplitter
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.colours import PROGRAM_COLOURS
@@ -186,7 +187,9 @@ class Follower:
         if stream is None or data is None:
             self._ended()
             return []
-        if data and not self._has_begun:
+        if not data:  # the head of the response may arrive alone
+            return []
+        if not self._has_begun:
             self._begin(stream, data)
         return self._reader.feed(data)
 

@@ -218,7 +218,7 @@ SHOWN_BY = {
     "Further commands": (
         "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
     ),
-    "Further flags of status": "tests/journeys/test_client.py::test_status_as_json",
+    "Further flags of status": "tests/journeys/test_watching.py::test_status_as_json",
     "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"

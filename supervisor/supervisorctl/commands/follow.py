@@ -6,6 +6,7 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
 from supervisor.supervisorctl.commands import CommandGroup
+from supervisor.supervisorctl.commands.logs import CHANNELS, FOLLOW
 from supervisor.supervisorctl.flags import NUMBER, Flag, FlagTable
 from supervisor.supervisorctl.results import LOG_FAULTS, LSBInitExitStatuses, log_fault_text
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
     Info = Mapping[str, Any]
 
-CHANNELS = ("stdout", "stderr")
-FOLLOW = "-f"
 LINES = 10
 """Number of the last lines of each log that are shown by default."""
 
