@@ -181,6 +181,19 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.STILL_RUNNING, name)
         return True
 
+    def planUpdate(self) -> dict[str, Any]:
+        """Reread the configuration and return the steps of a minimal update, which changes nothing.
+
+        The action of a step is `add`, `remove`, `restart` (an option differs that cannot be changed
+        while the process runs) or `apply`.  Values that may hold secrets are empty strings.
+
+        @return struct result  `id`, for applyUpdate, and `steps`, an array of structs of `action`,
+            `group`, `name` (`*` for the options of the group), `options` (array of structs of
+            `name`, `old` and `new`)
+        """
+        self._update("planUpdate")
+        return self.supervisord.updates.plan()
+
     # -- starting -------------------------------------------------------------
 
     def startProcess(self, name: str, wait: bool = True) -> Any:

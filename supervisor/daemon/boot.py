@@ -46,6 +46,7 @@ LATE_IMPORTS = (
     "supervisor.client.options",
     "supervisor.common.log_formats",
     "supervisor.daemon.profiling",
+    "supervisor.daemon.updates",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",

@@ -37,6 +37,13 @@ class DaemonOptions(Protocol):
         """Return the daemon's pid."""
 
 
+class Updates(Protocol):
+    """Changes of the configuration while the daemon runs."""
+
+    def plan(self) -> dict[str, Any]:
+        """Read the configuration again; return the struct of `planUpdate`."""
+
+
 class Daemon(Protocol):
     """The running daemon, as plugins get it in their `supervisord` argument."""
 
@@ -49,6 +56,10 @@ class Daemon(Protocol):
     @property
     def options(self) -> DaemonOptions:
         """The plugin API of the daemon's settings."""
+
+    @property
+    def updates(self) -> Updates:
+        """Plans of updates, and their application."""
 
     def add_process_group(self, config: ProcessGroupConfig) -> bool:
         """Add a group; return False if a group of that name exists."""

@@ -26,6 +26,7 @@ ADDED_METHODS = (
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getProcessDetails",
+    "supervisor.planUpdate",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
@@ -34,7 +35,7 @@ ADDED_METHODS = (
 ADDED_COMMANDS = ("explain", "graph")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
-ADDED_FLAGS = ("--no-deps", "--with-dependents")
+ADDED_FLAGS = ("--json", "--no-deps", "--plan", "--with-dependents")
 """Flags of its commands that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)

@@ -6,28 +6,56 @@ import time
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
+from supervisor.common.namespec import make_namespec
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup
+from supervisor.supervisorctl.flags import Flag, FlagTable
+from supervisor.supervisorctl.results import NO_CONFIG_UPDATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
+
+    Step = Mapping[str, Any]
 
 # Fault -> the line to print.
 UPDATE_FAULTS = {Faults.SHUTDOWN_STATE: "ERROR: already shutting down"}
+
+PLAN, AS_JSON = "--plan", "--json"
+
+MARKS = {"add": "+", "remove": "-", "restart": "~", "apply": "="}
+
+CHANGES_STATUS = 2
+"""Exit status of a plan that has steps."""
 
 
 class UpdateCommands(CommandGroup):
     """The command `update`."""
 
+    flags_update = FlagTable(
+        Flag(PLAN, help="Read the configuration, and only show the steps of a minimal update"),
+        Flag(AS_JSON, help="With --plan: print the steps as JSON", machine_readable=True),
+        unknown_is_name=True,
+    )
+
     def do_update(self, arg: str) -> None:
         """Apply the changes of the configuration: remove, replace and add groups."""
+        given = self._parse("update", arg)
+        if given is None:
+            return
+        if given[PLAN]:
+            self._show_plan(given.names, as_json=given[AS_JSON])
+        elif given[AS_JSON]:
+            self._refuse(f"Error: {AS_JSON} requires {PLAN}", "update")
+        else:
+            self._update(given.names)
+
+    def _update(self, names: Sequence[str]) -> None:
         supervisor = self.ctl.get_supervisor()
         found = self._call_or_report(UPDATE_FAULTS, supervisor.reloadConfig)
         if found is None:
             return
         ((added, changed, removed),) = found
-        names = arg.split()
         if not names or "all" in names:
             wanted = {*added, *changed, *removed}
         else:
@@ -92,6 +120,35 @@ class UpdateCommands(CommandGroup):
                 self.ctl.output(f"{name}: stopped")
                 return True
 
+    # -- plans ------------------------------------------------------------------
+
+    def _plan(self, names: Sequence[str]) -> tuple[str, list[Step]] | None:
+        """Return the id of a new plan, and its steps for some groups; None after an error."""
+        supervisor = self.ctl.get_supervisor()
+        plan = self._call_or_report(UPDATE_FAULTS, supervisor.planUpdate)
+        if plan is None:
+            return None
+        steps = plan["steps"]
+        if names and "all" not in names:
+            self._report_unknown(supervisor, names, [step["group"] for step in steps])
+            steps = [step for step in steps if step["group"] in names]
+        return plan["id"], steps
+
+    def _show_plan(self, names: Sequence[str], *, as_json: bool) -> None:
+        """Print the steps; the exit status tells whether there are any."""
+        found = self._plan(names)
+        if found is None:
+            return
+        plan_id, steps = found
+        if as_json:
+            import json
+
+            self.ctl.print_result(json.dumps({"id": plan_id, "steps": steps}))
+        else:
+            self.ctl.output("\n".join(map(step_line, steps)) or NO_CONFIG_UPDATES)
+        if steps and not self.ctl.exitstatus:
+            self.ctl.exitstatus = CHANGES_STATUS
+
     def help_update(self) -> None:
         """Print the help of `update`."""
         for names in ("\t\t", " all\t"):
@@ -99,3 +156,19 @@ class UpdateCommands(CommandGroup):
                 f"update{names}\tRead the configuration; add, remove and restart changed groups"
             )
         self.ctl.output("update <gname> [...]\tThe same, for these groups only")
+
+
+def step_line(step: Step) -> str:
+    """Return the line of a plan for one step."""
+    name = make_namespec(step["group"], step["name"])
+    line = f"{MARKS[step['action']]} {step['action']} {name}"
+    changes = changes_text(step)
+    return f"{line} ({changes})" if changes else line
+
+
+def changes_text(step: Step) -> str:
+    """Return the options of a step, with their values as far as the daemon shows them."""
+    return ", ".join(
+        f"{each['name']} {each['old']} -> {each['new']}" if each["old"] else each["name"]
+        for each in step["options"]
+    )

@@ -1,0 +1,73 @@
+"""Journey: plans of updates, and changes of the configuration while programs run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.support.children import child
+from tests.support.daemon import Daemon
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SLEEPER = child("sleeper")
+BEFORE = f"""
+    [program:web]
+    command={SLEEPER}
+    process_name=w%(process_num)d
+    numprocs=2
+    startsecs=0
+    [program:job]
+    command={SLEEPER}
+    startsecs=0
+    environment=KEY=hunter1
+    [program:old]
+    command={SLEEPER}
+    startsecs=0
+"""
+AFTER = (
+    BEFORE.replace("numprocs=2", "numprocs=3\n    stopwaitsecs=30")
+    .replace("hunter1", "hunter2")
+    .replace("program:old", "program:new")
+)
+PLAN = """\
+~ restart job (environment)
++ add new
+= apply web:w0 (stopwaitsecs 10 -> 30)
+= apply web:w1 (stopwaitsecs 10 -> 30)
++ add web:w2
+- remove old
+"""
+
+
+def pids(daemon: Daemon) -> dict[str, int]:
+    """Return the pids of all processes by name."""
+    return {each["name"]: each["pid"] for each in daemon.rpc.supervisor.getAllProcessInfo()}
+
+
+def running_pids(daemon: Daemon) -> dict[str, int]:
+    """Return the pids when each process has one."""
+    wait_until(lambda: all(pids(daemon).values()), what=daemon.log_text)
+    return pids(daemon)
+
+
+def test_a_plan_changes_nothing(directory: Path) -> None:
+    with Daemon(directory, BEFORE) as daemon:
+        before = running_pids(daemon)
+        planned = daemon.ctl("update", "--plan")
+        assert (planned.stdout, planned.returncode) == ("No config updates to processes\n", 0)
+        daemon.write_config(AFTER)
+        for _ in range(2):
+            planned = daemon.ctl("update", "--plan")
+            assert (planned.stdout, planned.stderr, planned.returncode) == (PLAN, "", 2)
+        as_json = daemon.ctl("update", "--plan", "--json", "web")
+        names = [step["name"] for step in json.loads(as_json.stdout)["steps"]]
+        assert (names, as_json.returncode) == (["w0", "w1", "w2"], 2)
+        assert "new " in daemon.ctl("avail").stdout  # it has read the file, as `reread` does
+        assert pids(daemon) == before
+        daemon.write_config(AFTER.replace("startsecs=0", "startsecs=x"))
+        broken = daemon.ctl("update", "--plan")
+        assert broken.stdout.startswith("ERROR: CANT_REREAD: ")
+        assert broken.returncode == 1
