@@ -194,6 +194,19 @@ class SupervisorNamespaceRPCInterface:
         self._update("planUpdate")
         return self.supervisord.updates.plan()
 
+    def applyUpdate(self, id: str, names: Sequence[str] = ()) -> Any:  # noqa: A002 - the API's name
+        """Apply a plan of planUpdate; only processes that must be restarted are restarted.
+
+        Nothing happens if the configuration or the groups have changed since the plan was made.
+
+        @param string id  Id of the plan
+        @param array names  Names of groups (default: all groups)
+        @return array result  A struct for each step of the plan: `action`, `name`, `group`,
+            `status`, `description`
+        """
+        self._update("applyUpdate")
+        return self.supervisord.updates.apply(id, names)
+
     # -- starting -------------------------------------------------------------
 
     def startProcess(self, name: str, wait: bool = True) -> Any:

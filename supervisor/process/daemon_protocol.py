@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig
     from supervisor.process.groups import ProcessGroupBase
@@ -42,6 +42,9 @@ class Updates(Protocol):
 
     def plan(self) -> dict[str, Any]:
         """Read the configuration again; return the struct of `planUpdate`."""
+
+    def apply(self, plan_id: str, names: Sequence[str] = ()) -> Callable[[], Any]:
+        """Apply a plan; see `applyUpdate`."""
 
 
 class Daemon(Protocol):

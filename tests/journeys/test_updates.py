@@ -71,3 +71,57 @@ def test_a_plan_changes_nothing(directory: Path) -> None:
         broken = daemon.ctl("update", "--plan")
         assert broken.stdout.startswith("ERROR: CANT_REREAD: ")
         assert broken.returncode == 1
+
+
+DONE = """\
+job: restarted (environment)
+new: added
+web:w0: changed (stopwaitsecs 10 -> 30)
+web:w1: changed (stopwaitsecs 10 -> 30)
+web:w2: added
+old: removed
+"""
+
+
+def test_a_minimal_update_restarts_only_what_the_plan_says(directory: Path) -> None:
+    with Daemon(directory, BEFORE) as daemon:
+        before = running_pids(daemon)
+        daemon.write_config(AFTER)
+        updated = daemon.ctl("update", "--minimal")
+        assert (updated.stdout, updated.returncode) == (DONE, 0)
+        after = running_pids(daemon)
+        assert after.keys() == {"job", "new", "w0", "w1", "w2"}
+        assert {name for name in after if after[name] == before.get(name)} == {"w0", "w1"}
+        assert daemon.ctl("reread").stdout == "No config updates to processes\n"
+        again = daemon.ctl("update", "--minimal")
+        assert (again.stdout, again.returncode) == ("No config updates to processes\n", 0)
+        daemon.write_config(AFTER.replace("numprocs=3", "numprocs=1"))
+        assert daemon.ctl("update", "--minimal", "web").stdout == (
+            "web:w1: removed\nweb:w2: removed\n"
+        )
+        assert pids(daemon)["w0"] == before["w0"]
+
+
+def test_options_of_a_log_change_while_its_program_writes(directory: Path) -> None:
+    """No line is lost between the old log and the new one."""
+    lines = f"""
+        [program:web]
+        command={child("steady", directory / "end")}
+        startsecs=0
+        stdout_logfile=%(here)s/web.log
+        stdout_logfile_maxbytes=0
+    """
+    with Daemon(directory, f"{lines}stopwaitsecs=3") as daemon:
+        daemon.wait_for_text("web.log", "99\n")
+        pid = daemon.info("web")["pid"]
+        daemon.write_config(f"{lines}stdout_logfile_format=%(process_name)s %(message)s")
+        assert daemon.ctl("update", "--minimal").stdout == (
+            "web: changed (stopwaitsecs 3 -> 10,"
+            " stdout_logfile_format raw -> %(process_name)s %(message)s)\n"
+        )
+        daemon.wait_for_text("web.log", "web ")
+        (directory / "end").touch()
+        text = daemon.wait_for_text("web.log", "END")
+        written = [line.removeprefix("web ") for line in text.splitlines()]
+        assert written[:-1] == [str(number) for number in range(len(written) - 1)]
+        assert daemon.info("web")["pid"] == pid

@@ -23,6 +23,7 @@ SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 ADDED_METHODS = (
+    "supervisor.applyUpdate",
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getProcessDetails",
@@ -35,7 +36,7 @@ ADDED_METHODS = (
 ADDED_COMMANDS = ("explain", "graph")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
-ADDED_FLAGS = ("--json", "--no-deps", "--plan", "--with-dependents")
+ADDED_FLAGS = ("--json", "--minimal", "--no-deps", "--plan", "--with-dependents")
 """Flags of its commands that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)

@@ -67,3 +67,38 @@ def test_a_plan_that_cannot_be_made() -> None:
     text, status = Ctl(planUpdate=Fault(Faults.UNKNOWN_METHOD, "x")).run("update --plan")
     assert text.startswith("ERROR: supervisord does not know the method")
     assert status == 1
+
+
+def outcome(step: dict[str, Any], fault: str = "") -> dict[str, Any]:
+    result = {key: step[key] for key in ("action", "group", "name")}
+    return {**result, "status": Faults.FAILED if fault else 80, "description": fault or "OK"}
+
+
+RESULTS = """\
+web:web_05: added
+web:web_01: restarted (command, environment)
+db: changed (stopwaitsecs 10 -> 30, priority 1 -> 2)
+old: ERROR (FAILED: no such directory)
+"""
+
+
+def test_a_minimal_update_prints_the_result_of_each_step() -> None:
+    failed = "FAILED: no such directory"
+    results = [*map(outcome, STEPS[:3]), outcome(STEPS[3], failed)]
+    ctl = Ctl(planUpdate=PLAN, applyUpdate=results, getAllProcessInfo=INFOS)
+    assert ctl.run("update --minimal") == (
+        RESULTS,
+        1,
+    )
+    assert ctl.asked() == [("planUpdate",), ("applyUpdate", "a1", ["db", "old", "web"])]
+
+
+def test_a_minimal_update_that_is_not_applied(capsys: pytest.CaptureFixture[str]) -> None:
+    outdated = Fault(Faults.FAILED, "FAILED: the plan is out of date")
+    ctl = Ctl(planUpdate=PLAN, applyUpdate=outdated)
+    assert ctl.run("update --minimal") == ("ERROR: FAILED: the plan is out of date\n", 1)
+    nothing = Ctl(planUpdate={"id": "", "steps": []})
+    assert nothing.run("update --minimal") == ("No config updates to processes\n", 0)
+    assert nothing.asked() == [("planUpdate",)]
+    assert nothing.run("update --minimal --json")[1] == 1
+    assert capsys.readouterr().err.startswith("Error: --json requires --plan\n")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 # Fault -> the line to print.
 UPDATE_FAULTS = {Faults.SHUTDOWN_STATE: "ERROR: already shutting down"}
 
-PLAN, AS_JSON = "--plan", "--json"
+PLAN, MINIMAL, AS_JSON = "--plan", "--minimal", "--json"
 
 MARKS = {"add": "+", "remove": "-", "restart": "~", "apply": "="}
+DONE = {"add": "added", "remove": "removed", "restart": "restarted", "apply": "changed"}
 
 CHANGES_STATUS = 2
 """Exit status of a plan that has steps."""
@@ -34,6 +35,7 @@ class UpdateCommands(CommandGroup):
 
     flags_update = FlagTable(
         Flag(PLAN, help="Read the configuration, and only show the steps of a minimal update"),
+        Flag(MINIMAL, help="Restart only the processes for which --plan shows a restart"),
         Flag(AS_JSON, help="With --plan: print the steps as JSON", machine_readable=True),
         unknown_is_name=True,
     )
@@ -45,6 +47,8 @@ class UpdateCommands(CommandGroup):
             return
         if given[PLAN]:
             self._show_plan(given.names, as_json=given[AS_JSON])
+        elif given[MINIMAL] and not given[AS_JSON]:
+            self._apply_plan(given.names)
         elif given[AS_JSON]:
             self._refuse(f"Error: {AS_JSON} requires {PLAN}", "update")
         else:
@@ -148,6 +152,34 @@ class UpdateCommands(CommandGroup):
             self.ctl.output("\n".join(map(step_line, steps)) or NO_CONFIG_UPDATES)
         if steps and not self.ctl.exitstatus:
             self.ctl.exitstatus = CHANGES_STATUS
+
+    def _apply_plan(self, names: Sequence[str]) -> None:
+        """Apply the steps, and print the result of each."""
+        found = self._plan(names)
+        if found is None:
+            return
+        plan_id, steps = found
+        if not steps:
+            self.ctl.output(NO_CONFIG_UPDATES)
+            return
+        changes = {(step["group"], step["name"]): changes_text(step) for step in steps}
+        groups = sorted({step["group"] for step in steps})
+        supervisor = self.ctl.get_supervisor()
+        try:
+            results = supervisor.applyUpdate(plan_id, groups)
+        except proxy.Fault as fault:
+            if fault.faultCode != Faults.FAILED:
+                raise
+            self._fail(f"ERROR: {fault.faultString}")
+            return
+        for result in results:
+            name = make_namespec(result["group"], result["name"])
+            if result["status"] != Faults.SUCCESS:
+                self._fail(f"{name}: ERROR ({result['description']})")
+                continue
+            text = changes[result["group"], result["name"]]
+            done = DONE[result["action"]]
+            self.ctl.output(f"{name}: {done} ({text})" if text else f"{name}: {done}")
 
     def help_update(self) -> None:
         """Print the help of `update`."""
