@@ -207,6 +207,20 @@ class SupervisorNamespaceRPCInterface:
         self._update("applyUpdate")
         return self.supervisord.updates.apply(id, names)
 
+    def setNumprocs(self, name: str, numprocs: int) -> Any:
+        """Change the number of processes of a program; those with the highest numbers stop.
+
+        The number replaces `numprocs` until the value in the file changes, or the daemon restarts.
+        The program's process_name must contain %(process_num).
+
+        @param string name  Name of the program (the part of its section after the colon)
+        @param int numprocs  Number of processes, 1 or more
+        @return array result  A struct for each process that is added or removed: `action`, `name`,
+            `group`, `status`, `description`
+        """
+        self._update("setNumprocs")
+        return self.supervisord.updates.scale(name, numprocs)
+
     # -- starting -------------------------------------------------------------
 
     def startProcess(self, name: str, wait: bool = True) -> Any:

@@ -1,8 +1,8 @@
 """The application of a plan: stop what must stop, change it, and start it again.
 
 Live options are changed first, so that a process that no longer depends on a removed one is not
-stopped with it.  Then each group stops its processes, is changed, and starts them, whatever the
-other groups do; if one of the processes to stop has dependencies, all groups do this together, so
+stopped with it.  Then each group stops its processes, is changed, and starts them, independent of
+the other groups; if one of the processes to stop has dependencies, all groups do this together, so
 that dependents stop first and none starts while another that it needs is still to be stopped.
 
 A process that was up is up again afterwards, and one that was stopped by request stays down.

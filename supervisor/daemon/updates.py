@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 from supervisor.common.faults import Faults, RPCError
-from supervisor.daemon.update_plan import RunningGroup, make_plan
+from supervisor.common.records import replace
+from supervisor.daemon.update_plan import REMOVE, RunningGroup, make_plan
 from supervisor.daemon.update_run import UpdateRun
 from supervisor.engine.deferred import NOT_DONE_YET, detached
 
@@ -26,6 +27,9 @@ ID_BYTES = 8
 """Length of a plan's id, so that one from before a restart of the daemon is never valid."""
 
 OUTDATED = "the plan is out of date: the configuration or the groups have changed since it was made"
+MAX_PROCESSES = 10_000
+"""Upper bound of the number of a program's processes; a slip of the finger must not fill memory."""
+
 BUSY = "another update is being applied"
 
 
@@ -67,9 +71,78 @@ class Updates:
         steps = make_plan(configured, present)
         return self._run([each for each in steps if not names or each.group in names], configured)
 
-    def _run(self, steps: Sequence[Step], configured: Sequence[ProcessGroupConfig]) -> Deferred:
+    def scale(self, program: str, count: int) -> Deferred:
+        """Change the number of processes of a program; see `setNumprocs`.
+
+        Reads the configuration again, as new processes follow it; other changes stay pending.
+        Raises `RPCError`.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MAX_PROCESSES:
+            text = f"the number of processes must be from 1 to {MAX_PROCESSES}: {count!r}"
+            raise RPCError(Faults.INCORRECT_PARAMETERS, text)
+        self._check_idle()
+        section, scales = self._section(program), self._daemon.options.scales
+        before = scales.snapshot()
+        scales.set(section, count)
+        try:
+            self._daemon.reread()
+        except RPCError:
+            scales.restore(before)
+            raise
+        configured, present = self._current()
+        if problem := self._obstacle(program, section):
+            scales.restore(before)
+            self._daemon.reread()  # without the number
+            raise RPCError(Faults.FAILED, problem)
+        groups = [
+            _scaled(present[config.name], config, section)
+            for config in configured
+            if config.name in present
+        ]
+        steps = make_plan(groups, {config.name: present[config.name] for config in groups})
+        return self._run(_highest_first(steps), groups)
+
+    def _obstacle(self, program: str, section: str) -> str | None:
+        """Return why the configuration does not allow a number of processes, None if it does."""
+        configured, present = self._current()
+        names = {
+            each.name
+            for config in configured
+            for each in config.process_configs
+            if each.section == section
+        }
+        kept = [
+            each.name in names
+            for group in present.values()
+            for each in group.processes.values()
+            if each.section == section
+        ]
+        if not names:
+            return f"{program} is no longer in the configuration"
+        if not self._daemon.options.scales.is_numbered(section):
+            return f"{program} needs %(process_num)d in its process_name for several processes"
+        if not any(kept):
+            return f"the names of the processes of {program} have changed, run update first"
+        return None
+
+    def _section(self, program: str) -> str:
+        """Return the section of a running program; raises `RPCError`."""
+        members = [
+            process.config
+            for group in self._daemon.process_groups.values()
+            for process in group.processes.values()
+        ]
+        sections = {config.section for config in members if config.program == program}
+        if len(sections) != 1:
+            raise RPCError(Faults.BAD_NAME, program)
+        return sections.pop()
+
+    def _check_idle(self) -> None:
         if self._running is not None and self._running() is NOT_DONE_YET:
             raise RPCError(Faults.FAILED, BUSY)
+
+    def _run(self, steps: Sequence[Step], configured: Sequence[ProcessGroupConfig]) -> Deferred:
+        self._check_idle()
         run = UpdateRun(self._daemon, steps, configured)
         self._running = detached(run.function, self._daemon.runtime.loop)
         return self._running
@@ -82,3 +155,26 @@ class Updates:
             for name, group in self._daemon.process_groups.items()
         }
         return list(self._daemon.options.process_group_configs), running
+
+
+def _scaled(
+    present: RunningGroup, configured: ProcessGroupConfig, section: str
+) -> ProcessGroupConfig:
+    """Return the config of a group that differs in the processes of one section alone."""
+    own = [config for config in configured.process_configs if config.section == section]
+    kept = {config.name for config in own}
+    others = [
+        config
+        for config in present.processes.values()
+        if config.section != section or config.name in kept
+    ]
+    added = [config for config in own if config.name not in present.processes]
+    order = {config.name: number for number, config in enumerate(configured.process_configs)}
+    members = sorted([*others, *added], key=lambda each: order.get(each.name, len(order)))
+    return replace(present.config, process_configs=members)
+
+
+def _highest_first(steps: Sequence[Step]) -> list[Step]:
+    """Return steps with those that remove processes in the reverse order."""
+    removals = [step for step in steps if step.action == REMOVE]
+    return [*(step for step in steps if step.action != REMOVE), *reversed(removals)]

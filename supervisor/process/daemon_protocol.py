@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig
+    from supervisor.config.scales import Scales
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.runtime import Runtime
 
@@ -20,6 +21,7 @@ class DaemonOptions(Protocol):
 
     mood: int
     process_group_configs: list[ProcessGroupConfig]
+    scales: Scales
 
     @property
     def identifier(self) -> str:
@@ -45,6 +47,9 @@ class Updates(Protocol):
 
     def apply(self, plan_id: str, names: Sequence[str] = ()) -> Callable[[], Any]:
         """Apply a plan; see `applyUpdate`."""
+
+    def scale(self, program: str, count: int) -> Callable[[], Any]:
+        """Change the number of processes of a program; see `setNumprocs`."""
 
 
 class Daemon(Protocol):

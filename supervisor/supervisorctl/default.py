@@ -25,7 +25,7 @@ GROUPS = (
     ("logs", "LogCommands", ("tail", "maintail", "clear")),
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
-    ("update", "UpdateCommands", ("update",)),
+    ("update", "UpdateCommands", ("update", "scale")),
     ("daemon", "DaemonCommands", ("version", "reload", "shutdown")),
     ("shell", "ShellCommands", ("open", "exit", "quit")),
 )

@@ -28,12 +28,13 @@ ADDED_METHODS = (
     "supervisor.getDependencies",
     "supervisor.getProcessDetails",
     "supervisor.planUpdate",
+    "supervisor.setNumprocs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph")
+ADDED_COMMANDS = ("explain", "graph", "scale")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = ("--json", "--minimal", "--no-deps", "--plan", "--with-dependents")

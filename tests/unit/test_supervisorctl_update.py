@@ -102,3 +102,33 @@ def test_a_minimal_update_that_is_not_applied(capsys: pytest.CaptureFixture[str]
     assert nothing.asked() == [("planUpdate",)]
     assert nothing.run("update --minimal --json")[1] == 1
     assert capsys.readouterr().err.startswith("Error: --json requires --plan\n")
+
+
+# -- scale -----------------------------------------------------------------------------------------
+
+
+def test_a_scale_prints_the_processes_that_it_adds_or_removes() -> None:
+    results = [outcome(step("add", "web", "w2")), outcome(step("remove", "web", "w3"), "FAILED")]
+    ctl = Ctl(setNumprocs=results)
+    assert ctl.run("scale web 4") == ("web:w2: added\nweb:w3: ERROR (FAILED)\n", 1)
+    assert ctl.asked() == [("setNumprocs", "web", 4)]
+    assert Ctl(setNumprocs=[]).run("scale web 4") == ("web: no processes added or removed\n", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "line"),
+    [
+        (Faults.BAD_NAME, "BAD_NAME: web", "web: ERROR (no such program)\n"),
+        (Faults.FAILED, "FAILED: a reason", "web: ERROR (FAILED: a reason)\n"),
+        (Faults.CANT_REREAD, "CANT_REREAD: a reason", "web: ERROR (CANT_REREAD: a reason)\n"),
+    ],
+)
+def test_a_scale_that_is_refused(code: int, text: str, line: str) -> None:
+    assert Ctl(setNumprocs=Fault(code, text)).run("scale web 4") == (line, 1)
+
+
+@pytest.mark.parametrize("arguments", ["", " web", " web x", " web -1", " web 1 2"])
+def test_a_scale_needs_a_program_and_a_number(arguments: str) -> None:
+    text, status = Ctl().run(f"scale{arguments}")
+    assert text.startswith("Error: scale requires the name of a program and a number\n")
+    assert status == 1

@@ -19,11 +19,12 @@ from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.event_pools import EventListenerPool
 from supervisor.states import ProcessStates
 from supervisor.supervisord import Supervisor
-from tests.support.configs import HANDLER, read
+from tests.support.configs import HANDLER
 from tests.support.world import World
 
 S = ProcessStates
 EXIT_0, EXIT_3 = 0, 3 << 8
+SUPERVISORD = "[supervisord]\n"
 
 
 class Site:
@@ -31,25 +32,30 @@ class Site:
 
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
-        self.directory = directory
+        self._file = directory / "c.conf"
         options = ServerOptions()
         options.runtime = world.runtime
-        options.process_config = self._read  # type: ignore[method-assign]
+        options.arguments = ["-c", str(self._file)]
         self.options = options
         self.daemon = Supervisor(options)
         world.runtime.services.processes = ProcessIndex(self.daemon.process_groups)
-        self.text = ""
         self.stubborn: set[str] = set()
         self.stopped: list[str] = []
         self._answered = 0
 
-    def _read(self, do_usage: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002
-        self.options.process_group_configs = read(self.directory, self.text).groups
+    @property
+    def text(self) -> str:
+        """The configuration file, after its section [supervisord]."""
+        return self._file.read_text(encoding="utf-8").removeprefix(SUPERVISORD)
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self._file.write_text(f"{SUPERVISORD}{text}", encoding="utf-8")
 
     def boot(self, text: str) -> None:
         """Add the groups of a configuration, and start their processes."""
         self.text = text
-        self._read()
+        self.options.process_config()
         for config in self.options.process_group_configs:
             self.daemon.add_process_group(config)
         for group in sorted(self.daemon.process_groups.values()):
@@ -126,7 +132,7 @@ def program(name: str, **options: Any) -> str:
     return "\n".join([f"[program:{name}]", *lines, ""])
 
 
-def several(name: str, count: int, **options: Any) -> str:
+def several(name: str, count: object, **options: Any) -> str:
     names = {"process_name": f"{name}%(process_num)d", "numprocs": count}
     return program(name, **names, **options)
 
@@ -411,3 +417,106 @@ def test_a_shutdown_ends_an_update(site: Site) -> None:
     site.turn(10)
     assert site.finished(result) == {"web": "SHUTDOWN_STATE", "new": "add"}
     assert site.process("web").state == S.STOPPED
+
+
+# -- the number of processes -----------------------------------------------------------------------
+
+
+def scale(site: Site, name: str, count: int) -> dict[str, str]:
+    return site.finished(site.daemon.updates.scale(name, count))
+
+
+def test_processes_are_added_and_removed_at_the_end(site: Site) -> None:
+    site.boot(several("web", 2) + program("db"))
+    before = site.pids()
+    assert scale(site, "web", 4) == {"web2": "add", "web3": "add"}
+    site.turn()
+    assert set(site.states().values()) == {S.RUNNING}
+    assert site.daemon.reread() == [[], [], []]
+    assert list(scale(site, "web", 1)) == ["web3", "web2", "web1"]
+    assert site.stopped == ["web3", "web2", "web1"]
+    assert site.pids() == {"web0": before["web0"], "db": before["db"]}
+    assert scale(site, "web", 1) == {}
+
+
+def test_a_scale_holds_until_the_number_in_the_file_changes(site: Site) -> None:
+    site.boot(several("web", 2))
+    scale(site, "web", 3)
+    assert site.update(several("web", 2, stopwaitsecs=3)) == dict.fromkeys(
+        ("web0", "web1", "web2"), "apply"
+    )
+    assert site.update(several("web", 1, stopwaitsecs=3)) == {"web1": "remove", "web2": "remove"}
+    assert site.update(several("web", 2, stopwaitsecs=3)) == {"web1": "add"}
+
+
+def test_a_scale_leaves_other_changes_pending(site: Site) -> None:
+    site.boot(several("web", 2) + program("db"))
+    before = site.pids()
+    site.text = several("web", 2, command="/bin/tac") + program("db", command="/bin/tac")
+    assert scale(site, "web", 3) == {"web2": "add"}
+    assert {**site.pids(), **before} == site.pids()
+    assert [site.process(name).config.command for name in ("web0", "web2")] == [
+        "/bin/cat",
+        "/bin/tac",
+    ]
+    names = [step["name"] for step in site.plan(site.text)["steps"]]
+    assert names == ["db", "web0", "web1"]
+
+
+def test_a_member_of_a_group_and_a_pool_can_be_scaled(site: Site) -> None:
+    pool = POOL + "numprocs=1\nprocess_name=l%(process_num)d\n"
+    site.boot(several("web", 1) + several("db", 1) + "[group:g]\nprograms=web,db\n" + pool)
+    assert scale(site, "web", 2) == {"web1": "add"}
+    assert list(site.daemon.process_groups["g"].processes) == ["web0", "web1", "db0"]
+    assert scale(site, "l", 2) == {"l1": "add"}
+    assert site.daemon.reread() == [[], [], []]
+
+
+def scale_refusal(site: Site, name: str, count: Any) -> str:
+    before = site.options.scales.snapshot()
+    with pytest.raises(RPCError) as caught:
+        site.daemon.updates.scale(name, count)
+    assert site.options.scales.snapshot() == before
+    return caught.value.text
+
+
+def test_what_cannot_be_scaled_is_one_line(site: Site) -> None:
+    site.boot(several("web", 2) + program("db"))
+    number = "INCORRECT_PARAMETERS: the number of processes must be from 1 to 10000: "
+    assert scale_refusal(site, "nope", 2) == "BAD_NAME: nope"
+    assert scale_refusal(site, "web", 0) == f"{number}0"
+    assert scale_refusal(site, "web", 10_001) == f"{number}10001"
+    assert scale_refusal(site, "web", "2") == f"{number}'2'"
+    assert scale_refusal(site, "db", 2) == (
+        "FAILED: db needs %(process_num)d in its process_name for several processes"
+    )
+    site.text = several("web", 2).replace("web%", "other%")
+    assert scale_refusal(site, "web", 3) == (
+        "FAILED: the names of the processes of web have changed, run update first"
+    )
+    site.text = program("db")
+    assert scale_refusal(site, "web", 3) == "FAILED: web is no longer in the configuration"
+    site.text = several("web", "x")
+    text = scale_refusal(site, "web", 3)
+    assert text.startswith("CANT_REREAD: invalid literal for int() with base 10: 'x' in section")
+
+
+def test_a_program_with_one_process_whose_scale_was_set_stays_valid(site: Site) -> None:
+    """The file may drop the number from the names later."""
+    site.boot(several("web", 1))
+    scale(site, "web", 3)
+    assert site.update(program("web")) == {
+        "web": "add",
+        **{f"web{number}": "remove" for number in range(3)},
+    }
+    assert site.options.scales.snapshot() == {}
+
+
+def test_saved_scales_are_taken_over(site: Site) -> None:
+    site.boot(several("web", 2))
+    scale(site, "web", 3)
+    saved = site.options.scales.snapshot()
+    assert saved == {"program:web": {"count": 3, "configured": 2}}
+    later = ServerOptions()
+    later.scales.restore(saved)
+    assert later.scales.snapshot() == saved

@@ -1,4 +1,4 @@
-"""The command that applies the configuration: update."""
+"""The commands that apply the configuration or a number of processes: update, scale."""
 
 from __future__ import annotations
 
@@ -23,6 +23,15 @@ UPDATE_FAULTS = {Faults.SHUTDOWN_STATE: "ERROR: already shutting down"}
 
 PLAN, MINIMAL, AS_JSON = "--plan", "--minimal", "--json"
 
+# Fault -> the line to print; {} is the text of the fault.
+SCALE_FAULTS = {
+    Faults.BAD_NAME: "ERROR (no such program)",
+    Faults.CANT_REREAD: "ERROR ({})",
+    Faults.FAILED: "ERROR ({})",
+    Faults.INCORRECT_PARAMETERS: "ERROR ({})",
+}
+SCALE_ARGUMENTS = 2
+
 MARKS = {"add": "+", "remove": "-", "restart": "~", "apply": "="}
 DONE = {"add": "added", "remove": "removed", "restart": "restarted", "apply": "changed"}
 
@@ -31,7 +40,7 @@ CHANGES_STATUS = 2
 
 
 class UpdateCommands(CommandGroup):
-    """The command `update`."""
+    """The commands `update` and `scale`."""
 
     flags_update = FlagTable(
         Flag(PLAN, help="Read the configuration, and only show the steps of a minimal update"),
@@ -172,12 +181,18 @@ class UpdateCommands(CommandGroup):
                 raise
             self._fail(f"ERROR: {fault.faultString}")
             return
+        self._show_results(results, changes)
+
+    def _show_results(
+        self, results: Sequence[Step], changes: Mapping[tuple[str, str], str]
+    ) -> None:
+        """Print the result of each step, with the text of its changes, if any."""
         for result in results:
             name = make_namespec(result["group"], result["name"])
             if result["status"] != Faults.SUCCESS:
                 self._fail(f"{name}: ERROR ({result['description']})")
                 continue
-            text = changes[result["group"], result["name"]]
+            text = changes.get((result["group"], result["name"]))
             done = DONE[result["action"]]
             self.ctl.output(f"{name}: {done} ({text})" if text else f"{name}: {done}")
 
@@ -188,6 +203,35 @@ class UpdateCommands(CommandGroup):
                 f"update{names}\tRead the configuration; add, remove and restart changed groups"
             )
         self.ctl.output("update <gname> [...]\tThe same, for these groups only")
+
+    # -- scale ------------------------------------------------------------------
+
+    def do_scale(self, arg: str) -> None:
+        """Change the number of processes of a program."""
+        words = arg.split()
+        if len(words) != SCALE_ARGUMENTS or not words[1].isdecimal():
+            self._refuse("Error: scale requires the name of a program and a number", "scale")
+            return
+        if not self.ctl.upcheck():
+            return
+        name, numprocs = words[0], int(words[1])
+        try:
+            results = self.ctl.get_supervisor().setNumprocs(name, numprocs)
+        except proxy.Fault as fault:
+            if fault.faultCode not in SCALE_FAULTS:
+                raise
+            self._fail(f"{name}: {SCALE_FAULTS[fault.faultCode].format(fault.faultString)}")
+            return
+        if not results:
+            self.ctl.output(f"{name}: no processes added or removed")
+        self._show_results(results, {})
+
+    def help_scale(self) -> None:
+        """Print the help of `scale`."""
+        self.ctl.output(
+            "scale <program> <n>\tAdd or remove processes of a program, so that n remain"
+        )
+        self.ctl.output("\t\t\tThe number holds until numprocs changes in the file")
 
 
 def step_line(step: Step) -> str:
