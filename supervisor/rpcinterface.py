@@ -181,7 +181,7 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.STILL_RUNNING, name)
         return True
 
-    def planUpdate(self) -> dict[str, Any]:
+    def planUpdate(self) -> Any:
         """Reread the configuration and return the steps of a minimal update, which changes nothing.
 
         The action of a step is `add`, `remove`, `restart` (an option differs that cannot be changed

@@ -39,7 +39,7 @@ _supervisorctl() {
     local current=${COMP_WORDS[COMP_CWORD]} action= word before= options
     local flags="-c -i -h -s -u -p"
     local actions="add avail clear exit explain fg graph help maintail open pid quit reload"
-    actions+=" remove reread restart shutdown signal start status stop tail update version"
+    actions+=" remove reread restart scale shutdown signal start status stop tail update version"
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $before in
         -c | --configuration | -s | --serverurl | -u | --username | -p | --password) ;;
@@ -69,6 +69,7 @@ _supervisorctl() {
         case $action in start | stop | restart | clear | update | pid | explain) word+=$'\nall' ;; esac
         case $action$current in
         start-*) word=--no-deps ;;
+        update-*) word=$'--plan\n--minimal\n--json' ;;
         stop-* | restart-*) word=--with-dependents ;;
         graph-*) word=$'--format=text\n--format=mermaid\n--format=json' ;;
         esac

@@ -1,7 +1,7 @@
 # Completion of supervisorctl for fish: ~/.config/fish/completions/supervisorctl.fish
 
 set -l actions add avail clear exit explain fg graph help maintail open pid quit reload remove \
-    reread restart shutdown signal start status stop tail update version
+    reread restart scale shutdown signal start status stop tail update version
 set -l named start stop restart status tail clear fg pid signal explain graph
 
 # The options of the line that choose a daemon, with their values.
@@ -35,6 +35,10 @@ complete -c supervisorctl -s i -l interactive -d "begin a shell"
 complete -c supervisorctl -n "not __fish_seen_subcommand_from $actions" -a "$actions"
 complete -c supervisorctl -n "__fish_seen_subcommand_from start" -l no-deps \
     -d "start without dependencies"
+complete -c supervisorctl -n "__fish_seen_subcommand_from update" -l plan -d "show the steps only"
+complete -c supervisorctl -n "__fish_seen_subcommand_from update" -l minimal \
+    -d "restart as few processes as possible"
+complete -c supervisorctl -n "__fish_seen_subcommand_from update" -l json -d "the plan as JSON"
 complete -c supervisorctl -n "__fish_seen_subcommand_from stop restart" -l with-dependents \
     -d "with the processes that depend on it"
 complete -c supervisorctl -n "__fish_seen_subcommand_from graph" -l format -x \

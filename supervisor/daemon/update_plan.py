@@ -74,18 +74,23 @@ def make_plan(
     configured: Sequence[ProcessGroupConfig], running: Mapping[str, RunningGroup]
 ) -> list[Step]:
     """Return the steps, in the order of the configuration; removed groups are at the end."""
-    steps: list[Step] = []
+    return [step for step in plan_by_process(configured, running) if step is not None]
+
+
+def plan_by_process(
+    configured: Sequence[ProcessGroupConfig], running: Mapping[str, RunningGroup]
+) -> Iterator[Step | None]:
+    """Yield the steps, None for each process that stays, so that the work can be spread."""
     for config in configured:
         present = running.get(config.name)
         if present is None:
-            steps += _whole(ADD, config.name, [each.name for each in config.process_configs])
+            yield from _whole(ADD, config.name, [each.name for each in config.process_configs])
         else:
-            steps += _group_steps(config, present)
+            yield from _group_steps(config, present)
     names = {config.name for config in configured}
     for name, present in running.items():
         if name not in names:
-            steps += _whole(REMOVE, name, list(present.processes))
-    return steps
+            yield from _whole(REMOVE, name, list(present.processes))
 
 
 def replacement_reason(old: ProcessGroupConfig, new: ProcessGroupConfig) -> str | None:
@@ -110,35 +115,33 @@ def _whole(action: str, group: str, names: list[str]) -> Iterator[Step]:
     return (Step(action, group, name) for name in names or [WHOLE_GROUP])
 
 
-def _group_steps(config: ProcessGroupConfig, present: RunningGroup) -> Iterator[Step]:
+def _group_steps(config: ProcessGroupConfig, present: RunningGroup) -> Iterator[Step | None]:
     reason = replacement_reason(present.config, config)
-    steps = [
-        step
-        for each in config.process_configs
-        for step in _process_steps(config.name, present.processes.get(each.name), each, reason)
-    ]
+    shown: set[Change] = set()
+    for each in config.process_configs:
+        step = _process_step(config.name, present.processes.get(each.name), each, reason)
+        if step is not None:
+            shown.update(step.changes)
+        yield step
     if reason is None:
-        yield from _options_step(config, present.config, steps)
-    yield from steps
+        yield _options_step(config, present.config, shown)
     kept = {each.name for each in config.process_configs}
     for name in present.processes:
         if name not in kept:
             yield Step(REMOVE, config.name, name)
 
 
-def _process_steps(
+def _process_step(
     group: str, old: ProcessConfig | None, new: ProcessConfig, reason: str | None
-) -> Iterator[Step]:
+) -> Step | None:
     if old is None:
-        yield Step(ADD, group, new.name)
-        return
+        return Step(ADD, group, new.name)
     names = changed_options(old, new)
     if reason is not None or not all(ROWS[name].live for name in names):
         named = [*([] if reason is None else [reason]), *names]
-        yield Step(RESTART, group, new.name, tuple(map(Change, named)))
-    elif names:
-        changes = tuple(_shown(name, old, new) for name in names)
-        yield Step(APPLY, group, new.name, changes)
+        return Step(RESTART, group, new.name, tuple(map(Change, named)))
+    changes = tuple(_shown(name, old, new) for name in names)
+    return Step(APPLY, group, new.name, changes) if changes else None
 
 
 def _shown(name: str, old: ProcessConfig, new: ProcessConfig) -> Change:
@@ -168,9 +171,9 @@ GROUP_OPTIONS: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
 
 
 def _options_step(
-    config: ProcessGroupConfig, present: ProcessGroupConfig, steps: list[Step]
-) -> Iterator[Step]:
-    """Yield the step of the group, unless its only change is that of a process as well.
+    config: ProcessGroupConfig, present: ProcessGroupConfig, shown: set[Change]
+) -> Step | None:
+    """Return the step of the group; `shown` are changes of its processes.
 
     The priority of a program is also that of the group which consists of it alone.
     """
@@ -179,7 +182,5 @@ def _options_step(
         old, new = getattr(present, attribute, None), getattr(config, attribute, None)
         if old != new:
             changes.append(Change(name, notation(old), notation(new)))
-    shown = {change for step in steps for change in step.changes}
     left = [each for each in changes if each not in shown and Change(each.name) not in shown]
-    if left:
-        yield Step(APPLY, config.name, WHOLE_GROUP, tuple(left))
+    return Step(APPLY, config.name, WHOLE_GROUP, tuple(left)) if left else None

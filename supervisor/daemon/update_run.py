@@ -53,10 +53,15 @@ class UpdateRun:
         self._daemon = daemon
         self._steps = steps
         self._configured = {config.name: config for config in configured}
+        self._configs = {
+            (group.name, config.name): config
+            for group in configured
+            for config in group.process_configs
+        }
         self._faults: dict[tuple[str, str], RPCError] = {}
         self._wishes: dict[tuple[str, str], bool | None] = {}
         live_changes = partial(self._gather, self._live_changes)
-        work = in_sequence([live_changes, lambda: gather(self._batches())])
+        work = in_sequence([live_changes, partial(self._gather, self._batches)])
         self.function = derived(work, lambda: self._results(work()))
 
     def _results(self, result: Any) -> Any:
@@ -92,14 +97,14 @@ class UpdateRun:
     # -- changes while a process runs -------------------------------------------------
 
     def _live_changes(self) -> Iterator[None]:
-        groups = set()
-        for step in self._steps:
-            if step.action == APPLY:
-                groups.add(step.group)
-                if step.name != WHOLE_GROUP:
-                    self._attempt([step], self._reconfigure)
-                    yield
-        self._settle(groups)
+        live = [step for step in self._steps if step.action == APPLY]
+        for step in live:
+            if step.name != WHOLE_GROUP:
+                self._attempt([step], self._reconfigure)
+                yield
+        for name in dict.fromkeys(step.group for step in live):
+            self._settle(name)
+            yield
 
     def _reconfigure(self, step: Step) -> None:
         reconfigure(self._process(step), self._config(step))
@@ -115,15 +120,13 @@ class UpdateRun:
         return group.processes[step.name]
 
     def _config(self, step: Step) -> ProcessConfig:
-        members = self._configured[step.group].process_configs
-        return next(each for each in members if each.name == step.name)
+        return self._configs[step.group, step.name]
 
-    def _settle(self, groups: set[str]) -> None:
-        """Let the configs of groups describe their present processes."""
-        for name in groups:
-            group = self._daemon.process_groups.get(name)
-            if group is not None and name in self._configured:
-                group.reconfigure(self._configured[name])
+    def _settle(self, name: str) -> None:
+        """Let the config of a group describe its present processes."""
+        group = self._daemon.process_groups.get(name)
+        if group is not None and name in self._configured:
+            group.reconfigure(self._configured[name])
 
     # -- stops, replacements and starts ------------------------------------------------
 
@@ -140,10 +143,12 @@ class UpdateRun:
         for steps in batches:
             for group, each in self._stopping(steps):
                 self._wishes[group.config.name, each.name] = _wish(each)
-            change = partial(self._replacements, steps)
-            yield in_sequence([partial(self._stop, steps), partial(self._gather, change)])
+            stopped = self._stop(steps)
+            stopped()  # stops take time, so they belong to this step
+            change = partial(self._gather, partial(self._replacements, steps))
+            yield in_sequence([_constant(stopped), change])
 
-    def _gather(self, source: Callable[[], Iterator[None]]) -> Deferred:
+    def _gather(self, source: Callable[[], Iterator[Deferred | None]]) -> Deferred:
         """Return a deferred function that takes steps, spread over iterations of the loop."""
         return gather(source(), self._daemon.runtime.services.start_queue.put)
 
@@ -181,7 +186,7 @@ class UpdateRun:
                 for step in own:
                     self._attempt([step], changes[step.action])
                     yield
-                self._settle({name})
+                self._settle(name)
             yield
         self._daemon.runtime.services.processes.groups_changed()
         for step in steps:
@@ -231,6 +236,10 @@ class UpdateRun:
             if wish is False:
                 process.starts.withdraw()
             process.arm()
+
+
+def _constant(value: Deferred) -> Callable[[], Deferred]:
+    return lambda: value
 
 
 def _wish(process: Subprocess) -> bool | None:

@@ -226,6 +226,28 @@ def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     return _InSequence(steps).function
 
 
+def then(function: Deferred, use: Callable[[Any], Any]) -> Deferred:
+    """Return a deferred function with the result of `use`, which gets the result of `function`.
+
+    `use` may return a value or a deferred function.
+    """
+    found: list[Any] = []
+
+    def keep() -> Any:
+        result = function()
+        if result is not NOT_DONE_YET:
+            found.append(result)
+        return result
+
+    both = in_sequence([lambda: derived(function, keep), lambda: use(found[0])])
+
+    def poll() -> Any:
+        results = both()
+        return results if results is NOT_DONE_YET else results[-1]
+
+    return derived(both, poll)
+
+
 class _InSequence:
     def __init__(self, steps: Sequence[Callable[[], Any]]) -> None:
         self._steps = iter(steps)

@@ -42,7 +42,7 @@ class DaemonOptions(Protocol):
 class Updates(Protocol):
     """Changes of the configuration while the daemon runs."""
 
-    def plan(self) -> dict[str, Any]:
+    def plan(self) -> Callable[[], Any]:
         """Read the configuration again; return the struct of `planUpdate`."""
 
     def apply(self, plan_id: str, names: Sequence[str] = ()) -> Callable[[], Any]:

@@ -73,6 +73,7 @@ def daemon(directory: Path) -> Iterator[Daemon]:
         (["status", "w"], {"web"}),
         (["start", "-"], {"--no-deps"}),
         (["restart", "--w"], {"--with-dependents"}),
+        (["update", "--"], {"--plan", "--minimal", "--json"}),
         (["graph", "--format=m"], {"--format=mermaid"}),
         (["explain", "w"], {"web"}),
         (["version", ""], {""}),

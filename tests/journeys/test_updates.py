@@ -125,3 +125,23 @@ def test_options_of_a_log_change_while_its_program_writes(directory: Path) -> No
         written = [line.removeprefix("web ") for line in text.splitlines()]
         assert written[:-1] == [str(number) for number in range(len(written) - 1)]
         assert daemon.info("web")["pid"] == pid
+
+
+def test_a_program_is_scaled(directory: Path) -> None:
+    with Daemon(directory, BEFORE) as daemon:
+        before = running_pids(daemon)
+        assert daemon.ctl("scale", "web", "3").stdout == "web:w2: added\n"
+        assert daemon.ctl("scale", "web", "1").stdout == "web:w2: removed\nweb:w1: removed\n"
+        assert daemon.ctl("update").stdout == ""
+        assert {**before, **pids(daemon)} == before
+        assert pids(daemon).keys() == {"w0", "job", "old"}
+        for name, reason in {
+            "job": "FAILED: job needs %(process_num)d in its process_name for several processes",
+            "nope": "no such program",
+        }.items():
+            refused = daemon.ctl("scale", name, "2")
+            assert (refused.stdout, refused.returncode) == (f"{name}: ERROR ({reason})\n", 1)
+        daemon.write_config(BEFORE.replace("numprocs=2", "numprocs=4"))
+        assert daemon.ctl("update", "--plan", "web").stdout == (
+            "+ add web:w1\n+ add web:w2\n+ add web:w3\n"
+        )

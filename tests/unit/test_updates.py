@@ -28,7 +28,7 @@ SUPERVISORD = "[supervisord]\n"
 
 
 class Site:
-    """A daemon whose children end when they are told to, unless they are `stubborn`."""
+    """A daemon whose children end at the first signal, unless they are `stubborn`."""
 
     def __init__(self, world: World, directory: Path) -> None:
         self.world = world
@@ -77,7 +77,7 @@ class Site:
 
     def plan(self, text: str) -> dict[str, Any]:
         self.text = text
-        return self.daemon.updates.plan()
+        return self._result(self.daemon.updates.plan())
 
     def update(self, text: str, *names: str) -> dict[str, str]:
         """Apply a configuration; return the result of each process."""
@@ -85,15 +85,19 @@ class Site:
         return self.finished(result)
 
     def finished(self, result: Callable[[], Any]) -> dict[str, str]:
+        """Return the action of each step, or why it has failed."""
+        return {
+            each["name"]: each["action"] if each["status"] == 80 else each["description"]
+            for each in self._result(result)
+        }
+
+    def _result(self, result: Callable[[], Any]) -> Any:
         for _ in range(20):
-            self.turn()
             value = result()
             if value is not NOT_DONE_YET:
-                return {
-                    each["name"]: each["action"] if each["status"] == 80 else each["description"]
-                    for each in value
-                }
-        raise AssertionError("the update is not complete")
+                return value
+            self.turn()
+        raise AssertionError("there is no result")
 
     def process(self, name: str) -> Subprocess:
         for group in self.daemon.process_groups.values():
