@@ -402,7 +402,7 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
 
     A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
     """
-    if old == new:
+    if old is new or old == new:
         return []
     return [
         row.name

@@ -20,9 +20,11 @@ from supervisor.daemon.update_plan import (
     REMOVE,
     RESTART,
     WHOLE_GROUP,
+    Step,
     replacement_reason,
 )
 from supervisor.engine.deferred import NOT_DONE_YET, derived, gather, in_sequence
+from supervisor.loggers import exception_text
 from supervisor.process.groups import create_auto_logs
 from supervisor.process.reconfigure import reconfigure
 from supervisor.rpc import control
@@ -34,11 +36,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.config.model import ProcessConfig, ProcessGroupConfig
-    from supervisor.daemon.update_plan import Step
     from supervisor.engine.deferred import Deferred
     from supervisor.process.child import Subprocess
     from supervisor.process.daemon_protocol import Daemon
     from supervisor.rpc.lookup import Member
+
+NOT_TAKEN = RPCError(Faults.FAILED, "the step was not taken, see the activity log")
 
 START_REASON = "update of its configuration"
 """Reason of a start, as `process.history` shows it."""
@@ -58,7 +61,7 @@ class UpdateRun:
             for group in configured
             for config in group.process_configs
         }
-        self._faults: dict[tuple[str, str], RPCError] = {}
+        self._outcomes: dict[tuple[str, str], RPCError | None] = {}
         self._wishes: dict[tuple[str, str], bool | None] = {}
         live_changes = partial(self._gather, self._live_changes)
         work = in_sequence([live_changes, partial(self._gather, self._batches)])
@@ -70,7 +73,7 @@ class UpdateRun:
         return [self._struct(step) for step in self._steps]
 
     def _struct(self, step: Step) -> dict[str, Any]:
-        fault = self._faults.get((step.group, step.name))
+        fault = self._outcomes.get((step.group, step.name), NOT_TAKEN)
         return {
             "action": step.action,
             "name": step.name,
@@ -91,19 +94,19 @@ class UpdateRun:
             fault = error
         except (OSError, ValueError) as error:  # a log or a FastCGI socket
             fault = RPCError(Faults.FAILED, error)
-        if fault is not None:
-            self._faults.update(((step.group, step.name), fault) for step in steps)
+        self._outcomes.update(((step.group, step.name), fault) for step in steps)
 
     # -- changes while a process runs -------------------------------------------------
 
     def _live_changes(self) -> Iterator[None]:
         live = [step for step in self._steps if step.action == APPLY]
+        groups = {step.group: Step(APPLY, step.group, WHOLE_GROUP) for step in live}
         for step in live:
             if step.name != WHOLE_GROUP:
                 self._attempt([step], self._reconfigure)
                 yield
-        for name in dict.fromkeys(step.group for step in live):
-            self._settle(name)
+        for step in groups.values():
+            self._attempt([step], self._settle)
             yield
 
     def _reconfigure(self, step: Step) -> None:
@@ -122,11 +125,12 @@ class UpdateRun:
     def _config(self, step: Step) -> ProcessConfig:
         return self._configs[step.group, step.name]
 
-    def _settle(self, name: str) -> None:
+    def _settle(self, step: Step) -> None:
         """Let the config of a group describe its present processes."""
-        group = self._daemon.process_groups.get(name)
-        if group is not None and name in self._configured:
-            group.reconfigure(self._configured[name])
+        group = self._daemon.process_groups.get(step.group)
+        if group is None:
+            raise RPCError(Faults.BAD_NAME, step.group)
+        group.reconfigure(self._configured[step.group])
 
     # -- stops, replacements and starts ------------------------------------------------
 
@@ -150,7 +154,15 @@ class UpdateRun:
 
     def _gather(self, source: Callable[[], Iterator[Deferred | None]]) -> Deferred:
         """Return a deferred function that takes steps, spread over iterations of the loop."""
-        return gather(source(), self._daemon.runtime.services.start_queue.put)
+        put = self._daemon.runtime.services.start_queue.put
+        return gather(self._guarded(source()), put)
+
+    def _guarded(self, steps: Iterator[Deferred | None]) -> Iterator[Deferred | None]:
+        """Yield steps; an unexpected error, such as that of a plugin, is logged and ends them."""
+        try:
+            yield from steps
+        except Exception:  # noqa: BLE001 - else the update would never end
+            self._daemon.runtime.logger.critical(f"an update failed\n{exception_text()}")
 
     def _stopping(self, steps: Sequence[Step]) -> list[Member]:
         """Return the processes that steps stop, as far as they are still there."""
@@ -186,12 +198,12 @@ class UpdateRun:
                 for step in own:
                     self._attempt([step], changes[step.action])
                     yield
-                self._settle(name)
+                self._attempt([Step(APPLY, name, WHOLE_GROUP)], self._settle)
             yield
         self._daemon.runtime.services.processes.groups_changed()
         for step in steps:
-            if step.action != REMOVE and (step.group, step.name) not in self._faults:
-                self._start(step)
+            if step.action != REMOVE and self._outcomes.get((step.group, step.name)) is None:
+                self._daemon.runtime.run_guarded(partial(self._start, step), step.name)
                 yield
 
     def _is_replaced(self, name: str) -> bool:

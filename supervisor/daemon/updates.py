@@ -66,8 +66,10 @@ class Updates:
         if not self._id or plan_id != self._id or basis != self._basis:
             raise RPCError(Faults.FAILED, OUTDATED)
         known = {config.name for config in configured} | present.keys()
+        if not isinstance(names, list | tuple):
+            raise RPCError(Faults.INCORRECT_PARAMETERS, names)
         for name in names:
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 raise RPCError(Faults.BAD_NAME, name)
         wanted = frozenset(names) or known
 
@@ -114,7 +116,7 @@ class Updates:
         groups = [
             _scaled(present[config.name], config, section)
             for config in configured
-            if config.name in present
+            if config.name in present and _has_member(config, present[config.name], section)
         ]
         steps = make_plan(groups, {config.name: present[config.name] for config in groups})
         return self._run(UpdateRun(self._daemon, _highest_first(steps), groups).function)
@@ -176,6 +178,11 @@ class Updates:
 
 def _plan_struct(plan_id: str, steps: Sequence[Step]) -> dict[str, Any]:
     return {"id": plan_id, "steps": [step.struct() for step in steps]}
+
+
+def _has_member(config: ProcessGroupConfig, present: RunningGroup, section: str) -> bool:
+    members = (*config.process_configs, *present.processes.values())
+    return any(each.section == section for each in members)
 
 
 def _scaled(

@@ -524,3 +524,27 @@ def test_saved_scales_are_taken_over(site: Site) -> None:
     later = ServerOptions()
     later.scales.restore(saved)
     assert later.scales.snapshot() == saved
+
+
+def test_an_unexpected_error_ends_an_update_but_not_the_next_one(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plugin may replace methods, and they may fail."""
+    site.boot(program("web") + program("db"))
+    future = program("web", command="/bin/tac") + program("db", stopwaitsecs=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(Subprocess, "stop", lambda _self: 1 // 0)
+        assert site.update(future) == {
+            "db": "apply",
+            "web": "FAILED: the step was not taken, see the activity log",
+        }
+    assert any("ZeroDivisionError" in line for line in site.world.lines("critical"))
+    assert site.update(future) == {"web": "restart"}
+
+
+@pytest.mark.parametrize("names", [5, "web", {"web": 1}, [5], [["web"]], ["nope"]])
+def test_names_of_the_wrong_type_are_refused(site: Site, names: Any) -> None:
+    site.boot(program("web"))
+    plan = site.plan(program("web", stopwaitsecs=3))
+    with pytest.raises(RPCError):
+        site.daemon.updates.apply(plan["id"], names)
