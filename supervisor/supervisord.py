@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from functools import partial
+from functools import cached_property, partial
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.daemon.memory import Memory
+    from supervisor.daemon.updates import Updates
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
 
@@ -131,6 +132,7 @@ class Supervisor:
         options.httpservers = open_http_servers(
             options.server_configs, runtime.loop, runtime.logger
         )
+        self._memory = _open_memory(self)
         if not settings.nocleanup:
             boot.remove_old_auto_logs(settings, runtime.logger)
         try:
@@ -164,7 +166,8 @@ class Supervisor:
         ticker = Ticker(self.runtime.loop, self)
         if has_plugins(self.options.rpcinterface_factories):
             Heartbeat(self).beat()
-        self._memory = _remember(self)
+        if self._memory is not None:
+            self.runtime.run_guarded(self._memory.restore, "applying the state file")
         for group in sorted(self.process_groups.values()):
             group.transition()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
@@ -241,6 +244,13 @@ class Supervisor:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
 
+    @cached_property
+    def updates(self) -> Updates:
+        """Plans of updates, and their application."""
+        from supervisor.daemon.updates import Updates  # not every daemon is updated
+
+        return Updates(self)
+
     def check_configuration(self) -> None:
         """Check that a restart would find a valid configuration; raises `RPCError`."""
         try:
@@ -259,15 +269,23 @@ class Supervisor:
         reap_children(self.runtime, once=once)
 
 
-def _remember(daemon: Supervisor) -> Memory | None:
-    """Take over what an earlier daemon has saved in the state file, if there is one."""
-    runtime, path = daemon.runtime, daemon.options.settings.statefile
+def _open_memory(daemon: Supervisor) -> Memory | None:
+    """Return the memory of a daemon, None without a state file.
+
+    If the file has numbers of processes, the configuration is read again, with these.
+    """
+    runtime, options, path = daemon.runtime, daemon.options, daemon.options.settings.statefile
     if path is None:
         return None
     from supervisor.daemon.memory import Memory  # few daemons have a state file
 
-    memory = Memory(runtime, daemon.process_groups, path)
-    runtime.run_guarded(memory.restore, "reading the state file")
+    memory = Memory(runtime, daemon.process_groups, options.scales, path)
+    if options.scales.snapshot():
+        try:
+            options.process_config(do_usage=False)
+        except ValueError as error:
+            text = f"the numbers of processes in the state file {path} are ignored: {error}"
+            runtime.logger.warn(text)
     return memory
 
 

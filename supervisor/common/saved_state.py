@@ -83,20 +83,28 @@ class SavedState:
     """All that a state file contains.
 
     `machine` identifies the machine since its boot, and the namespace of the pids; `daemon` is
-    the daemon that has written the file.
+    the daemon that has written the file.  `scales` has the numbers of processes that clients have
+    set, as `config.scales` saves them.
     """
 
     machine: str = ""
     daemon: Identity | None = None
     processes: Mapping[str, SavedProcess] = field(default_factory=dict)
+    scales: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-def encode(machine: str, daemon: Identity | None, processes: Iterable[str]) -> bytes:
+def encode(
+    machine: str,
+    daemon: Identity | None,
+    processes: Iterable[str],
+    scales: Mapping[str, Mapping[str, int]],
+) -> bytes:
     """Return the text of a file; `processes` are results of `SavedProcess.encode`."""
     head = {
         "format": FORMAT,
         "machine": machine,
         "daemon": None if daemon is None else {"pid": daemon.pid, "started": daemon.started},
+        "scales": scales,
     }
     lines = ",\n".join(processes)
     return f'{json.dumps(head)[:-1]}, "processes": [\n{lines}\n]}}\n'.encode()
@@ -122,7 +130,19 @@ def decode(text: bytes) -> SavedState:
         machine=machine if isinstance(machine, str) else "",
         daemon=_identity(saved.get("daemon")),
         processes={each.name: each for each in found if each is not None},
+        scales=_scales(saved.get("scales")),
     )
+
+
+def _scales(saved: Any) -> dict[str, dict[str, int]]:
+    if not isinstance(saved, dict):
+        return {}
+    found = {
+        section: {name: _int(scale.get(name)) for name in ("count", "configured")}
+        for section, scale in saved.items()
+        if isinstance(scale, dict)
+    }
+    return {section: scale for section, scale in found.items() if min(scale.values()) >= 0}
 
 
 def _process(saved: Any) -> SavedProcess | None:

@@ -39,7 +39,7 @@ PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 # A doubled percent sign matches as a whole, with an empty group.
 _variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
-PROGRAM_LIKE = ("eventlistener", "fcgi-program")
+PROGRAM_LIKE = ("eventlistener", "fcgi-program", PROGRAM_DEFAULT)
 """Kinds of sections that also take the options of a program."""
 
 SERVERS = ("inet_http_server", "unix_http_server")
@@ -283,7 +283,7 @@ def _about(parser: UnhosedConfigParser, section: str, option: str, template: str
 
 def _known_options(kind: str) -> set[str] | None:
     """Return the option names of a kind of section, or None if it takes any option."""
-    options = schema.SECTIONS.get(kind) or schema.SECTIONS.get(f"{kind}:x")
+    options = schema.SECTIONS.get(kind, schema.SECTIONS.get(f"{kind}:x"))
     if options is None or kind in FREE_SECTIONS:
         return None
     if kind in PROGRAM_LIKE:

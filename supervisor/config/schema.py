@@ -83,13 +83,14 @@ INET_SERVER = _server_options(INET_HTTP_SERVER)
 UNIX_SERVER = _server_options(UNIX_HTTP_SERVER)
 
 # Section -> its options.  All other options of [rpcinterface:x] and [ctlplugin:x] are passed to
-# the plugin.  `config.client` defines [supervisorctl].
+# the plugin.  `lint.PROGRAM_LIKE` names those that also have the options of a program.
+# `config.client` defines [supervisorctl].
 SECTIONS = {
     UNIX_HTTP_SERVER: (FILE, *HTTP_AUTHENTICATION, *UNIX_SERVER),
     INET_HTTP_SERVER: (*HTTP_AUTHENTICATION, *INET_SERVER),
     "supervisord": options_of(Settings),
     "include": INCLUDE,
-    PROGRAM_DEFAULT: options_of(ProcessConfig),
+    PROGRAM_DEFAULT: (),
     "program:x": options_of(ProcessConfig),
     "group:x": GROUP,
     "fcgi-program:x": (*FCGI_PROGRAM, FCGI_SOCKET),

@@ -48,6 +48,7 @@ LATE_IMPORTS = (
     "supervisor.common.log_formats",
     "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
+    "supervisor.daemon.updates",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",

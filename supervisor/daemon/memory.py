@@ -11,9 +11,7 @@ iteration of the loop, so a change costs the same with any number of processes.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
-from supervisor import events
 from supervisor.common.namespec import make_namespec
 from supervisor.common.saved_state import (
     Identity,
@@ -27,6 +25,7 @@ from supervisor.config.conversions import REMEMBER
 from supervisor.config.model import KILL
 from supervisor.daemon import statefile
 from supervisor.daemon.leftovers import Leftovers, is_alive
+from supervisor.daemon.updates import MAX_PROCESSES
 from supervisor.engine import posix
 
 TYPE_CHECKING = False
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Final
 
+    from supervisor.config.scales import Scales
     from supervisor.engine.loop import Timer
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
@@ -97,9 +97,17 @@ class Entry:
 class Memory:
     """The state file of a running daemon."""
 
-    def __init__(self, runtime: Runtime, groups: Mapping[str, ProcessGroupBase], path: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        groups: Mapping[str, ProcessGroupBase],
+        scales: Scales,
+        path: str,
+    ) -> None:
+        """Read the file; `scales` gets the numbers of processes that it contains."""
         self._runtime = runtime
         self._groups = groups
+        self._scales = scales
         self._path = path
         self._leftovers = Leftovers(runtime, self._arm)
         self._entries: dict[Subprocess, Entry] = {}
@@ -111,16 +119,25 @@ class Memory:
         self._timer: Timer | None = None
         self._earliest = 0.0  # time of the next write, in monotonic seconds
         self._machine = machine()
-        self._daemon = identity_of(os.getpid())
+        self._daemon: Identity | None = None
+        self._saved = self._read()
+        if self._saved.machine == self._machine and self._is_in_use(self._saved.daemon):
+            self._is_enabled = False
+            self._saved = SavedState()
+        scales.restore(
+            {
+                section: scale
+                for section, scale in self._saved.scales.items()
+                if 1 <= scale["count"] <= MAX_PROCESSES
+            }
+        )
 
     # -- the beginning ------------------------------------------------------------
 
     def restore(self) -> None:
-        """Take over what an earlier daemon has saved, and remember from now on."""
-        saved = self._read()
-        if saved.machine == self._machine and self._is_in_use(saved.daemon):
-            self._is_enabled = False
-            return
+        """Take over what the file says of processes, and remember from now on."""
+        self._daemon = identity_of(os.getpid())
+        saved, self._saved = self._saved, SavedState()
         processes = {
             make_namespec(name, each.name): each
             for name, group in self._groups.items()
@@ -136,8 +153,8 @@ class Memory:
                     self._leftovers.stop(each, processes.get(each.name))
                 else:
                     self._leftovers.report(each)
-        events.subscribe(events.ProcessGroupEvent, self._groups_changed)
-        self._groups_changed()
+        if self._is_enabled:
+            self._groups_changed()
 
     def _read(self) -> SavedState:
         try:
@@ -150,7 +167,7 @@ class Memory:
 
     def _is_in_use(self, daemon: Identity | None) -> bool:
         """Whether the daemon that wrote the file still runs; its children are no leftovers."""
-        if daemon is None or daemon == self._daemon or not is_alive(daemon):
+        if daemon is None or daemon.pid == os.getpid() or not is_alive(daemon):
             return False
         self._runtime.logger.warn(
             f"the state file {self._path} is ignored: supervisord with pid {daemon.pid} uses it"
@@ -168,13 +185,14 @@ class Memory:
 
     # -- changes --------------------------------------------------------------------
 
-    def _groups_changed(self, _event: object = None) -> None:
+    def _groups_changed(self) -> None:
         self._has_new_groups = True
         self._arm()
 
     def _look_up_groups(self) -> None:
         """Have an entry for each process that exists."""
         self._has_new_groups = False
+        self._runtime.services.processes.changed.add(self._groups_changed)
         entries, self._entries = self._entries, {}
         for name, group in self._groups.items():
             for process in group.processes.values():
@@ -221,7 +239,7 @@ class Memory:
 
     def _write(self, *, is_last: bool = False) -> bool:
         """Write the file; return whether that succeeded."""
-        contents = encode(self._machine, self._daemon, self._lines())
+        contents = encode(self._machine, self._daemon, self._lines(), self._scales.snapshot())
         try:
             statefile.replace(self._path, contents, is_last=is_last)
         except OSError as error:
@@ -263,8 +281,7 @@ class Memory:
         self._leftovers.close()
         for entry in self._entries.values():
             entry.close()
-        with suppress(ValueError):  # a plugin may have cleared all subscriptions
-            events.unsubscribe(events.ProcessGroupEvent, self._groups_changed)
+        self._runtime.services.processes.changed.discard(self._groups_changed)
 
     def _update_all(self) -> None:
         if self._has_new_groups:

@@ -18,6 +18,7 @@ from itertools import chain
 
 from supervisor.common.dependency_graph import closure
 from supervisor.common.records import record
+from supervisor.engine.deferred import Notifier
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 
 TYPE_CHECKING = False
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from supervisor.common.dependency_graph import Requirement
     from supervisor.config.model import ProcessConfig
-    from supervisor.engine.deferred import Notifier
     from supervisor.engine.loop import Loop
 
     class Target(Protocol):
@@ -118,16 +118,23 @@ class ProcessIndex:
     def __init__(self, groups: Mapping[str, Group]) -> None:
         self.waiting: set[StartGate] = set()
         """Gates of processes that wait for others."""
+        self.watching: set[DependencyWatch] = set()
+        """Watches of processes that are up."""
+        self.changed = Notifier()
+        """Notified when a group or a process has been added or removed."""
         self._groups = groups
         self._found: dict[str, list[Any]] = {}
         self._by_program: dict[str, list[Any]] | None = None
 
     def groups_changed(self) -> None:
-        """Look names up again: a group has been added or removed."""
+        """Look names up again: a group or a process has been added or removed."""
         self._found.clear()
         self._by_program = None
         for gate in list(self.waiting):
             gate.look_up_again()
+        for watch in self.watching:
+            watch.look_up_again()
+        self.changed.notify()
 
     def find(self, target: str) -> Sequence[Any]:
         """Return the processes of a program, of `group:*`, or the one `group:process`."""
@@ -176,7 +183,7 @@ class StartGate:
         self.waiting_since: float | None = None
         """Begin of the wait in monotonic seconds, None while there is none."""
         self.is_hopeless = False
-        self._index = index
+        self.index = index
         self._loop = loop
         self._on_change = on_change
         self._sources: tuple[Notifier, ...] = ()
@@ -186,7 +193,7 @@ class StartGate:
 
     def targets(self, condition: Condition) -> Sequence[Any]:
         """Return the processes that a condition names."""
-        return self._index.find(condition.requirement.target)
+        return self.index.find(condition.requirement.target)
 
     def unmet(self) -> Iterator[Unmet]:
         """Yield each condition that is not met, with one process that does not meet it.
@@ -230,7 +237,7 @@ class StartGate:
         """Wait until the gate may be open; a wait in progress goes on."""
         if self.waiting_since is None:
             self.waiting_since = self._loop.clock.monotonic()
-            self._index.waiting.add(self)
+            self.index.waiting.add(self)
         self._watch()
 
     def stop_waiting(self) -> None:
@@ -239,7 +246,7 @@ class StartGate:
             self.waiting_since = None
             self.is_hopeless = False
             self._outlook = None
-            self._index.waiting.discard(self)
+            self.index.waiting.discard(self)
             self._unwatch()
 
     def snapshot(self) -> dict[str, float | None]:
@@ -259,7 +266,7 @@ class StartGate:
             self._schedule()
 
     def look_up_again(self) -> None:
-        """Examine the wait again: groups have been added or removed."""
+        """Examine the wait again: groups or processes have been added or removed."""
         self._schedule()
 
     def hopeless(self) -> Unmet | None:
@@ -320,9 +327,10 @@ class DependencyWatch:
         self._watched: dict[Target, Callable[[], None]] = {}
         self._changed: list[Target] = []
         self._was_stopped = False
+        self._is_outdated = False
 
-    def begin(self) -> None:
-        """Watch the dependencies of a process that has been started."""
+    def begin(self, *, was_stopped: bool = False) -> None:
+        """Watch the dependencies of a process that is up; `was_stopped`, if one was stopped."""
         self.end()
         self._watched = {
             target: partial(self._schedule, target)
@@ -330,15 +338,28 @@ class DependencyWatch:
             if condition.kind is Kind.RUNNING and not condition.requirement.is_soft
             for target in self._gate.targets(condition)
         }
-        self._was_stopped = False
+        self._was_stopped = was_stopped
+        self._gate.index.watching.add(self)
         for target, callback in self._watched.items():
             target.changed.add(callback)
+
+    def look_up_again(self) -> None:
+        """Watch other processes at the end of this iteration of the loop: some are new or gone."""
+        if not self._is_outdated:
+            self._is_outdated = True
+            self._loop.call_soon(self._begin_again)
+
+    def _begin_again(self) -> None:
+        self._is_outdated = False
+        if self in self._gate.index.watching:
+            self.begin(was_stopped=self._was_stopped)
 
     def end(self) -> None:
         """Stop watching: the process is down, or is being stopped."""
         for target, callback in self._watched.items():
             target.changed.discard(callback)
         self._watched = {}
+        self._gate.index.watching.discard(self)
 
     def snapshot(self) -> dict[str, bool]:
         """Return the state as JSON values."""
@@ -394,6 +415,15 @@ def make_gate(
     if not conditions:
         return None
     return StartGate(conditions, config.dependency_timeout, processes, loop, on_change)
+
+
+def make_watch(
+    config: ProcessConfig, gate: StartGate | None, loop: Loop, requeue: Callable[[], object]
+) -> DependencyWatch | None:
+    """Return the watch of a process, None if it does not follow its dependencies."""
+    if gate is None or config.on_dependency_failure == "ignore":
+        return None
+    return DependencyWatch(gate, loop, requeue, config.on_dependency_failure == "restart")
 
 
 def request_with_dependencies(process: Any) -> None:

@@ -7,12 +7,19 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from functools import partial
+
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import DependencyWatch, make_gate
+from supervisor.process.dependencies import (
+    DependencyWatch,
+    StartGate,
+    make_gate,
+    make_watch,
+)
 from supervisor.process.restarts import RestartPolicy
-from supervisor.states import STOPPED_STATES, ProcessStates
+from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,15 +79,10 @@ class Starts:
     """The automatic and requested starts of one process."""
 
     def __init__(self, process: Startable) -> None:
-        config, runtime = full_config(process.config), process.runtime
-        self.restarts = RestartPolicy(restart_options(config))
-        processes = runtime.services.processes
-        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
-        self._watch = None
-        if self.gate is not None and config.on_dependency_failure != "ignore":
-            follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
         self._process = process
+        self.restarts = RestartPolicy()
+        self.gate: StartGate | None = None
+        self._watch: DependencyWatch | None = None
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
         self.held_by = ""
@@ -89,6 +91,26 @@ class Starts:
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.reconfigure()
+
+    def reconfigure(self) -> None:
+        """Follow the process's config, which has changed; a wait or a pause in progress goes on."""
+        process, before = self._process, self.snapshot()
+        config, runtime = full_config(process.config), process.runtime
+        is_failed = process.state == ProcessStates.BACKOFF
+        self.restarts.reconfigure(restart_options(config), process.backoff if is_failed else 0)
+        if self.gate is not None:
+            self.gate.stop_waiting()
+        if self._watch is not None:
+            self._watch.end()
+        processes = runtime.services.processes
+        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
+        self._watch = make_watch(config, self.gate, runtime.loop, self._requeue)
+        if self.gate is not None:
+            self.gate.restore(before["gate"] or {})
+        if self._watch is not None and process.state in RUNNING_STATES:
+            was_stopped = (before["watch"] or {}).get("was_stopped", False)
+            self._watch.begin(was_stopped=was_stopped)
 
     # -- the rule -----------------------------------------------------------------
 
@@ -145,7 +167,7 @@ class Starts:
         if process.state == ProcessStates.BACKOFF and self.restarts.is_exhausted(
             process.config, process.backoff
         ):
-            return 0.0, self._give_up_retrying
+            return 0.0, partial(process.fail, "too many start retries too quickly")
         if self.is_queued or not self.is_wanted:
             return None
         if self.has_closed_gate:
@@ -162,10 +184,14 @@ class Starts:
 
     # -- starting -----------------------------------------------------------------
 
-    def request(self, *, alone: bool = False) -> None:
-        """Request a start as soon as it is possible; `alone`, without waiting for dependencies."""
+    def request(self, *, alone: bool = False, reason: str = "") -> None:
+        """Request a start as soon as it is possible; `alone`, without waiting for dependencies.
+
+        `reason` is for the history; without it, a person has requested the start.
+        """
         self._process.start_requested = True
         self._is_alone = alone
+        self._request_reason = reason
 
     def _enqueue(self) -> None:
         self.is_queued = True
@@ -261,17 +287,13 @@ class Starts:
         """Stop the process, and start it again when its dependencies are up."""
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
-        self._request_reason = START_WITH_DEPENDENCY
-        self.request()
+        self.request(reason=START_WITH_DEPENDENCY)
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""
         if self.gate is not None:
             text = f"waited {in_seconds(self.gate.timeout)} for {next(self.gate.unmet())}"
             self._process.fail("its dependencies were not ready in time", text)
-
-    def _give_up_retrying(self) -> None:
-        self._process.fail("too many start retries too quickly")
 
     def retire(self) -> None:
         """Never start again."""

@@ -13,7 +13,7 @@ import os
 from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
-from supervisor.common.records import record
+from supervisor.common.records import record, replace
 from supervisor.engine import posix
 from supervisor.logs import reading
 from supervisor.process.child_log import is_formatted, open_child_log
@@ -187,15 +187,36 @@ class OutputDispatcher(Dispatcher):
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        self._is_formatted = is_formatted(self._config)
-        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
-        self._buffers = _buffers(self._limits.read_bytes)
-        self.childlog = open_child_log(process, channel, lambda: self.pid or process.pid)
+        self._follow_config()
+        self.childlog = self.open_log()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
+
+    def _follow_config(self) -> None:
+        self._config: StreamConfig = getattr(self.process.config, self.channel)
+        self._is_formatted = is_formatted(self._config)
+        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
+        self._buffers = _buffers(self._limits.read_bytes)
+
+    def open_log(self) -> loggers.Logger | None:
+        """Open the log that is configured, None if there is none; raises `OSError`."""
+        process = self.process
+        return open_child_log(process, self.channel, lambda: self.pid or process.pid)
+
+    @property
+    def has_outdated_log(self) -> bool:
+        """Whether options of the log differ from those with which it was opened."""
+        now: StreamConfig = getattr(self.process.config, self.channel)
+        return replace(self._config, events_enabled=now.events_enabled) != now
+
+    def reconfigure(self, childlog: loggers.Logger | None) -> None:
+        """Follow the process's config, and replace the log if it is another one."""
+        self._follow_config()
+        before, self.childlog = self.childlog, childlog
+        if before is not None and before is not childlog:
+            before.close()
 
     def readable(self) -> bool:
         """Whether to read: until the child, and each process that inherited its end, closes it."""

@@ -61,6 +61,8 @@ CLEAR_RESULTS = {
     Faults.SUCCESS: "cleared",
 }
 
+NO_CONFIG_UPDATES = "No config updates to processes"
+
 LOG_FAULTS = {
     Faults.NO_FILE: "ERROR (no log file)",
     Faults.FAILED: "ERROR (unknown error reading log)",

@@ -324,3 +324,27 @@ def test_two_daemons_with_one_file(directory: Path) -> None:
             )
         assert daemon.info("web")["pid"] == pid
         assert saved(daemon) == before
+
+
+def test_a_number_of_processes_outlives_the_daemon(directory: Path) -> None:
+    numbered = "process_name=%(program_name)s_%(process_num)d\n"
+    programs = f"statefile=%(here)s/state\n[program:web]\n{SLEEPER}{numbered}"
+
+    def count(daemon: Daemon) -> int:
+        infos: Any = daemon.rpc.supervisor.getAllProcessInfo()
+        return len(infos)
+
+    with Daemon(directory, programs) as daemon:
+        daemon.rpc.supervisor.setNumprocs("web", 3)
+        assert count(daemon) == 3
+        wait_until(lambda: len(saved(daemon)["processes"]) == 3)
+        assert saved(daemon)["scales"] == {"program:web": {"count": 3, "configured": 1}}
+        daemon.rpc.supervisor.restart()
+        daemon.wait_for_start(2)
+        assert count(daemon) == 3
+        daemon.close_rpc()
+        daemon.stop()
+        daemon.write_config(f"{programs}numprocs=2\n")
+        daemon.start()
+        assert count(daemon) == 2
+        daemon.wait_for_state("web:web_1", "RUNNING")

@@ -23,15 +23,18 @@ SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 ADDED_METHODS = (
+    "supervisor.applyUpdate",
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getProcessDetails",
+    "supervisor.planUpdate",
+    "supervisor.setNumprocs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("complete", "explain", "graph", "logs", "wait")
+ADDED_COMMANDS = ("complete", "explain", "graph", "logs", "scale", "wait")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = (
@@ -41,6 +44,8 @@ ADDED_FLAGS = (
     "--batch N",
     "--pause SECONDS",
     "--json",
+    "--minimal",
+    "--plan",
     "-v, --verbose",
     "--watch[=SECONDS]",
 )

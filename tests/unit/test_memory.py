@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from supervisor import events
 from supervisor.common.saved_state import Identity
 from supervisor.config.model import Settings
+from supervisor.config.scales import Scales
 from supervisor.daemon import memory, statefile
 from supervisor.daemon.memory import MAX_LINES, RETRY_SECONDS, Memory
 from supervisor.engine.loop import Loop
@@ -47,7 +47,8 @@ class Daemons:
         made = Programs(world)
         for name in programs:
             made.add(name, **{"autostart": "remember"} | options)
-        found = Memory(world.runtime, made.groups, str(self.path))
+        self.scales = Scales()
+        found = Memory(world.runtime, made.groups, self.scales, str(self.path))
         self.memories.append(found)
         found.restore()
         made.boot()
@@ -83,7 +84,6 @@ def daemons(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.setattr(memory, "identity_of", lambda pid: Identity(pid, 7))
     monkeypatch.setattr(memory, "machine", lambda: "this machine")
     yield made
-    events.clear()
     for loop in made.loops:
         loop.close()
 
@@ -159,6 +159,24 @@ def test_counters_go_on(daemons: Daemons) -> None:
     assert (history.starts, history.restarts) == (3, 1)
 
 
+def test_numbers_of_processes_are_kept(daemons: Daemons) -> None:
+    one = daemons.begin("web")
+    one.world.pass_time(2)
+    daemons.scales.set("program:web", 3)
+    for numprocs in (1, 1):
+        daemons.scales.begin_reading()
+        daemons.scales.count("program:web", numprocs, is_numbered=True)
+        daemons.scales.end_reading()
+    one.world.runtime.services.processes.groups_changed()
+    one.world.pass_time(2)
+    daemons.begin("web")
+    assert daemons.scales.snapshot() == {"program:web": {"count": 3, "configured": 1}}
+    contents = daemons.path.read_bytes()
+    daemons.path.write_bytes(contents.replace(b'"count": 3', b'"count": 3000000'))
+    daemons.begin("web")
+    assert daemons.scales.snapshot() == {}
+
+
 def test_children_are_in_the_file(daemons: Daemons) -> None:
     programs = daemons.begin("web", stopwaitsecs=3, stopasgroup=True, killasgroup=True)
     programs.world.pass_time(0.1)
@@ -222,11 +240,10 @@ def test_groups_that_are_added_and_removed(daemons: Daemons) -> None:
     programs = daemons.begin("web")
     programs.world.pass_time(2)
     programs.add("db")
-    events.notify(events.ProcessGroupAddedEvent("db"))
     programs.world.pass_time(2)
     assert list(daemons.saved()) == ["web", "db"]
     removed = programs.groups.pop("web")
-    events.notify(events.ProcessGroupRemovedEvent("web"))
+    programs.world.runtime.services.processes.groups_changed()
     programs.world.pass_time(2)
     assert list(daemons.saved()) == ["db"]
     (process,) = removed.processes.values()

@@ -54,6 +54,7 @@ STATES = st.builds(
     st.lists(PROCESSES, unique_by=lambda each: each.name).map(
         lambda processes: {each.name: each for each in processes}
     ),
+    st.dictionaries(st.text(), st.fixed_dictionaries({"count": COUNTS, "configured": COUNTS})),
 )
 
 JSON = st.recursive(
@@ -64,7 +65,8 @@ JSON = st.recursive(
 
 def encoded(state: SavedState) -> bytes:
     """Return a state as the contents of a file."""
-    return encode(state.machine, state.daemon, [each.encode() for each in state.processes.values()])
+    lines = [each.encode() for each in state.processes.values()]
+    return encode(state.machine, state.daemon, lines, state.scales)
 
 
 @given(STATES)
@@ -82,7 +84,13 @@ def test_a_part_of_a_file_is_refused(state: SavedState, data: st.DataObject) -> 
 
 @given(
     st.fixed_dictionaries(
-        {"format": st.just(1), "machine": JSON, "daemon": JSON, "processes": JSON}
+        {
+            "format": st.just(1),
+            "machine": JSON,
+            "daemon": JSON,
+            "processes": JSON,
+            "scales": JSON | st.dictionaries(st.text(), JSON),
+        }
     )
     | st.fixed_dictionaries(
         {

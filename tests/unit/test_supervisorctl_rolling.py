@@ -9,7 +9,7 @@ from xmlrpc.client import Fault
 import pytest
 
 from supervisor.common.faults import Faults
-from supervisor.supervisorctl.commands import rolling
+from supervisor.supervisorctl import rolling
 from tests.support.ctl import Ctl, FakeOptions, process
 
 NAMES = [f"web:web_{number}" for number in range(4)]

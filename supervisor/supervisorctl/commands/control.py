@@ -156,7 +156,7 @@ class ControlCommands(CommandGroup):
             self._refuse(error, "restart")
             return
         if given[ROLLING]:
-            from supervisor.supervisorctl.commands.rolling import RollingRestart
+            from supervisor.supervisorctl.rolling import RollingRestart
 
             rolling = RollingRestart(self.ctl, self.plugin)
             rolling.run(given.names, given[BATCH] or 1, given[PAUSE] or 0)
