@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisor.config.process_config import StreamConfig
+    from supervisor.config.stream_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
 

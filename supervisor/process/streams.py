@@ -20,7 +20,7 @@ from supervisor.process.child_log import is_formatted, open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.process_config import StreamConfig
+    from supervisor.config.stream_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
 DEBUG = loggers.LevelsByName.DEBG

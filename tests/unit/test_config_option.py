@@ -13,7 +13,8 @@ from supervisor.common.records import names
 from supervisor.config import programs, schema
 from supervisor.config.model import Settings
 from supervisor.config.option import Option, option, option_group, option_record, options_of
-from supervisor.config.process_config import ProcessConfig, StreamConfig
+from supervisor.config.process_config import ProcessConfig
+from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import Automatic, boolean, integer, list_of_ints
 from supervisor.rpc.info import config_info
 from tests.support.configs import read, refusal
