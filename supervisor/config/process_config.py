@@ -316,8 +316,18 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
         row.name
         for row in options_of(ProcessConfig)
         if hasattr(old, row.attribute)
-        and not _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+        and not (
+            _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+            and _further_targets(old, row) == _further_targets(new, row)
+        )
     ]
+
+
+def _further_targets(config: ProcessConfig, row: Option) -> tuple[str, ...]:
+    """Return the targets behind the log, if the option sets a log."""
+    stream, _, option = row.attribute.partition("_")
+    found: tuple[str, ...] = getattr(config, stream).further_targets if option == "logfile" else ()
+    return found
 
 
 def _are_same(old: object, new: object) -> bool:

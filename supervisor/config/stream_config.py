@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from supervisor.common.text import RAW_FORMAT
+from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
 from supervisor.config.option import option, option_record
+from supervisor.config.targets import copy_targets, log_of
 from supervisor.datatypes import (
     Automatic,
     LogTarget,
     boolean,
     byte_size,
     integer,
-    logfile_name,
 )
 
 
 def line_format(value: str) -> str:
     """Return a format of programs' logs; see `common.log_formats`."""
-    if value == RAW_FORMAT:
+    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults
         return value
     from supervisor.common.log_formats import check_line_format  # few programs need it
 
@@ -27,8 +27,9 @@ def line_format(value: str) -> str:
 class StreamConfig:
     """The output of a process on one stream, stdout or stderr.
 
-    `logfile` is a path, Automatic until the daemon has generated the path, or None.  Frozen,
-    because copies of a process's config share it.
+    `logfile` is a path, Automatic until the daemon has generated the path, or None, and
+    `further_targets` are the targets behind it in the same option.  Frozen, because copies of a
+    process's config share it.
     """
 
     capture_maxbytes: int = option(
@@ -41,7 +42,7 @@ class StreamConfig:
         boolean, "true sends an event for each line of {}", default="false", live=True, info=2
     )
     logfile: LogTarget = option(
-        logfile_name,
+        log_of,
         "a path, AUTO (a name in childlogdir) or NONE",
         default="AUTO",
         per_process=True,
@@ -74,6 +75,30 @@ class StreamConfig:
         live=True,
         in_sample=False,
     )
+    tee: tuple[str, ...] = option(
+        copy_targets,
+        "targets of a copy of {}: stdout, stderr (the daemon's), syslog or a path",
+        default="",
+        per_process=True,
+        live=True,
+        in_sample=False,
+    )
+    tee_format: str = option(
+        line_format,
+        "raw, prefix, timestamp, json, or a template with %(message)s, for the copy",
+        default=PREFIX_FORMAT,
+        expanded=False,
+        live=True,
+        in_sample=False,
+    )
+    further_targets: tuple[str, ...] = ()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats in which the output is written, other than that of a raw log."""
+        log = () if self.logfile_format == RAW_FORMAT else (self.logfile_format,)
+        further = (self.logfile_format,) if self.further_targets else ()
+        return log + further + ((self.tee_format,) if self.tee else ())
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""

@@ -167,7 +167,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
     }
     assert without_rows == {
         ProcessConfig: {"stdout", "stderr", "command_hint"},
-        StreamConfig: set(),
+        StreamConfig: {"further_targets"},
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }
 
@@ -223,6 +223,10 @@ CHANGED = {
     "stderr_logfile": "NONE",
     "stdout_logfile_format": "json",
     "stderr_logfile_format": "json",
+    "stdout_tee": "stdout",
+    "stderr_tee": "stdout",
+    "stdout_tee_format": "json",
+    "stderr_tee_format": "json",
     "restartjitter": "0.5",
     "depends_on": "other",
     "depends_on_completed": "other",
