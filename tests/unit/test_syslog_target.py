@@ -106,15 +106,15 @@ def test_messages_have_the_form_of_syslog_3(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
     dev_log: Path,
+    *,
     options: dict[str, Any],
     out: bytes,
     err: bytes,
 ) -> None:
     daemon = Syslogd(dev_log)
-    streams = {"stdout_syslog": True, "stderr_syslog": True}
-    child = Child(
-        world, monkeypatch, stdout_logfile=None, stderr_logfile=None, **streams, **options
-    )
+    for stream in ("stdout", "stderr"):
+        options = options | {f"{stream}_logfile": None, f"{stream}_syslog": True}
+    child = Child(world, monkeypatch, **options)
     child.write(b"a b\nc\0")
     assert daemon.messages() == [out % STAMP]
     child.write(b"e\n", "stderr")
@@ -144,7 +144,8 @@ def test_a_copy_in_syslog_has_its_format(
 @pytest.fixture
 def send(world: World, dev_log: Path) -> Iterator[Callable[[bytes], None]]:
     """Send lines with a target of one program."""
-    target = syslog_target.SyslogTarget(14, "t", "", lambda: NOW)
+    assert not dev_log.exists()
+    target = syslog_target.SyslogTarget(14, "t", "", world.clock.time)
     yield lambda data: target.write(data, "w")
     target.close()
 
@@ -196,13 +197,13 @@ def test_messages_beyond_the_bound_are_counted(
 
 
 def test_a_syslog_daemon_is_restarted(
-    world: World, dev_log: Path, send: Callable[[bytes], None], reports: list[str]
+    dev_log: Path, send: Callable[[bytes], None], reports: list[str]
 ) -> None:
     send(b"early\n")
     assert reports == ["cannot write to syslog: No such file or directory"]
     daemon = Syslogd(dev_log)
     send(b"one\n")
-    assert texts(daemon.messages()) == ["one", "supervisor: 1 lines dropped (write failed)"]
+    assert texts(daemon.messages()) == ["one", "supervisor: 1 line dropped (write failed)"]
     daemon.stop()
     daemon = Syslogd(dev_log)
     send(b"two\n")
@@ -223,7 +224,7 @@ def test_a_socket_of_streams(dev_log: Path, send: Callable[[bytes], None]) -> No
     daemon.stop()
 
 
-def test_the_connection_is_closed_after_the_last_user(world: World, dev_log: Path) -> None:
+def test_the_connection_is_closed_after_the_last_user(dev_log: Path) -> None:
     daemon = Syslogd(dev_log)
     before = os.listdir("/proc/self/fd")
     first, second = (syslog_target.SyslogTarget(14, "t", "", lambda: NOW) for _ in range(2))
@@ -250,8 +251,7 @@ def test_the_default_is_that_of_syslog_3(tmp_path: Path) -> None:
         (
             "syslog_facility",
             "kern",
-            "'kern' is not one of user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv,"
-            " ftp, local0, local1, local2, local3, local4, local5, local6, local7",
+            f"'kern' is not one of {', '.join(targets.FACILITIES)}",
         ),
         (
             "syslog_stderr_priority",
