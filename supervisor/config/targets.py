@@ -65,9 +65,14 @@ def copy_targets(value: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(_target, words)))
 
 
+def standard_name(target: str) -> str:
+    """Return the name of a target that the daemon's stdout, stderr and syslog have here."""
+    return _STANDARD.get(target) or _STANDARD.get(target.lower(), target)
+
+
 def _target(word: str) -> str:
-    name = _STANDARD.get(word) or _STANDARD.get(word.lower())
-    if name is not None:
+    name = standard_name(word)
+    if name in _STANDARD.values():
         return name
     if "/" not in word:
         raise ValueError(f"{word!r} is not one of stdout, stderr, syslog, and no path")

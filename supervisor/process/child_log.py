@@ -27,9 +27,9 @@ def open_child_log(
     be opened.
     """
     stream: StreamConfig = getattr(process.config, channel)
-    copies = [(stream.further_targets, stream.logfile_format), (stream.tee, stream.tee_format)]
+    copies = stream.copies
     logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
-    if not (logfile or stream.syslog or stream.tee or stream.further_targets):
+    if not (logfile or stream.syslog or copies):
         return None
     logger = loggers.getLogger()
     if logfile and stream.logfile_format != RAW_FORMAT:
@@ -44,14 +44,13 @@ def open_child_log(
             backups=stream.logfile_backups,
         )
     if stream.syslog and _has_syslog_options(process, channel):
-        copies.append(((SYSLOG,), RAW_FORMAT))
+        copies.append(([SYSLOG], RAW_FORMAT))
     elif stream.syslog:
         loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
     for targets, line_format in copies:
-        if targets:
-            formatter = _formatter(process, channel, line_format, pid)
-            opened = [_open_target(process, channel, each, line_format) for each in targets]
-            logger.addHandler(_copies(process, channel, formatter, opened))
+        formatter = _formatter(process, channel, line_format, pid)
+        opened = [_open_target(process, channel, each, line_format) for each in targets]
+        logger.addHandler(_copies(process, channel, formatter, opened))
     return logger
 
 
