@@ -165,7 +165,7 @@ def test_copies_that_cannot_work_are_warnings(
 
 
 def test_a_default_for_all_programs() -> None:
-    """What one place of the configuration sets for all programs; a program may differ."""
+    """One place of the configuration sets it; a program may differ."""
     parser = UnhosedConfigParser()
     parser.read_string(
         "[program:x]\ncommand=a\n[program:y]\ncommand=a\nstdout_tee=NONE\nstderr_tee=stderr\n"
