@@ -50,8 +50,8 @@ _ALIASES = {"critical": "crit", "error": "err", "warn": "warning"}
 
 MAX_TAG_CHARS = 64
 
-_separator = re.compile(r",\s+(?=/|syslog\s*(?:,|$))", re.IGNORECASE).split
-"""A comma in front of a target that cannot be part of a name, or rarely."""
+SEPARATOR = r",\s+(?=/|(?i:syslog)\s*(?:,|$))"
+"""A comma in front of a target that cannot be part of a name, or rarely; few values have one."""
 
 
 def copy_targets(value: str) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def split_logfile(value: str) -> tuple[str, tuple[str, ...]]:
     A text that is the path of a file, in a directory that exists, is not split: that is its
     meaning in Supervisor 4, where all others are errors.  Raises `ValueError`.
     """
-    first, *further = _separator(value)
+    first, *further = re.split(SEPARATOR, value) if "," in value else [value]
     directory = os.path.dirname(os.path.expanduser(value))
     if not further or not directory or os.path.isdir(directory):
         return value, ()
