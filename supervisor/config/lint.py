@@ -75,6 +75,31 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         "the program declares no readiness",
     ),
     (
+        ("stdout_tee_format",),
+        lambda config: config.stdout.tee,
+        "there is no stdout_tee",
+    ),
+    (
+        ("stderr_tee_format",),
+        lambda config: config.stderr.tee,
+        "there is no stderr_tee",
+    ),
+    (
+        ("syslog_facility", "syslog_tag"),
+        lambda config: config.stdout.uses_syslog or config.stderr.uses_syslog,
+        "the program's output does not go to syslog",
+    ),
+    (
+        ("syslog_stdout_priority",),
+        lambda config: config.stdout.uses_syslog,
+        "stdout does not go to syslog",
+    ),
+    (
+        ("syslog_stderr_priority",),
+        lambda config: config.stderr.uses_syslog and not config.redirect_stderr,
+        "stderr does not go to syslog",
+    ),
+    (
         ("startlimit_interval",),
         lambda config: config.startlimit_burst,
         "there is no startlimit_burst",
@@ -138,6 +163,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
+        *_copies_without_effect(parser, programs),
     ]
 
 
@@ -392,6 +418,28 @@ def _envfiles_of_root(
             for file in config.envfiles if not config.uid else ():
                 if not paths.Route(file.path, paths.mounts.slow_points()).may_wait:
                     yield file.path
+
+
+def _copies_without_effect(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[Remark]:
+    """Yield a line for each copy of redirected stderr, and for each that is the log itself."""
+    for section, config in programs.items():
+        for name, stream in (("stdout", config.stdout), ("stderr", config.stderr)):
+            option = f"{name}_tee"
+            if not stream.tee or not parser.has_option(section, option):
+                continue
+            if name == "stderr" and config.redirect_stderr:
+                text = f"option {option!r} {{where}} has no effect: stderr is part of stdout"
+                yield _about(parser, section, option, text)
+                continue
+            copies = [target for targets, _ in stream.copies for target in targets]
+            same = stream.further_targets + tuple(each for each in stream.tee if each not in copies)
+            for target in dict.fromkeys(each for each in stream.tee if each in same):
+                text = (
+                    f"{target!r} in option {option!r} {{where}} has no effect: the log goes there"
+                )
+                yield _about(parser, section, option, text)
 
 
 def _shared_logs(

@@ -43,6 +43,14 @@ OPTIONS = {
     "ready_timeout": "30",
     "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",
     "stderr_logfile_format": "json",
+    "syslog_tag": "x-%(process_num)d",
+    "syslog_facility": "local0",
+    "syslog_stdout_priority": "notice",
+    "syslog_stderr_priority": "err",
+    "stdout_tee": "%(here)s/copy, syslog",
+    "stderr_tee": "stdout",
+    "stdout_tee_format": "raw",
+    "stderr_tee_format": "<%(message)s>",
 }
 """A value for each; options that exclude one another are in different programs."""
 

@@ -78,6 +78,7 @@ SHOWN_BY = {
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
+    "Several targets of a log": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
     "Checking a configuration": (
         "tests/conformance/test_command_line.py::test_help_names_the_same_options"
