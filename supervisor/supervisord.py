@@ -20,7 +20,7 @@ from supervisor.daemon.config_diff import difference
 from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
-from supervisor.daemon.reaping import reap_children
+from supervisor.daemon.reaping import Reaper
 from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
 from supervisor.daemon.signals import SignalHandler
@@ -84,8 +84,8 @@ class Supervisor:
                 self.runtime.logger.critical(str(error))
             raise
         finally:
-            groups = self.process_groups.values()
-            clean_up(self.runtime, self.options.close_httpservers, groups, self._pidfile)
+            closers = (self.options.close_httpservers, self._reaper.close)
+            clean_up(self.runtime, closers, self.process_groups.values(), self._pidfile)
 
     def _boot(self, *, is_initial_start: bool) -> None:
         options, settings = self.options, self.options.settings
@@ -112,6 +112,7 @@ class Supervisor:
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
         options.runtime.processes = ProcessIndex(self.process_groups)
+        self._reaper = Reaper(options.runtime)
         self._signal_handler = SignalHandler(self)
 
     def _try_sockets(self) -> None:
@@ -153,6 +154,8 @@ class Supervisor:
                 options.file_before = settings.configfile
         else:
             self._pidfile.write(runtime.logger)
+        if settings.subreaper:
+            self._reaper.adopt_orphans()
         self.runforever()
 
     def runforever(self) -> None:
@@ -249,7 +252,7 @@ class Supervisor:
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
-        reap_children(self.runtime, once=once)
+        self._reaper.reap(once=once)
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:

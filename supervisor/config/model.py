@@ -315,6 +315,12 @@ class Settings:
         default=None,
         in_sample=False,
     )
+    subreaper: bool = option(
+        boolean,
+        "true adopts the orphans of programs, as pid 1 does (Linux)",
+        default="false",
+        in_sample=False,
+    )
     childlogdir: str = option(
         existing_directory,
         "where AUTO logs of programs go (default: $TMPDIR or /tmp)",

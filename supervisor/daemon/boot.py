@@ -31,6 +31,7 @@ ROOT_WARNING = (
 
 # Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
+    "ctypes",
     "datetime",
     "difflib",
     "hashlib",

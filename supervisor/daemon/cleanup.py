@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
 def clean_up(
     runtime: Runtime,
-    close_servers: Callable[[], object],
+    closers: Iterable[Callable[[], object]],
     groups: Iterable[ProcessGroupBase],
     pidfile: PidFile,
 ) -> None:
-    """Release all resources; a failure in one step does not skip the others."""
-    steps: list[Callable[[], object]] = [close_servers]
+    """Release all resources, beginning with the `closers`.
+
+    A failure in one step does not skip the others.
+    """
+    steps: list[Callable[[], object]] = [*closers]
     steps += [group.before_remove for group in groups]
     steps += [runtime.orphans.close, runtime.remove_notify_directory]
     steps += [events.clear, pidfile.remove]

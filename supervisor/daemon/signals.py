@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from supervisor.common.faults import RPCError
+from supervisor.daemon.reaping import MAX_SECONDS
 from supervisor.engine.posix import signame
 from supervisor.loggers import reopen_logs
 from supervisor.states import SupervisorStates
@@ -56,9 +57,17 @@ class SignalHandler:
         self._runtime.loop.catch_signals(*SIGNALS)
 
     def handle_all(self) -> None:
-        """Handle all signals received since the last iteration."""
+        """Handle the signals received since the last iteration, in order.
+
+        Those that are left when the time is used are handled in the next one: as pid 1, the daemon
+        may get a SIGCHLD for each of thousands of orphans while it handles the last.
+        """
+        clock = self._runtime.clock
+        deadline = clock.monotonic() + MAX_SECONDS
         while (signum := self._daemon.options.get_signal()) is not None:
             self._handle(signum)
+            if clock.monotonic() >= deadline:
+                return
 
     def _handle(self, signum: int) -> None:
         logger, name = self._runtime.logger, signame(signum)

@@ -24,6 +24,9 @@ from supervisor.engine import paths
 
 STANDARD_FDS = (0, 1, 2)
 
+PR_SET_CHILD_SUBREAPER = 36
+"""From linux/prctl.h."""
+
 FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
 """Directories that list the fds of the process that reads them: proc(5), fd(4)."""
 
@@ -300,7 +303,23 @@ def close_inherited_fds(limit: int) -> None:
             os.close(fd)
 
 
-# -- process groups --------------------------------------------------------------
+# -- orphans and process groups ------------------------------------------------
+
+
+def set_subreaper(*, is_subreaper: bool) -> None:
+    """Make this process the new parent of its descendants' orphans, or leave them to pid 1.
+
+    See PR_SET_CHILD_SUBREAPER in prctl(2).  Raises `OSError` where that is impossible.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "this system has no subreapers")
+    import ctypes  # few daemons need it, and it takes a MiB
+
+    zero = ctypes.c_ulong(0)
+    libc = ctypes.CDLL(None, use_errno=True)
+    value = ctypes.c_ulong(is_subreaper)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, value, zero, zero, zero):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def is_leaderless_group(pgid: int) -> bool:

@@ -12,7 +12,12 @@ from tests.support.comparison import Pair, call
 if TYPE_CHECKING:
     from tests.support.daemon import Daemon
 
-SETTINGS = {"runtimedir": "%(here)s", "childlog_format": "timestamp", "logfile_format": "json"}
+SETTINGS = {
+    "runtimedir": "%(here)s",
+    "childlog_format": "timestamp",
+    "logfile_format": "json",
+    "subreaper": "true",
+}
 
 OPTIONS = {
     "restartpause": "500ms",

@@ -374,7 +374,7 @@ def test_the_container_as_pid_1(directory: Path) -> None:
     with (
         output.open("wb") as file,
         subprocess.Popen(
-            [*command, *OURS.command("supervisord"), "-n", "-c", str(config)],
+            [*command, *OURS.command("supervisord"), "-n", "-e", "debug", "-c", str(config)],
             stdout=file,
             stderr=subprocess.STDOUT,
             env=clean_environment(directory),

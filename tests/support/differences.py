@@ -130,6 +130,10 @@ SHOWN_BY = {
         "tests/journeys/test_process_groups.py"
         "::test_a_program_that_may_not_be_signalled_is_not_removed"
     ),
+    "Orphans as pid 1": (
+        "tests/unit/test_daemon_signals.py"
+        "::test_orphans_are_news_only_to_a_daemon_that_did_not_ask_for_them"
+    ),
     "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "Orphans of a stopped group": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),
     "The last output of grandchildren": (
