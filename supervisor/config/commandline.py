@@ -41,7 +41,8 @@ supervisord -- start programs, monitor them and manage their logs.
 Usage: %s [options]
 
 Options:
--c/--configuration FILENAME -- configuration file path (searches if not given)
+-c/--configuration FILENAME -- configuration file path (searches if not given);
+                               - reads standard input
 -n/--nodaemon -- run in the foreground (same as 'nodaemon=true' in config file)
 -s/--silent -- no logs to stdout (maps to 'silent=true' in config file)
 -h/--help -- print this usage message and exit
@@ -87,6 +88,9 @@ action [arguments] -- see below
 An action is a command such as "status" or "restart".  With no action, or with -i, a
 shell reads actions from the terminal.  The action "help" lists them all.
 """
+
+STDIN = "-"
+"""The file name of the daemon's standard input; a file of that name is `./-`."""
 
 NO_FILE = "No config file found at default paths"
 FIRST_STEPS = (
@@ -267,6 +271,17 @@ def read_server_configuration(
     from supervisor.config import settings
 
     values, _ = parse_arguments(server_options(), argv, SERVER_USAGE, only_options=True)
+    if values.get("configuration") == STDIN:
+        from supervisor.config import standard_input
+
+        if file in {None, standard_input.NAME}:
+            return settings.read(
+                standard_input.NAME,
+                values,
+                read_processes,
+                standard_input.open_standard_input,
+                here=standard_input.standard_input().directory,
+            )
     if file is None:
         file = find_configuration_file(values, search)
     return settings.read(file, values, read_processes, opener)

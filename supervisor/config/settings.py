@@ -40,17 +40,22 @@ def read(
     command_line: Mapping[str, Any],
     read_processes: ProcessReader | None = None,
     opener: Callable[[str], TextIO] = open_text,
+    here: str | None = None,
 ) -> Configuration:
-    """Return the configuration from a file and a command line; raises ConfigurationError."""
+    """Return the configuration from a file and a command line; raises ConfigurationError.
+
+    `here` is the directory of a `file` that is a name for messages only; see `standard_input`.
+    """
     parser = UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
     read_file(parser, file, opener)
-    parser.here = os.path.dirname(os.path.abspath(file))
+    path = file if here is not None else os.path.abspath(file)
+    parser.here = os.path.dirname(path) if here is None else here
     read_includes(parser)
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisord section", file=file)
     try:
-        return _read(file, parser, command_line, read_processes or processes_from_section)
+        return _read(path, parser, command_line, read_processes or processes_from_section)
     except ConfigurationError:
         raise
     except (configparser.Error, ValueError) as error:
@@ -126,7 +131,7 @@ def _settings(
     values["pidfile"] = absolute("pidfile", "-j/--pidfile")
     uid = values["uid"]
     return Settings(
-        configfile=os.path.abspath(file),
+        configfile=file,
         here=str(section.names["here"]),
         gid=None if uid is None else gid_for_uid(uid),
         **{option: value for option, value in values.items() if value is not None},

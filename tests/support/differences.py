@@ -51,6 +51,9 @@ SHOWN_BY = {
     "Unknown members of groups": CONFIGURATION,
     "A protected here": CONFIGURATION,
     "An empty file name": CONFIGURATION,
+    "A configuration on standard input": (
+        "tests/journeys/test_piped_configuration.py::test_it_is_kept_for_rereads_and_reloads"
+    ),
     "A history file on the command line": CONFIGURATION,
     "Brackets in the path of the configuration": (
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
