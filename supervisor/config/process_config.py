@@ -8,6 +8,7 @@ from supervisor.common.records import assign_fields
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
     count,
+    essential_mode,
     fd_or_variable,
     limit,
     notify_mode,
@@ -355,6 +356,20 @@ class ProcessConfig:
         seconds,
         "seconds after which a start without readiness has failed; 0: no limit",
         default="0",
+        in_sample=False,
+    )
+    essential: str = option(
+        essential_mode,
+        "true, or failure: the daemon exits when the program is down for good, or has failed",
+        default="false",
+        live=True,
+        in_sample=False,
+    )
+    exit_codes_ok: list[int] = option(
+        list_of_exitcodes,
+        "statuses that count as 0 for the exit status of the daemon: 130,143",
+        default="",
+        live=True,
         in_sample=False,
     )
     command_hint: str = ""
