@@ -217,7 +217,7 @@ class SupervisorNamespaceRPCInterface:
         return self._start_all(self._members(), wait=wait)
 
     def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
-        queue = self.supervisord.runtime.start_queue
+        queue = self.supervisord.runtime.services.start_queue
         return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
 
     def startProcessAlone(self, name: str, wait: bool = True) -> Any:
@@ -231,7 +231,7 @@ class SupervisorNamespaceRPCInterface:
         group, process = find(self.supervisord, name)
         if process is not None:
             return control.start(process, name, wait=wait, alone=True)
-        queue = self.supervisord.runtime.start_queue
+        queue = self.supervisord.runtime.services.start_queue
         start = self.startProcessAlone
         return make_allfunc(members([group]), isNotRunning, start, queue.put, wait=wait)
 

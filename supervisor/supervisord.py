@@ -111,7 +111,7 @@ class Supervisor:
         )
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
-        options.runtime.processes = ProcessIndex(self.process_groups)
+        options.runtime.services.processes = ProcessIndex(self.process_groups)
         self._reaper = Reaper(options.runtime)
         self._signal_handler = SignalHandler(self)
 
@@ -197,7 +197,7 @@ class Supervisor:
         for process_config in config.process_configs:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
-        self.runtime.processes.groups_changed()
+        self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -208,7 +208,7 @@ class Supervisor:
             return False
         group.before_remove()
         del self.process_groups[name]
-        self.runtime.processes.groups_changed()
+        self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))
         return True
 

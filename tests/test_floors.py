@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import pytest
 
+from supervisor.process.runtime import Runtime
 from tests.support.floors import (
     FILES,
     FLOORS,
@@ -168,6 +169,15 @@ def test_no_function_has_more_than_60_lines() -> None:
         for node in ast.walk(parsed(path))
         if isinstance(node, FUNCTIONS) and (lines := _length(node)) > MAX_FUNCTION_LINES
     )
+
+
+def test_the_runtime_context_does_not_grow() -> None:
+    """What only some need is an object of its own: see `process/services.py`."""
+    members = {name for name in dir(Runtime) if not name.startswith(("_", "record_"))}
+    assert members | set(Runtime.__annotations__) == {
+        *("loop", "logger", "settings", "serverurl", "daemon_state", "children", "services"),
+        *("clock", "may_start", "publish", "run_guarded"),
+    }
 
 
 def _length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

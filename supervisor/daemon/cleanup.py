@@ -30,7 +30,7 @@ def clean_up(
     """
     steps: list[Callable[[], object]] = [*closers]
     steps += [group.before_remove for group in groups]
-    steps += [runtime.orphans.close, runtime.remove_notify_directory]
+    steps += [runtime.services.orphans.close, runtime.services.remove_notify_directory]
     steps += [events.clear, pidfile.remove]
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
     if runtime.daemon_state != SupervisorStates.RESTARTING:  # else the next loop continues to send

@@ -271,7 +271,7 @@ class Subprocess(Lifecycle):
             self._spawn_failed(failure)
             return
         if self.killing and self.config.stopasgroup:
-            watch = self.runtime.orphans.groups.watch
+            watch = self.runtime.services.orphans.groups.watch
             self._orphans = watch(self.pid, lambda _group: self._ended(status))
         if self._orphans is None:
             self._ended(status)
@@ -302,7 +302,7 @@ class Subprocess(Lifecycle):
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
             seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
-            self.runtime.orphans.kill_group_later(self.pid, seconds)
+            self.runtime.services.orphans.kill_group_later(self.pid, seconds)
         if self.startup.readiness is not None:
             self.startup.readiness.drain()
         self._exited(*decode_wait_status(status))
@@ -324,7 +324,7 @@ class Subprocess(Lifecycle):
         for dispatcher in dispatchers.values():
             if drain_later and isinstance(dispatcher, POutputDispatcher) and not dispatcher.closed:
                 dispatcher.pid = self.pid
-                self.runtime.orphans.drain_later(dispatcher)
+                self.runtime.services.orphans.drain_later(dispatcher)
             else:
                 self.runtime.run_guarded(dispatcher.close, f"closing a pipe of {self.name}")
 

@@ -30,17 +30,6 @@ if TYPE_CHECKING:
     from supervisor.engine.deferred import Notifier
     from supervisor.engine.loop import Loop
 
-    class Runtime(Protocol):
-        """The part of the runtime context that a gate needs."""
-
-        @property
-        def loop(self) -> Loop:
-            """The loop."""
-
-        @property
-        def processes(self) -> ProcessIndex:
-            """The live processes by name."""
-
     class Target(Protocol):
         """A process, as far as those that depend on it know it."""
 
@@ -390,7 +379,7 @@ class DependencyWatch:
 
 
 def make_gate(
-    config: ProcessConfig, runtime: Runtime, on_change: Callable[[], object]
+    config: ProcessConfig, processes: ProcessIndex, loop: Loop, on_change: Callable[[], object]
 ) -> StartGate | None:
     """Return the gate of a process, None if it depends on no other."""
     conditions = [
@@ -404,9 +393,7 @@ def make_gate(
     ]
     if not conditions:
         return None
-    return StartGate(
-        conditions, config.dependency_timeout, runtime.processes, runtime.loop, on_change
-    )
+    return StartGate(conditions, config.dependency_timeout, processes, loop, on_change)
 
 
 def request_with_dependencies(process: Any) -> None:

@@ -119,7 +119,7 @@ class ReadinessMonitor:
     def _open(self) -> ChildChannels:
         config, runtime = self._owner.config, self._owner.runtime
         if config.notify:
-            directory = runtime.notify_directory.path()
+            directory = runtime.services.notify_directory.path()
             if config.uid not in {None, os.geteuid()} and not is_reachable(directory):
                 reason = f"the program's user cannot reach {directory} (see runtimedir)"
                 raise PermissionError(errno.EACCES, reason)
@@ -200,7 +200,7 @@ class ReadinessMonitor:
     def _notified(self, notification: Notification, _pid: int) -> None:
         if notification.status is not None:
             self.status_text = notification.status
-            self._owner.runtime.description_changed(self._owner)
+            self._owner.runtime.services.description_changed(self._owner)
         if notification.extend_timeout_seconds is not None and self.timeout_at is not None:
             now = self._owner.runtime.clock.monotonic()
             self.timeout_at = max(self.timeout_at, now + notification.extend_timeout_seconds)

@@ -73,8 +73,8 @@ class Starts:
     def __init__(self, process: Startable) -> None:
         config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
-        self.gate = make_gate(config, runtime, self._reconsider)
-        """Whether the process has neither dependencies nor restart options."""
+        processes = runtime.services.processes
+        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
@@ -160,7 +160,7 @@ class Starts:
 
     def _enqueue(self) -> None:
         self.is_queued = True
-        self._process.runtime.start_queue.put(self._start_in_turn())
+        self._process.runtime.services.start_queue.put(self._start_in_turn())
 
     def _start_in_turn(self) -> Generator[None, None, None]:
         """Start the process, unless the reason to do so has gone since it was queued."""
@@ -234,7 +234,7 @@ class Starts:
             self._description_changed()
 
     def _description_changed(self) -> None:
-        self._process.runtime.description_changed(self._process)
+        self._process.runtime.services.description_changed(self._process)
 
     def _reconsider(self) -> None:
         """Start, if the dependencies are up; else notify the processes that depend on it."""

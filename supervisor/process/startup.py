@@ -100,13 +100,13 @@ class Startup:
         """
         if self._is_held:
             return None
-        if self._process.runtime.start_queue.has_waiting:
+        if self._process.runtime.services.start_queue.has_waiting:
             return running_at, self._hold
         return running_at, self._process.mark_running
 
     def _hold(self) -> None:
         self._is_held = True
-        self._process.runtime.start_queue.drained.add(self._release)
+        self._process.runtime.services.start_queue.drained.add(self._release)
 
     def _release(self) -> None:
         self._is_held = False

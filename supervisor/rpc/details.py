@@ -37,7 +37,7 @@ def details_as_xml(daemon: Daemon, members: Iterable[Member]) -> Deferred:
     The work is spread over iterations of the loop: a thousand structs take a tenth of a second.
     """
     structs = (Serialized(to_xml(struct)) for struct in details(daemon, members))
-    return gather(structs, daemon.runtime.start_queue.put)
+    return gather(structs, daemon.runtime.services.start_queue.put)
 
 
 def dependencies(members: Iterable[Member]) -> list[dict[str, Any]]:

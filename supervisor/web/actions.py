@@ -154,7 +154,10 @@ def _on_all(verb: str, rpc: SupervisorNamespaceRPCInterface, _name: str) -> Defe
 def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Member]) -> Deferred:
     def start() -> Deferred:
         return make_allfunc(
-            shown, is_not_running, rpc.startProcess, rpc.supervisord.runtime.start_queue.put
+            shown,
+            is_not_running,
+            rpc.startProcess,
+            rpc.supervisord.runtime.services.start_queue.put,
         )
 
     def stop() -> Deferred:

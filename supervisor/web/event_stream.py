@@ -62,7 +62,7 @@ class Changes:
         )
         for event_type, callback in self._subscriptions:
             events.subscribe(event_type, callback)
-        self._descriptions = supervisord.runtime.description_subscribers
+        self._descriptions = supervisord.runtime.services.description_subscribers
         self._descriptions.append(self._row_changed)
 
     def more(self) -> Any:

@@ -24,7 +24,7 @@ class Programs:
     def __init__(self, world: World) -> None:
         self.world = world
         self.groups: dict[str, ProcessGroup] = {}
-        world.runtime.processes = ProcessIndex(self.groups)
+        world.runtime.services.processes = ProcessIndex(self.groups)
 
     def add(self, name: str, depends_on: str = "", count: int = 1, **options: Any) -> Subprocess:
         """Add a program with its processes; return the first."""
@@ -47,7 +47,7 @@ class Programs:
         """Add a group with the processes of these configs; return the first."""
         group = ProcessGroup(ProcessGroupConfig(name, 999, configs), self.world.runtime)
         self.groups[name] = group
-        self.world.runtime.processes.groups_changed()
+        self.world.runtime.services.processes.groups_changed()
         return group.processes[configs[0].name]
 
     def boot(self) -> None:

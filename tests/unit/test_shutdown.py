@@ -117,7 +117,7 @@ def test_the_process_group_of_a_program_has_its_time(world: World) -> None:
     world.orphans.clear()
     world.pass_time(0.1)
     assert shutdown.advance()
-    world.runtime.orphans.close()
+    world.runtime.services.orphans.close()
     assert world.signals == [(-pid, signal.SIGTERM)]
 
 

@@ -159,7 +159,7 @@ def test_a_boot_is_spread_over_iterations(
     counts = []
     for group in programs.groups.values():
         group.transition()
-    while programs.world.runtime.start_queue:
+    while programs.world.runtime.services.start_queue:
         counts.append(list(programs.states().values()).count(S.STARTING))
         programs.world.runtime.loop.run_once(0)
     assert max(after - before for before, after in itertools.pairwise(counts)) <= 3
@@ -196,7 +196,7 @@ def test_what_is_queued_counts_as_starting_and_can_be_stopped(
         control.start(programs.process("g"), "g", wait=True)
     assert control.stop(programs.process("f"), "f", wait=True) is True
     assert programs.process("f").get_state() == S.STOPPED
-    while programs.world.runtime.start_queue:
+    while programs.world.runtime.services.start_queue:
         programs.world.runtime.loop.run_once(0)
     assert programs.states()["f"] == S.STOPPED
     assert len(programs.world.plans) == 6
@@ -212,7 +212,7 @@ def test_a_shutdown_starts_nothing_more(
         group.transition()
     before = len(programs.world.plans)
     programs.world.runtime.daemon_state = SupervisorStates.SHUTDOWN
-    while programs.world.runtime.start_queue:
+    while programs.world.runtime.services.start_queue:
         programs.world.runtime.loop.run_once(0)
     assert len(programs.world.plans) == before
 
@@ -227,7 +227,7 @@ def test_a_group_start_is_spread_and_keeps_its_order(
         [(group, process) for process in group.processes.values()],
         control.is_not_running,
         lambda name, wait: control.start(group.processes[name.partition(":")[2]], name, wait=wait),
-        programs.world.runtime.start_queue.put,
+        programs.world.runtime.services.start_queue.put,
         wait=True,
     )
     iterations = 0
@@ -483,7 +483,7 @@ def test_groups_that_come_and_go_are_looked_up_again(programs: Programs) -> None
     programs.boot()
     assert programs.waits(web) == ["db (unknown)"]
     programs.add("db", startsecs=0)
-    programs.world.runtime.processes.groups_changed()
+    programs.world.runtime.services.processes.groups_changed()
     programs.boot()
     programs.world.pass_time(0)
     assert web.state == S.STARTING

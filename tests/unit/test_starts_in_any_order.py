@@ -123,7 +123,10 @@ class Rules:
 
     def check_rest(self) -> None:
         """Check that nothing is forgotten, and nothing keeps the loop busy."""
-        loop, index = self.programs.world.runtime.loop, self.programs.world.runtime.processes
+        loop, index = (
+            self.programs.world.runtime.loop,
+            self.programs.world.runtime.services.processes,
+        )
         for _ in range(20):
             loop.run_once(0)
         assert loop._poll_timeout(None) != 0

@@ -89,7 +89,7 @@ def settle(site: WebSite, client: Client) -> None:
 
 def test_a_wait_that_changes_arrives_without_a_change_of_state(site: WebSite) -> None:
     """Its begin, the state of the dependency, and its end by a stop."""
-    site.runtime.processes = ProcessIndex(site.supervisord.process_groups)
+    site.runtime.services.processes = ProcessIndex(site.supervisord.process_groups)
     db = site.add("db", startsecs=5)
     web = site.add("web", depends_on=parse_requirements("db"))
     client = listen(site)
@@ -154,7 +154,7 @@ def test_a_closed_page_leaves_no_subscriber(site: WebSite) -> None:
     assert events.callbacks != []
     client.close()
     site.turn_until(lambda: events.callbacks == [])
-    assert site.runtime.description_subscribers == []
+    assert site.runtime.services.description_subscribers == []
 
 
 def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:

@@ -1,0 +1,62 @@
+"""The objects that all processes share, beside the runtime context.
+
+Each object is made when it is first needed.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from supervisor.engine.start_queue import StartQueue
+from supervisor.process.dependencies import ProcessIndex
+from supervisor.process.orphans import OrphanCleanup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from supervisor.engine.loop import Loop
+    from supervisor.process.runtime_directory import RuntimeDirectory
+
+
+class Services:
+    """Start queue, index of the processes, orphans, notify sockets, subscribers to descriptions.
+
+    `description_subscribers` are called with each process whose description changes while its
+    state stays.
+    """
+
+    def __init__(self, loop: Loop, runtimedir: str | None) -> None:
+        """Take the directory of notify sockets, None for a private one."""
+        self._loop = loop
+        self._runtimedir = runtimedir
+        self.processes = ProcessIndex({})
+        self.description_subscribers: list[Callable[[Any], object]] = []
+
+    @cached_property
+    def start_queue(self) -> StartQueue:
+        """The queue of starts."""
+        return StartQueue(self._loop)
+
+    @cached_property
+    def orphans(self) -> OrphanCleanup:
+        """The orphans of dead children."""
+        return OrphanCleanup(self._loop)
+
+    @cached_property
+    def notify_directory(self) -> RuntimeDirectory:
+        """The directory of notify sockets."""
+        from supervisor.process import runtime_directory  # few programs use notify=
+
+        return runtime_directory.RuntimeDirectory(self._runtimedir)
+
+    def description_changed(self, process: object) -> None:
+        """Notify the subscribers to descriptions."""
+        for callback in tuple(self.description_subscribers):
+            callback(process)
+
+    def remove_notify_directory(self) -> None:
+        """Remove the directory of notify sockets, if it has been made."""
+        if "notify_directory" in vars(self):
+            self.notify_directory.remove()
