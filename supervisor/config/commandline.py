@@ -44,6 +44,9 @@ Options:
 -c/--configuration FILENAME -- configuration file path (searches if not given);
                                - reads standard input
 -n/--nodaemon -- run in the foreground (same as 'nodaemon=true' in config file)
+--container[=json] -- be the main process of a container: stay in the foreground, write
+                   all logs to stdout and no pid file, adopt orphans, exit with
+                   the programs; what the configuration file sets is used
 -s/--silent -- no logs to stdout (maps to 'silent=true' in config file)
 -h/--help -- print this usage message and exit
 -v/--version -- print supervisord version number and exit
@@ -91,6 +94,11 @@ shell reads actions from the terminal.  The action "help" lists them all.
 
 STDIN = "-"
 """The file name of the daemon's standard input; a file of that name is `./-`."""
+
+CONTAINER = "--container"
+
+CONTAINER_FORMATS = ("prefix", "json")
+"""Formats of the lines of programs; the first one is the default of `--container`."""
 
 NO_FILE = "No config file found at default paths"
 FIRST_STEPS = (
@@ -190,6 +198,25 @@ def parse_arguments(
     return values, arguments
 
 
+def take_container_flag(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    """Return the command line without `--container[=FORMAT]`, and the format or None.
+
+    Before Python 3.14, getopt has no option whose value may be missing.  In its list, the name
+    would also make `--con` ambiguous.  Raises ConfigurationError.
+    """
+    found = [word for word in argv if word.partition("=")[0] == CONTAINER]
+    if not found:
+        return list(argv), None
+    if len(found) > 1:
+        raise ConfigurationError(f"conflicting command line option {CONTAINER!r}")
+    _, has_value, value = found[0].partition("=")
+    line_format = value if has_value else CONTAINER_FORMATS[0]
+    if line_format not in CONTAINER_FORMATS:
+        expected = " or ".join(CONTAINER_FORMATS)
+        raise ConfigurationError(f"invalid value for {CONTAINER} {value!r}: expected {expected}")
+    return [word for word in argv if word != found[0]], line_format
+
+
 def _print_and_exit(usage: str | None) -> NoReturn:
     write_stdout(sys.stdout, f"{VERSION if usage is None else usage % sys.argv[0]}\n")
     sys.exit(0)
@@ -270,7 +297,9 @@ def read_server_configuration(
     """
     from supervisor.config import settings
 
+    argv, line_format = take_container_flag(argv)
     values, _ = parse_arguments(server_options(), argv, SERVER_USAGE, only_options=True)
+    values["container"] = line_format
     if values.get("configuration") == STDIN:
         from supervisor.config import standard_input
 

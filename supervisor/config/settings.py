@@ -54,6 +54,10 @@ def read(
     read_includes(parser)
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisord section", file=file)
+    if line_format := command_line.get("container"):
+        from supervisor.config import container  # most daemons run elsewhere
+
+        container.set_defaults(parser, line_format)
     try:
         return _read(path, parser, command_line, read_processes or processes_from_section)
     except ConfigurationError:
@@ -124,11 +128,20 @@ def _settings(
         option: value for option, value in command_line.items() if value or option not in PATHS
     }
     values = {**in_file, **given}
-    for option in ("configuration", "user"):  # already used, and not fields of Settings
+    for option in (
+        "configuration",
+        "container",
+        "user",
+    ):  # already used, and not fields of Settings
         values.pop(option, None)
     is_syslog = values["logfile"] == "syslog"
     values["logfile"] = Syslog if is_syslog else absolute("logfile", "-l/--logfile")
     values["pidfile"] = absolute("pidfile", "-j/--pidfile")
+    if command_line.get("container"):
+        from supervisor.config.container import is_standard_stream
+
+        # Else each line is written twice: in the foreground, there is a log on stdout as well.
+        values["silent"] |= is_standard_stream(values["logfile"])
     uid = values["uid"]
     return Settings(
         configfile=file,
