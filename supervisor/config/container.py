@@ -32,13 +32,10 @@ Eight seconds are less than the ten after which Docker kills a container.
 OF_FORMAT: Mapping[str, Mapping[str, str]] = {"prefix": {}, "json": {"logfile_format": "json"}}
 """Format of the lines -> further defaults of `[supervisord]`."""
 
-STREAMS = ("stdout", "stderr")
-
-STANDARD_STREAMS = frozenset(
-    f"{directory}{name}"
-    for directory, names in (("/dev/", STREAMS), ("/dev/fd/", "12"), ("/proc/self/fd/", "12"))
-    for name in names
-)
+STANDARD_STREAMS = {
+    *("/dev/stdout", "/dev/stderr"),
+    *(f"{directory}/{fd}" for directory in ("/dev/fd", "/proc/self/fd") for fd in (1, 2)),
+}
 """Paths of the daemon's own standard output and error, which are the container's log."""
 
 
