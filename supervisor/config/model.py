@@ -21,9 +21,8 @@ from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
-    StreamConfig,
-    line_format,
 )
+from supervisor.config.stream_config import StreamConfig, line_format
 from supervisor.datatypes import (
     Syslog,
     activity_logfile,

@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 
 from supervisor.common.quoting import ShieldedText, shield, unshield
-from supervisor.common.text import RAW_FORMAT
 from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint, section_lines
 from supervisor.datatypes import process_or_group_name
 
@@ -183,7 +182,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
     It also holds the state that the readers of its sections share: the names that values may
-    use (`expansions`, `here`), the `environment` and the `childlog_format` of `[supervisord]`, and
+    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, and
     the `warnings` and `infos` to log once the log is open.
     """
 
@@ -201,7 +200,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
-        self.childlog_format = RAW_FORMAT
+        # option, with its flat name -> value for the programs that do not set it
+        self.program_defaults: dict[str, Any] = {}
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed

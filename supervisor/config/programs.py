@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor.common.records import replace
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -16,6 +17,7 @@ from supervisor.config.parser import (
     environment_names,
     host_expansion,
 )
+from supervisor.config.targets import further_targets
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
 from supervisor.engine import posix
 
@@ -42,7 +44,7 @@ COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
 
 FORMATS = ("stdout_logfile_format", "stderr_logfile_format")
-"""Options whose default is set in `[supervisord]`, for all programs."""
+"""Options whose default is `[supervisord] childlog_format`."""
 
 READINESS = ("notify", "notification_fd", "ready_log_line")
 """Kinds of readiness, of which a program has at most one."""
@@ -83,9 +85,6 @@ def _read_processes(
     program = read_options(PROGRAM, section)
     template = section.options.setdefault(NAME.name, NAME.value)
     section.convert(process_or_group_name, template, NAME.name)
-    for option in FORMATS:
-        if option not in section.options:
-            program[option] = parser.childlog_format
     _check(section, program)
     _look_up_groups(parser, program["uid"])
     numprocs, first = (program.pop(option) for option in COUNTING)
@@ -129,6 +128,8 @@ def _read_process(
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = {**program, **read_options(PROCESS, section, names)}
+    defaults = parser.program_defaults.items()
+    values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)
     if command is None:
         raise section.error(f"program section {section.name} does not specify a command", "command")
@@ -139,9 +140,22 @@ def _read_process(
             values[attribute] = value.copy()
     _normalize_logfiles(parser.warnings, section, values)
     config = make(name=name, command=command, environment=environment, **values)
+    for stream in ("stdout", "stderr"):
+        _add_further_targets(section, config, stream, names)
     config.section = section.name
     config.place = parser.place_of(section.name)
     return config
+
+
+def _add_further_targets(
+    section: Section, config: ProcessConfig, stream: str, names: Mapping[str, object]
+) -> None:
+    """Add the targets that follow the log in the same option."""
+    option = f"{stream}_logfile"
+    is_merged = stream == "stderr" and config.redirect_stderr
+    if "," in str(section.options.get(option)) and not is_merged:
+        further = section.value(option, further_targets, names)
+        setattr(config, stream, replace(getattr(config, stream), further_targets=further))
 
 
 def _command_hint(section: Section, command: str) -> str:

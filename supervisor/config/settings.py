@@ -23,7 +23,7 @@ from supervisor.config.parser import (
     read_file,
 )
 from supervisor.config.plugins import read_factories
-from supervisor.config.programs import ProcessReader, processes_from_section
+from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 
@@ -76,7 +76,7 @@ def _read(
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
     parser.environment = values["environment"]
-    parser.childlog_format = values["childlog_format"]
+    parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
     parser.expansions |= environment_names(parser.environment)
     rpcinterfaces = tuple(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")

@@ -50,6 +50,7 @@ LATE_IMPORTS = (
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",
+    "supervisor.logs.copies",
     "supervisor.logs.formatted_file",
     "supervisor.process.fastcgi",
     "supervisor.process.readiness_monitor",

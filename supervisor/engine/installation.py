@@ -43,6 +43,7 @@ LATE_MODULES: Final = (
     "supervisor.engine.read_channel",
     "supervisor.engine.socket_holders",
     "supervisor.logs.activity_json",
+    "supervisor.logs.copies",
     "supervisor.logs.formatted_file",
     "supervisor.process.fastcgi",
     "supervisor.process.helper_child",

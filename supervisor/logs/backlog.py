@@ -136,20 +136,37 @@ class Gap:
             self._ends_in_line = False
 
 
+def _atomic_part(data: bytes | bytearray) -> bytes | bytearray:
+    """Return the first lines that a pipe accepts as a whole or not at all (pipe(7), PIPE_BUF).
+
+    A line that is longer is sent in parts.
+    """
+    if len(data) <= select.PIPE_BUF:
+        return data
+    return data[: data.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF]
+
+
 class Backlog:
     """The queue of bytes for an fd, and the gap behind them.
 
     It is a channel of the loop while bytes are waiting.  `shared` means that other processes
-    use the fd too and that it may block, so it must be polled before each write.  `last_byte` is
+    use the fd too and that it may block, so it must be polled before each write.  With
+    `whole_lines`, no other writer of a pipe gets between the bytes of a line.  `last_byte` is
     the byte that was written last, None if that is unknown.
     """
 
     def __init__(
-        self, fd: int, path: str, *, shared: bool = False, last_byte: int | None = None
+        self,
+        fd: int,
+        path: str,
+        *,
+        shared: bool = False,
+        last_byte: int | None = None,
     ) -> None:
         self.fd = fd
         self.path = path
         self._shared = shared
+        self.whole_lines = False
         self._waiting = bytearray()
         self._gap = Gap()
         self._last_byte = last_byte
@@ -157,7 +174,7 @@ class Backlog:
 
     def __bool__(self) -> bool:
         """Whether a write must still go through the backlog."""
-        return self._shared or bool(self._waiting or self._gap)
+        return self._shared or self.whole_lines or bool(self._waiting or self._gap)
 
     def write(self, data: bytes, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         """Write, queue or drop bytes, in this order of preference.
@@ -233,10 +250,12 @@ class Backlog:
 
         Returns the number of bytes written; raises `BlockingIOError` if the reader is too slow.
         """
+        if self._shared or self.whole_lines:
+            data = _atomic_part(data)
         if self._shared:
             # An fd that poll reports as writable accepts PIPE_BUF bytes without blocking, no more.
             self._wait(deadline)
-            sent = os.write(self.fd, data[: select.PIPE_BUF])
+            sent = os.write(self.fd, data)
         else:
             try:
                 sent = os.write(self.fd, data)
@@ -275,11 +294,16 @@ class Backlog:
 
     def handle_write_event(self) -> None:
         """Send as much as the reader accepts; raises `OSError` when it has closed its end."""
-        try:
-            sent = self._send(self._waiting[:SEND_BYTES], None)
-        except BlockingIOError:
+        waiting, sent = self._waiting, 0
+        size = select.PIPE_BUF + 1 if self.whole_lines else SEND_BYTES
+        with contextlib.suppress(BlockingIOError):
+            while sent < min(len(waiting), SEND_BYTES):
+                sent += self._send(waiting[sent : sent + size], None)
+                if not self.whole_lines:
+                    break
+        if not sent:
             return
-        del self._waiting[:sent]
+        del waiting[:sent]
         if not self._waiting and self._on_flushed is not None:
             self._fill_gap()  # else the next write does it, which knows where the next line begins
         if not self._waiting:

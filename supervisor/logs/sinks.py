@@ -38,14 +38,29 @@ class Sink:
     def __init__(self, fd: int, path: str, *, shared: bool = False) -> None:
         self.path = path
         self._users = 1
+        self._whole_lines = False
         self._take(fd, shared=shared)
 
     def _take(self, fd: int, *, shared: bool) -> None:
         self.fd = fd
         status = os.fstat(fd)
-        self.is_file = stat.S_ISREG(status.st_mode) and not self.path.startswith(FD_PATH_PREFIXES)
+        self._is_regular = stat.S_ISREG(status.st_mode)
+        self.is_file = self._is_regular and not self.path.startswith(FD_PATH_PREFIXES)
         self.size = status.st_size if self.is_file else 0
         self._backlog = Backlog(fd, self.path, shared=True) if shared else None
+        if self._whole_lines:
+            self.keep_lines_whole()
+
+    def keep_lines_whole(self) -> None:
+        """Write whole lines to a pipe from now on, because other processes may write to it too.
+
+        A line of up to PIPE_BUF bytes is never torn apart then (pipe(7)).
+        """
+        self._whole_lines = True
+        if not self._is_regular:
+            if self._backlog is None:
+                self._backlog = Backlog(self.fd, self.path)
+            self._backlog.whole_lines = True
 
     def write(self, data: bytes | str) -> None:
         """Write as many bytes as the fd accepts, and queue or drop the remainder.

@@ -16,11 +16,11 @@ from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBa
 from supervisor.common.records import record
 from supervisor.engine import posix
 from supervisor.logs import reading
-from supervisor.process.child_log import is_formatted, open_child_log
+from supervisor.process.child_log import open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.process_config import StreamConfig
+    from supervisor.config.stream_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
 DEBUG = loggers.LevelsByName.DEBG
@@ -48,8 +48,13 @@ class ReadLimits:
 RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
 """Enough for the largest pipe: a fast writer cannot starve the loop."""
 
-FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, 2 * PIPE_BYTES)
-"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged."""
+FORMATTED_LIMITS = tuple(
+    ReadLimits(PIPE_BYTES // 2 // formats, 1, 2 * PIPE_BYTES) for formats in (1, 2, 3)
+)
+"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged.
+
+The output is formatted up to three times: for the log, its further targets, and copies.
+"""
 
 
 @functools.cache  # a daemon without programs never needs it
@@ -189,8 +194,9 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        self._is_formatted = is_formatted(self._config)
-        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
+        formats = len(self._config.formats)
+        self._is_formatted = formats > 0
+        self._limits = FORMATTED_LIMITS[formats - 1] if formats else RAW_LIMITS
         self._buffers = _buffers(self._limits.read_bytes)
         self.childlog = open_child_log(process, channel, lambda: self.pid or process.pid)
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None

@@ -48,6 +48,10 @@ OPTIONS = {
     "exit_codes_ok": "130, 143",
     "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",
     "stderr_logfile_format": "json",
+    "stdout_tee": "%(here)s/copy, syslog",
+    "stderr_tee": "stdout",
+    "stdout_tee_format": "raw",
+    "stderr_tee_format": "<%(message)s>",
 }
 """A value for each; options that exclude one another are in different programs."""
 

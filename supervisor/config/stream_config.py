@@ -1,0 +1,114 @@
+"""The config of one stream of a process, and the rows of its options."""
+
+from __future__ import annotations
+
+from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
+from supervisor.config.option import option, option_record
+from supervisor.config.targets import copy_targets, log_of
+from supervisor.datatypes import (
+    Automatic,
+    LogTarget,
+    boolean,
+    byte_size,
+    integer,
+)
+
+
+def line_format(value: str) -> str:
+    """Return a format of programs' logs; see `common.log_formats`."""
+    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults
+        return value
+    from supervisor.common.log_formats import check_line_format  # few programs need it
+
+    return check_line_format(value)
+
+
+@option_record(frozen=True)
+class StreamConfig:
+    """The output of a process on one stream, stdout or stderr.
+
+    `logfile` is a path, Automatic until the daemon has generated the path, or None, and
+    `further_targets` are the targets behind it in the same option.  Frozen, because copies of a
+    process's config share it.
+    """
+
+    capture_maxbytes: int = option(
+        byte_size,
+        "bytes that <!--XSUPERVISOR:BEGIN--> may capture; 0: off",
+        default="0",
+        info=1,
+    )
+    events_enabled: bool = option(
+        boolean, "true sends an event for each line of {}", default="false", live=True, info=2
+    )
+    logfile: LogTarget = option(
+        log_of,
+        "a path, AUTO (a name in childlogdir) or NONE",
+        default="AUTO",
+        per_process=True,
+        info=0,
+    )
+    logfile_backups: int = option(
+        integer,
+        "number of rotated logs to keep",
+        default="10",
+        per_process=True,
+        live=True,
+        info=4,
+    )
+    logfile_maxbytes: int = option(
+        byte_size,
+        "size at which the log is rotated; 0 never rotates",
+        default="50MB",
+        per_process=True,
+        live=True,
+        info=5,
+    )
+    syslog: bool = option(
+        boolean, "true sends {} to syslog as well", default="false", per_process=True, info=3
+    )
+    logfile_format: str = option(
+        line_format,
+        "raw, prefix, timestamp, json, or a template with %(message)s (default: childlog_format)",
+        default=RAW_FORMAT,
+        expanded=False,
+        live=True,
+        in_sample=False,
+    )
+    tee: tuple[str, ...] = option(
+        copy_targets,
+        "targets of a copy of {}: stdout, stderr (the daemon's), syslog or a path",
+        default="",
+        per_process=True,
+        live=True,
+        in_sample=False,
+    )
+    tee_format: str = option(
+        line_format,
+        "raw, prefix, timestamp, json, or a template with %(message)s, for the copy",
+        default=PREFIX_FORMAT,
+        expanded=False,
+        live=True,
+        in_sample=False,
+    )
+    further_targets: tuple[str, ...] = ()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats in which the output is written, other than that of a raw log."""
+        log = () if self.logfile_format == RAW_FORMAT else (self.logfile_format,)
+        further = (self.logfile_format,) if self.further_targets else ()
+        return log + further + ((self.tee_format,) if self.tee else ())
+
+    def __eq__(self, other: object) -> bool:
+        """Compare option by option; a log path generated for AUTO equals AUTO."""
+        if not isinstance(other, StreamConfig):
+            return NotImplemented
+        mine, theirs = vars(self), vars(other)
+        if mine == theirs:
+            return True
+        is_auto = Automatic in (self.logfile, other.logfile)
+        return is_auto and {**mine, "logfile": None} == {**theirs, "logfile": None}
+
+    def __hash__(self) -> int:
+        return hash((self.syslog, self.logfile_maxbytes, self.logfile_backups))

@@ -1,0 +1,120 @@
+"""The targets of output in the configuration: copies, and targets behind a log."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from supervisor.config.model import ProcessConfig
+from supervisor.config.process_config import changed_options
+from supervisor.datatypes import Automatic
+from tests.support.configs import located, read, refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def program(directory: Path, lines: str, settings: str = "") -> ProcessConfig:
+    """Return the process of a [program:x] with these lines, below these of [supervisord]."""
+    (group,) = read(directory, f"{settings}[program:x]\ncommand=/bin/cat\n{lines}").groups
+    (config,) = group.process_configs
+    return config
+
+
+def test_there_are_no_copies_by_default(tmp_path: Path) -> None:
+    for stream in (program(tmp_path, "").stdout, ProcessConfig("x", "/bin/cat").stderr):
+        assert (stream.tee, stream.tee_format, stream.further_targets) == ((), "prefix", ())
+
+
+@pytest.mark.parametrize(
+    ("value", "targets"),
+    [
+        ("stdout", ["/dev/stdout"]),
+        ("STDERR, syslog", ["/dev/stderr", "syslog"]),
+        ("/dev/fd/1,/dev/stdout,stdout", ["/dev/stdout"]),
+        ("/proc/self/fd/2", ["/dev/stderr"]),
+        ("%(here)s/a b.log, ./c.log,", ["{here}/a b.log", "./c.log"]),
+        ("%(here)s/%(program_name)s_%(process_num)s", ["{here}/x_0"]),
+        ("NONE", []),
+        ("off", []),
+        ("", []),
+    ],
+)
+def test_targets_of_a_copy(tmp_path: Path, value: str, targets: list[str]) -> None:
+    expected = tuple(target.format(here=tmp_path) for target in targets)
+    assert program(tmp_path, f"stderr_tee={value}\n").stderr.tee == expected
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("stdout_tee", "sdtout", "'sdtout' is not one of stdout, stderr, syslog, and no path"),
+        ("stderr_tee", "stdout, AUTO", "'AUTO' is not one of stdout, stderr, syslog, and no path"),
+        (
+            "stdout_tee",
+            "/no/such/x.log",
+            "The directory named as part of the path /no/such/x.log does not exist",
+        ),
+        (
+            "stdout_logfile",
+            "/dev/null, /no/such/x.log",
+            "The directory named as part of the path /no/such/x.log does not exist",
+        ),
+        (
+            "stdout_tee_format",
+            "jsn",
+            "neither raw, prefix, timestamp, json nor a template with %(message)s: 'jsn'",
+        ),
+    ],
+)
+def test_mistakes_name_section_option_and_file(
+    tmp_path: Path, option: str, value: str, problem: str
+) -> None:
+    text = f"[program:x]\ncommand=/bin/cat\n{option}={value}\n"
+    assert refusal(tmp_path, text) == located(problem, "program:x", option)
+
+
+@pytest.mark.parametrize(
+    ("value", "log", "further"),
+    [
+        ("a.log, /dev/stdout", "a.log", ["/dev/stdout"]),
+        ("a.log,  /dev/stderr, syslog", "a.log", ["/dev/stderr", "syslog"]),
+        ("{here}/a.log, {here}/b.log, /dev/fd/1", "{here}/a.log", ["{here}/b.log", "/dev/stdout"]),
+        ("NONE, /dev/stdout", None, ["/dev/stdout"]),
+        ("AUTO, /dev/stdout", Automatic, ["/dev/stdout"]),
+        # Names of files in Supervisor 4.3.0 as well.
+        ("{here}/a,b.log", "{here}/a,b.log", []),
+        ("{here}/a, b.log", "{here}/a, b.log", []),
+        ("a.log, syslog", "a.log, syslog", []),
+        ("{here}/c, /d.log", "{here}/c, /d.log", []),
+    ],
+)
+def test_targets_behind_a_log(tmp_path: Path, value: str, log: object, further: list[str]) -> None:
+    (tmp_path / "c, ").mkdir()
+    stream = program(tmp_path, f"stdout_logfile={value.format(here=tmp_path)}\n").stdout
+    assert stream.logfile == (log.format(here=tmp_path) if isinstance(log, str) else log)
+    assert stream.further_targets == tuple(each.format(here=tmp_path) for each in further)
+
+
+def test_redirected_stderr_has_no_targets(tmp_path: Path) -> None:
+    config = program(tmp_path, "redirect_stderr=true\nstderr_logfile=AUTO, /dev/stderr\n")
+    assert (config.stderr.logfile, config.stderr.further_targets) == (None, ())
+
+
+def test_a_changed_target_is_a_change_of_the_log(tmp_path: Path) -> None:
+    before, after = (
+        program(tmp_path, f"stdout_logfile=AUTO{each}\n") for each in ("", ", /dev/stdout")
+    )
+    assert before != after
+    assert changed_options(before, after) == ["stdout_logfile"]
+    assert changed_options(before, program(tmp_path, "stdout_tee=syslog\n")) == ["stdout_tee"]
+
+
+def test_a_name_is_read_in_the_directory_of_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.makedirs("a.log, /dev")
+    assert program(tmp_path, "stdout_logfile=a.log, /dev/x\n").stdout.logfile == "a.log, /dev/x"
