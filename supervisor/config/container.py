@@ -10,11 +10,16 @@ from __future__ import annotations
 
 import os
 
+from supervisor.common.records import replace
+from supervisor.config.targets import STDOUT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from supervisor.config.parser import UnhosedConfigParser
+    from supervisor.config.parser import Section, UnhosedConfigParser
+    from supervisor.config.process_config import ProcessConfig
+    from supervisor.config.stream_config import StreamConfig
 
 SETTINGS = {
     "logfile": os.devnull,  # in the foreground, the activity log is on stdout anyway
@@ -44,10 +49,44 @@ def is_standard_stream(path: object) -> bool:
     return path in STANDARD_STREAMS
 
 
-def set_defaults(parser: UnhosedConfigParser, line_format: str) -> None:
-    """Set the defaults of a container in a parser that has read all files."""
-    section = parser.mysection
-    for option, text in {**SETTINGS, **OF_FORMAT[line_format]}.items():
-        if not parser.has_option(section, option):
-            parser.set(section, option, text)
-    parser.set(section, "nodaemon", "true")
+class ContainerDefaults:
+    """The defaults, for lines of programs in one format."""
+
+    def __init__(self, line_format: str) -> None:
+        self._line_format = line_format
+        self._log_format = line_format
+
+    def set_in(self, parser: UnhosedConfigParser) -> None:
+        """Set the defaults in a parser that has read all files."""
+        section = parser.mysection
+        if parser.has_option(section, "childlog_format"):
+            self._log_format = ""
+        for option, text in {**SETTINGS, **OF_FORMAT[self._line_format]}.items():
+            if not parser.has_option(section, option):
+                parser.set(section, option, text)
+        parser.set(section, "nodaemon", "true")
+        for stream in ("stdout", "stderr"):
+            parser.program_defaults |= {
+                f"{stream}_logfile": None,
+                f"{stream}_tee": (STDOUT,),
+                f"{stream}_tee_format": self._line_format,
+            }
+        parser.adjust_process = self.adjust_process
+
+    def adjust_process(self, section: Section, config: ProcessConfig) -> None:
+        """Drop the copies that are a default but would be wrong.
+
+        A stream whose log is the container's log needs none, but a log without a format gets that
+        of the copies.  The stdout of an event listener is its protocol.
+        """
+        for stream in ("stdout", "stderr"):
+            own: StreamConfig = getattr(config, stream)
+            changes: dict[str, object] = {}
+            is_copied = any(map(is_standard_stream, (own.logfile, *own.further_targets)))
+            is_protocol = stream == "stdout" and section.name.startswith("eventlistener:")
+            if f"{stream}_tee" not in section.options and (is_copied or is_protocol):
+                changes["tee"] = ()
+            if is_copied and self._log_format and f"{stream}_logfile_format" not in section.options:
+                changes["logfile_format"] = self._log_format
+            if changes:
+                setattr(config, stream, replace(own, **changes))

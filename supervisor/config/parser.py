@@ -202,6 +202,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.environment: Mapping[str, str] = {}
         # option, with its flat name -> value for the programs that do not set it
         self.program_defaults: dict[str, Any] = {}
+        # called with the section and the config of each process, if defaults depend on its options
+        self.adjust_process: Callable[[Section, Any], object] | None = None
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed

@@ -55,9 +55,9 @@ def read(
     if not parser.has_section(parser.mysection):
         raise ConfigurationError(".ini file does not include supervisord section", file=file)
     if line_format := command_line.get("container"):
-        from supervisor.config import container  # most daemons run elsewhere
+        from supervisor.config.container import ContainerDefaults  # most daemons run elsewhere
 
-        container.set_defaults(parser, line_format)
+        ContainerDefaults(line_format).set_in(parser)
     try:
         return _read(path, parser, command_line, read_processes or processes_from_section)
     except ConfigurationError:

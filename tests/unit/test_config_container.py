@@ -104,3 +104,91 @@ def test_an_abbreviation_of_supervisor_4_is_still_unique(tmp_path: Path) -> None
     file = tmp_path / "c.conf"
     file.write_text("[supervisord]\nidentifier=short\n", encoding="utf-8")
     assert read_server_configuration(["--con", str(file)]).settings.identifier == "short"
+
+
+PREFIXED = (None, "raw", ("/dev/stdout",), "prefix")
+"""Log, its format, targets of the copy, and their format."""
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments", "stdout", "stderr"),
+    [
+        pytest.param("", "--container", PREFIXED, PREFIXED, id="copies instead of logs"),
+        pytest.param(
+            "",
+            "--container=json",
+            (None, "raw", ("/dev/stdout",), "json"),
+            (None, "raw", ("/dev/stdout",), "json"),
+            id="json",
+        ),
+        pytest.param(
+            "stdout_logfile=/a.log\nstderr_logfile=/%(program_name)s.log",
+            "--container",
+            ("/a.log", "raw", ("/dev/stdout",), "prefix"),
+            ("/fd.log", "raw", ("/dev/stdout",), "prefix"),
+            id="copies beside logs",
+        ),
+        pytest.param(
+            "stdout_logfile=/dev/stdout\nstderr_logfile=/dev/%(group_name)s/2",
+            "--container=json",
+            ("/dev/stdout", "json", (), "json"),
+            ("/dev/fd/2", "json", (), "json"),
+            id="no copy beside a log on a standard stream",
+        ),
+        pytest.param(
+            "stdout_logfile=/dev/stdout\nstdout_logfile_format=raw\nredirect_stderr=true",
+            "--container=json",
+            ("/dev/stdout", "raw", (), "json"),
+            (None, "raw", ("/dev/stdout",), "json"),
+            id="the format of the program",
+        ),
+        pytest.param(
+            "stdout_logfile=/b.log, /dev/stdout\n",
+            "--container",
+            ("/b.log", "prefix", (), "prefix"),
+            PREFIXED,
+            id="a further target",
+        ),
+        pytest.param(
+            "stdout_tee=/b.log\nstdout_tee_format=raw\nstderr_tee=NONE",
+            "--container",
+            (None, "raw", ("/b.log",), "raw"),
+            (None, "raw", (), "prefix"),
+            id="copies of the program",
+        ),
+    ],
+)
+def test_output_of_programs(
+    tmp_path: Path,
+    options: str,
+    arguments: str,
+    stdout: tuple[object, ...],
+    stderr: tuple[object, ...],
+) -> None:
+    found = read(tmp_path, f"[program:fd]\ncommand=cat\n{options}", arguments)
+    (config,) = found.groups[0].process_configs
+    streams = [
+        (each.logfile, each.logfile_format, each.tee, each.tee_format)
+        for each in (config.stdout, config.stderr)
+    ]
+    assert streams == [stdout, stderr]
+    assert found.warnings == ()
+
+
+def test_a_format_of_all_logs_is_kept(tmp_path: Path) -> None:
+    text = "childlog_format=raw\n[program:web]\ncommand=cat\nstdout_logfile=/dev/stdout\n"
+    (group,) = read(tmp_path, text, "--container=json").groups
+    assert group.process_configs[0].stdout.logfile_format == "raw"
+
+
+def test_the_protocol_of_a_listener_is_not_copied(tmp_path: Path) -> None:
+    text = "[eventlistener:hears]\ncommand=cat\nevents=TICK_60\n"
+    (group,) = read(tmp_path, text, "--container").groups
+    (config,) = group.process_configs
+    assert (config.stdout.tee, config.stderr.tee) == ((), ("/dev/stdout",))
+
+
+def test_rereading_finds_no_change(tmp_path: Path) -> None:
+    text = "[program:web]\ncommand=cat\n"
+    first, second = (read(tmp_path, text, "--container").groups for _ in range(2))
+    assert first == second
