@@ -42,7 +42,7 @@ Usage: %s [options]
 
 Options:
 -c/--configuration FILENAME -- configuration file path (searches if not given);
-                               - reads standard input
+                   - reads it from standard input
 -n/--nodaemon -- run in the foreground (same as 'nodaemon=true' in config file)
 --container[=json] -- be the main process of a container: stay in the foreground, write
                    all logs to stdout and no pid file, adopt orphans, exit with

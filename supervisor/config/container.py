@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from supervisor.common.records import replace
-from supervisor.config.targets import STDOUT
+from supervisor.config.programs import OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,15 @@ def is_standard_stream(path: object) -> bool:
     return path in STANDARD_STREAMS
 
 
+def stream_options(stream: str, line_format: str) -> dict[str, str]:
+    """Return option -> default, for the programs' options of one stream."""
+    return {
+        f"{stream}_logfile": "NONE",
+        f"{stream}_tee": "stdout",
+        f"{stream}_tee_format": line_format,
+    }
+
+
 class ContainerDefaults:
     """The defaults, for lines of programs in one format."""
 
@@ -66,11 +75,8 @@ class ContainerDefaults:
                 parser.set(section, option, text)
         parser.set(section, "nodaemon", "true")
         for stream in ("stdout", "stderr"):
-            parser.program_defaults |= {
-                f"{stream}_logfile": None,
-                f"{stream}_tee": (STDOUT,),
-                f"{stream}_tee_format": self._line_format,
-            }
+            for name, text in stream_options(stream, self._line_format).items():
+                parser.program_defaults[name] = OPTIONS[name].convert(text)
         parser.adjust_process = self.adjust_process
 
     def adjust_process(self, section: Section, config: ProcessConfig) -> None:

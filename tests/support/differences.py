@@ -54,6 +54,9 @@ SHOWN_BY = {
     "A configuration on standard input": (
         "tests/journeys/test_piped_configuration.py::test_it_is_kept_for_rereads_and_reloads"
     ),
+    "The main process of a container": (
+        "tests/journeys/test_container.py::test_five_programs_in_one_log"
+    ),
     "A history file on the command line": CONFIGURATION,
     "Brackets in the path of the configuration": (
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
