@@ -73,6 +73,31 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         "the program declares no readiness",
     ),
     (
+        ("stdout_tee_format",),
+        lambda config: config.stdout.tee,
+        "there is no stdout_tee",
+    ),
+    (
+        ("stderr_tee_format",),
+        lambda config: config.stderr.tee,
+        "there is no stderr_tee",
+    ),
+    (
+        ("syslog_facility", "syslog_tag"),
+        lambda config: config.stdout.uses_syslog or config.stderr.uses_syslog,
+        "the program's output does not go to syslog",
+    ),
+    (
+        ("syslog_stdout_priority",),
+        lambda config: config.stdout.uses_syslog,
+        "stdout does not go to syslog",
+    ),
+    (
+        ("syslog_stderr_priority",),
+        lambda config: config.stderr.uses_syslog and not config.redirect_stderr,
+        "stderr does not go to syslog",
+    ),
+    (
         ("startlimit_interval",),
         lambda config: config.startlimit_burst,
         "there is no startlimit_burst",
@@ -126,6 +151,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_limits(programs),
         *_unreachable_readiness(programs),
         *_options_without_effect(parser, programs),
+        *_copies_without_effect(parser, programs),
     ]
 
 
@@ -307,6 +333,25 @@ def _options_without_effect(
                         file = parser.file_of(section, option)
                         where = f"in section {section!r} (file: {file!r})"
                         yield f"option {option!r} {where} has no effect: {reason}"
+
+
+def _copies_without_effect(
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[str]:
+    """Yield a line for each copy of redirected stderr, and for each that is the log itself."""
+    for section, config in programs.items():
+        for name, stream in (("stdout", config.stdout), ("stderr", config.stderr)):
+            option = f"{name}_tee"
+            if not stream.tee or not parser.has_option(section, option):
+                continue
+            where = f"in section {section!r} (file: {parser.file_of(section, option)!r})"
+            if name == "stderr" and config.redirect_stderr:
+                yield f"option {option!r} {where} has no effect: stderr is part of stdout"
+                continue
+            copies = [target for targets, _ in stream.copies for target in targets]
+            same = stream.further_targets + tuple(each for each in stream.tee if each not in copies)
+            for target in dict.fromkeys(each for each in stream.tee if each in same):
+                yield f"{target!r} in option {option!r} {where} has no effect: the log goes there"
 
 
 def _shared_logs(groups: Iterable[ProcessGroupConfig]) -> Iterator[str]:

@@ -25,6 +25,7 @@ from supervisor.config.option import (
     options_of,
 )
 from supervisor.config.stream_config import StreamConfig
+from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (
     Automatic,
     AutoRestart,
@@ -152,6 +153,35 @@ class ProcessConfig:
         default="",
         shielded=True,
         per_process=True,
+    )
+    syslog_facility: str = option(
+        syslog_facility,
+        "facility of its messages in syslog: user, daemon, local0 and others",
+        default="user",
+        live=True,
+        in_sample=False,
+    )
+    syslog_tag: str | None = option(
+        syslog_tag,
+        "tag of its messages in syslog (default: supervisord, with its name before each line)",
+        default=None,
+        per_process=True,
+        live=True,
+        in_sample=False,
+    )
+    syslog_stdout_priority: str = option(
+        syslog_priority,
+        "priority of its stdout in syslog: err, warning, notice, info and others",
+        default="info",
+        live=True,
+        in_sample=False,
+    )
+    syslog_stderr_priority: str = option(
+        syslog_priority,
+        "priority of its stderr in syslog",
+        default="info",
+        live=True,
+        in_sample=False,
     )
     restartpause: float = option(
         seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
 from supervisor.config.option import option, option_record
-from supervisor.config.targets import copy_targets, log_of
+from supervisor.config.targets import SYSLOG, copy_targets, log_of, standard_name
 from supervisor.datatypes import (
     Automatic,
     LogTarget,
@@ -94,11 +94,29 @@ class StreamConfig:
     further_targets: tuple[str, ...] = ()
 
     @property
-    def formats(self) -> tuple[str, ...]:
-        """The formats in which the output is written, other than that of a raw log."""
-        log = () if self.logfile_format == RAW_FORMAT else (self.logfile_format,)
-        further = (self.logfile_format,) if self.further_targets else ()
-        return log + further + ((self.tee_format,) if self.tee else ())
+    def copies(self) -> list[tuple[list[str], str]]:
+        """Targets and format of what is written beside the log; each target once."""
+        seen = {standard_name(str(self.logfile))}
+        found = []
+        for targets, line_format in (
+            (self.further_targets, self.logfile_format),
+            (self.tee, self.tee_format),
+        ):
+            others = [target for target in targets if target not in seen]
+            seen.update(others)
+            if others:
+                found.append((others, line_format))
+        return found
+
+    @property
+    def uses_syslog(self) -> bool:
+        """Whether output goes to syslog."""
+        return self.syslog or any(SYSLOG in targets for targets, _ in self.copies)
+
+    @property
+    def format_count(self) -> int:
+        """Number of formatters that output passes through: none for a raw log without copies."""
+        return (self.logfile_format != RAW_FORMAT) + len(self.copies)
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""

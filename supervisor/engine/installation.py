@@ -45,6 +45,7 @@ LATE_MODULES: Final = (
     "supervisor.logs.activity_json",
     "supervisor.logs.copies",
     "supervisor.logs.formatted_file",
+    "supervisor.logs.syslog_target",
     "supervisor.process.fastcgi",
     "supervisor.process.helper_child",
     "supervisor.process.notification_fd",

@@ -27,8 +27,24 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from supervisor.engine.loop import Loop
+    from supervisor.engine.loop import Channel, Loop
+
+    class Waiting(Channel, Protocol):
+        """A channel with bytes that are queued for a reader."""
+
+        @property
+        def fd(self) -> int:
+            """The fd."""
+
+        @property
+        def path(self) -> str:
+            """The name of the log."""
+
+        def give_up(self) -> int:
+            """Drop the queued bytes and return their number."""
+
 
 WRITE_TIMEOUT_SECONDS = 1.0
 """Longest wait for a slow reader while no loop runs."""
@@ -48,7 +64,7 @@ MAX_LINE_BYTES = 64 * 1024
 STALLED = "its reader has stalled"
 
 _loop: Loop | None = None
-_waiting: set[Backlog] = set()
+_waiting: set[Waiting] = set()
 
 
 def set_background_loop(loop: Loop | None) -> None:
@@ -60,6 +76,22 @@ def set_background_loop(loop: Loop | None) -> None:
         if loop is not None:
             loop.watch(backlog)
     _loop = loop
+
+
+def start_waiting(channel: Waiting) -> None:
+    """Send the queued bytes of a channel as soon as its reader is ready."""
+    if channel not in _waiting:
+        _waiting.add(channel)
+        if _loop is not None:
+            _loop.watch(channel)
+
+
+def stop_waiting(channel: Waiting) -> None:
+    """Stop watching a channel, if it is watched."""
+    if channel in _waiting:
+        _waiting.discard(channel)
+        if _loop is not None:
+            _loop.unwatch(channel)
 
 
 def drain() -> list[tuple[str, int]]:
@@ -239,10 +271,7 @@ class Backlog:
             self._await_reader(data)
 
     def _await_reader(self, data: bytes) -> None:
-        if self not in _waiting:
-            _waiting.add(self)
-            if _loop is not None:
-                _loop.watch(self)
+        start_waiting(self)
         self._waiting += data
 
     def _send(self, data: bytes | bytearray, deadline: float | None) -> int:
@@ -316,9 +345,7 @@ class Backlog:
         self._flushed()
 
     def _flushed(self) -> None:
-        _waiting.discard(self)
-        if _loop is not None:
-            _loop.unwatch(self)
+        stop_waiting(self)
         if self._on_flushed is not None:
             self._on_flushed()
 

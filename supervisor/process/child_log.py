@@ -5,13 +5,15 @@ from __future__ import annotations
 from supervisor import loggers
 from supervisor.common.namespec import make_namespec
 from supervisor.common.text import RAW_FORMAT
-from supervisor.config.process_config import full_config
+from supervisor.config.process_config import PLAIN, full_config
+from supervisor.config.targets import SYSLOG, syslog_pri
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from supervisor.config.stream_config import StreamConfig
+    from supervisor.logs.copies import Target
     from supervisor.logs.formatted_file import Formatter
     from supervisor.process.status import ProcessStatus
 
@@ -25,9 +27,9 @@ def open_child_log(
     be opened.
     """
     stream: StreamConfig = getattr(process.config, channel)
-    copies = ((stream.further_targets, stream.logfile_format), (stream.tee, stream.tee_format))
+    copies = stream.copies
     logfile: str | None = stream.logfile  # type: ignore[assignment]  # AUTO has become a path
-    if not (logfile or stream.syslog or stream.tee or stream.further_targets):
+    if not (logfile or stream.syslog or copies):
         return None
     logger = loggers.getLogger()
     if logfile and stream.logfile_format != RAW_FORMAT:
@@ -41,12 +43,14 @@ def open_child_log(
             maxbytes=stream.logfile_maxbytes,
             backups=stream.logfile_backups,
         )
-    if stream.syslog:
+    if stream.syslog and _has_syslog_options(process, channel):
+        copies.append(([SYSLOG], RAW_FORMAT))
+    elif stream.syslog:
         loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
     for targets, line_format in copies:
-        if targets:
-            formatter = _formatter(process, channel, line_format, pid)
-            logger.addHandler(_open_copies(process, channel, formatter, targets))
+        formatter = _formatter(process, channel, line_format, pid)
+        opened = [_open_target(process, channel, each, line_format) for each in targets]
+        logger.addHandler(_copies(process, channel, formatter, opened))
     return logger
 
 
@@ -78,10 +82,31 @@ def _open_formatted(
     )
 
 
-def _open_copies(
-    process: ProcessStatus, channel: str, formatter: Formatter, targets: Iterable[str]
+def _open_target(process: ProcessStatus, channel: str, target: str, line_format: str) -> Target:
+    from supervisor.logs.copies import target_of  # few programs need it
+
+    if target != SYSLOG:
+        return target_of(target)
+    from supervisor.logs.syslog_target import SyslogTarget  # few programs need it
+
+    config = full_config(process.config)
+    pri = syslog_pri(config.syslog_facility, getattr(config, f"syslog_{channel}_priority"))
+    is_named = config.syslog_tag is not None or line_format != RAW_FORMAT
+    start = "" if is_named else f"{process.name} "
+    return SyslogTarget(pri, config.syslog_tag, start, process.runtime.clock.time)
+
+
+def _has_syslog_options(process: ProcessStatus, channel: str) -> bool:
+    """Whether a program has options that syslog(3) cannot apply to its messages alone."""
+    names = ("syslog_facility", "syslog_tag", f"syslog_{channel}_priority")
+    config = full_config(process.config)
+    return any(getattr(config, name) != getattr(PLAIN, name) for name in names)
+
+
+def _copies(
+    process: ProcessStatus, channel: str, formatter: Formatter, targets: Iterable[Target]
 ) -> loggers.Handler:
-    from supervisor.logs.copies import CopyHandler, target_of  # few programs need it
+    from supervisor.logs.copies import CopyHandler  # few programs need it
 
     writer = f"{make_namespec(process.group_name, process.name)} {channel}"
-    return CopyHandler(writer, formatter, map(target_of, targets))
+    return CopyHandler(writer, formatter, targets)

@@ -194,7 +194,7 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        formats = len(self._config.formats)
+        formats = self._config.format_count
         self._is_formatted = formats > 0
         self._limits = FORMATTED_LIMITS[formats - 1] if formats else RAW_LIMITS
         self._buffers = _buffers(self._limits.read_bytes)

@@ -118,3 +118,45 @@ def test_a_name_is_read_in_the_directory_of_the_daemon(
     monkeypatch.chdir(tmp_path)
     os.makedirs("a.log, /dev")
     assert program(tmp_path, "stdout_logfile=a.log, /dev/x\n").stdout.logfile == "a.log, /dev/x"
+
+
+@pytest.mark.parametrize(
+    ("lines", "copies"),
+    [
+        ("stdout_logfile=/dev/stdout\nstdout_tee=stdout", []),
+        ("stdout_logfile=/proc/self/fd/1\nstdout_tee=stdout, stderr", ["/dev/stderr"]),
+        ("stdout_logfile=a.log, /dev/stdout\nstdout_tee=stdout, syslog", ["/dev/stdout", "syslog"]),
+        ("stdout_logfile=/dev/null, /dev/null, /dev/fd/1", ["/dev/stdout"]),
+    ],
+)
+def test_a_target_gets_each_line_once(tmp_path: Path, lines: str, copies: list[str]) -> None:
+    stream = program(tmp_path, lines).stdout
+    assert [target for targets, _ in stream.copies for target in targets] == copies
+
+
+@pytest.mark.parametrize(
+    ("lines", "option", "reason"),
+    [
+        ("stdout_tee=stdout\nstdout_tee_format=json\nsyslog_tag=a\nstderr_syslog=true", "", ""),
+        ("stdout_tee=syslog\nsyslog_stdout_priority=err", "", ""),
+        ("stdout_tee=none\nstderr_tee=none\nredirect_stderr=true", "", ""),
+        ("stderr_tee_format=json", "stderr_tee_format", "there is no stderr_tee"),
+        ("syslog_tag=a", "syslog_tag", "the program's output does not go to syslog"),
+        (
+            "stdout_tee=syslog\nsyslog_stderr_priority=err",
+            "syslog_stderr_priority",
+            "stderr does not go to syslog",
+        ),
+        ("stderr_tee=stdout\nredirect_stderr=true", "stderr_tee", "stderr is part of stdout"),
+        ("stdout_logfile=/dev/fd/1\nstdout_tee=stdout", "stdout_tee", "the log goes there"),
+        ("stdout_logfile=a, /dev/fd/1\nstdout_tee=stdout", "stdout_tee", "the log goes there"),
+    ],
+)
+def test_copies_that_cannot_work_are_warnings(
+    tmp_path: Path, lines: str, option: str, reason: str
+) -> None:
+    text = f"[program:x]\ncommand=/bin/cat\n{lines}\n"
+    found = [each for each in read(tmp_path, text).warnings if "effect" in each]
+    start = "'/dev/stdout' in " if reason == "the log goes there" else ""
+    where = f"{start}option {option!r} in section 'program:x' (file: '{tmp_path / 'c.conf'}')"
+    assert found == ([f"{where} has no effect: {reason}"] if option else [])

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from supervisor import events, loggers
 from supervisor.common.capture import BEGIN_TOKEN, END_TOKEN
+from supervisor.common.lines import MAX_LINE_BYTES, WholeLines
+from supervisor.common.read_batching import PIPE_BYTES
 from supervisor.config.model import Settings
 from supervisor.engine.loop import Loop
-from supervisor.logs import backlog
+from supervisor.logs import backlog, sinks
+from supervisor.logs.copies import target_of
 from tests.support.piped_child import Child
 from tests.support.world import World, make_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-PIPE_BUF = 4096
 
 
 @pytest.fixture
@@ -146,3 +150,92 @@ def test_a_target_that_cannot_be_opened_is_reported_once(
     made.process.reopenlogs()
     made.write(b"two\n")
     assert copy.read_bytes() == b"two\n"
+
+
+def test_a_fifo_without_a_reader_never_delays_the_log(
+    start: Any, tmp_path: Path, reports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue of a target has one bound for all programs; the lines beyond it are counted."""
+    monkeypatch.setattr(sinks, "MAX_WAITING_BYTES", 200_000)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    options = {"stdout_tee": (str(fifo),), "stdout_tee_format": "raw"}
+    made = [start(name=name, stdout_logfile=str(tmp_path / name), **options) for name in "ab"]
+    lines = b"".join(b"%07d\n" % number for number in range(4000))
+    for _ in range(10):
+        for each in made:
+            each.write(lines)
+    assert {(tmp_path / name).stat().st_size for name in "ab"} == {10 * len(lines)}
+    assert reports == [f"cannot write to log {fifo}: its reader has stalled"]
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    found = read_all(made[0].world, reader)
+    assert PIPE_BYTES < len(found) <= PIPE_BYTES + 200_000
+    made[0].write(b"next\n")
+    found += read_all(made[0].world, reader)
+    os.close(reader)
+    dropped = 20 * len(lines) - len(re.sub(rb"supervisor.*\n|next\n", b"", found))
+    assert found.endswith(b"supervisor: %d bytes dropped (write failed)\nnext\n" % dropped)
+    assert {len(line) for line in re.sub(rb"supervisor.*\n|next\n", b"", found).split()} == {7}
+
+
+def read_all(world: World, fd: int) -> bytes:
+    """Read what a pipe contains, and what is queued for it."""
+    found = b""
+    while True:
+        try:
+            found += os.read(fd, 1 << 20)
+        except BlockingIOError:
+            return found
+        world.runtime.loop.run_once(0)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("fifo", "Broken pipe"), ("/dev/full", "No space left on device")],
+)
+def test_a_target_that_takes_nothing_is_reported_once(
+    start: Any, tmp_path: Path, reports: list[str], target: str, reason: str
+) -> None:
+    path, log, other = tmp_path / target, tmp_path / "log", tmp_path / "other"
+    if target == "fifo":
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    made = start(stdout_logfile=str(log), stdout_tee=(str(path), str(other)))
+    if target == "fifo":
+        os.close(reader)
+    for _ in range(3):
+        made.write(b"one\n")
+    assert log.read_bytes() == b"one\n" * 3
+    assert other.read_bytes().count(b"\n") == 3
+    assert reports == [f"cannot write to log {path}: {reason}"]
+    made.process.removelogs()
+    made.process.reopenlogs()
+    assert made.process.dispatchers
+
+
+def test_a_line_is_not_torn_apart_by_another_writer_of_the_pipe(
+    world: World,
+) -> None:
+    """Like stdout and stderr of the daemon, which are often one pipe."""
+    reader, writer = os.pipe()
+    paths = [f"/proc/self/fd/{fd}" for fd in (writer, os.dup(writer))]
+    first, second = targets = [target_of(path) for path in paths]
+    lines = [bytes([letter]) * 1000 + b"\n" for letter in b"xy"]
+    first.write(lines[0] * 100, "p")  # more than a pipe holds
+    found = os.read(reader, 1 << 20)
+    second.write(lines[1], "p")
+    os.set_blocking(reader, False)
+    found += read_all(world, reader)
+    assert [found.count(line) for line in lines] == [100, 1]
+    for target in targets:
+        target.close()
+    for fd in (reader, writer, int(paths[1].rpartition("/")[2])):
+        os.close(fd)
+
+
+@given(st.lists(st.sampled_from([b"a", b"\n", b"b" * 70_000, b"\r\n"])))
+def test_whole_lines_lose_no_byte(parts: list[bytes]) -> None:
+    lines = WholeLines()
+    found = [lines.feed(part) for part in parts]
+    assert b"".join([*found, lines.flush()]) == b"".join(parts)
+    assert all(each.endswith(b"\n") or len(each) > MAX_LINE_BYTES for each in found if each)
