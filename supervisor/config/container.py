@@ -12,6 +12,8 @@ import os
 
 from supervisor.common.records import replace
 from supervisor.config.programs import OPTIONS
+from supervisor.config.stream_config import StreamConfig
+from supervisor.config.targets import is_standard_stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from supervisor.config.parser import Section, UnhosedConfigParser
     from supervisor.config.process_config import ProcessConfig
-    from supervisor.config.stream_config import StreamConfig
 
 SETTINGS = {
     "logfile": os.devnull,  # in the foreground, the activity log is on stdout anyway
@@ -37,16 +38,7 @@ Eight seconds are less than the ten after which Docker kills a container.
 OF_FORMAT: Mapping[str, Mapping[str, str]] = {"prefix": {}, "json": {"logfile_format": "json"}}
 """Format of the lines -> further defaults of `[supervisord]`."""
 
-STANDARD_STREAMS = {
-    *("/dev/stdout", "/dev/stderr"),
-    *(f"{directory}/{fd}" for directory in ("/dev/fd", "/proc/self/fd") for fd in (1, 2)),
-}
-"""Paths of the daemon's own standard output and error, which are the container's log."""
-
-
-def is_standard_stream(path: object) -> bool:
-    """Whether a log goes to the container's log already."""
-    return path in STANDARD_STREAMS
+NO_COPY = StreamConfig()
 
 
 def stream_options(stream: str, line_format: str) -> dict[str, str]:
@@ -92,6 +84,8 @@ class ContainerDefaults:
             is_protocol = stream == "stdout" and section.name.startswith("eventlistener:")
             if f"{stream}_tee" not in section.options and (is_copied or is_protocol):
                 changes["tee"] = ()
+                if f"{stream}_tee_format" not in section.options:
+                    changes["tee_format"] = NO_COPY.tee_format
             if is_copied and self._log_format and f"{stream}_logfile_format" not in section.options:
                 changes["logfile_format"] = self._log_format
             if changes:

@@ -25,6 +25,7 @@ from supervisor.config.parser import (
 from supervisor.config.plugins import read_factories
 from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
+from supervisor.config.targets import is_standard_stream
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 
 TYPE_CHECKING = False
@@ -138,8 +139,6 @@ def _settings(
     values["logfile"] = Syslog if is_syslog else absolute("logfile", "-l/--logfile")
     values["pidfile"] = absolute("pidfile", "-j/--pidfile")
     if command_line.get("container"):
-        from supervisor.config.container import is_standard_stream
-
         # Else each line is written twice: in the foreground, there is a log on stdout as well.
         values["silent"] |= is_standard_stream(values["logfile"])
     uid = values["uid"]

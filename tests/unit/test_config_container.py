@@ -131,14 +131,14 @@ PREFIXED = (None, "raw", ("/dev/stdout",), "prefix")
         pytest.param(
             "stdout_logfile=/dev/stdout\nstderr_logfile=/dev/%(group_name)s/2",
             "--container=json",
-            ("/dev/stdout", "json", (), "json"),
-            ("/dev/fd/2", "json", (), "json"),
+            ("/dev/stdout", "json", (), "prefix"),
+            ("/dev/fd/2", "json", (), "prefix"),
             id="no copy beside a log on a standard stream",
         ),
         pytest.param(
             "stdout_logfile=/dev/stdout\nstdout_logfile_format=raw\nredirect_stderr=true",
             "--container=json",
-            ("/dev/stdout", "raw", (), "json"),
+            ("/dev/stdout", "raw", (), "prefix"),
             (None, "raw", ("/dev/stdout",), "json"),
             id="the format of the program",
         ),
