@@ -23,8 +23,12 @@ def clean_up(
     close_servers: Callable[[], object],
     groups: Iterable[ProcessGroupBase],
     pidfile: PidFile,
+    conclude: Callable[[], object],
 ) -> None:
-    """Release all resources; a failure in one step does not skip the others."""
+    """Release all resources; a failure in one step does not skip the others.
+
+    `conclude` is called last, while the log is still open.
+    """
     steps: list[Callable[[], object]] = [close_servers]
     steps += [group.before_remove for group in groups]
     steps += [runtime.orphans.close, runtime.remove_notify_directory]
@@ -32,6 +36,7 @@ def clean_up(
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
     if runtime.daemon_state != SupervisorStates.RESTARTING:  # else the next loop continues to send
         steps.append(partial(_drain_logs, runtime.logger))
+    steps.append(conclude)
     for step in steps:
         runtime.run_guarded(step, "cleaning up")
     runtime.logger.close()
