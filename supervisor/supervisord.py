@@ -17,6 +17,7 @@ from supervisor.config.commandline import fail
 from supervisor.daemon import boot
 from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
+from supervisor.daemon.exit_watch import ExitWatch
 from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
@@ -66,11 +67,17 @@ class Supervisor:
         self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
+        self._exit_watch = ExitWatch(self)
 
     @property
     def runtime(self) -> Runtime:
         """Runtime context (loop, logger, daemon state, settings) of processes and plugins."""
         return self.options.runtime
+
+    @property
+    def exit_status(self) -> int:
+        """Exit status of a daemon that has shut down: 0, unless an option demands another."""
+        return self._exit_watch.exit_status
 
     # -- start, run and exit ----------------------------------------------------
 
@@ -84,8 +91,13 @@ class Supervisor:
                 self.runtime.logger.critical(str(error))
             raise
         finally:
-            closers = (self.options.close_httpservers, self._reaper.close)
-            clean_up(self.runtime, closers, self.process_groups.values(), self._pidfile)
+            clean_up(
+                self.runtime,
+                (self.options.close_httpservers, self._reaper.close),
+                self.process_groups.values(),
+                self._pidfile,
+                self._exit_watch.conclude,
+            )
 
     def _boot(self, *, is_initial_start: bool) -> None:
         options, settings = self.options, self.options.settings
@@ -167,6 +179,7 @@ class Supervisor:
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
+        self._exit_watch.begin()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()
@@ -183,6 +196,9 @@ class Supervisor:
                 self._service_manager.stopping()
             self.runtime.publish(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
+        requests = self._signal_handler.exit_requests
+        if self.runtime.settings.shutdown_timeout and len(requests) > 1:
+            self._shutdown.kill(f"received {requests[1]} as a second exit request")
         return self._shutdown.advance()
 
     # -- groups -----------------------------------------------------------------
@@ -198,6 +214,7 @@ class Supervisor:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
         self.runtime.services.processes.groups_changed()
+        self._exit_watch.group_added(self.process_groups[config.name])
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -207,6 +224,7 @@ class Supervisor:
         if group.get_unstopped_processes():
             return False
         group.before_remove()
+        self._exit_watch.group_removed(group)
         del self.process_groups[name]
         self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))
@@ -279,7 +297,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if options.mood != SupervisorStates.RESTARTING:
             break
         file, is_initial_start = options.file_before, False
-    sys.exit(0)
+    sys.exit(daemon.exit_status)
 
 
 def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:

@@ -50,6 +50,10 @@ def read_groups(
         groups += [read(parser, name, read_processes) for name in names if name not in grouped]
     _refuse_shared_sockets(parser, groups)
     check_dependencies(parser, groups)
+    positions = {name: position for position, name in enumerate(parser.sections())}
+    for group in groups:
+        for process in group.process_configs:
+            process.position = positions.get(process.section, 0)
     return sorted(groups, key=lambda group: (group.priority, group.name))
 
 

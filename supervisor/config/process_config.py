@@ -330,6 +330,7 @@ class ProcessConfig:
     section = ""
     place = ("", 0)  # file and line (from 1) of the section's first definition
     process_num = 0
+    position = 0  # of the section among all sections of the files
 
     @property
     def declares_readiness(self) -> bool:

@@ -23,10 +23,12 @@ def clean_up(
     closers: Iterable[Callable[[], object]],
     groups: Iterable[ProcessGroupBase],
     pidfile: PidFile,
+    conclude: Callable[[], object],
 ) -> None:
     """Release all resources, beginning with the `closers`.
 
-    A failure in one step does not skip the others.
+    A failure in one step does not skip the others.  `conclude` is called last, while the log is
+    still open.
     """
     steps: list[Callable[[], object]] = [*closers]
     steps += [group.before_remove for group in groups]
@@ -35,6 +37,7 @@ def clean_up(
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
     if runtime.daemon_state != SupervisorStates.RESTARTING:  # else the next loop continues to send
         steps.append(partial(_drain_logs, runtime.logger))
+    steps.append(conclude)
     for step in steps:
         runtime.run_guarded(step, "cleaning up")
     runtime.logger.close()

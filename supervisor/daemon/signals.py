@@ -50,6 +50,8 @@ class SignalHandler:
     def __init__(self, daemon: SignalledDaemon) -> None:
         self._daemon = daemon
         self._runtime = daemon.runtime
+        self.exit_requests: list[str] = []
+        """Names of the signals that have requested the exit, in their order."""
 
     def catch(self) -> None:
         """Let the loop catch the signals and call this handler."""
@@ -73,6 +75,7 @@ class SignalHandler:
         logger, name = self._runtime.logger, signame(signum)
         if signum in EXIT_SIGNALS:
             logger.warn(f"received {name} indicating exit request")
+            self.exit_requests.append(name)
             self._daemon.options.mood = SupervisorStates.SHUTDOWN
         elif signum == signal.SIGHUP:
             if self._accepts(f"{name} indicating restart request", logger.warn):

@@ -67,6 +67,9 @@ def errname(number: int | None) -> str:
 # -- commands ------------------------------------------------------------------
 
 
+NO_COMMAND = "can't find command"
+
+
 class ProcessException(Exception):
     """A command cannot be run; users see the text, which is the reason."""
 
@@ -132,7 +135,7 @@ def find_executable(
             (program, None),
         )
     if status is None:
-        raise NotFound(f"can't find command {filename!r}")
+        raise NotFound(f"{NO_COMMAND} {filename!r}")
     if stat.S_ISDIR(status.st_mode):
         raise NotExecutable(f"command at {filename!r} is a directory")
     if not stat.S_IMODE(status.st_mode) & 0o111:

@@ -289,6 +289,6 @@ def test_a_resource_that_cannot_be_released_does_not_keep_the_others(world: Worl
 
     group: Any = SimpleNamespace(before_remove=lambda: released.append("group"))
     pidfile: Any = SimpleNamespace(remove=lambda: released.append("pidfile"))
-    clean_up(world.runtime, [fail], [group], pidfile)
-    assert released == ["group", "pidfile"]
+    clean_up(world.runtime, [fail], [group], pidfile, lambda: released.append("conclusion"))
+    assert released == ["group", "pidfile", "conclusion"]
     assert world.lines("critical")[0].startswith("cleaning up failed\n")
