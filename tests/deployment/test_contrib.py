@@ -373,6 +373,8 @@ def shipped_container(directory: Path) -> Iterator[Container]:
     text = (folder / "supervisord.conf").read_text(encoding="utf-8")
     text = text.replace("/tmp/", f"{directory}/").replace("python3", sys.executable)  # noqa: S108
     with running(directory, text, *arguments) as started:
+        for name in ("web", "clock"):
+            started.wait_for(f"success: {name} entered RUNNING")
         wait_until(lambda: "Serving HTTP" in str(started.messages("web")), 20, what=started.text)
         yield started
 
