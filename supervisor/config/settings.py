@@ -9,6 +9,7 @@ import configparser
 import os
 from collections.abc import Callable, Mapping
 
+from supervisor.config.exits import check_exit_code_from, lint_exits
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
@@ -83,17 +84,24 @@ def _read(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")
     )
     groups = read_groups(parser, read_processes)
+    check_exit_code_from(section, values["exit_code_from"], groups)
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
+    settings = _settings(file, section, values, command_line)
     return Configuration(
-        settings=_settings(file, section, values, command_line),
+        settings=settings,
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *lint(parser), *lint_groups(parser, groups)),
+        warnings=(
+            *parser.warnings,
+            *lint(parser),
+            *lint_groups(parser, groups),
+            *lint_exits(parser, settings, groups),
+        ),
         infos=tuple(parser.infos),
     )
 

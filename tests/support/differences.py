@@ -25,13 +25,14 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 ADDED_METHODS = (
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
+    "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph")
+ADDED_COMMANDS = ("explain", "graph", "health")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = ("--no-deps", "--with-dependents")

@@ -121,6 +121,13 @@ def test_all_queued_signals_are_handled_in_order(world: World, daemon: Any) -> N
     assert state == SHUTDOWN
 
 
+def test_exit_requests_are_counted(daemon: Any) -> None:
+    handler = SignalHandler(daemon)
+    daemon.options.signals.extend((signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGINT))
+    handler.handle_all()
+    assert handler.exit_requests == ["SIGTERM", "SIGINT"]
+
+
 def test_an_invalid_configuration_prevents_the_restart(world: World, daemon: Any) -> None:
     daemon.is_valid = False
     lines, state = received(daemon, world, signal.SIGHUP)
