@@ -108,6 +108,8 @@ class Handler:
     level: int = LevelsByName.INFO
     formatter: Callable[[LogRecord], str] | None = None
     """Function that returns the text of a record, in place of `fmt`; None for most handlers."""
+    line_passes = 0
+    """Number of times that it goes through the lines of a record, which costs CPU for each."""
 
     def __init__(self, stream: Any = None) -> None:
         self.stream = stream

@@ -113,11 +113,6 @@ class StreamConfig:
         """Whether output goes to syslog."""
         return self.syslog or any(SYSLOG in targets for targets, _ in self.copies)
 
-    @property
-    def format_count(self) -> int:
-        """Number of formatters that output passes through: none for a raw log without copies."""
-        return (self.logfile_format != RAW_FORMAT) + len(self.copies)
-
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""
         if not isinstance(other, StreamConfig):

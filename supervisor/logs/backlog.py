@@ -208,6 +208,11 @@ class Backlog:
         """Whether a write must still go through the backlog."""
         return self._shared or self.whole_lines or bool(self._waiting or self._gap)
 
+    @property
+    def _part_bytes(self) -> int:
+        """Number of bytes in which `_atomic_part` finds what to write; 0: it is not needed."""
+        return select.PIPE_BUF + 1 if self._shared or self.whole_lines else 0
+
     def write(self, data: bytes, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         """Write, queue or drop bytes, in this order of preference.
 
@@ -226,11 +231,11 @@ class Backlog:
             if self._waiting:
                 self._enqueue(data, max_waiting_bytes)
                 return
-        sent = 0
+        sent, part_bytes = 0, self._part_bytes or len(data)
         deadline = None if _loop is not None else time.monotonic() + WRITE_TIMEOUT_SECONDS
         try:
             while sent < len(data):
-                sent += self._send(data[sent:] if sent else data, deadline)
+                sent += self._send(data[sent : sent + part_bytes], deadline)
         except OSError as error:
             unsent = data[sent:]
             if _loop is not None and isinstance(error, BlockingIOError):
@@ -279,7 +284,7 @@ class Backlog:
 
         Returns the number of bytes written; raises `BlockingIOError` if the reader is too slow.
         """
-        if self._shared or self.whole_lines:
+        if self._part_bytes:
             data = _atomic_part(data)
         if self._shared:
             # An fd that poll reports as writable accepts PIPE_BUF bytes without blocking, no more.
@@ -324,7 +329,7 @@ class Backlog:
     def handle_write_event(self) -> None:
         """Send as much as the reader accepts; raises `OSError` when it has closed its end."""
         waiting, sent = self._waiting, 0
-        size = select.PIPE_BUF + 1 if self.whole_lines else SEND_BYTES
+        size = self._part_bytes or SEND_BYTES
         with contextlib.suppress(BlockingIOError):
             while sent < min(len(waiting), SEND_BYTES):
                 sent += self._send(waiting[sent : sent + size], None)

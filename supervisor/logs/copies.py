@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from supervisor.logs.formatted_file import Formatter
 
     class Target(Protocol):
-        """A destination of lines."""
+        """A destination of lines; `line_passes` is 1 if it needs time for each of them."""
+
+        line_passes: int
 
         def write(self, data: bytes, writer: str) -> None:
             """Write lines of one writer; raises `OSError`."""
@@ -56,6 +58,8 @@ class CopyTarget:
     It is a single writer of its sink.  Without a sink, because the path cannot be opened, lines
     are discarded; the start of another program and `reopen` try again.
     """
+
+    line_passes = 0
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -128,6 +132,7 @@ class CopyHandler(loggers.Handler):
         self._writer = writer
         self._formatter = formatter
         self._targets = tuple(targets)
+        self.line_passes = 1 + sum([target.line_passes for target in self._targets])
 
     def emit(self, record: loggers.LogRecord) -> None:
         """Write the lines that a record completes; failures are reported."""

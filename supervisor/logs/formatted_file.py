@@ -35,6 +35,8 @@ class FormattedFileHandler(RotatingFileHandler):
     rotated, and becomes a line of the file that is open at its end.
     """
 
+    line_passes = 1
+
     def __init__(
         self, filename: str, formatter: Formatter, max_bytes: int, backup_count: int
     ) -> None:

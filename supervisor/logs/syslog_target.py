@@ -245,6 +245,8 @@ class SyslogTarget:
     `tag` is None for that of the daemon, `pri` the PRI of RFC 3164; `start` begins each message.
     """
 
+    line_passes = 1
+
     def __init__(self, pri: int, tag: str | None, start: str, now: Callable[[], float]) -> None:
         self._pri = pri
         self._tag = tag or daemon_tag()

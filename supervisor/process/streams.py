@@ -48,13 +48,16 @@ class ReadLimits:
 RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
 """Enough for the largest pipe: a fast writer cannot starve the loop."""
 
-FORMATTED_LIMITS = tuple(
-    ReadLimits(PIPE_BYTES // 2 // formats, 1, 2 * PIPE_BYTES) for formats in (1, 2, 3)
-)
-"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged.
 
-The output is formatted up to three times: for the log, its further targets, and copies.
-"""
+@functools.cache
+def limits_of(line_passes: int) -> ReadLimits:
+    """Return the limits of a stream whose handlers look at each line that many times.
+
+    Each line costs CPU then: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged.
+    """
+    if not line_passes:
+        return RAW_LIMITS
+    return ReadLimits(PIPE_BYTES // 2 // line_passes, 1, 2 * PIPE_BYTES)
 
 
 @functools.cache  # a daemon without programs never needs it
@@ -194,11 +197,12 @@ class OutputDispatcher(Dispatcher):
         super().__init__(process, channel, fd)
         self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        formats = self._config.format_count
-        self._is_formatted = formats > 0
-        self._limits = FORMATTED_LIMITS[formats - 1] if formats else RAW_LIMITS
-        self._buffers = _buffers(self._limits.read_bytes)
         self.childlog = open_child_log(process, channel, lambda: self.pid or process.pid)
+        handlers = () if self.childlog is None else self.childlog.handlers
+        line_passes = sum([handler.line_passes for handler in handlers])
+        self._is_formatted = line_passes > 0
+        self._limits = limits_of(line_passes)
+        self._buffers = _buffers(self._limits.read_bytes)
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False

@@ -9,7 +9,7 @@ import pytest
 from tests.support.children import child
 from tests.support.daemon import Daemon
 
-PIPED = ("sh", "-c", 'cat "$5" | (rm "$5"; exec "$1" "$2" "$3" -c - $6)', "sh")
+PIPED = ("sh", "-c", 'exec <"$5"; rm "$5"; cat | "$1" "$2" "$3" -c - $6', "sh")
 """Replaces `-c FILE` by the file's text, and the file is gone."""
 
 CONFIG = f"""

@@ -82,6 +82,7 @@ SHOWN_BY = {
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
+    "Several targets of a log": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
     "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
     "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",

@@ -25,9 +25,10 @@ SETTINGS = {
 
 
 def read(directory: Path, text: str, *arguments: str) -> Configuration:
-    """Return the configuration whose file has this text."""
+    """Return the configuration whose file has this text, with a program."""
     file = directory / "c.conf"
-    file.write_text(f"[supervisord]\n{text}", encoding="utf-8")
+    programs = "" if "[" in text else "\n[program:any]\ncommand=cat\n"
+    file.write_text(f"[supervisord]\n{text}{programs}", encoding="utf-8")
     return read_server_configuration(["-c", str(file), *arguments])
 
 

@@ -239,3 +239,33 @@ def test_whole_lines_lose_no_byte(parts: list[bytes]) -> None:
     found = [lines.feed(part) for part in parts]
     assert b"".join([*found, lines.flush()]) == b"".join(parts)
     assert all(each.endswith(b"\n") or len(each) > MAX_LINE_BYTES for each in found if each)
+
+
+def test_each_pass_over_the_lines_makes_reads_smaller(start: Any, tmp_path: Path) -> None:
+    """An iteration of the loop takes as long as with a single format."""
+    log = tmp_path / "log"
+    made = start(
+        stdout_logfile=str(log),
+        stdout_logfile_format="json",
+        stdout_tee=(str(tmp_path / "copy"), "syslog"),
+    )
+    made.write(b"\n" * 60_000)
+    assert 0 < log.read_bytes().count(b"\n") <= 32_768 // 3
+
+
+def test_many_lines_for_a_pipe_are_not_copied_for_each_part() -> None:
+    """They are written in parts of PIPE_BUF, which takes linear time."""
+    copied_bytes = 0
+
+    class Lines(bytes):
+        def __getitem__(self, part: Any) -> Any:
+            nonlocal copied_bytes
+            found = super().__getitem__(part)
+            copied_bytes += len(found)
+            return found
+
+    target = target_of(os.devnull)
+    lines = Lines(b"x" * 99 + b"\n") * 10_000
+    target.write(Lines(lines), "p")
+    target.close()
+    assert len(lines) <= copied_bytes < 2 * len(lines)
