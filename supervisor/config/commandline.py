@@ -95,10 +95,8 @@ shell reads actions from the terminal.  The action "help" lists them all.
 STDIN = "-"
 """The file name of the daemon's standard input; a file of that name is `./-`."""
 
-CONTAINER = "--container"
-
 CONTAINER_FORMATS = ("prefix", "json")
-"""Formats of the lines of programs; the first one is the default of `--container`."""
+"""Formats of the lines of programs with `--container`; the first one is the default."""
 
 NO_FILE = "No config file found at default paths"
 FIRST_STEPS = (
@@ -116,13 +114,24 @@ SEARCHING_AS_ROOT = (
 class CommandOption:
     """One command-line option; `short` holds its one-letter aliases.
 
-    An option without `convert` is a flag, whose value is True.
+    An option without `convert` is a flag, whose value is True.  One with an `implied` value may be
+    given without a value.  Before Python 3.14, getopt has no such options.  They are never
+    abbreviated, so that the abbreviations of the others remain unique: `--con` is
+    `--configuration`.
     """
 
-    def __init__(self, short: str, name: str, convert: Callable[[str], Any] | None = None) -> None:
+    def __init__(
+        self,
+        short: str,
+        name: str,
+        convert: Callable[[str], Any] | None = None,
+        *,
+        implied: str = "",
+    ) -> None:
         self.short = short
         self.name = name
         self.convert = convert
+        self.implied = implied
 
 
 CLIENT_OPTIONS = (
@@ -137,6 +146,13 @@ CLIENT_OPTIONS = (
 )
 
 
+def container_format(value: str) -> str:
+    """Return the format of the lines in a container's log."""
+    if value not in CONTAINER_FORMATS:
+        raise ValueError(f"expected {' or '.join(CONTAINER_FORMATS)}")
+    return value
+
+
 def server_options() -> tuple[CommandOption, ...]:
     """Return the options of the daemon: its own, and those of `[supervisord]` with a flag."""
     from supervisor.config.model import Settings
@@ -147,6 +163,7 @@ def server_options() -> tuple[CommandOption, ...]:
         CommandOption("h?", "help"),
         CommandOption("v", "version"),
         CommandOption("", "profile_options", datatypes.profile_options),
+        CommandOption("", "container", container_format, implied=CONTAINER_FORMATS[0]),
         *(
             CommandOption(
                 row.flag, row.name, None if row.convert is datatypes.boolean else row.convert
@@ -173,6 +190,8 @@ def parse_arguments(
     With `only_options`, a positional argument is an error.  `-h` and `-v` print and exit with
     status 0.  Raises ConfigurationError.
     """
+    argv, values = _take_implied(options, argv)
+    options = [option for option in options if not option.implied]
     by_flag = {f"--{option.name}": option for option in options}
     by_flag |= {f"-{letter}": option for option in options for letter in option.short}
     takes_value = [(option, option.convert is not None) for option in options]
@@ -181,12 +200,11 @@ def parse_arguments(
     )
     long = [option.name + "=" * value for option, value in takes_value]
     try:
-        found, arguments = getopt.getopt(list(argv), short, long)
+        found, arguments = getopt.getopt(argv, short, long)
     except getopt.error as error:
         raise ConfigurationError(error) from None
     if arguments and only_options:
         raise ConfigurationError(f"positional arguments are not supported: {arguments}")
-    values: dict[str, Any] = {}
     for flag, text in found:
         option = by_flag[flag]
         if option.name in ("help", "version"):
@@ -198,23 +216,21 @@ def parse_arguments(
     return values, arguments
 
 
-def take_container_flag(argv: Sequence[str]) -> tuple[list[str], str | None]:
-    """Return the command line without `--container[=FORMAT]`, and the format or None.
-
-    Before Python 3.14, getopt has no option whose value may be missing.  In its list, the name
-    would also make `--con` ambiguous.  Raises ConfigurationError.
-    """
-    found = [word for word in argv if word.partition("=")[0] == CONTAINER]
-    if not found:
-        return list(argv), None
-    if len(found) > 1:
-        raise ConfigurationError(f"conflicting command line option {CONTAINER!r}")
-    _, has_value, value = found[0].partition("=")
-    line_format = value if has_value else CONTAINER_FORMATS[0]
-    if line_format not in CONTAINER_FORMATS:
-        expected = " or ".join(CONTAINER_FORMATS)
-        raise ConfigurationError(f"invalid value for {CONTAINER} {value!r}: expected {expected}")
-    return [word for word in argv if word != found[0]], line_format
+def _take_implied(
+    options: Sequence[CommandOption], argv: Sequence[str]
+) -> tuple[list[str], dict[str, Any]]:
+    """Take the options out of the arguments whose value may be missing; return rest and values."""
+    rest, values = list(argv), {}
+    for option in options:
+        flag = f"--{option.name}"
+        found = [word for word in rest if option.implied and word.partition("=")[0] == flag]
+        if len(found) > 1:
+            raise ConfigurationError(f"conflicting command line option {flag!r}")
+        for word in found:
+            _, has_value, text = word.partition("=")
+            values[option.name] = _converted(option, flag, text if has_value else option.implied)
+            rest.remove(word)
+    return rest, values
 
 
 def _print_and_exit(usage: str | None) -> NoReturn:
@@ -297,9 +313,7 @@ def read_server_configuration(
     """
     from supervisor.config import settings
 
-    argv, line_format = take_container_flag(argv)
     values, _ = parse_arguments(server_options(), argv, SERVER_USAGE, only_options=True)
-    values["container"] = line_format
     if values.get("configuration") == STDIN:
         from supervisor.config import standard_input
 

@@ -32,6 +32,9 @@ ADDED_METHODS = (
 )
 """RPC methods that 4.3.0 does not have."""
 
+ADDED_OPTIONS = ("--container",)
+"""Options of supervisord's command line that 4.3.0 does not have."""
+
 ADDED_COMMANDS = ("explain", "graph", "health")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
@@ -56,7 +59,7 @@ SHOWN_BY = {
         "tests/journeys/test_piped_configuration.py::test_it_is_kept_for_rereads_and_reloads"
     ),
     "The main process of a container": (
-        "tests/journeys/test_container.py::test_five_programs_in_one_log"
+        "tests/conformance/test_command_line.py::test_help_names_the_same_options"
     ),
     "A history file on the command line": CONFIGURATION,
     "Brackets in the path of the configuration": (
