@@ -45,6 +45,7 @@ LATE_IMPORTS = (
     "subprocess",
     "supervisor.client.options",
     "supervisor.common.log_formats",
+    "supervisor.daemon.exit_watch",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
