@@ -235,6 +235,48 @@ def test_a_wait_for_a_program_that_a_person_has_stopped(watched: Watched) -> Non
     assert watched.is_up
 
 
+def test_a_restart_that_waits_for_a_program_that_a_person_has_stopped(watched: Watched) -> None:
+    db = watched.add("db", startsecs=0)
+    web = watched.add("web", "db", essential="any", **ALWAYS)
+    watched.boot()
+    db.stop()
+    watched.die(db)
+    watched.die(web, EXIT_3)
+    watched.world.pass_time(1)
+    assert (web.state, web.is_down_for_good) == (S.EXITED, True)
+    assert watched.is_up
+
+
+def test_a_process_that_cannot_be_signalled_may_still_run(watched: Watched) -> None:
+    watched.settle({"exit_when_all_exited": True})
+    web, job = watched.add("web", startsecs=0), watched.add("job", **ONCE)
+    watched.boot()
+    web.change_state(S.UNKNOWN)
+    assert web.pid
+    watched.die(job)
+    assert watched.is_up
+
+
+def test_a_stop_by_hand_has_no_status(watched: Watched) -> None:
+    watched.settle({"exit_when_all_exited": True})
+    web, job = watched.add("web", startsecs=0), watched.add("job", **ONCE)
+    watched.boot()
+    web.stop()
+    watched.die(web, signal.SIGTERM)
+    watched.die(job)
+    assert watched.end() == (0, "exiting with status 0 because all programs have exited")
+
+
+def test_only_the_last_start_may_have_timed_out(watched: Watched) -> None:
+    web = watched.add("web", essential="any", startretries=1, startsecs=1)
+    watched.boot()
+    web.startup.timed_out = True
+    watched.die(web, EXIT_3)
+    watched.world.pass_time(1)
+    watched.die(web, EXIT_3)
+    assert watched.end()[0] == 3
+
+
 def test_a_failed_dependency_ends_the_daemon(watched: Watched) -> None:
     db = watched.add("db", startretries=0)
     watched.add("cache", "db")
@@ -267,18 +309,18 @@ def test_a_stop_with_a_dependency(watched: Watched, *, by_hand: bool) -> None:
 def test_the_end_of_all_programs(watched: Watched) -> None:
     """The first failure in the order of the configuration counts."""
     watched.settle({"exit_when_all_exited": True})
-    names = ("good", "late", "early")
+    names = ("good", "a", "z")
     programs = {name: watched.add(name, **ONCE) for name in names}
-    for position, name in enumerate(("good", "early", "late")):
+    for position, name in enumerate(("good", "z", "a")):
         programs[name].config.position = position
     watched.add("by_hand", autostart=False)
     listener(watched, "listener")
     watched.boot()
     watched.die(programs["good"])
-    watched.die(programs["late"], 4 << 8)
+    watched.die(programs["a"], 4 << 8)
     assert watched.is_up
-    watched.die(programs["early"], EXIT_3)
-    assert watched.end() == (3, "exiting with status 3 because of 'early' (exit status 3)")
+    watched.die(programs["z"], EXIT_3)
+    assert watched.end() == (3, "exiting with status 3 because of 'z' (exit status 3)")
 
 
 def test_the_end_of_all_waits_for_pauses_and_dependencies(watched: Watched) -> None:
