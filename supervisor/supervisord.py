@@ -17,7 +17,7 @@ from supervisor.config.commandline import fail
 from supervisor.daemon import boot
 from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
-from supervisor.daemon.exit_watch import ExitWatch
+from supervisor.daemon.exits import Exits
 from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
@@ -67,7 +67,7 @@ class Supervisor:
         self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
-        self._exit_watch = ExitWatch(self)
+        self._exits = Exits(self)
 
     @property
     def runtime(self) -> Runtime:
@@ -77,7 +77,7 @@ class Supervisor:
     @property
     def exit_status(self) -> int:
         """Exit status of a daemon that has shut down: 0, unless an option demands another."""
-        return self._exit_watch.exit_status
+        return self._exits.status
 
     # -- start, run and exit ----------------------------------------------------
 
@@ -96,7 +96,7 @@ class Supervisor:
                 (self.options.close_httpservers, self._reaper.close),
                 self.process_groups.values(),
                 self._pidfile,
-                self._exit_watch.conclude,
+                self._exits.conclude,
             )
 
     def _boot(self, *, is_initial_start: bool) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
-        self._exit_watch.begin()
+        self._exits.begin()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()
@@ -214,7 +214,7 @@ class Supervisor:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
         self.runtime.services.processes.groups_changed()
-        self._exit_watch.group_added(self.process_groups[config.name])
+        self._exits.group_added(self.process_groups[config.name])
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -224,7 +224,7 @@ class Supervisor:
         if group.get_unstopped_processes():
             return False
         group.before_remove()
-        self._exit_watch.group_removed(group)
+        self._exits.group_removed(group)
         del self.process_groups[name]
         self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))

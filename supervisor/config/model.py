@@ -354,7 +354,7 @@ class Settings:
     )
     shutdown_timeout: float = option(
         seconds,
-        "seconds from the begin of a shutdown to SIGKILL for all that remains; 0: no limit",
+        "seconds from the start of a shutdown to SIGKILL for all that remains; 0: no limit",
         default="0",
         in_sample=False,
     )

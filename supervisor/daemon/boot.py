@@ -47,6 +47,7 @@ LATE_IMPORTS = (
     "supervisor.client.options",
     "supervisor.common.lines",
     "supervisor.common.log_formats",
+    "supervisor.daemon.exit_watch",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",

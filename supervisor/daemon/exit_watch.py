@@ -1,7 +1,7 @@
 """The daemon's view of the ends of its programs; `exit_policy` decides.
 
-`supervisord.Supervisor` has one.  It watches only the processes on which an option depends:
-essential ones, or all with `exit_when_all_exited`.  Without these options it does nothing.
+`exits.Exits` makes one if an option needs it.  It watches only the processes on which the option
+depends: essential ones, or all with `exit_when_all_exited`.
 
 A decision is made at the end of a loop iteration: until then, other objects are still reacting to
 the same change.  State: all of it follows from the processes, except the verdict, and a daemon
@@ -38,7 +38,6 @@ class ExitWatch:
         self.exit_status = 0
         self._daemon = daemon
         self._policy = ExitPolicy(exits_when_all_exited=False)
-        self._has_begun = False
         self._callbacks: dict[Subprocess, Callable[[], None]] = {}
         self._changed: dict[Subprocess, None] = {}
         self._is_scheduled = False
@@ -51,16 +50,14 @@ class ExitWatch:
         """Begin the decisions: the groups have been added, and may be started."""
         watches_all = self._daemon.runtime.settings.exit_when_all_exited
         self._policy = ExitPolicy(exits_when_all_exited=watches_all)
-        self._has_begun = self._is_beginning = True
+        self._is_beginning = True
         for group in self._daemon.process_groups.values():
             self.group_added(group)
         if watches_all:
             self._schedule()
 
     def group_added(self, group: ProcessGroupBase) -> None:
-        """Watch the processes of a group that count; before `begin`, do nothing."""
-        if not self._has_begun:
-            return
+        """Watch the processes of a group that count."""
         watches_all = self._daemon.runtime.settings.exit_when_all_exited
         for process in group.processes.values():
             if full_config(process.config).essential or (watches_all and not is_listener(process)):

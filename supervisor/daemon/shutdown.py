@@ -83,7 +83,7 @@ class Shutdown:
         self._grace_ends: float | None = None
         timeout = runtime.settings.shutdown_timeout
         if timeout:
-            reason = f"still running {in_seconds(timeout)} after the begin of the shutdown"
+            reason = f"still running {in_seconds(timeout)} after the start of the shutdown"
             self._deadline = runtime.loop.call_later(timeout, partial(self.kill, reason))
         self.advance()
         self._report()

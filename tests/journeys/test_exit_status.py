@@ -247,7 +247,7 @@ def test_programs_that_do_not_stop_in_time_are_killed(directory: Path) -> None:
         daemon.signal(signal.SIGTERM)
         line = "exiting with status 137 because of 'web' (terminated by SIGKILL)"
         assert outcome(daemon) == (137, line)
-        reason = "still running 0.5 seconds after the begin of the shutdown"
+        reason = "still running 0.5 seconds after the start of the shutdown"
         assert f"WARN {reason}, killing with SIGKILL: db, web\n" in daemon.log_text()
 
 

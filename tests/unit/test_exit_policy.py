@@ -133,6 +133,8 @@ def test_listeners_do_not_count_unless_they_are_essential() -> None:
     policy = ExitPolicy(exits_when_all_exited=True)
     policy.decide([Change("l", ACTIVE, is_listener=True), Change("a", ACTIVE)])
     assert outcome(policy, Change("l", ENDED, is_listener=True)) == (Decision.CONTINUE, None)
+    policy.decide([Change("a", HELD)])
+    assert outcome(policy, Change("l", ENDED, is_listener=True)) == (Decision.CONTINUE, None)
     assert outcome(policy, Change("a", ENDED)) == (Decision.ALL_EXITED, "a")
     ends = Change("l", ENDED, is_listener=True, ends_daemon=True)
     assert outcome(policy, ends) == (Decision.ESSENTIAL, "l")

@@ -11,7 +11,7 @@ import pytest
 from supervisor.common.records import replace
 from supervisor.config.model import EventListenerConfig, Settings
 from supervisor.config.process_config import ProcessConfig
-from supervisor.daemon.exit_watch import ExitWatch
+from supervisor.daemon.exits import Exits
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process.plan import SpawnError, is_missing_command
 from supervisor.rpc import control
@@ -37,7 +37,7 @@ class Watched(Programs):
         daemon: Any = SimpleNamespace(
             options=self, process_groups=self.groups, runtime=world.runtime
         )
-        self.watch = ExitWatch(daemon)
+        self.exits = Exits(daemon)
         self.settle({})
 
     @property
@@ -56,7 +56,7 @@ class Watched(Programs):
     def boot(self) -> None:
         for group in self.groups.values():
             group.transition()
-        self.watch.begin()
+        self.exits.begin()
         self.world.pass_time(0)
         self.world.pass_time(0)
 
@@ -69,8 +69,8 @@ class Watched(Programs):
     def end(self) -> tuple[int, str]:
         """Return the exit status and the last line, of a daemon that shuts down."""
         assert not self.is_up
-        self.watch.conclude()
-        return self.watch.exit_status, self.world.lines()[-1]
+        self.exits.conclude()
+        return self.exits.status, self.world.lines()[-1]
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def test_nothing_is_watched_without_an_option(watched: Watched) -> None:
     assert watched.is_up
     watched.mood = SupervisorStates.SHUTDOWN
     before = watched.world.lines()
-    watched.watch.conclude()
-    assert (watched.watch.exit_status, watched.world.lines()) == (0, before)
+    watched.exits.conclude()
+    assert (watched.exits.status, watched.world.lines()) == (0, before)
 
 
 def test_an_essential_program_that_is_down_for_good(watched: Watched) -> None:
@@ -205,7 +205,7 @@ def test_a_removed_program_does_not_count(watched: Watched) -> None:
     watched.boot()
     group = watched.groups.pop("waiting")
     group.before_remove()
-    watched.watch.group_removed(group)
+    watched.exits.group_removed(group)
     assert watched.is_up
     assert not waiting.changed
     watched.process("db").stop()
@@ -217,28 +217,64 @@ def test_a_removed_program_does_not_count(watched: Watched) -> None:
 def test_a_program_that_is_added_counts(watched: Watched) -> None:
     watched.boot()
     web = watched.add("web", essential="any", **ONCE)
-    watched.watch.group_added(watched.groups["web"])
+    watched.exits.group_added(watched.groups["web"])
     watched.groups["web"].transition()
     watched.world.pass_time(0)
     watched.die(web, EXIT_3)
     assert watched.end()[0] == 3
 
 
-def test_a_program_that_waits_in_vain_has_the_status_of_the_cause(watched: Watched) -> None:
-    db = watched.add("db", **ONCE)
+def test_a_wait_for_a_program_that_a_person_has_stopped(watched: Watched) -> None:
+    watched.add("db", autostart=False)
     watched.add("cache", "db")
-    watched.add("web", "cache", essential="failure")
+    web = watched.add("web", "cache", essential="any")
     watched.boot()
-    db.config.exitcodes = [3]
-    db.stop()  # by hand: the cause is a person
-    watched.die(db, signal.SIGTERM)
-    watched.world.pass_time(1)
-    web, cache = watched.process("web"), watched.process("cache")
-    for each in (web, cache):
-        if each.pid:
-            each.stop()
-            watched.die(each)
+    for _ in range(4):
+        watched.world.pass_time(0)
+    assert web.is_down_for_good
     assert watched.is_up
+
+
+def test_a_restart_that_waits_for_a_program_that_a_person_has_stopped(watched: Watched) -> None:
+    db = watched.add("db", startsecs=0)
+    web = watched.add("web", "db", essential="any", **ALWAYS)
+    watched.boot()
+    db.stop()
+    watched.die(db)
+    watched.die(web, EXIT_3)
+    watched.world.pass_time(1)
+    assert (web.state, web.is_down_for_good) == (S.EXITED, True)
+    assert watched.is_up
+
+
+def test_a_process_that_cannot_be_signalled_may_still_run(watched: Watched) -> None:
+    watched.settle({"exit_when_all_exited": True})
+    web, job = watched.add("web", startsecs=0), watched.add("job", **ONCE)
+    watched.boot()
+    web.change_state(S.UNKNOWN)
+    assert web.pid
+    watched.die(job)
+    assert watched.is_up
+
+
+def test_a_stop_by_hand_has_no_status(watched: Watched) -> None:
+    watched.settle({"exit_when_all_exited": True})
+    web, job = watched.add("web", startsecs=0), watched.add("job", **ONCE)
+    watched.boot()
+    web.stop()
+    watched.die(web, signal.SIGTERM)
+    watched.die(job)
+    assert watched.end() == (0, "exiting with status 0 because all programs have exited")
+
+
+def test_only_the_last_start_may_have_timed_out(watched: Watched) -> None:
+    web = watched.add("web", essential="any", startretries=1, startsecs=1)
+    watched.boot()
+    web.startup.timed_out = True
+    watched.die(web, EXIT_3)
+    watched.world.pass_time(1)
+    watched.die(web, EXIT_3)
+    assert watched.end()[0] == 3
 
 
 def test_a_failed_dependency_ends_the_daemon(watched: Watched) -> None:
@@ -273,18 +309,18 @@ def test_a_stop_with_a_dependency(watched: Watched, *, by_hand: bool) -> None:
 def test_the_end_of_all_programs(watched: Watched) -> None:
     """The first failure in the order of the configuration counts."""
     watched.settle({"exit_when_all_exited": True})
-    names = ("good", "late", "early")
+    names = ("good", "a", "z")
     programs = {name: watched.add(name, **ONCE) for name in names}
-    for position, name in enumerate(("good", "early", "late")):
+    for position, name in enumerate(("good", "z", "a")):
         programs[name].config.position = position
     watched.add("by_hand", autostart=False)
     listener(watched, "listener")
     watched.boot()
     watched.die(programs["good"])
-    watched.die(programs["late"], 4 << 8)
+    watched.die(programs["a"], 4 << 8)
     assert watched.is_up
-    watched.die(programs["early"], EXIT_3)
-    assert watched.end() == (3, "exiting with status 3 because of 'early' (exit status 3)")
+    watched.die(programs["z"], EXIT_3)
+    assert watched.end() == (3, "exiting with status 3 because of 'z' (exit status 3)")
 
 
 def test_the_end_of_all_waits_for_pauses_and_dependencies(watched: Watched) -> None:
@@ -341,8 +377,8 @@ def test_an_end_during_a_shutdown_or_reload_does_not_count(watched: Watched) -> 
     watched.boot()
     watched.mood = SupervisorStates.RESTARTING
     watched.die(web, EXIT_3)
-    watched.watch.conclude()
-    assert (watched.mood, watched.watch.exit_status) == (SupervisorStates.RESTARTING, 0)
+    watched.exits.conclude()
+    assert (watched.mood, watched.exits.status) == (SupervisorStates.RESTARTING, 0)
 
 
 def test_two_ends_at_once(watched: Watched) -> None:

@@ -209,7 +209,7 @@ def test_everything_that_is_left_is_killed(world: World) -> None:
         (-a.pid, signal.SIGKILL),
         (b.pid, signal.SIGKILL),
     ]
-    reason = "still running 8 seconds after the begin of the shutdown"
+    reason = "still running 8 seconds after the start of the shutdown"
     assert world.lines("warn")[-1] == f"{reason}, killing with SIGKILL: first:a, last:b"
     for each in (a, b):
         each.finish(each.pid, signal.SIGKILL)
