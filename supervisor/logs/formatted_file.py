@@ -42,6 +42,7 @@ class FormattedFileHandler(RotatingFileHandler):
     ) -> None:
         super().__init__(filename, "ab", max_bytes, backup_count)
         self._formatter = formatter
+        self.stream.keep_lines_whole()
 
     def emit(self, record: LogRecord) -> None:
         """Write the lines that a record completes; failures are reported."""

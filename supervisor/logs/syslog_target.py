@@ -217,12 +217,16 @@ class SyslogSocket:
 
 
 def _connected(path: str, kind: int) -> socket:
+    """Return a connected socket; raises `OSError`, but never `BlockingIOError`."""
     import socket
 
     made = socket.socket(socket.AF_UNIX, kind)
     made.setblocking(False)
     try:
         made.connect(path)
+    except BlockingIOError:  # a socket of streams whose queue of connections is full
+        made.close()
+        raise ConnectionRefusedError(errno.ECONNREFUSED, backlog.STALLED) from None
     except OSError:
         made.close()
         raise

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from supervisor.config.model import ProcessConfig
+from supervisor.config.parser import UnhosedConfigParser
 from supervisor.config.process_config import changed_options
+from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import Automatic
 from tests.support.configs import located, read, refusal
 
@@ -160,3 +162,18 @@ def test_copies_that_cannot_work_are_warnings(
     start = "'/dev/stdout' in " if reason == "the log goes there" else ""
     where = f"{start}option {option!r} in section 'program:x' (file: '{tmp_path / 'c.conf'}')"
     assert found == ([f"{where} has no effect: {reason}"] if option else [])
+
+
+def test_a_default_for_all_programs() -> None:
+    """One place of the configuration sets it; a program may differ."""
+    parser = UnhosedConfigParser()
+    parser.read_string(
+        "[program:x]\ncommand=a\n[program:y]\ncommand=a\nstdout_tee=NONE\nstderr_tee=stderr\n"
+    )
+    parser.program_defaults |= dict.fromkeys(("stdout_tee", "stderr_tee"), ("/dev/stdout",))
+    tees = [
+        (config.stdout.tee, config.stderr.tee)
+        for name in "xy"
+        for config in processes_from_section(parser, f"program:{name}", name, ProcessConfig)
+    ]
+    assert tees == [(("/dev/stdout",), ("/dev/stdout",)), ((), ("/dev/stderr",))]

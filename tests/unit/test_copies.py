@@ -213,23 +213,33 @@ def test_a_target_that_takes_nothing_is_reported_once(
     assert made.process.dispatchers
 
 
+@pytest.mark.parametrize("kind", ["copies", "formatted logs"])
 def test_a_line_is_not_torn_apart_by_another_writer_of_the_pipe(
-    world: World,
+    start: Any, world: World, kind: str
 ) -> None:
     """Like stdout and stderr of the daemon, which are often one pipe."""
     reader, writer = os.pipe()
-    paths = [f"/proc/self/fd/{fd}" for fd in (writer, os.dup(writer))]
-    first, second = targets = [target_of(path) for path in paths]
-    lines = [bytes([letter]) * 1000 + b"\n" for letter in b"xy"]
-    first.write(lines[0] * 100, "p")  # more than a pipe holds
+    fds = (writer, os.dup(writer))
+    made = []
+    for name, fd in zip("ab", fds, strict=True):
+        path = f"/proc/self/fd/{fd}"
+        options: dict[str, Any] = {"stdout_logfile": path, "stdout_logfile_format": "%(message)s"}
+        if kind == "copies":
+            options = {"stdout_logfile": None, "stdout_tee": (path,), "stdout_tee_format": "raw"}
+        made.append(start(name=name, **options))
+    lines = [letter * 1000 + b"\n" for letter in (b"x", b"y")]
+    for _ in range(4):
+        made[0].write(lines[0] * 30)  # more than a pipe holds, in the end
     found = os.read(reader, 1 << 20)
-    second.write(lines[1], "p")
+    dispatchers = made[1].process.dispatchers.values()
+    (stdout,) = (each for each in dispatchers if each.channel == "stdout")
+    stdout.output_arrived(lines[1])  # before the loop sends what is waiting
     os.set_blocking(reader, False)
     found += read_all(world, reader)
-    assert [found.count(line) for line in lines] == [100, 1]
-    for target in targets:
-        target.close()
-    for fd in (reader, writer, int(paths[1].rpartition("/")[2])):
+    assert [found.count(line) for line in lines] == [120, 1]
+    for each in made:
+        each.die()
+    for fd in (reader, *fds):
         os.close(fd)
 
 

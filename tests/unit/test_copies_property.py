@@ -68,7 +68,6 @@ class Programs:
             words = step.count("%d")
             numbers = range(len(self.written[name]), len(self.written[name]) + words)
             self.written[name] += numbers
-            # A word ends at a letter or a line end: "a1" and "a12" are told apart.
             child.write((step % sum(((name, number) for number in numbers), ())).encode())
             self._world.clock.advance(1)
             self._loop.run_once(0)

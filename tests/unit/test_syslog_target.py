@@ -7,6 +7,7 @@ import re
 import socket
 import sys
 import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -222,6 +223,21 @@ def test_a_socket_of_streams(dev_log: Path, send: Callable[[bytes], None]) -> No
     send(b"one\ntwo\n")
     assert texts(daemon.stream().split(b"\0")) == ["one", "two", ""]
     daemon.stop()
+
+
+def test_a_socket_of_streams_that_accepts_nothing(
+    dev_log: Path, send: Callable[[bytes], None], reports: list[str]
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, ExitStack() as clients:
+        listener.bind(str(dev_log))
+        listener.listen(0)
+        with suppress(BlockingIOError):
+            while True:
+                waiting = clients.enter_context(socket.socket(socket.AF_UNIX))
+                waiting.setblocking(False)
+                waiting.connect(str(dev_log))
+        send(b"one\n")
+    assert reports == ["cannot write to syslog: its reader has stalled"]
 
 
 def test_the_connection_is_closed_after_the_last_user(dev_log: Path) -> None:
