@@ -19,7 +19,7 @@ from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
 from supervisor.rpc.control import is_signallable as isSignallable
 from supervisor.rpc.control import is_to_be_stopped, make_allfunc
-from supervisor.rpc.lookup import find, find_group, find_process, members
+from supervisor.rpc.lookup import essential_members, find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
 from supervisor.xmlrpc import quicker
@@ -421,6 +421,15 @@ class SupervisorNamespaceRPCInterface:
             return result(details.details(self.supervisord, found, with_usage=usage))
 
         return details.with_fresh_usage(self.supervisord, step) if usage else step()
+
+    def getEssentialProcessInfo(self) -> list[dict[str, Any]]:
+        """Return information about the essential processes, which have to be RUNNING.
+
+        @return array result  A struct for each process of a program with `essential`, as from
+            getProcessInfo; for all processes but event listeners if no program has it
+        """
+        self._update("getEssentialProcessInfo")
+        return [process_info(*member) for member in essential_members(self._members_by_name())]
 
     def getDependencies(self) -> list[dict[str, Any]]:
         """Return the dependencies between programs.

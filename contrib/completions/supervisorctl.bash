@@ -38,7 +38,7 @@ _supervisorctl_reply() {
 _supervisorctl() {
     local current=${COMP_WORDS[COMP_CWORD]} action= word before= options
     local flags="-c -i -h -s -u -p"
-    local actions="add avail clear exit explain fg graph help maintail open pid quit reload"
+    local actions="add avail clear exit explain fg graph health help maintail open pid quit reload"
     actions+=" remove reread restart shutdown signal start status stop tail update version"
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $before in

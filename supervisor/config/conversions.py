@@ -92,6 +92,14 @@ def notify_mode(value: str) -> str:
     return "main" if boolean(word) else ""
 
 
+def essential_mode(value: str) -> str:
+    """Return `any` for true (any end counts), `failure`, or "" for false."""
+    word = value.strip().lower()
+    if word == "failure":
+        return word
+    return "any" if boolean(word) else ""
+
+
 def fd_or_variable(value: str) -> int | str:
     """Return the number of an fd, 3 or more, or the name of a variable."""
     text = value.strip()

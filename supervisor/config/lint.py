@@ -235,8 +235,7 @@ def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
             if bare:
-                yield _about(
-                    parser,
+                yield parser.remark(
                     section,
                     option,
                     f"{bare[0]} in option {option!r} {{where}}: a literal % is written %%",
@@ -276,8 +275,7 @@ def _unused_formats(parser: UnhosedConfigParser) -> Iterator[Remark]:
             merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
             logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
             if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                yield _about(
-                    parser,
+                yield parser.remark(
                     section,
                     option,
                     f"option {option!r} has no effect {{where}}:"
@@ -295,14 +293,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
                 hint = _suggestion(option, known)
-                yield _about(parser, section, option, f"unknown option {option!r} {{where}}{hint}")
-
-
-def _about(parser: UnhosedConfigParser, section: str, option: str, template: str) -> Remark:
-    """Return a remark about an option; `{where}` in the template becomes its section and file."""
-    file = parser.file_of(section, option)
-    where = f"in section {section!r} (file: {file!r})"
-    return Remark(template.replace("{where}", where), section, option, file)
+                yield parser.remark(section, option, f"unknown option {option!r} {{where}}{hint}")
 
 
 def _known_options(kind: str) -> set[str] | None:
@@ -368,7 +359,7 @@ def _options_without_effect(
                 for option in options:
                     if getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
-                        yield _about(parser, section, option, text)
+                        yield parser.remark(section, option, text)
 
 
 def _overridden_secrets(
@@ -383,7 +374,7 @@ def _overridden_secrets(
                     f"{secret.variable} in option 'secretfiles' {{where}} has no effect:"
                     " environment sets it"
                 )
-                yield _about(parser, section, "secretfiles", text)
+                yield parser.remark(section, "secretfiles", text)
 
 
 def _missing_paths(
@@ -401,7 +392,7 @@ def _missing_paths(
                 f"option {option!r} {{where}} leaves the program without PATH"
                 " (fix: pass_environment=PATH)"
             )
-            yield _about(parser, section, option, text)
+            yield parser.remark(section, option, text)
 
 
 def _envfiles_of_root(
@@ -431,7 +422,7 @@ def _copies_without_effect(
                 continue
             if name == "stderr" and config.redirect_stderr:
                 text = f"option {option!r} {{where}} has no effect: stderr is part of stdout"
-                yield _about(parser, section, option, text)
+                yield parser.remark(section, option, text)
                 continue
             copies = [target for targets, _ in stream.copies for target in targets]
             same = stream.further_targets + tuple(each for each in stream.tee if each not in copies)
@@ -439,7 +430,7 @@ def _copies_without_effect(
                 text = (
                     f"{target!r} in option {option!r} {{where}} has no effect: the log goes there"
                 )
-                yield _about(parser, section, option, text)
+                yield parser.remark(section, option, text)
 
 
 def _shared_logs(

@@ -8,6 +8,7 @@ from supervisor.common.records import assign_fields
 from supervisor.config.conversions import (
     count,
     envfiles,
+    essential_mode,
     fd_or_variable,
     limit,
     notify_mode,
@@ -348,6 +349,20 @@ class ProcessConfig:
         default="0",
         in_sample=False,
     )
+    essential: str = option(
+        essential_mode,
+        "true, or failure: the daemon exits when the program is down for good, or has failed",
+        default="false",
+        live=True,
+        in_sample=False,
+    )
+    exit_codes_ok: list[int] = option(
+        list_of_exitcodes,
+        "statuses that count as 0 for the exit status of the daemon: 130,143",
+        default="",
+        live=True,
+        in_sample=False,
+    )
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""
@@ -356,6 +371,7 @@ class ProcessConfig:
     section = ""
     place = ("", 0)  # file and line (from 1) of the section's first definition
     process_num = 0
+    position = 0  # of the section among all sections of the files
 
     @property
     def declares_readiness(self) -> bool:

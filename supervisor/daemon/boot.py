@@ -31,6 +31,7 @@ ROOT_WARNING = (
 
 # Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
+    "ctypes",
     "datetime",
     "difflib",
     "hashlib",
@@ -47,6 +48,7 @@ LATE_IMPORTS = (
     "supervisor.common.env_files",
     "supervisor.common.lines",
     "supervisor.common.log_formats",
+    "supervisor.daemon.exit_watch",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",

@@ -38,6 +38,8 @@ LATE_MODULES: Final = (
     "supervisor.common.notify_protocol",
     "supervisor.common.probes",
     "supervisor.common.pids",
+    "supervisor.daemon.exit_policy",
+    "supervisor.daemon.exit_watch",
     "supervisor.daemon.profiling",
     "supervisor.engine.probe_child",
     "supervisor.engine.probe_socket",

@@ -66,6 +66,7 @@ class Subprocess(Lifecycle):
         self.killing = self.administrative_stop = False
         self.start_requested = False
         self.starts.spawning()
+        self.startup.timed_out = False
         self.spawnerr = self.exitstatus = None
         self._laststart = self.runtime.clock.time()
         self.started_at = self.runtime.clock.monotonic()

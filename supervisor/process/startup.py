@@ -70,6 +70,8 @@ class Startup:
         self._deadline = StopDeadline()
         self._failure: str | None = None
         self._is_held = False
+        self.timed_out = False
+        """Whether the last start has failed because `ready_timeout` was over."""
         self.readiness = _monitor(process)
 
     def begin(self) -> None:
@@ -125,6 +127,7 @@ class Startup:
         """Return why an exit after some seconds is a failed start, None if it is not."""
         reason, self._failure = self._failure, None
         if reason is not None:
+            self.timed_out = True
             return reason
         if lived < self._process.config.startsecs:
             return "Exited too quickly (process log may have details)"
@@ -159,12 +162,14 @@ class Startup:
             "deadline": self._deadline.snapshot(),
             "failure": self._failure,
             "readiness": None if self.readiness is None else self.readiness.snapshot(),
+            "timed_out": self.timed_out,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self._deadline.restore(saved.get("deadline") or {})
         self._failure = saved.get("failure")
+        self.timed_out = saved.get("timed_out", False)
         if self.readiness is not None:
             self.readiness.restore(saved.get("readiness") or {})
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 # Every group: its module in `commands`, its class, its commands.
 GROUPS = (
-    ("status", "StatusCommands", ("status", "pid")),
+    ("status", "StatusCommands", ("status", "health", "pid")),
     ("explain", "ExplainCommands", ("explain",)),
     ("graph", "GraphCommands", ("graph",)),
     ("control", "ControlCommands", ("start", "stop", "restart", "signal")),
