@@ -11,11 +11,14 @@ from supervisor.config.conversions import (
     essential_mode,
     fd_or_variable,
     limit,
+    line_format,
     notify_mode,
     number,
     one_of,
     positive_seconds,
+    probe,
     seconds,
+    server_url,
 )
 from supervisor.config.option import (
     Option,
@@ -47,27 +50,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.common.probes import Probe
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
-
-
-def line_format(value: str) -> str:
-    """Return a format of programs' logs; see `common.log_formats`."""
-    if value == RAW_FORMAT:
-        return value
-    from supervisor.common.log_formats import check_line_format  # few programs need it
-
-    return check_line_format(value)
-
-
-def probe(value: str) -> Probe:
-    """Return the probe of a check; raises `ValueError` with a reason for users."""
-    from supervisor.common.probes import parse_probe  # few programs have a check
-
-    return parse_probe(value)
 
 
 @option_record(frozen=True)
