@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
+from supervisor.common.text import RAW_FORMAT
 from supervisor.datatypes import boolean, integer
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.common.env_files import EnvFile, SecretFile
+    from supervisor.common.probes import Probe
 
 UNLIMITED = sys.maxsize
 """Value of the word `unlimited`, more than any count or time."""
@@ -123,6 +125,27 @@ def one_of(*words: str) -> Callable[[str], str]:
         return word
 
     return convert
+
+
+def server_url(value: str) -> str | None:
+    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
+    return None if value.strip().upper() == "AUTO" else value
+
+
+def line_format(value: str) -> str:
+    """Return a format of programs' logs; see `common.log_formats`."""
+    if value == RAW_FORMAT:
+        return value
+    from supervisor.common.log_formats import check_line_format  # few programs need it
+
+    return check_line_format(value)
+
+
+def probe(value: str) -> Probe:
+    """Return the probe of a check; raises `ValueError` with a reason for users."""
+    from supervisor.common.probes import parse_probe  # few programs have a check
+
+    return parse_probe(value)
 
 
 # Few programs have the following options, so their module is imported for the first one that does.

@@ -16,8 +16,10 @@ from supervisor.config.conversions import (
     one_of,
     passed_names,
     positive_seconds,
+    probe,
     seconds,
     secretfiles,
+    server_url,
 )
 from supervisor.config.option import (
     Option,
@@ -52,18 +54,6 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
 
 NO_VARIABLES: Mapping[str, str] = {}
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
-
-
-def probe(value: str) -> Probe:
-    """Return the probe of a check; raises `ValueError` with a reason for users."""
-    from supervisor.common.probes import parse_probe  # few programs have a check
-
-    return parse_probe(value)
 
 
 @option_record()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
+from supervisor.config.conversions import line_format
 from supervisor.config.option import option, option_record
 from supervisor.config.targets import SYSLOG, copy_targets, log_of, standard_name
 from supervisor.datatypes import (
@@ -12,15 +13,6 @@ from supervisor.datatypes import (
     byte_size,
     integer,
 )
-
-
-def line_format(value: str) -> str:
-    """Return a format of programs' logs; see `common.log_formats`."""
-    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults
-        return value
-    from supervisor.common.log_formats import check_line_format  # few programs need it
-
-    return check_line_format(value)
 
 
 @option_record(frozen=True)
@@ -98,14 +90,14 @@ class StreamConfig:
         """Targets and format of what is written beside the log; each target once."""
         seen = {standard_name(str(self.logfile))}
         found = []
-        for targets, line_format in (
+        for targets, text_format in (
             (self.further_targets, self.logfile_format),
             (self.tee, self.tee_format),
         ):
             others = [target for target in targets if target not in seen]
             seen.update(others)
             if others:
-                found.append((others, line_format))
+                found.append((others, text_format))
         return found
 
     @property
