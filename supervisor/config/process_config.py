@@ -7,13 +7,16 @@ from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
+    MAX_DAYS,
     count,
     fd_or_variable,
+    file_mode,
     limit,
     notify_mode,
     number,
     one_of,
     positive_seconds,
+    rotation_period,
     seconds,
 )
 from supervisor.config.option import (
@@ -31,6 +34,7 @@ from supervisor.datatypes import (
     auto_restart,
     boolean,
     byte_size,
+    colon_separated_user_group,
     dict_of_key_value_pairs,
     integer,
     list_of_exitcodes,
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.common.probes import Probe
+    from supervisor.common.rotation_period import RotationPeriod
 
 
 def server_url(value: str) -> str | None:
@@ -120,6 +125,46 @@ class StreamConfig:
         live=True,
         in_sample=False,
     )
+    logfile_mode: int | None = option(
+        file_mode,
+        "octal mode of the log and its backups: 0640 (default: 0666 less the umask)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_owner: tuple[int, int] | None = option(
+        colon_separated_user_group,
+        "user or user:group that owns the log; requires root (default: supervisord's)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_rotate: RotationPeriod | None = option(
+        rotation_period,
+        "rotate the log also hourly, daily, weekly or after a number of seconds",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_compress: str = option(
+        one_of("none", "gzip"),
+        "gzip compresses the backups",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_maxage: float = option(
+        number(least=0, most=MAX_DAYS),
+        "days after which backups are removed; 0 keeps them",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+
+    @property
+    def has_compressed_backups(self) -> bool:
+        """Whether backups of the log are compressed."""
+        return self.logfile_compress != "none"
 
     def __eq__(self, other: object) -> bool:
         """Compare option by option; a log path generated for AUTO equals AUTO."""

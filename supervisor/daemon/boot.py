@@ -45,12 +45,16 @@ LATE_IMPORTS = (
     "subprocess",
     "supervisor.client.options",
     "supervisor.common.log_formats",
+    "supervisor.common.rotation_period",
     "supervisor.daemon.profiling",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",
     "supervisor.logs.formatted_file",
+    "supervisor.logs.ownership",
+    "supervisor.logs.policy",
     "supervisor.process.fastcgi",
+    "supervisor.process.log_maintenance",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",
@@ -186,7 +190,8 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
 
     Logs of other users are skipped: their daemons may still write to them.
     """
-    pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
+    beginning = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier)
+    pattern = beginning + r"-\S+\.log(?:\.?\d{0,4}|\.\d+\.gz|\.compressing)"
     try:
         names = os.listdir(settings.childlogdir)
     except OSError:

@@ -27,6 +27,7 @@ def clean_up(
     """Release all resources; a failure in one step does not skip the others."""
     steps: list[Callable[[], object]] = [close_servers]
     steps += [group.before_remove for group in groups]
+    steps.append(runtime.services.close_log_maintenance)
     steps += [runtime.services.orphans.close, runtime.services.remove_notify_directory]
     steps += [events.clear, pidfile.remove]
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]

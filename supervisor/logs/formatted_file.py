@@ -7,6 +7,7 @@ from supervisor.loggers import LogRecord, RotatingFileHandler
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.common.log_formats import LineFormatter
+    from supervisor.logs.policy import LogPolicy
 
 
 class FormattedFileHandler(RotatingFileHandler):
@@ -17,9 +18,14 @@ class FormattedFileHandler(RotatingFileHandler):
     """
 
     def __init__(
-        self, filename: str, formatter: LineFormatter, max_bytes: int, backup_count: int
+        self,
+        filename: str,
+        formatter: LineFormatter,
+        max_bytes: int,
+        backup_count: int,
+        policy: LogPolicy | None = None,
     ) -> None:
-        super().__init__(filename, "ab", max_bytes, backup_count)
+        super().__init__(filename, "ab", max_bytes, backup_count, policy)
         self._formatter = formatter
 
     def emit(self, record: LogRecord) -> None:

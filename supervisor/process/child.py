@@ -21,6 +21,7 @@ from supervisor.process.dispatchers import (
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import Lifecycle
+from supervisor.process.log_policy import log_policy
 from supervisor.process.plan import (
     Pipes,
     SpawnError,
@@ -338,8 +339,11 @@ class Subprocess(Lifecycle):
         steps: list[Callable[[], object]]
         steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
         if not steps:
-            paths = (self.config.stdout.logfile, self.config.stderr.logfile)
-            steps = [partial(sinks.clear, path) for path in paths if isinstance(path, str)]
+            steps = [
+                partial(sinks.clear, stream.logfile, log_policy(stream, self.runtime))
+                for stream in (self.config.stdout, self.config.stderr)
+                if isinstance(stream.logfile, str)
+            ]
         errors = []
         for step in steps:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor import loggers
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.process_config import full_config
+from supervisor.process.log_policy import log_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def open_child_log(
             rotating=bool(stream.logfile_maxbytes),
             maxbytes=stream.logfile_maxbytes,
             backups=stream.logfile_backups,
+            policy=log_policy(stream, process.runtime),
         )
     if stream.syslog:
         loggers.handle_syslog(logger, fmt=f"{process.config.name} %(message)s")
@@ -62,5 +64,9 @@ def _open_formatted(
         time=process.runtime.clock.time,
     )
     return FormattedFileHandler(
-        str(stream.logfile), formatter, stream.logfile_maxbytes, stream.logfile_backups
+        str(stream.logfile),
+        formatter,
+        stream.logfile_maxbytes,
+        stream.logfile_backups,
+        log_policy(stream, process.runtime),
     )
