@@ -13,6 +13,7 @@ from supervisor.common.records import record
 
 HOUR_SECONDS = 3600
 WEEK_DAYS = 7
+LAST_HOUR = 23
 
 HOURLY, DAILY, WEEKLY = "hourly", "daily", "weekly"
 WORDS = (HOURLY, DAILY, WEEKLY)
@@ -40,6 +41,9 @@ class RotationPeriod:
 def _midnight(year: int, month: int, day: int) -> float:
     """Return the first second of a day in local time; a `day` beyond the month is converted."""
     found = time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))
-    # If the clocks go forward at midnight, mktime(3) may return the hour before.
-    is_day_before = time.localtime(found).tm_hour == 23  # noqa: PLR2004 - an hour
-    return found + HOUR_SECONDS if is_day_before else found
+    hour = time.localtime(found).tm_hour
+    if hour == LAST_HOUR:  # midnight does not exist: mktime(3) has chosen the hour before
+        return found + HOUR_SECONDS
+    if hour == 0 and time.localtime(found - HOUR_SECONDS).tm_hour == 0:  # midnight comes twice
+        return found - HOUR_SECONDS
+    return found

@@ -116,7 +116,7 @@ class PeriodicRotation:
         ends_at = clock.monotonic() + MAX_ROTATION_SECONDS
         while self._pending:
             if clock.monotonic() >= ends_at:
-                self._loop.call_soon(self._rotate_pending)
+                self._loop.call_later(0, self._rotate_pending)  # in the next iteration
                 return
             sink = self._pending.popleft()
             if sink.fd >= 0:  # else closed meanwhile
