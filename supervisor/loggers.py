@@ -449,13 +449,20 @@ def handle_file(  # noqa: PLR0917 - plugins call it like this
         _add(logger, FileHandler(filename, policy=policy), fmt)
 
 
-def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> None:
-    """Reopen files; a failure is logged to `logger`, and the old file stays in use."""
+def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> list[str]:
+    """Reopen files; return a line for each failure, in which the old file stays in use.
+
+    Failures are logged to `logger` as well.
+    """
+    failures = []
     for handler in handlers:
         try:
             handler.reopen()
         except OSError as error:
             name = getattr(handler, "baseFilename", "stream")
-            logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
-        except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
+            failures.append(f"cannot reopen log {name}: {error.strerror or error}")
+            logger.critical(failures[-1])
+        except Exception as error:  # noqa: BLE001 - a plugin's handler may raise any exception
+            failures.append(f"cannot reopen a log: {error}")
             logger.critical(f"cannot reopen a log\n{exception_text()}")
+    return failures

@@ -21,7 +21,7 @@ from supervisor.process.dispatchers import (
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import Lifecycle
-from supervisor.process.log_policy import log_policy
+from supervisor.process.log_files import log_policy
 from supervisor.process.plan import (
     Pipes,
     SpawnError,
@@ -353,7 +353,10 @@ class Subprocess(Lifecycle):
         if errors:
             raise errors[0]
 
-    def reopenlogs(self) -> None:
-        """Close and reopen the logs, on SIGUSR2."""
-        for dispatcher in self.dispatchers.values():
-            dispatcher.reopenlogs()
+    def reopenlogs(self) -> list[str]:
+        """Close and reopen the logs, on SIGUSR2; return a line for each failure."""
+        return [
+            failure
+            for dispatcher in self.dispatchers.values()
+            for failure in dispatcher.reopenlogs() or ()  # plugins replace it
+        ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from supervisor import loggers
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.process_config import full_config
-from supervisor.process.log_policy import log_policy
+from supervisor.process.log_files import log_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
-from supervisor.process.log_policy import log_ownership
+from supervisor.process.log_files import log_ownership
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False

@@ -38,6 +38,17 @@ OPTIONS = {
     "ready_timeout": "30",
     "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",
     "stderr_logfile_format": "json",
+    **{
+        f"{stream}_logfile_{name}": value
+        for stream in ("stdout", "stderr")
+        for name, value in {
+            "mode": "0640",
+            "owner": "root",
+            "rotate": "daily",
+            "compress": "gzip",
+            "maxage": "30",
+        }.items()
+    },
 }
 """A value for each; options that exclude one another are in different programs."""
 

@@ -26,12 +26,16 @@ ADDED_METHODS = (
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getProcessDetails",
+    "supervisor.reopenAllProcessLogs",
+    "supervisor.reopenProcessLogs",
+    "supervisor.rotateAllProcessLogs",
+    "supervisor.rotateProcessLogs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph")
+ADDED_COMMANDS = ("explain", "graph", "reopen", "rotate")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = ("--no-deps", "--with-dependents")

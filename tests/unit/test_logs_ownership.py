@@ -1,4 +1,4 @@
-"""Owner and mode of logs: at creation, rotation, clearing and reopening, and never of other files."""
+"""Owner and mode of logs: of each new file, and never of another user's trap."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import re
 import time
 from collections.abc import Iterator
 
@@ -91,13 +91,12 @@ def test_a_boundary_is_in_the_future_and_not_far_away(
     """For thousands of times in two years; the longest day has 25 hours."""
     use(monkeypatch, zone)
     longest = {"hourly": HOUR, "daily": DAY + HOUR, "weekly": 7 * DAY + HOUR}
-    random_source = random.Random(7)
     start = 1_767_225_600
     failures = []
     for word in WORDS:
         period = RotationPeriod(word)
-        for _ in range(2000):
-            now = start + random_source.uniform(0, 730 * DAY)
+        for number in range(2000):
+            now = start + number * 31_337.25
             due = period.next_rotation(now)
             if not 0 < due - now <= longest[word]:
                 failures.append(f"{word} {now}: {due}")
@@ -127,9 +126,8 @@ def test_the_text_of_the_option() -> None:
         ("", "not hourly, daily, weekly or a time in seconds: ''"),
         ("0.5", "time out of range: '0.5' (at least 1 s)"),
     ]:
-        with pytest.raises(ValueError, match=".") as caught:
+        with pytest.raises(ValueError, match=re.escape(reason)):
             rotation_period(text)
-        assert str(caught.value) == reason
 
 
 def test_the_text_of_a_mode() -> None:

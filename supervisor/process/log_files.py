@@ -1,8 +1,11 @@
-"""The policy of a program's log: from its options to the objects of `logs`."""
+"""The log files of a program: their policies, from its options, and their rotation on request."""
 
 from __future__ import annotations
 
 from functools import partial
+
+from supervisor.engine.files import NotRegularFile
+from supervisor.logs.rotation import rotate_now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from supervisor.logs.ownership import Ownership
     from supervisor.logs.policy import LogPolicy
     from supervisor.process.runtime import Runtime
+    from supervisor.process.status import ProcessStatus
 
 DAY_SECONDS = 86400.0
 
@@ -50,3 +54,29 @@ def log_ownership(stream: StreamConfig, report: Callable[[str], object]) -> Owne
     from supervisor.logs.ownership import Ownership  # few logs need it
 
     return Ownership(stream.logfile_mode, stream.logfile_owner, report)
+
+
+def rotate_logs(process: ProcessStatus) -> tuple[bool, list[str]]:
+    """Rotate the logs of a process, which may be down.
+
+    Returns whether there is a log that can be rotated, and a line for each failure.  A log that
+    is no regular file is a failure only if there is no other.
+    """
+    is_rotated = False
+    failures: list[str] = []
+    unsuitable: list[str] = []
+    for channel in ("stdout", "stderr"):
+        stream: StreamConfig = getattr(process.config, channel)
+        path = stream.logfile
+        if not isinstance(path, str):
+            continue
+        try:
+            rotate_now(path, stream.logfile_backups, log_policy(stream, process.runtime))
+        except FileNotFoundError:  # the program has never run
+            continue
+        except OSError as error:
+            lines = unsuitable if isinstance(error, NotRegularFile) else failures
+            lines.append(f"cannot rotate {path}: {error.strerror or error}")
+        else:
+            is_rotated = True
+    return is_rotated, failures or ([] if is_rotated else unsuitable)
