@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from supervisor.client import proxy
-from supervisor.common.faults import Faults
+from supervisor.common.faults import Faults, getFaultDescription
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
@@ -212,5 +212,10 @@ class LogCommands(CommandGroup):
         else:
             for name in names:
                 shown += results_of(getattr(supervisor, f"{verb}ProcessLogs"), name)
+        # The reason of a failure names the process, but a fault begins with that of its code.
+        prefix = f"{getFaultDescription(Faults.FAILED)}: "
+        shown = [
+            {**each, "description": each["description"].removeprefix(prefix)} for each in shown
+        ]
         self._show_results(shown, texts)
         self.ctl.hint(lambda hints: hints.for_results(supervisor, shown))
