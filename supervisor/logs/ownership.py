@@ -2,8 +2,8 @@
 
 They are set on descriptors of regular files, never by name.  A new file belongs to the daemon, so
 it is simply changed.  A file that exists could be another one than it seems: the owner of the
-directory can move a file of root there, to get it as his own.  It is changed only if nobody but
-root and the daemon's user can put a file in its place.
+directory can move a file of root there, to get it as his own.  It is changed only if no user but
+root and the daemon's can put a file in its place.
 """
 
 from __future__ import annotations
