@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
-from supervisor.config.log_owners import check_log_owners
+from supervisor.config.log_permissions import check_log_permissions
 from supervisor.config.model import Configuration, RPCInterfaceConfig, Settings
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -77,7 +77,7 @@ def _read(
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
     values["uid"] = _uid(section, values.pop("user"), command_line.get("user"))
-    check_log_owners(parser, groups, values["uid"])
+    check_log_permissions(parser, groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     return Configuration(
         settings=_settings(file, section, values, command_line),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.common.rotation_period import RotationPeriod
-from supervisor.config import log_owners
+from supervisor.config.log_permissions import FOREIGN_OWNER, READ_ONLY
 from tests.support.configs import located, read, refusal
 from tests.support.strangers import UID, needs_root
 
@@ -52,9 +52,6 @@ def test_mistakes(tmp_path: Path, option: str, value: str, message: str) -> None
         assert found == located(message, "program:x", name)
 
 
-NOT_ROOT = "only root can give a log to another user or group"
-
-
 @pytest.mark.parametrize(
     ("owner", "is_refused"),
     [("0", True), ("4242", False), ("4242:4343", False), ("4242:0", True), ("4242:4444", False)],
@@ -62,22 +59,32 @@ NOT_ROOT = "only root can give a log to another user or group"
 def test_an_owner_without_root(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: str, *, is_refused: bool
 ) -> None:
-    monkeypatch.setattr(log_owners.os, "geteuid", lambda: 4242)
-    monkeypatch.setattr(log_owners.os, "getegid", lambda: 4343)
-    monkeypatch.setattr(log_owners.os, "getgroups", lambda: [4444])
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    monkeypatch.setattr(os, "getegid", lambda: 4343)
+    monkeypatch.setattr(os, "getgroups", lambda: [4444])
     text = f"{PROGRAM}stderr_logfile_owner={owner}\n"
     if is_refused:
-        message = located(NOT_ROOT, "program:x", "stderr_logfile_owner")
+        message = located(FOREIGN_OWNER, "program:x", "stderr_logfile_owner")
         assert refusal(tmp_path, text) == message
     else:
         read(tmp_path, text)
+
+
+def test_a_mode_without_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may write to any file."""
+    text = f"{PROGRAM}stdout_logfile_mode=0440\n"
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    assert refusal(tmp_path, text) == located(READ_ONLY, "program:x", "stdout_logfile_mode")
+    read(tmp_path, text.replace("0440", "0640"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    read(tmp_path, text)
 
 
 @needs_root
 def test_an_owner_for_a_daemon_that_drops_root_privileges(tmp_path: Path) -> None:
     """Logs are opened after that."""
     text = f"user={UID}\n{PROGRAM}stdout_logfile_owner=0\n"
-    assert refusal(tmp_path, text) == located(NOT_ROOT, "program:x", "stdout_logfile_owner")
+    assert refusal(tmp_path, text) == located(FOREIGN_OWNER, "program:x", "stdout_logfile_owner")
     read(tmp_path, f"user={UID}\n{PROGRAM}stdout_logfile_owner={UID}:{UID}\n")
 
 
