@@ -142,14 +142,14 @@ class LogMaintenance:
         self._is_closed = False
 
     def opened(self, sink: Sink, policy: LogPolicy, *, is_first: bool) -> None:
-        """Rotate a log that is due since it was last written; begin to rotate it by time.
+        """Rotate a log whose period has ended since it was last written; then rotate it by time.
 
-        `is_first` is false for a further writer of an open log.
+        `is_first` is false for a further writer of an open log, whose backups are in order.
         """
         if self._is_closed or not sink.is_file:
             return
         if policy.period is not None:
-            if is_first and sink.size:
+            if sink.size:
                 written_at = os.fstat(sink.fd).st_mtime
                 if policy.period.next_rotation(written_at) <= self._clock.time():
                     self._rotate(sink)

@@ -203,8 +203,10 @@ class TestHelpers:
 
 
 @needs_root
-def test_owner_and_mode_at_each_new_file(directory: Path) -> None:
+@pytest.mark.parametrize("log_format", ["raw", "prefix"])
+def test_owner_and_mode_at_each_new_file(directory: Path, log_format: str) -> None:
     config = f"{ECHO}stdout_logfile_owner={UID}:{UID}\nstdout_logfile_mode=0640\n"
+    config += f"stdout_logfile_format={log_format}\n"
     log = directory / "echo.log"
 
     def state() -> tuple[int, int, str]:

@@ -218,6 +218,25 @@ class TestRotationByTime:
         for sink in sinks:
             sink.close()
 
+    def test_a_log_that_is_closed_before_its_turn(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def rotate(sink: Sink, backups: int) -> None:
+            rotation.rotate_if_not_empty(sink, backups)
+            site.clock.advance(0.02)
+
+        monkeypatch.setattr(maintenance, "rotate_if_not_empty", rotate)
+        sinks = [site.open(f"log{number}", period=MINUTE) for number in range(2)]
+        for sink in sinks:
+            sink.write(b"x")
+        site.clock.advance(60)
+        site.loop.run_once(0)
+        sinks[1].close()
+        site.pass_time(1)
+        assert site.files() == {"log0": b"", "log0.1": b"x", "log1": b"x"}
+        assert site.reports == []
+        sinks[0].close()
+
     def test_a_log_that_cannot_be_rotated_is_one_line(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -307,6 +326,10 @@ class TestCompression:
         site.helpers[0].finish()
         site.helpers[1].finish()
         assert site.files() == {"log": b"", "log.1.gz": b"two\n"}
+        sink.write(b"three\n")
+        rotation.rotate_if_not_empty(sink, 1)
+        site.maintenance.close()
+        assert site.files() == {"log": b"", "log.1": b"three\n"}
         assert site.reports == []
         sink.close()
 

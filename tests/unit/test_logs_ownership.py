@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.logs import rotation
+from supervisor.config.model import ProcessConfig, Settings
+from supervisor.engine import files
+from supervisor.loggers import FileHandler
+from supervisor.logs import ownership, rotation
 from supervisor.logs.ownership import Ownership
 from supervisor.logs.policy import LogPolicy
 from supervisor.logs.sinks import Sink, clear, open_sink
+from supervisor.process.groups import create_auto_logs
 from tests.support.strangers import UID, give_away, needs_root
 
 MODE = 0o642
@@ -157,6 +161,62 @@ def test_a_file_of_root_in_a_users_directory_is_not_given_away(
         assert log.state() == (MODE, UID)
         assert (directory / "log.1").stat().st_uid == 0
     sink.close()
+
+
+def test_a_file_that_is_being_replaced(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.path.write_bytes(b"")
+    before = log.state()
+    other = log.path.with_name("other")
+    other.touch()
+    monkeypatch.setattr(ownership.os, "lstat", lambda _path: other.stat())
+    log.open().close()
+    assert log.state() == before
+    assert log.reports[0].endswith(": it is being replaced")
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [None, MODE])
+def test_a_file_that_appears_during_a_rotation_is_not_given_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int | None
+) -> None:
+    """It is a log of another daemon, or a file that the owner of the directory has moved there."""
+    log = Log(tmp_path / "log", mode, owner=UID) if mode else Log(tmp_path / "log", None)
+    give_away(tmp_path)
+    log.path.write_bytes(b"x\n")
+    give_away(log.path)
+    sink = log.open()
+    create = files.create_log
+
+    def create_late(path: str, permissions: int) -> tuple[int, bool]:
+        secret = Path(path)
+        secret.write_bytes(b"secret")
+        secret.chmod(0o600)
+        return create(path, permissions)
+
+    monkeypatch.setattr(files, "create_log", create_late)
+    rotation.rotate(sink, 1, 3)
+    assert log.state() == (0o600, 0)
+    sink.close()
+
+
+@pytest.mark.parametrize("act", [FileHandler.renew, FileHandler.reopen])
+def test_a_closed_handler_keeps_its_policy(log: Log, act: Callable[[FileHandler], None]) -> None:
+    handler = FileHandler(str(log.path), policy=log.policy)
+    handler.close()
+    log.path.unlink()
+    log.path.touch()
+    act(handler)
+    handler.close()
+    assert log.state()[0] == MODE
+
+
+def test_the_log_of_auto_has_them_in_any_directory(tmp_path: Path) -> None:
+    """The directory is /tmp by default, where files of others are not changed."""
+    tmp_path.chmod(0o1777)
+    config = ProcessConfig("x", "a", stdout_logfile_mode=0o640, stderr_logfile=None)
+    create_auto_logs(config, Settings(configfile=None, here=None, childlogdir=str(tmp_path)))
+    (path,) = tmp_path.iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
 @needs_root
