@@ -516,6 +516,51 @@ class SupervisorNamespaceRPCInterface:
         self._update("clearAllProcessLogs")
         return make_allfunc(self._members(), _any_process, self.clearProcessLog)()
 
+    def rotateProcessLogs(self, name: str) -> Any:
+        """Rotate the stdout and stderr logs of a process now, unless they are empty.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @return boolean result  True; for `group:*` the array of rotateAllProcessLogs
+        """
+        self._update("rotateProcessLogs")
+        return self._with_logs(name, logs.rotate, self.rotateProcessLogs)
+
+    def rotateAllProcessLogs(self) -> Any:
+        """Rotate the logs of all processes now, unless they are empty.
+
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
+        """
+        self._update("rotateAllProcessLogs")
+        return self._for_all(self._members(), self.rotateProcessLogs)
+
+    def reopenProcessLogs(self, name: str) -> Any:
+        """Close and reopen the log files of a process, as after a rotation by another program.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @return boolean result  True; for `group:*` the array of reopenAllProcessLogs
+        """
+        self._update("reopenProcessLogs")
+        return self._with_logs(name, logs.reopen, self.reopenProcessLogs)
+
+    def reopenAllProcessLogs(self) -> Any:
+        """Close and reopen the log files of all processes.
+
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
+        """
+        self._update("reopenAllProcessLogs")
+        return self._for_all(self._members(), self.reopenProcessLogs)
+
+    def _with_logs(self, name: str, act: Callable[..., bool], method: Callable[..., Any]) -> Any:
+        """Call a function for a process, or a method for each process of a group."""
+        group, process = find(self.supervisord, name)
+        if process is None:
+            return self._for_all(members([group]), method)
+        return act(process, name)
+
+    def _for_all(self, processes: Sequence[Member], method: Callable[..., Any]) -> Any:
+        queue = self.supervisord.runtime.services.start_queue
+        return make_allfunc(processes, _any_process, method, queue.put)
+
     # -- communication ------------------------------------------------------------
 
     def sendProcessStdin(self, name: str, chars: str | bytes) -> bool:

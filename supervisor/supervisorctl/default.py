@@ -22,7 +22,7 @@ GROUPS = (
     ("explain", "ExplainCommands", ("explain",)),
     ("graph", "GraphCommands", ("graph",)),
     ("control", "ControlCommands", ("start", "stop", "restart", "signal")),
-    ("logs", "LogCommands", ("tail", "maintail", "clear")),
+    ("logs", "LogCommands", ("tail", "maintail", "clear", "rotate", "reopen")),
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
     ("update", "UpdateCommands", ("update",)),

@@ -70,7 +70,7 @@ def daemon(directory: Path) -> Iterator[Daemon]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["re"], {"reload", "remove", "reread", "restart"}),
+        (["re"], {"reload", "remove", "reopen", "reread", "restart"}),
         (["help", "st"], {"start", "status", "stop"}),
         (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
         (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),

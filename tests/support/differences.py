@@ -27,12 +27,16 @@ ADDED_METHODS = (
     "supervisor.getDependencies",
     "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
+    "supervisor.reopenAllProcessLogs",
+    "supervisor.reopenProcessLogs",
+    "supervisor.rotateAllProcessLogs",
+    "supervisor.rotateProcessLogs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph", "health")
+ADDED_COMMANDS = ("explain", "graph", "health", "reopen", "rotate")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = ("--no-deps", "--with-dependents")
