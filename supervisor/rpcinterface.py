@@ -22,11 +22,11 @@ from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
-from supervisor.xmlrpc import quicker
+from supervisor.xmlrpc import quicker, starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from supervisor.common.xmlrpc_codec import Pieces
@@ -44,6 +44,10 @@ __all__ = [
     "make_allfunc",
     "make_main_rpcinterface",
 ]
+
+
+def _in_turn(interface: SupervisorNamespaceRPCInterface, start: Callable[[], Any]) -> Any:
+    return interface.supervisord.runtime.start_queue.in_turn(start)
 
 
 class SupervisorNamespaceRPCInterface:
@@ -183,6 +187,7 @@ class SupervisorNamespaceRPCInterface:
 
     # -- starting -------------------------------------------------------------
 
+    @starting(_in_turn)
     def startProcess(self, name: str, wait: bool = True) -> Any:
         """Start a process.
 
@@ -220,6 +225,7 @@ class SupervisorNamespaceRPCInterface:
         queue = self.supervisord.runtime.start_queue
         return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
 
+    @starting(_in_turn)
     def startProcessAlone(self, name: str, wait: bool = True) -> Any:
         """Start a process at once, without its dependencies.
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from supervisor.process.dependencies import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
+    from supervisor.process.startup import Startup
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        startup: Startup
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -175,6 +177,7 @@ class Starts:
             else:
                 self._note_start(now, is_restart=is_restart)
                 process.spawn()
+                process.startup.follows_queue = True
         process.arm()
         yield
 

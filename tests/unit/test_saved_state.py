@@ -97,7 +97,11 @@ DERIVED: dict[str, dict[str, str]] = {
         "_watched": "from the gate, see `is_watching`",
         "_changed": "`restore` looks at all of them",
     },
-    "Startup": {"_process": CONTEXT, "_is_held": "no start is queued in a new daemon"},
+    "Startup": {
+        "_process": CONTEXT,
+        "_is_held": "no start is queued in a new daemon",
+        "follows_queue": "no start is queued in a new daemon",
+    },
     "StopDeadline": {},
     "ReadinessMonitor": {
         "_owner": CONTEXT,
