@@ -11,9 +11,9 @@ from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
 from supervisor.common.xmlrpc_codec import capped_int
-from supervisor.process.dependencies import with_dependents
 from supervisor.process.description import describe
 from supervisor.process.details import process_info
+from supervisor.process.stop_order import with_dependents
 from supervisor.rpc import control, details, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from supervisor.process.dependencies import StopOrder
+from supervisor.process.stop_order import StopOrder
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False

@@ -10,7 +10,8 @@ from __future__ import annotations
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import DependencyWatch, make_gate
+from supervisor.process.dependencies import make_gate
+from supervisor.process.dependency_watch import DependencyWatch
 from supervisor.process.restarts import RestartPolicy
 from supervisor.states import STOPPED_STATES, ProcessStates
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
-    from supervisor.process.dependencies import Unmet
+    from supervisor.process.conditions import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
     from supervisor.process.startup import Startup
@@ -80,7 +81,7 @@ class Starts:
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
+            self._watch = DependencyWatch(self.gate, self._requeue, follows_restarts)
         self._process = process
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""

@@ -21,7 +21,8 @@ from supervisor.engine.deferred import (
     run_at_once,
 )
 from supervisor.engine.posix import NotFound, ProcessException
-from supervisor.process.dependencies import StopOrder, request_with_dependencies
+from supervisor.process.dependencies import request_with_dependencies
+from supervisor.process.stop_order import StopOrder
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False

@@ -11,7 +11,6 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.child import Subprocess
-from supervisor.process.dependencies import Condition
 from supervisor.rpc import control
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.programs import EXIT_0, EXIT_3, Programs
@@ -487,31 +486,3 @@ def test_groups_that_come_and_go_are_looked_up_again(programs: Programs) -> None
     programs.boot()
     programs.world.pass_time(0)
     assert web.state == S.STARTING
-
-
-def test_a_change_of_one_process_is_no_search_among_all(
-    programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Programs with many processes depend on one that has as many."""
-    count = 40
-    programs.add("web", "db", count=count, on_dependency_failure="restart")
-    programs.add("db", count=count, startsecs=100)
-    programs.boot()
-    searched: list[object] = []
-    is_met_by = Condition.is_met_by
-    monkeypatch.setattr(
-        Condition,
-        "is_met_by",
-        lambda self, target: searched.append(target) or is_met_by(self, target),
-    )
-    databases = list(programs.groups["db"].processes.values())
-    for process in databases[:-1]:
-        searched.clear()
-        process.mark_running()
-        programs.world.pass_time(0)
-        assert len(searched) <= 3 * count
-    assert programs.states()["web_0"] == S.STOPPED
-    databases[-1].mark_running()
-    programs.world.pass_time(0)
-    programs.world.pass_time(1)
-    assert set(programs.states().values()) == {S.RUNNING}
