@@ -223,7 +223,8 @@ class SupervisorNamespaceRPCInterface:
 
     def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         queue = self.supervisord.runtime.start_queue
-        return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
+        predicate = control.to_be_started(processes)
+        return make_allfunc(processes, predicate, self.startProcess, queue.put, wait=wait)
 
     @starting(_in_turn)
     def startProcessAlone(self, name: str, wait: bool = True) -> Any:

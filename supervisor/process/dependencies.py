@@ -190,6 +190,15 @@ class StartGate:
         """Examine the wait again: groups have been added or removed."""
         self._schedule()
 
+    def renew(self) -> None:
+        """Regard a wait as new: processes that it waits for have been requested.
+
+        If they fail at once, the wait looks as before, but those that wait have to know.
+        """
+        self.is_hopeless = False
+        self._outlook = None
+        self._schedule()
+
     def hopeless(self) -> Unmet | None:
         """Return the first condition that will not be met without a request, if any."""
         return next((each for each in self.unmet() if each.is_hopeless), None)
@@ -251,10 +260,12 @@ def request_with_dependencies(process: Any) -> None:
     )
     down = [each for each in reversed(wanted) if not each.is_running]
     for each in down:  # all of them before the first decision: none waits in vain for another
-        if not each.awaits_start:
+        if each is process or not each.awaits_start:
             each.starts.request()
+        if each is not process:
+            each.starts.origin.pull_in()
         if each.starts.gate is not None:
-            each.starts.gate.is_hopeless = False
+            each.starts.gate.renew()
     for each in down:
         each.transition()
         each.changed.notify()

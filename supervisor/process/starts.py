@@ -13,6 +13,7 @@ from supervisor.config.restart import restart_options
 from supervisor.process.dependencies import make_gate
 from supervisor.process.dependency_watch import DependencyWatch
 from supervisor.process.restarts import RestartPolicy
+from supervisor.process.start_origin import StartOrigin
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -89,6 +90,7 @@ class Starts:
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.origin = StartOrigin()
 
     # -- the rule -----------------------------------------------------------------
 
@@ -161,6 +163,15 @@ class Starts:
         self._process.start_requested = True
         self._is_alone = alone
 
+    def withdraw_request(self) -> None:
+        """Drop a request that has failed; a start that was wanted before it is still wanted."""
+        process = self._process
+        process.start_requested = False
+        self.origin.clear()
+        process.arm()
+        process.changed.notify()
+        self._description_changed()
+
     def _enqueue(self) -> None:
         self.is_queued = True
         self._process.runtime.start_queue.put(self._start_in_turn())
@@ -205,6 +216,8 @@ class Starts:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         now = self._process.runtime.clock.monotonic()
+        if state in STOPPED_STATES and not self._process.start_requested:
+            self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
         elif state == ProcessStates.EXITED:
@@ -221,6 +234,7 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
+        self.origin.clear()
         self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
@@ -251,6 +265,7 @@ class Starts:
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
         self._request_reason = START_WITH_DEPENDENCY
+        self.origin.clear()
         self.request()
 
     def _give_up_waiting(self) -> None:
@@ -275,6 +290,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
+            "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -287,6 +303,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})

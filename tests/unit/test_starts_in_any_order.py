@@ -96,6 +96,14 @@ class Rules:
             return
         if callable(result):
             self.waiting.append(result)
+            self.check_second_start(process)
+
+    @staticmethod
+    def check_second_start(process: Subprocess) -> None:
+        """Check that a start in progress has been requested: a second request is an error."""
+        if process.state != S.STOPPING:
+            with pytest.raises(RPCError, match="ALREADY_STARTED"):
+                control.start(process, process.name, wait=True)
 
     def stop(self, process: Subprocess) -> None:
         try:
