@@ -11,6 +11,7 @@ from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
 from supervisor.common.xmlrpc_codec import capped_int
+from supervisor.engine.start_queue import Pace
 from supervisor.process.description import describe
 from supervisor.process.details import process_info
 from supervisor.process.stop_order import with_dependents
@@ -296,7 +297,8 @@ class SupervisorNamespaceRPCInterface:
 
     def _stop_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         stop = control.in_order(processes, self.stopProcess)
-        return make_allfunc(processes, is_to_be_stopped, stop, wait=wait)
+        pace = Pace(self.supervisord.runtime.loop)
+        return make_allfunc(processes, is_to_be_stopped, stop, pace.run, wait=wait)
 
     # -- signalling -----------------------------------------------------------
 

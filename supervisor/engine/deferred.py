@@ -156,6 +156,7 @@ class _Gather:
         self._run = run
         self._has_begun = False
         self._is_complete = False
+        self._error: Exception | None = None
         self._results: list[Any] = []
         self._pending: dict[int, Deferred] = {}
         self._wakers: dict[int, Callable[[], None]] = {}  # one each: notifiers ignore repeats
@@ -166,21 +167,29 @@ class _Gather:
 
     def _take_all(self) -> Generator[None, None, None]:
         """Take the items of the source, one in each step."""
-        for index, item in enumerate(self._source):
-            if callable(item):
-                self._pending[index] = item
-                self._wakers[index] = partial(self._wake, index)
-                self._wake(index)
-            else:
-                self._results.append(item)
-            yield
+        try:
+            for index, item in enumerate(self._source):
+                self._take(index, item)
+                yield
+        except Exception as error:  # noqa: BLE001 - raised by the next poll, the caller waits
+            self._error = error
         self._is_complete = True
         self._ready.notify()
+
+    def _take(self, index: int, item: Any) -> None:
+        if callable(item):
+            self._pending[index] = item
+            self._wakers[index] = partial(self._wake, index)
+            self._wake(index)
+        else:
+            self._results.append(item)
 
     def _poll(self) -> Any:
         if not self._has_begun:
             self._has_begun = True
             self._run(self._take_all())
+        if self._error is not None:
+            raise self._error
         due, self._woken = sorted(self._woken | self._timed), set()
         for index in due:
             self._poll_one(index)

@@ -11,6 +11,7 @@ one step; a group start has one step for each process and collects their results
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 
 from supervisor.engine.deferred import Later, Notifier
 
@@ -44,6 +45,16 @@ class Pace:
         later = Later(lambda: self._measured(call))
         self._loop.call_soon(later.make)
         return later.function
+
+    def run(self, steps: Generator[object, None, None]) -> None:
+        """Run a generator to its end, with pauses; its exceptions are raised or logged."""
+        while self._used_seconds < MAX_SECONDS:
+            try:
+                self._measured(steps.__next__)
+            except StopIteration:
+                return
+        self._used_seconds = 0.0
+        self._loop.call_soon(partial(self.run, steps))
 
     def _measured(self, call: Callable[[], Any]) -> Any:
         began_at = self._loop.clock.monotonic()

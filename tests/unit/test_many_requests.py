@@ -139,6 +139,33 @@ def test_other_calls_of_a_long_multicall_pause_as_well(
     assert stopped == site.names()
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_stop_of_many_is_spread_over_iterations(
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+    wait: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    site.result(site.system.multicall(site.calls("startProcess")))
+    stop, stopped = Subprocess.stop, []
+
+    def slow(process: Subprocess) -> str | None:
+        site.world.clock.advance(START_SECONDS)
+        stopped.append(process)
+        return stop(process)
+
+    monkeypatch.setattr(Subprocess, "stop", slow)
+    value = site.rpc.stopAllProcesses(wait)
+    assert value() is NOT_DONE_YET
+    assert len(stopped) == MAX_STARTS
+    while len(stopped) < COUNT:
+        site.world.runtime.loop.run_once(0)
+    for process in stopped:
+        process.finish(process.pid, 0)
+    results = site.result(value)
+    assert [each["name"] for each in results] == site.names()
+    assert {each["status"] for each in results} == {Faults.SUCCESS}
+
+
 def test_many_clients_take_turns(site: Site) -> None:
     values = [site.handler.call("supervisor.startProcess", [name]) for name in site.names()]
     assert [value for value in values if value is True] == [True] * MAX_STARTS

@@ -216,3 +216,10 @@ def test_a_short_sequence_leaves_the_loop_asleep(starts: Starts) -> None:
     for _ in range(1000):
         pace.take(lambda: None)
     assert starts.loop._poll_timeout(None) is None
+
+
+def test_a_generator_runs_to_its_end_with_pauses(starts: Starts) -> None:
+    Pace(starts.loop).run(starts.steps(*"abcdefgh"))
+    assert starts.done == ["a", "b", "c"]
+    assert starts.each_iteration() == [["d", "e", "f"], ["g", "h"]]
+    assert starts.loop._poll_timeout(None) is None
