@@ -6,23 +6,30 @@ import os
 from functools import partial
 
 from supervisor.engine.posix import decode_wait_status
+from supervisor.engine.start_queue import Pace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.process.runtime import Runtime
+    from collections.abc import Generator
 
-MAX_SECONDS = 0.01
-"""Time for the deaths of children in one iteration of the loop, in seconds."""
+    from supervisor.process.runtime import Runtime
 
 
 def reap_children(runtime: Runtime, *, once: bool = False) -> None:
     """Reap the dead children, or only the first of them, and notify their processes.
 
-    After `MAX_SECONDS` it goes on in the next iteration of the loop: many may have died at once.
-
-    As pid 1 or as a subreaper, the daemon also reaps children that are no processes of its own.
+    Many that have died at once are reaped with pauses.  As pid 1 or as a subreaper, the daemon also
+    reaps children that are no processes of its own.
     """
-    ends_at = runtime.clock.monotonic() + MAX_SECONDS
+    steps = _reap(runtime)
+    if once:
+        next(steps, None)
+    else:
+        Pace(runtime.loop).run(steps)
+
+
+def _reap(runtime: Runtime) -> Generator[None, None, None]:
+    """Reap the dead children, one in each step."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -37,8 +44,4 @@ def reap_children(runtime: Runtime, *, once: bool = False) -> None:
         else:
             finish = partial(process.finish, pid, status)
             runtime.run_guarded(finish, f"the end of {process.name}")
-        if once:
-            return
-        if runtime.clock.monotonic() >= ends_at:
-            runtime.loop.call_soon(partial(reap_children, runtime))
-            return
+        yield

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from supervisor.engine.loop import Loop
 
 MAX_SECONDS = 0.01
-"""Time for starts in one iteration of the loop, in seconds; a step in progress is completed."""
+"""Time for starts, or for a long sequence of calls, in one iteration of the loop, in seconds.
+
+A step in progress is completed.
+"""
 
 
 class Pace:
