@@ -224,7 +224,7 @@ class SupervisorNamespaceRPCInterface:
 
     def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         queue = self.supervisord.runtime.start_queue
-        predicate = control.to_be_started(processes)
+        predicate = control.to_be_started(processes, isNotRunning)
         return make_allfunc(processes, predicate, self.startProcess, queue.put, wait=wait)
 
     @starting(_in_turn)

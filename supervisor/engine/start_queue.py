@@ -11,6 +11,7 @@ one step; a group start has one step for each process and collects their results
 from __future__ import annotations
 
 from collections import deque
+from contextvars import copy_context
 from functools import partial
 
 from supervisor.engine.deferred import Later, Notifier
@@ -33,7 +34,7 @@ class Pace:
     """Bounds the time of a sequence of calls in one iteration of the loop.
 
     The calls of a sequence follow one another, so a pace measures the time that they have taken
-    since the last pause, in whichever iterations.
+    since the last pause, in whichever iterations.  All run in the caller's context.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -46,7 +47,7 @@ class Pace:
             return self._measured(call)
         self._used_seconds = 0.0
         later = Later(lambda: self._measured(call))
-        self._loop.call_soon(later.make)
+        self._loop.call_soon(partial(copy_context().run, later.make))
         return later.function
 
     def run(self, steps: Generator[object, None, None]) -> None:
@@ -57,7 +58,7 @@ class Pace:
             except StopIteration:
                 return
         self._used_seconds = 0.0
-        self._loop.call_soon(partial(self.run, steps))
+        self._loop.call_soon(partial(copy_context().run, self.run, steps))
 
     def _measured(self, call: Callable[[], Any]) -> Any:
         began_at = self._loop.clock.monotonic()

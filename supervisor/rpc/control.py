@@ -55,15 +55,20 @@ def is_already_started(process: Subprocess) -> bool:
     return is_running(process) or process.starts.origin.is_client
 
 
-def to_be_started(members: Iterable[Member]) -> Callable[[Subprocess], bool]:
+def to_be_started(
+    members: Iterable[Member], is_down: Callable[[Subprocess], bool] = is_not_running
+) -> Callable[[Subprocess], bool]:
     """Return the predicate of processes that a start of several has to start or to wait for.
 
-    It includes those that one of them pulls in before their turn.
+    It adds to those that are down the ones that one of them pulls in before their turn.
     """
-    down = {process for _, process in members if not is_running(process)}
+    down = {id(process) for _, process in members if not is_running(process)}
 
     def is_to_be_started(process: Subprocess) -> bool:
-        return (process in down or not is_running(process)) and not is_already_started(process)
+        if is_down(process):
+            return True
+        may_be_joined = id(process) in down or not is_running(process)
+        return may_be_joined and not is_already_started(process)
 
     return is_to_be_started
 

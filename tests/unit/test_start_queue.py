@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextvars import ContextVar, copy_context
 
 import pytest
 
@@ -209,6 +210,28 @@ def test_a_sequence_of_calls_pauses_after_its_time(starts: Starts) -> None:
     starts.loop.run_once(0)
     assert poll() == "d"
     assert pace.take(lambda: starts.start("e")) == "e"  # 4 ms after the pause
+
+
+def test_a_pause_keeps_the_context(starts: Starts) -> None:
+    client = ContextVar("client", default="")
+
+    def names() -> Generator[None]:
+        for _ in range(4):
+            starts.clock.advance(STEP_SECONDS)
+            starts.done.append(client.get())
+            yield
+
+    def request() -> None:
+        client.set("ann")
+        Pace(starts.loop).run(names())
+        pace = Pace(starts.loop)
+        pace.take(lambda: starts.clock.advance(MAX_SECONDS))
+        pace.take(lambda: starts.done.append(client.get()))
+
+    copy_context().run(request)
+    starts.each_iteration()
+    starts.loop.run_once(0)
+    assert starts.done == ["ann"] * 5
 
 
 def test_a_short_sequence_leaves_the_loop_asleep(starts: Starts) -> None:
