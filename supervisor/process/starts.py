@@ -82,6 +82,8 @@ class Starts:
         self._watch: DependencyWatch | None = None
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
+        self.is_replaced = False
+        """Whether an update has stopped the process, and will start it with its new options."""
         self._is_withdrawn = False
         self._is_retired = False
         self._is_alone = False
@@ -217,6 +219,7 @@ class Starts:
 
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
+        self.is_replaced = False
         self._is_withdrawn = False
         self._request_reason = ""
         if self.gate is not None:
