@@ -16,9 +16,13 @@ KINDS = {
     "plain": PLAIN,
     "rotating": ROTATED,
     "prefix": f"{PLAIN}\nstdout_logfile_format=prefix",
+    "timestamp": f"{PLAIN}\nstdout_logfile_format=timestamp",
     "json": f"{PLAIN}\nstdout_logfile_format=json",
+    "tee": f"{PLAIN}\nstdout_tee=%(here)s/out.log.copy",
 }
-"""Kinds of logs; Supervisor 4.3.0 has no formats and writes the lines as they are."""
+"""Kinds of logs; Supervisor 4.3.0 has no formats and copies, and writes the lines as they are."""
+
+FORMATTED = ("prefix", "timestamp", "json")
 
 
 def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
@@ -37,8 +41,11 @@ def throughput(bench: Bench, size: int, megabytes: int, kind: str) -> Figures:
         cpu, began = cpu_seconds(daemon.pid), time.monotonic()
         daemon.rpc.supervisor.startProcess("flood")
         wanted = count * size
-        if kind in ("prefix", "json"):
+        if kind in FORMATTED:
             wanted = count * wait_for(lambda: _first_line_bytes(daemon.directory / "out.log"))
+        elif kind == "tee" and bench.implementation.name == "ours":
+            copy = daemon.directory / "out.log.copy"
+            wanted += count * wait_for(lambda: _first_line_bytes(copy))
         wait_for(lambda: _written(daemon.directory) >= wanted, pause=0.01)
         seconds = time.monotonic() - began
         cpu = cpu_seconds(daemon.pid) - cpu
@@ -51,30 +58,33 @@ BURST = 10
 """Lines per burst: 100 children that slept before each line would use both cores for that."""
 
 
-def chatty(bench: Bench, count: int, rate: int) -> Figures:
+def chatty(bench: Bench, count: int, rate: int, kind: str = "plain") -> Figures:
     """Run many children that each write lines of 100 bytes at a fixed rate per second."""
     seconds = bench.times(10, 3)
     config = f"""
         [program:chatty]
         command={child("flood")} 100 {rate * seconds} {rate} {BURST}
-        process_name=%(program_name)s_%(process_num)s
+        process_name=%(program_name)s_%(process_num)03d
         numprocs={count}
         autostart=false
         startsecs=0
         stdout_logfile=%(here)s/out.log%(process_num)s
-        stdout_logfile_maxbytes=0
-        """
+        {KINDS[kind]}
+        """.replace("\nstdout", "\n        stdout")
     with bench.daemon(head(count) + config) as daemon:
         _claim_memory(daemon.directory, count * rate * seconds * 100)
         daemon.rpc.supervisor.startAllProcesses()
+        line_bytes = 100
+        if kind in FORMATTED:
+            line_bytes = wait_for(lambda: _first_line_bytes(daemon.directory / "out.log0"))
         cpu, began = cpu_seconds(daemon.pid), time.monotonic()
         done = _written(daemon.directory)
-        wanted = count * rate * seconds * 100
+        wanted = count * rate * seconds * line_bytes
         wait_for(lambda: _written(daemon.directory) >= wanted, pause=0.05)
         cpu = cpu_seconds(daemon.pid) - cpu
         elapsed = time.monotonic() - began
     shutil.rmtree(daemon.directory)
-    lines = (wanted - done) / 100
+    lines = (wanted - done) / line_bytes
     return {"CPU [%]": [cpu / elapsed * 100], "CPU per line [us]": [cpu / lines * 1e6]}
 
 

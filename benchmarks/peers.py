@@ -234,6 +234,9 @@ def _loggers(directory: Path) -> Iterator[tuple[str, tuple[float, float]]]:
         ("runit's svlogd", ["svlogd"]),
         ("s6-log", ["s6-log", "n10", "s50000000"]),
         ("daemontools' multilog", ["multilog", "s16000000"]),
+        ("runit's svlogd, time stamps", ["svlogd", "-ttt"]),
+        ("s6-log, time stamps", ["s6-log", "T", "n10", "s50000000"]),
+        ("daemontools' multilog, time stamps", ["multilog", "t", "s16000000"]),
     )
     for name, command in commands:
         if shutil.which(command[0]):

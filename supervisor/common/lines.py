@@ -67,3 +67,27 @@ def _cut_position(line: bytes) -> int:
         if line[end] & 0xC0 != 0x80:  # noqa: PLR2004 - 10xxxxxx is a continuation byte
             return end
     return MAX_LINE_BYTES
+
+
+class WholeLines:
+    """Formatter that leaves the output as it is, but holds back a line until it is complete.
+
+    A line of more than `MAX_LINE_BYTES` is not held back any longer.
+    """
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return the lines that are complete."""
+        data = self._held + data
+        end = data.rfind(b"\n") + 1
+        if len(data) - end > MAX_LINE_BYTES:
+            end = len(data)
+        self._held = data[end:]
+        return data[:end]
+
+    def flush(self) -> bytes:
+        """Return the last line if it has no newline, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held

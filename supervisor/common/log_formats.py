@@ -21,14 +21,14 @@ from json.encoder import encode_basestring
 from supervisor.common.lines import LineSplitter, PartialLine
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.common.text import JSON_FORMAT, RAW_FORMAT, local_time, utc_time
+from supervisor.common.text import JSON_FORMAT, PREFIX_FORMAT, RAW_FORMAT, local_time, utc_time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 NAMED_FORMATS = {
-    "prefix": "%(utc)s [%(namespec)s] %(message)s",
+    PREFIX_FORMAT: "%(utc)s [%(namespec)s] %(message)s",
     "timestamp": "%(utc)s %(message)s",
     JSON_FORMAT: '{"time": "%(utc)s", "name": %(process_name)s, "group": %(group_name)s, '
     '"stream": %(stream)s, "pid": %(pid)d, "message": %(message)s}',

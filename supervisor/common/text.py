@@ -7,6 +7,9 @@ import time
 RAW_FORMAT = "raw"
 """Format of the log of a program that contains the output as it is."""
 
+PREFIX_FORMAT = "prefix"
+"""Format of a line that begins with its time and the program's name."""
+
 JSON_FORMAT = "json"
 """Format of a log whose lines are JSON objects."""
 

@@ -15,7 +15,6 @@ import re
 from collections.abc import Mapping
 
 from supervisor.common.quoting import ShieldedText, shield, unshield
-from supervisor.common.text import RAW_FORMAT
 from supervisor.config.comments import NO_CLOSING_QUOTATION, comment_hint, section_lines
 from supervisor.datatypes import process_or_group_name
 
@@ -254,7 +253,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
     It also holds the state that the readers of its sections share: the names that values may
-    use (`expansions`, `here`), the `environment` and the `childlog_format` of `[supervisord]`, the
+    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, the
     `scales` of the daemon, and the `warnings` and `infos` to log once the log is open.  `mistakes`
     decides whether the first mistake ends the reading.
     """
@@ -276,7 +275,10 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.expansions: dict[str, object] = {}
         self.here = ""
         self.environment: Mapping[str, str] = {}
-        self.childlog_format = RAW_FORMAT
+        # option, with its flat name -> value for the programs that do not set it
+        self.program_defaults: dict[str, Any] = {}
+        # called with the section and the config of each process, if defaults depend on its options
+        self.adjust_process: Callable[[Section, Any], object] | None = None
         self.scales: Scales | None = None
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
@@ -307,6 +309,12 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         section = self.section(name)
         section.names = self.expansions
         return section
+
+    def remark(self, section: str, option: str, template: str) -> Remark:
+        """Return a remark about an option; `{where}` in the template becomes section and file."""
+        file = self.file_of(section, option)
+        where = f"in section {section!r} (file: {file!r})"
+        return Remark(template.replace("{where}", where), section, option, file)
 
     def file_of(self, section: str, option: str | None = None) -> str | None:
         """Return the file that sets an option, or else the first file with its section."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from supervisor.common.dependency_graph import Requirement, parse_requirements
 from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
-from supervisor.common.text import RAW_FORMAT
 from supervisor.config.conversions import (
     autostart,
     count,
     envfiles,
+    essential_mode,
     fd_or_variable,
     limit,
     notify_mode,
@@ -17,8 +17,10 @@ from supervisor.config.conversions import (
     one_of,
     passed_names,
     positive_seconds,
+    probe,
     seconds,
     secretfiles,
+    server_url,
 )
 from supervisor.config.option import (
     Option,
@@ -28,17 +30,16 @@ from supervisor.config.option import (
     option_record,
     options_of,
 )
+from supervisor.config.stream_config import StreamConfig
+from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (
     Automatic,
     AutoRestart,
-    LogTarget,
     auto_restart,
     boolean,
-    byte_size,
     dict_of_key_value_pairs,
     integer,
     list_of_exitcodes,
-    logfile_name,
     name_to_uid,
     octal_type,
     signal_number,
@@ -54,93 +55,6 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
 
 NO_VARIABLES: Mapping[str, str] = {}
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
-
-
-def line_format(value: str) -> str:
-    """Return a format of programs' logs; see `common.log_formats`."""
-    if value == RAW_FORMAT:
-        return value
-    from supervisor.common.log_formats import check_line_format  # few programs need it
-
-    return check_line_format(value)
-
-
-def probe(value: str) -> Probe:
-    """Return the probe of a check; raises `ValueError` with a reason for users."""
-    from supervisor.common.probes import parse_probe  # few programs have a check
-
-    return parse_probe(value)
-
-
-@option_record(frozen=True)
-class StreamConfig:
-    """The output of a process on one stream, stdout or stderr.
-
-    `logfile` is a path, Automatic until the daemon has generated the path, or None.  Frozen,
-    because copies of a process's config share it.
-    """
-
-    capture_maxbytes: int = option(
-        byte_size,
-        "bytes that <!--XSUPERVISOR:BEGIN--> may capture; 0: off",
-        default="0",
-        info=1,
-    )
-    events_enabled: bool = option(
-        boolean, "true sends an event for each line of {}", default="false", live=True, info=2
-    )
-    logfile: LogTarget = option(
-        logfile_name,
-        "a path, AUTO (a name in childlogdir) or NONE",
-        default="AUTO",
-        per_process=True,
-        info=0,
-    )
-    logfile_backups: int = option(
-        integer,
-        "number of rotated logs to keep",
-        default="10",
-        per_process=True,
-        live=True,
-        info=4,
-    )
-    logfile_maxbytes: int = option(
-        byte_size,
-        "size at which the log is rotated; 0 never rotates",
-        default="50MB",
-        per_process=True,
-        live=True,
-        info=5,
-    )
-    syslog: bool = option(
-        boolean, "true sends {} to syslog as well", default="false", per_process=True, info=3
-    )
-    logfile_format: str = option(
-        line_format,
-        "raw, prefix, timestamp, json, or a template with %(message)s (default: childlog_format)",
-        default=RAW_FORMAT,
-        expanded=False,
-        live=True,
-        in_sample=False,
-    )
-
-    def __eq__(self, other: object) -> bool:
-        """Compare option by option; a log path generated for AUTO equals AUTO."""
-        if not isinstance(other, StreamConfig):
-            return NotImplemented
-        mine, theirs = vars(self), vars(other)
-        if mine == theirs:
-            return True
-        is_auto = Automatic in (self.logfile, other.logfile)
-        return is_auto and {**mine, "logfile": None} == {**theirs, "logfile": None}
-
-    def __hash__(self) -> int:
-        return hash((self.syslog, self.logfile_maxbytes, self.logfile_backups))
 
 
 @option_record()
@@ -273,6 +187,35 @@ class ProcessConfig:
         "variables whose values are the contents of files: PASSWORD:/run/secrets/x, KEY:/path",
         default="",
         per_process=True,
+        in_sample=False,
+    )
+    syslog_facility: str = option(
+        syslog_facility,
+        "facility of its messages in syslog: user, daemon, local0 and others",
+        default="user",
+        live=True,
+        in_sample=False,
+    )
+    syslog_tag: str | None = option(
+        syslog_tag,
+        "tag of its messages in syslog (default: supervisord, with its name before each line)",
+        default=None,
+        per_process=True,
+        live=True,
+        in_sample=False,
+    )
+    syslog_stdout_priority: str = option(
+        syslog_priority,
+        "priority of its stdout in syslog: err, warning, notice, info and others",
+        default="info",
+        live=True,
+        in_sample=False,
+    )
+    syslog_stderr_priority: str = option(
+        syslog_priority,
+        "priority of its stderr in syslog",
+        default="info",
+        live=True,
         in_sample=False,
     )
     restartpause: float = option(
@@ -416,6 +359,20 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
+    essential: str = option(
+        essential_mode,
+        "true, or failure: the daemon exits when the program is down for good, or has failed",
+        default="false",
+        live=True,
+        in_sample=False,
+    )
+    exit_codes_ok: list[int] = option(
+        list_of_exitcodes,
+        "statuses that count as 0 for the exit status of the daemon: 130,143",
+        default="",
+        live=True,
+        in_sample=False,
+    )
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""
@@ -424,6 +381,7 @@ class ProcessConfig:
     section = ""
     place = ("", 0)  # file and line (from 1) of the section's first definition
     process_num = 0
+    position = 0  # of the section among all sections of the files
 
     @property
     def declares_readiness(self) -> bool:
@@ -455,8 +413,18 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
         row.name
         for row in options_of(ProcessConfig)
         if hasattr(old, row.attribute)
-        and not _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+        and not (
+            _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
+            and _further_targets(old, row) == _further_targets(new, row)
+        )
     ]
+
+
+def _further_targets(config: ProcessConfig, row: Option) -> tuple[str, ...]:
+    """Return the targets behind the log, if the option sets a log."""
+    stream, _, option = row.attribute.partition("_")
+    found: tuple[str, ...] = getattr(config, stream).further_targets if option == "logfile" else ()
+    return found
 
 
 def _are_same(old: object, new: object) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from supervisor.common.records import replace
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -17,6 +18,7 @@ from supervisor.config.parser import (
     environment_names,
     host_expansion,
 )
+from supervisor.config.targets import further_targets
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
 from supervisor.engine import posix
 
@@ -46,7 +48,7 @@ NUMBER = "%(process_num)"
 """Field of `process_name` that distinguishes the processes of a program."""
 
 FORMATS = ("stdout_logfile_format", "stderr_logfile_format")
-"""Options whose default is set in `[supervisord]`, for all programs."""
+"""Options whose default is `[supervisord] childlog_format`."""
 
 READINESS = ("notify", "notification_fd", "ready_log_line")
 """Kinds of readiness, of which a program has at most one."""
@@ -89,9 +91,6 @@ def _read_processes(
     template = section.options.setdefault(NAME.name, NAME.value)
     with mistakes:
         section.convert(process_or_group_name, template, NAME.name)
-    for option in FORMATS:
-        if option not in section.options:
-            program[option] = parser.childlog_format
     with mistakes:
         _check(section, program)
     _look_up_groups(parser, program["uid"])
@@ -139,6 +138,8 @@ def _read_process(
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = {**program, **read_options(PROCESS, section, names)}
+    defaults = parser.program_defaults.items()
+    values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)
     if command is None:
         problem = f"program section {section.name} does not specify a command"
@@ -155,9 +156,24 @@ def _read_process(
             variable: text for variable, text in parser.environment.items() if variable not in own
         }
     config = make(name=name, command=command, environment=environment, **values)
+    for stream in ("stdout", "stderr"):
+        _add_further_targets(section, config, stream, names)
+    if parser.adjust_process is not None:
+        parser.adjust_process(section, config)
     config.section = section.name
     config.place = parser.place_of(section.name)
     return config
+
+
+def _add_further_targets(
+    section: Section, config: ProcessConfig, stream: str, names: Mapping[str, object]
+) -> None:
+    """Add the targets that follow the log in the same option."""
+    option = f"{stream}_logfile"
+    is_merged = stream == "stderr" and config.redirect_stderr
+    if "," in str(section.options.get(option)) and not is_merged:
+        further = section.value(option, further_targets, names)
+        setattr(config, stream, replace(getattr(config, stream), further_targets=further))
 
 
 def _command_hint(section: Section, command: str) -> str:

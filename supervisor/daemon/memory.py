@@ -76,9 +76,10 @@ class Entry:
         """
         process, history = self.process, self.process.history
         if not is_stopping:
+            will_start = process.start_requested or process.starts.is_replaced
             self._saved = SavedProcess(
                 self.name,
-                is_stopped=process.administrative_stop and not process.start_requested,
+                is_stopped=process.administrative_stop and not will_start,
                 starts=history.starts,
                 restarts=history.restarts,
             )

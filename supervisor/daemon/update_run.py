@@ -62,6 +62,7 @@ class UpdateRun:
             for config in group.process_configs
         }
         self._outcomes: dict[tuple[str, str], RPCError | None] = {}
+        self._restarts = {(each.group, each.name) for each in steps if each.action == RESTART}
         self._wishes: dict[tuple[str, str], bool | None] = {}
         live_changes = partial(self._gather, self._live_changes)
         work = in_sequence([live_changes, partial(self._gather, self._batches)])
@@ -147,6 +148,7 @@ class UpdateRun:
         for steps in batches:
             for group, each in self._stopping(steps):
                 self._wishes[group.config.name, each.name] = _wish(each)
+            self._mark(steps, is_replaced=True)
             stopped = self._stop(steps)
             stopped()  # stops take time, so they belong to this step
             change = partial(self._gather, partial(self._replacements, steps))
@@ -175,6 +177,13 @@ class UpdateRun:
             and step.name in groups[step.group].processes
         ]
 
+    def _mark(self, steps: Sequence[Step], *, is_replaced: bool) -> None:
+        """Let dependents know which processes are down for a moment only."""
+        for group, process in self._stopping(steps):
+            wish = self._wishes.get((group.config.name, process.name))
+            restarts = (group.config.name, process.name) in self._restarts
+            process.starts.is_replaced = is_replaced and restarts and wish is True
+
     def _stop(self, steps: Sequence[Step]) -> Deferred:
         members = self._stopping(steps)
         named = {make_namespec(group.config.name, each.name): each for group, each in members}
@@ -201,6 +210,7 @@ class UpdateRun:
                 self._attempt([Step(APPLY, name, WHOLE_GROUP)], self._settle)
             yield
         self._daemon.runtime.services.processes.groups_changed()
+        self._mark(steps, is_replaced=False)
         for step in steps:
             if step.action != REMOVE and self._outcomes.get((step.group, step.name)) is None:
                 self._daemon.runtime.run_guarded(partial(self._start, step), step.name)

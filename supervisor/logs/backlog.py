@@ -27,8 +27,24 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
-    from supervisor.engine.loop import Loop
+    from supervisor.engine.loop import Channel, Loop
+
+    class Waiting(Channel, Protocol):
+        """A channel with bytes that are queued for a reader."""
+
+        @property
+        def fd(self) -> int:
+            """The fd."""
+
+        @property
+        def path(self) -> str:
+            """The name of the log."""
+
+        def give_up(self) -> int:
+            """Drop the queued bytes and return their number."""
+
 
 WRITE_TIMEOUT_SECONDS = 1.0
 """Longest wait for a slow reader while no loop runs."""
@@ -48,7 +64,7 @@ MAX_LINE_BYTES = 64 * 1024
 STALLED = "its reader has stalled"
 
 _loop: Loop | None = None
-_waiting: set[Backlog] = set()
+_waiting: set[Waiting] = set()
 
 
 def set_background_loop(loop: Loop | None) -> None:
@@ -60,6 +76,22 @@ def set_background_loop(loop: Loop | None) -> None:
         if loop is not None:
             loop.watch(backlog)
     _loop = loop
+
+
+def start_waiting(channel: Waiting) -> None:
+    """Send the queued bytes of a channel as soon as its reader is ready."""
+    if channel not in _waiting:
+        _waiting.add(channel)
+        if _loop is not None:
+            _loop.watch(channel)
+
+
+def stop_waiting(channel: Waiting) -> None:
+    """Stop watching a channel, if it is watched."""
+    if channel in _waiting:
+        _waiting.discard(channel)
+        if _loop is not None:
+            _loop.unwatch(channel)
 
 
 def drain() -> list[tuple[str, int]]:
@@ -136,20 +168,37 @@ class Gap:
             self._ends_in_line = False
 
 
+def _atomic_part(data: bytes | bytearray) -> bytes | bytearray:
+    """Return the first lines that a pipe accepts as a whole or not at all (pipe(7), PIPE_BUF).
+
+    A line that is longer is sent in parts.
+    """
+    if len(data) <= select.PIPE_BUF:
+        return data
+    return data[: data.rfind(b"\n", 0, select.PIPE_BUF) + 1 or select.PIPE_BUF]
+
+
 class Backlog:
     """The queue of bytes for an fd, and the gap behind them.
 
     It is a channel of the loop while bytes are waiting.  `shared` means that other processes
-    use the fd too and that it may block, so it must be polled before each write.  `last_byte` is
+    use the fd too and that it may block, so it must be polled before each write.  With
+    `whole_lines`, no other writer of a pipe gets between the bytes of a line.  `last_byte` is
     the byte that was written last, None if that is unknown.
     """
 
     def __init__(
-        self, fd: int, path: str, *, shared: bool = False, last_byte: int | None = None
+        self,
+        fd: int,
+        path: str,
+        *,
+        shared: bool = False,
+        last_byte: int | None = None,
     ) -> None:
         self.fd = fd
         self.path = path
         self._shared = shared
+        self.whole_lines = False
         self._waiting = bytearray()
         self._gap = Gap()
         self._last_byte = last_byte
@@ -157,7 +206,12 @@ class Backlog:
 
     def __bool__(self) -> bool:
         """Whether a write must still go through the backlog."""
-        return self._shared or bool(self._waiting or self._gap)
+        return self._shared or self.whole_lines or bool(self._waiting or self._gap)
+
+    @property
+    def _part_bytes(self) -> int:
+        """Number of bytes in which `_atomic_part` finds what to write; 0: it is not needed."""
+        return select.PIPE_BUF + 1 if self._shared or self.whole_lines else 0
 
     def write(self, data: bytes, max_waiting_bytes: int = MAX_WAITING_BYTES) -> None:
         """Write, queue or drop bytes, in this order of preference.
@@ -177,11 +231,11 @@ class Backlog:
             if self._waiting:
                 self._enqueue(data, max_waiting_bytes)
                 return
-        sent = 0
+        sent, part_bytes = 0, self._part_bytes or len(data)
         deadline = None if _loop is not None else time.monotonic() + WRITE_TIMEOUT_SECONDS
         try:
             while sent < len(data):
-                sent += self._send(data[sent:] if sent else data, deadline)
+                sent += self._send(data[sent : sent + part_bytes], deadline)
         except OSError as error:
             unsent = data[sent:]
             if _loop is not None and isinstance(error, BlockingIOError):
@@ -222,10 +276,7 @@ class Backlog:
             self._await_reader(data)
 
     def _await_reader(self, data: bytes) -> None:
-        if self not in _waiting:
-            _waiting.add(self)
-            if _loop is not None:
-                _loop.watch(self)
+        start_waiting(self)
         self._waiting += data
 
     def _send(self, data: bytes | bytearray, deadline: float | None) -> int:
@@ -233,10 +284,12 @@ class Backlog:
 
         Returns the number of bytes written; raises `BlockingIOError` if the reader is too slow.
         """
+        if self._part_bytes:
+            data = _atomic_part(data)
         if self._shared:
             # An fd that poll reports as writable accepts PIPE_BUF bytes without blocking, no more.
             self._wait(deadline)
-            sent = os.write(self.fd, data[: select.PIPE_BUF])
+            sent = os.write(self.fd, data)
         else:
             try:
                 sent = os.write(self.fd, data)
@@ -275,11 +328,16 @@ class Backlog:
 
     def handle_write_event(self) -> None:
         """Send as much as the reader accepts; raises `OSError` when it has closed its end."""
-        try:
-            sent = self._send(self._waiting[:SEND_BYTES], None)
-        except BlockingIOError:
+        waiting, sent = self._waiting, 0
+        size = self._part_bytes or SEND_BYTES
+        with contextlib.suppress(BlockingIOError):
+            while sent < min(len(waiting), SEND_BYTES):
+                sent += self._send(waiting[sent : sent + size], None)
+                if not self.whole_lines:
+                    break
+        if not sent:
             return
-        del self._waiting[:sent]
+        del waiting[:sent]
         if not self._waiting and self._on_flushed is not None:
             self._fill_gap()  # else the next write does it, which knows where the next line begins
         if not self._waiting:
@@ -292,9 +350,7 @@ class Backlog:
         self._flushed()
 
     def _flushed(self) -> None:
-        _waiting.discard(self)
-        if _loop is not None:
-            _loop.unwatch(self)
+        stop_waiting(self)
         if self._on_flushed is not None:
             self._on_flushed()
 

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
-from supervisor.loggers import LogRecord, RotatingFileHandler
+from supervisor.loggers import Handler, LogRecord, RotatingFileHandler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.common.log_formats import LineFormatter
+    from typing import Protocol
+
+    from supervisor.logs.policy import LogPolicy
+
+    class Formatter(Protocol):
+        """A machine that takes output and returns lines."""
+
+        def feed(self, data: bytes) -> bytes:
+            """Return the lines that the output completes."""
+
+        def flush(self) -> bytes:
+            """Return the rest, at the end of the stream."""
+
+
+def format_record(handler: Handler, formatter: Formatter, record: LogRecord) -> bytes:
+    """Return the lines that a record completes; a failure is reported by its handler."""
+    try:
+        msg = record.msg
+        return formatter.feed(msg if isinstance(msg, bytes) else msg.encode())
+    except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
+        handler.handleError()
+        return b""
 
 
 class FormattedFileHandler(RotatingFileHandler):
@@ -16,21 +37,23 @@ class FormattedFileHandler(RotatingFileHandler):
     rotated, and becomes a line of the file that is open at its end.
     """
 
+    line_passes = 1
+
     def __init__(
-        self, filename: str, formatter: LineFormatter, max_bytes: int, backup_count: int
+        self,
+        filename: str,
+        formatter: Formatter,
+        max_bytes: int,
+        backup_count: int,
+        policy: LogPolicy | None = None,
     ) -> None:
-        super().__init__(filename, "ab", max_bytes, backup_count)
+        super().__init__(filename, "ab", max_bytes, backup_count, policy)
         self._formatter = formatter
+        self.stream.keep_lines_whole()
 
     def emit(self, record: LogRecord) -> None:
         """Write the lines that a record completes; failures are reported."""
-        try:
-            msg = record.msg
-            data = self._formatter.feed(msg if isinstance(msg, bytes) else msg.encode())
-        except Exception:  # noqa: BLE001 - a failure to log must not stop the caller
-            self.handleError()
-            return
-        self._write(data)
+        self._write(format_record(self, self._formatter, record))
 
     def close(self) -> None:
         """Write a last line that has no newline, then close."""

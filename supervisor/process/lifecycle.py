@@ -206,7 +206,7 @@ class Lifecycle(ProcessStatus):
     @property
     def is_down_for_good(self) -> bool:
         """Whether the process is down and nothing but a request will start it."""
-        if self.state not in STOPPED_STATES:
+        if self.state not in STOPPED_STATES or self.starts.is_replaced:
             return False
         gate = self.starts.gate
         return not self.starts.is_wanted or (gate is not None and gate.is_hopeless)

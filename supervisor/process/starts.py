@@ -12,13 +12,11 @@ from functools import partial
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import (
-    DependencyWatch,
-    StartGate,
-    make_gate,
-    make_watch,
-)
+from supervisor.process.conditions import Hold
+from supervisor.process.dependencies import StartGate, make_gate
+from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.restarts import RestartPolicy
+from supervisor.process.start_origin import StartOrigin
 from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -28,9 +26,10 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
-    from supervisor.process.dependencies import Unmet
+    from supervisor.process.conditions import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
+    from supervisor.process.startup import Startup
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        startup: Startup
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -87,10 +87,13 @@ class Starts:
         """Whether the start is in the queue; it may have become unwanted since."""
         self.held_by = ""
         """Description of the reason for which no start is possible, "" if there is none."""
+        self.is_replaced = False
+        """Whether an update has stopped the process, and will start it with its new options."""
         self._is_withdrawn = False
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.origin = StartOrigin()
         self.reconfigure()
 
     def reconfigure(self) -> None:
@@ -103,9 +106,8 @@ class Starts:
             self.gate.stop_waiting()
         if self._watch is not None:
             self._watch.end()
-        processes = runtime.services.processes
-        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
-        self._watch = make_watch(config, self.gate, runtime.loop, self._requeue)
+        self.gate = make_gate(config, runtime, self._reconsider)
+        self._watch = make_watch(config, self.gate, self._requeue)
         if self.gate is not None:
             self.gate.restore(before["gate"] or {})
         if self._watch is not None and process.state in RUNNING_STATES:
@@ -147,12 +149,12 @@ class Starts:
         """Whether a wanted start waits for the end of a hold, or for dependencies."""
         return self.is_wanted and self.has_closed_gate
 
-    def unmet(self) -> Iterable[Unmet | str]:
+    def unmet(self) -> Iterable[Unmet | Hold]:
         """Return the conditions that delay a wanted start."""
         if not self.is_waiting:
             return ()
         if self.held_by:
-            return (self.held_by,)
+            return (Hold(self.held_by),)
         return () if self.gate is None else self.gate.unmet()
 
     @property
@@ -193,6 +195,15 @@ class Starts:
         self._is_alone = alone
         self._request_reason = reason
 
+    def withdraw_request(self) -> None:
+        """Drop a request that has failed; a start that was wanted before it is still wanted."""
+        process = self._process
+        process.start_requested = False
+        self.origin.clear()
+        process.arm()
+        process.changed.notify()
+        self._process.runtime.services.description_changed(self._process)
+
     def _enqueue(self) -> None:
         self.is_queued = True
         self._process.runtime.services.start_queue.put(self._start_in_turn())
@@ -210,6 +221,7 @@ class Starts:
             else:
                 self._note_start(now, is_restart=is_restart)
                 process.spawn()
+                process.startup.follows_queue = True
         process.arm()
         yield
 
@@ -228,6 +240,7 @@ class Starts:
 
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
+        self.is_replaced = False
         self._is_withdrawn = False
         self._request_reason = ""
         if self.gate is not None:
@@ -236,6 +249,8 @@ class Starts:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         now = self._process.runtime.clock.monotonic()
+        if state in STOPPED_STATES and not self._process.start_requested:
+            self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
         elif state == ProcessStates.EXITED:
@@ -252,7 +267,8 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
-        self._description_changed()
+        self.origin.clear()
+        self._process.runtime.services.description_changed(self._process)
 
     # -- waiting ------------------------------------------------------------------
 
@@ -272,21 +288,19 @@ class Starts:
         else:
             self.gate.stop_waiting()
         if was_waiting != (self.gate.waiting_since is not None):
-            self._description_changed()
-
-    def _description_changed(self) -> None:
-        self._process.runtime.services.description_changed(self._process)
+            self._process.runtime.services.description_changed(self._process)
 
     def _reconsider(self) -> None:
         """Start, if the dependencies are up; else notify the processes that depend on it."""
         self._process.transition()
         self._process.changed.notify()
-        self._description_changed()
+        self._process.runtime.services.description_changed(self._process)
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
+        self.origin.clear()
         self.request(reason=START_WITH_DEPENDENCY)
 
     def _give_up_waiting(self) -> None:
@@ -308,6 +322,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
+            "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -320,6 +335,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})

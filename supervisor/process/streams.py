@@ -13,14 +13,14 @@ import os
 from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
-from supervisor.common.records import record, replace
+from supervisor.common.records import record
 from supervisor.engine import posix
 from supervisor.logs import reading
-from supervisor.process.child_log import is_formatted, open_child_log
+from supervisor.process.child_log import log_options, open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.process_config import StreamConfig
+    from supervisor.config.stream_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
 DEBUG = loggers.LevelsByName.DEBG
@@ -48,8 +48,16 @@ class ReadLimits:
 RAW_LIMITS = ReadLimits(READ_BYTES, LARGE_PIPE_BYTES // READ_BYTES, 2 * LARGE_PIPE_BYTES)
 """Enough for the largest pipe: a fast writer cannot starve the loop."""
 
-FORMATTED_LIMITS = ReadLimits(PIPE_BYTES // 2, 1, 2 * PIPE_BYTES)
-"""Each line costs CPU: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged."""
+
+@functools.cache
+def limits_of(line_passes: int) -> ReadLimits:
+    """Return the limits of a stream whose handlers look at each line that many times.
+
+    Each line costs CPU then: 32 KB of empty lines take 10 ms in JSON.  The pipe is not enlarged.
+    """
+    if not line_passes:
+        return RAW_LIMITS
+    return ReadLimits(PIPE_BYTES // 2 // line_passes, 1, 2 * PIPE_BYTES)
 
 
 @functools.cache  # a daemon without programs never needs it
@@ -117,8 +125,9 @@ class Dispatcher:
     def removelogs(self) -> None:
         """Do nothing; overridden by channels that log."""
 
-    def reopenlogs(self) -> None:
-        """Do nothing; overridden by channels that log."""
+    def reopenlogs(self) -> list[str]:
+        """Do nothing; overridden by channels that log.  Returns a line for each failure."""
+        return []
 
 
 class PInputDispatcher(Dispatcher):
@@ -188,16 +197,19 @@ class OutputDispatcher(Dispatcher):
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
         self.pid = 0
-        self._follow_config()
+        self._config: StreamConfig = getattr(process.config, channel)
+        self._log_options = log_options(process, channel)
         self.childlog = self.open_log()
+        self._limit_reads()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
         self._is_delayed = False
 
-    def _follow_config(self) -> None:
-        self._config: StreamConfig = getattr(self.process.config, self.channel)
-        self._is_formatted = is_formatted(self._config)
-        self._limits = FORMATTED_LIMITS if self._is_formatted else RAW_LIMITS
+    def _limit_reads(self) -> None:
+        handlers = () if self.childlog is None else self.childlog.handlers
+        line_passes = sum([handler.line_passes for handler in handlers])
+        self._is_formatted = line_passes > 0
+        self._limits = limits_of(line_passes)
         self._buffers = _buffers(self._limits.read_bytes)
 
     def open_log(self) -> loggers.Logger | None:
@@ -208,13 +220,14 @@ class OutputDispatcher(Dispatcher):
     @property
     def has_outdated_log(self) -> bool:
         """Whether options of the log differ from those with which it was opened."""
-        now: StreamConfig = getattr(self.process.config, self.channel)
-        return replace(self._config, events_enabled=now.events_enabled) != now
+        return self._log_options != log_options(self.process, self.channel)
 
     def reconfigure(self, childlog: loggers.Logger | None) -> None:
         """Follow the process's config, and replace the log if it is another one."""
-        self._follow_config()
+        self._config = getattr(self.process.config, self.channel)
+        self._log_options = log_options(self.process, self.channel)
         before, self.childlog = self.childlog, childlog
+        self._limit_reads()
         if before is not None and before is not childlog:
             before.close()
 
@@ -309,7 +322,8 @@ class OutputDispatcher(Dispatcher):
             for handler in self.childlog.handlers:
                 handler.renew()
 
-    def reopenlogs(self) -> None:
+    def reopenlogs(self) -> list[str]:
         """Reopen the log under the same name, unless the stream has ended."""
-        if self.childlog is not None and not self.closed:
-            loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)
+        if self.childlog is None or self.closed:
+            return []
+        return loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)

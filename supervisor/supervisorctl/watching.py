@@ -43,8 +43,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 MIN_SECONDS = 0.1
 """Pause after a change, so that many at once are shown together."""
 
-PASSING_TIME = re.compile(r"uptime (\d+ days?, )?\d+:\d\d:\d\d|\bin \d+ s\b")
-"""Part of a description that is different each second."""
+PASSING_TIME = re.compile(r"uptime (\d+ days?, )?\d+:\d\d:\d\d|\bin \d+ s\b|, cpu .*")
+"""Parts of a description that are different each second."""
 
 # Control sequences of a terminal (ECMA-48; DECAWM of the VT100).
 HOME, CLEAR_LINE, CLEAR_REST, CLEAR_ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"

@@ -109,6 +109,7 @@ ONE_LINE = "One line for an error in a file"
 HOST_NAME = "The host's name in every section"
 COMMAS = "Commas that separate nothing"
 HOMES = "Home directories in two more paths"
+TARGETS = "Several targets of a log"
 NODE = os.uname().nodename
 
 # name -> the case, what must appear in the JSON of our answer and not in the reference's, and
@@ -269,6 +270,11 @@ MENDED: dict[str, tuple[dict[str, Any], str, str]] = {
         _mended(SUPERVISORD + "[eventlistener:e]\ncommand=a\nevents=TICK_5,,\n"),
         "tick5event",
         COMMAS,
+    ),
+    "a target behind a log": (
+        _mended(SUPERVISORD + "[program:a]\ncommand=a\nstdout_logfile=a.log, /dev/stdout\n"),
+        '"stdout_logfile": "a.log"',
+        TARGETS,
     ),
     "a home directory in the pattern of an include": (
         _mended(SUPERVISORD + "[include]\nfiles=~/a.inc\n"),

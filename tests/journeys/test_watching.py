@@ -97,7 +97,7 @@ def running(daemon: Daemon, *arguments: str) -> Iterator[Running]:
 def test_status_as_json(daemon: Daemon) -> None:
     """The output fits the published schema, which knows every field."""
     assert daemon.ctl("start", "fails").returncode == 7
-    result = daemon.ctl("status", "--json")
+    result = daemon.ctl("status", "--json", "--usage")
     structs = json.loads(result.stdout)
     assert_valid(structs)
     assert {field for struct in structs for field in struct} == SCHEMA["items"]["properties"].keys()

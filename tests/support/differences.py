@@ -26,32 +26,48 @@ ADDED_METHODS = (
     "supervisor.applyUpdate",
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
+    "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
     "supervisor.planUpdate",
+    "supervisor.reopenAllProcessLogs",
+    "supervisor.reopenProcessLogs",
+    "supervisor.rotateAllProcessLogs",
+    "supervisor.rotateProcessLogs",
     "supervisor.setNumprocs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("complete", "explain", "graph", "logs", "scale", "wait")
+ADDED_COMMANDS = (
+    "complete",
+    "explain",
+    "graph",
+    "health",
+    "logs",
+    "reopen",
+    "rotate",
+    "scale",
+    "wait",
+)
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = (
+    "--minimal",
     "--no-deps",
+    "--plan",
     "--with-dependents",
     "--rolling",
     "--batch N",
     "--pause SECONDS",
     "--json",
-    "--minimal",
-    "--plan",
     "-v, --verbose",
+    "--usage",
     "--watch[=SECONDS]",
 )
 """Flags of its commands that 4.3.0 does not have."""
 
-ADDED_OPTIONS = ("--check", "--json", "--portable", "--strict")
+ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)
@@ -68,6 +84,12 @@ SHOWN_BY = {
     "Unknown members of groups": CONFIGURATION,
     "A protected here": CONFIGURATION,
     "An empty file name": CONFIGURATION,
+    "A configuration on standard input": (
+        "tests/journeys/test_piped_configuration.py::test_it_is_kept_for_rereads_and_reloads"
+    ),
+    "The main process of a container": (
+        "tests/conformance/test_command_line.py::test_help_names_the_same_options"
+    ),
     "A history file on the command line": CONFIGURATION,
     "Brackets in the path of the configuration": (
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
@@ -92,11 +114,16 @@ SHOWN_BY = {
     "Values that end the daemon": CONFIGURATION,
     "The host's name in every section": CONFIGURATION,
     "Commas that separate nothing": CONFIGURATION,
+    "Several targets of a log": CONFIGURATION,
     "Home directories in two more paths": CONFIGURATION,
     "Checking a configuration": (
         "tests/conformance/test_command_line.py::test_help_names_the_same_options"
     ),
     "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
+    "Defaults of programs": (
+        "tests/unit/test_config_program_default.py"
+        "::test_programs_have_what_they_do_not_set_from_the_defaults"
+    ),
     "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
     "Programs that wait for others": (
         f"{STARTS}::test_a_second_start_and_a_stop_of_a_waiting_program"
@@ -149,6 +176,10 @@ SHOWN_BY = {
     "Removing a program that cannot be signalled": (
         "tests/journeys/test_process_groups.py"
         "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Orphans as pid 1": (
+        "tests/unit/test_daemon_signals.py"
+        "::test_orphans_are_news_only_to_a_daemon_that_did_not_ask_for_them"
     ),
     "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "Orphans of a stopped group": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,8 @@ from supervisor.common.records import names
 from supervisor.config import programs, schema
 from supervisor.config.model import Settings
 from supervisor.config.option import Option, option, option_group, option_record, options_of
-from supervisor.config.process_config import ProcessConfig, StreamConfig
+from supervisor.config.process_config import ProcessConfig
+from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import Automatic, boolean, integer, list_of_ints
 from supervisor.rpc.info import config_info
 from tests.support.configs import read, refusal
@@ -166,7 +168,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
     }
     assert without_rows == {
         ProcessConfig: {"stdout", "stderr", "command_hint", "inherited_environment"},
-        StreamConfig: set(),
+        StreamConfig: {"further_targets"},
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }
 
@@ -224,6 +226,17 @@ CHANGED = {
     "stderr_logfile": "NONE",
     "stdout_logfile_format": "json",
     "stderr_logfile_format": "json",
+    "syslog_facility": "local0",
+    "syslog_stdout_priority": "notice",
+    "syslog_stderr_priority": "err",
+    "stdout_tee": "stdout",
+    "stderr_tee": "stdout",
+    "stdout_tee_format": "json",
+    "stderr_tee_format": "json",
+    "stdout_logfile_owner": str(os.geteuid()),
+    "stderr_logfile_owner": str(os.geteuid()),
+    "stdout_logfile_compress": "gzip",
+    "stderr_logfile_compress": "gzip",
     "restartjitter": "0.5",
     "depends_on": "other",
     "depends_on_completed": "other",

@@ -245,7 +245,7 @@ def completions(ctl: Ctl, text: str, line: str) -> list[str]:
         ("", "graph ", ["a ", "g:* ", "g:b "]),
         ("s", "tail a s", ["stderr ", "stdout "]),
         ("r", "wait a r", ["running "]),
-        ("--", "status --", ["--json ", "--verbose ", "--watch "]),
+        ("--", "status --", ["--json ", "--usage ", "--verbose ", "--watch "]),
         ("--format=m", "graph --format=m", ["--format=mermaid "]),
         ("g:b", "signal HUP g:b", ["g:b "]),
         ("", "reload ", []),

@@ -548,3 +548,26 @@ def test_names_of_the_wrong_type_are_refused(site: Site, names: Any) -> None:
     plan = site.plan(program("web", stopwaitsecs=3))
     with pytest.raises(RPCError):
         site.daemon.updates.apply(plan["id"], names)
+
+
+@pytest.mark.parametrize("rule", ["stop", "restart"])
+def test_a_dependency_that_an_update_restarts_is_not_down_for_good(site: Site, rule: str) -> None:
+    """Even if it has to wait for another process of its batch to stop."""
+    app = program("app", depends_on="db", on_dependency_failure=rule)
+    site.boot(several("db", 2) + app)
+    site.turn()
+    pid = site.process("app").pid
+    site.stubborn.add("db1")
+    future = several("db", 2, command="/bin/tac") + app
+    result = site.daemon.updates.apply(site.plan(future)["id"])
+    for _ in range(5):
+        site.turn()
+    assert (site.process("db0").state, site.process("app").pid) == (S.STOPPED, pid)
+    site.stubborn.clear()
+    site.turn(10)
+    assert site.finished(result) == {"db0": "restart", "db1": "restart"}
+    for _ in range(5):
+        site.turn()
+    assert set(site.states().values()) == {S.RUNNING}
+    assert (site.process("app").pid == pid) is (rule == "stop")
+    assert site.process("db0").starts.is_replaced is False

@@ -1,4 +1,4 @@
-"""Commands that show processes: status, pid."""
+"""Commands that show processes: status, health, pid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from supervisor.client import proxy
 from supervisor.client.terminal import coloured, display_width, uses_colours
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
-from supervisor.states import STOPPED_STATES
+from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.supervisorctl.commands import CommandGroup, matches
 from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
 from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
@@ -14,7 +14,7 @@ from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitS
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterator, Mapping, Sequence
-    from typing import Any
+    from typing import IO, Any
 
     from supervisor.supervisorctl.controller import Controller
     from supervisor.supervisorctl.flags import Arguments
@@ -23,7 +23,9 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 MIN_NAME_COLUMNS = 30
 
-JSON, VERBOSE, WATCH = "--json", "-v", "--watch"
+JSON, VERBOSE, USAGE, WATCH = "--json", "-v", "--usage", "--watch"
+
+SIZE_UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 WATCH_SECONDS = 2.0
 """Default interval of --watch, in seconds."""
@@ -35,6 +37,7 @@ class StatusCommands(CommandGroup):
     flags_status = FlagTable(
         Flag(JSON, help="Print a JSON array with all details", machine_readable=True),
         Flag(VERBOSE, "--verbose", help="Also show since when, the last exit and what comes next"),
+        Flag(USAGE, help="Also show the use of CPU and memory, with that of descendants"),
         Flag(
             WATCH,
             help="Show changes until Ctrl-C",
@@ -75,6 +78,35 @@ class StatusCommands(CommandGroup):
         self.ctl.output("status <gname>:*\tShow the states of a group's processes")
         self.ctl.output("status <name> <name>\tShow the states of several processes")
         self.ctl.output("status\t\t\tShow the states of all processes")
+
+    def do_health(self, arg: str) -> None:
+        """Print the essential processes that are not RUNNING.
+
+        The exit status is 0 or 1, because a HEALTHCHECK of docker(1) may have no other.
+        """
+        if not self._takes_no_arguments("health", arg):
+            return
+        if not self.ctl.upcheck():
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            return
+        supervisor = self.ctl.get_supervisor()
+        try:
+            infos = supervisor.getEssentialProcessInfo()
+        except proxy.Fault as fault:
+            if fault.faultCode != Faults.UNKNOWN_METHOD:
+                raise
+            infos = supervisor.getAllProcessInfo()  # the server is older
+        unhealthy = [info for info in infos if info["state"] != ProcessStates.RUNNING]
+        if unhealthy:
+            self.ctl.output("\n".join(status_lines(self.ctl.stdout, unhealthy)))
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def help_health(self) -> None:
+        """Print the help of `health`."""
+        self.ctl.output(
+            "health\t\t\tShow the essential processes that are not RUNNING (all programs,"
+        )
+        self.ctl.output("\t\t\tif none is essential); exit with 1 if there are any, else with 0")
 
     def do_pid(self, arg: str) -> None:
         """Print the pid of the daemon or of processes."""
@@ -119,6 +151,7 @@ class StatusView:
         self._ctl = ctl
         self._names = given.names
         self._is_verbose: bool = given[VERBOSE]
+        self._has_usage: bool = given[USAGE]
         self.is_json: bool = given[JSON]
 
     def query(self) -> list[dict[str, Any]]:
@@ -128,9 +161,9 @@ class StatusView:
         """
         supervisor = self._ctl.get_supervisor()
         infos: list[dict[str, Any]]
-        if self.is_json or self._is_verbose:
+        if self.is_json or self._is_verbose or self._has_usage:
             try:
-                infos = supervisor.getAllProcessDetails()
+                infos = supervisor.getAllProcessDetails(*[True] * self._has_usage)
             except proxy.Fault as fault:
                 if fault.faultCode != Faults.UNKNOWN_METHOD:
                     raise
@@ -151,23 +184,11 @@ class StatusView:
 
     def lines(self, infos: Sequence[Info]) -> list[str]:
         """Return the lines to show: as JSON, one line with an array."""
-        return [as_json(infos)] if self.is_json else list(self._status_lines(infos))
-
-    def _status_lines(self, infos: Sequence[Info]) -> Iterator[str]:
-        has_colours = uses_colours(self._ctl.stdout)
-        if has_colours:
-            from supervisor.supervisorctl.colours import STATE_COLOURS
-        if self._is_verbose:
-            from supervisor.supervisorctl.commands.explain import summary
-        names = [make_namespec(info["group"], info["name"]) for info in infos]
-        width = max([MIN_NAME_COLUMNS, *map(display_width, names)]) + 3
-        for name, info in zip(names, infos, strict=True):
-            state = f"{info['statename']:<10}"
-            if has_colours:
-                state = coloured(state, STATE_COLOURS.get(info["statename"], ""))
-            yield f"{name}{' ' * (width - display_width(name))}{state}{info['description']}"
-            if self._is_verbose:
-                yield from (f"  {sentence}" for sentence in summary(info))
+        return (
+            [as_json(infos)]
+            if self.is_json
+            else list(status_lines(self._ctl.stdout, infos, is_verbose=self._is_verbose))
+        )
 
 
 def as_json(infos: Sequence[Info]) -> str:
@@ -176,3 +197,41 @@ def as_json(infos: Sequence[Info]) -> str:
 
     structs = [{key: value for key, value in info.items() if key != "logfile"} for info in infos]
     return json.dumps(structs, ensure_ascii=False)
+
+
+def status_lines(
+    stdout: IO[str], infos: Sequence[Info], *, is_verbose: bool = False
+) -> Iterator[str]:
+    """Yield the lines of `status` for processes, in colours if they go to a terminal."""
+    has_colours = uses_colours(stdout)
+    if has_colours:
+        from supervisor.supervisorctl.colours import STATE_COLOURS
+    if is_verbose:
+        from supervisor.supervisorctl.commands.explain import summary
+    names = [make_namespec(info["group"], info["name"]) for info in infos]
+    width = max([MIN_NAME_COLUMNS, *map(display_width, names)]) + 3
+    for name, info in zip(names, infos, strict=True):
+        state = f"{info['statename']:<10}"
+        if has_colours:
+            state = coloured(state, STATE_COLOURS.get(info["statename"], ""))
+        description = f"{info['description']}{usage_text(info)}"
+        yield f"{name}{' ' * (width - display_width(name))}{state}{description}"
+        if is_verbose:
+            yield from (f"  {sentence}" for sentence in summary(info))
+
+
+def usage_text(info: Info) -> str:
+    """Return the use of CPU and memory as a further part of a description, "" if unknown."""
+    count = info.get("processes", 0)
+    if not count:
+        return ""
+    processes = "1 process" if count == 1 else f"{count} processes"
+    return (
+        f", cpu {info['cpu_percent']:.1f}%, memory {size_text(info['memory_bytes'])}, {processes}"
+    )
+
+
+def size_text(size: float) -> str:
+    """Return a size in bytes as users read it: `34.1 MB`, with 1024 bytes in a KB."""
+    unit = min(max(int(size).bit_length() - 1, 0) // 10, len(SIZE_UNITS) - 1)
+    return f"{size / 1024**unit:.{1 if unit else 0}f} {SIZE_UNITS[unit]}"

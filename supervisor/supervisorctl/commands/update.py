@@ -13,7 +13,7 @@ from supervisor.supervisorctl.results import NO_CONFIG_UPDATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
     Step = Mapping[str, Any]
@@ -72,16 +72,15 @@ class UpdateCommands(CommandGroup):
         if not names or "all" in names:
             wanted = {*added, *changed, *removed}
         else:
-            wanted = self._wanted(supervisor, names, added)
+            wanted = self._wanted(names, _known(supervisor, added))
         steps = ((self._remove_group, removed), (self._change_group, changed))
         for step, groups in (*steps, (self._add_group, added)):
             for name in groups:
                 if name in wanted:
                     self._try_step(step, supervisor, name)
 
-    def _wanted(self, supervisor: Any, names: Sequence[str], added: Iterable[str]) -> set[str]:
+    def _wanted(self, names: Sequence[str], known: set[str]) -> set[str]:
         """Return the groups that names and patterns mean; report those that are unknown."""
-        known = {info["group"] for info in supervisor.getAllProcessInfo()} | set(added)
         if any(map(is_pattern, names)):
             from supervisor.supervisorctl.patterns import expand_groups
 
@@ -149,7 +148,8 @@ class UpdateCommands(CommandGroup):
             return None
         steps = plan["steps"]
         if names and "all" not in names:
-            wanted = self._wanted(supervisor, names, [step["group"] for step in steps])
+            added = [step["group"] for step in steps]
+            wanted = self._wanted(names, _known(supervisor, added))
             steps = [step for step in steps if step["group"] in wanted]
         return plan["id"], steps
 
@@ -238,6 +238,11 @@ class UpdateCommands(CommandGroup):
             "scale <program> <n>\tAdd or remove processes of a program, so that n remain"
         )
         self.ctl.output("\t\t\tThe number holds until numprocs changes in the file")
+
+
+def _known(supervisor: Any, added: Sequence[str]) -> set[str]:
+    """Return the names of all groups, those to be added included."""
+    return {info["group"] for info in supervisor.getAllProcessInfo()} | set(added)
 
 
 def step_line(step: Step) -> str:
