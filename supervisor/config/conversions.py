@@ -5,17 +5,15 @@ Each takes the text of an option and raises `ValueError` with a text for the use
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 
 from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
-from supervisor.datatypes import absolute_path, boolean, existing_dirpath, integer
+from supervisor.datatypes import boolean, integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Final
 
     from supervisor.common.env_files import EnvFile, SecretFile
     from supervisor.common.probes import Probe
@@ -95,23 +93,6 @@ def count(least: int = 0) -> Callable[[str], int]:
 def limit(value: str) -> int:
     """Return an integer, or `UNLIMITED` for that word."""
     return UNLIMITED if value.strip().lower() == "unlimited" else integer(value)
-
-
-REMEMBER: Final = "remember"
-"""Value of `autostart`: as true, unless a client stopped the program in an earlier run."""
-
-
-def autostart(value: str) -> bool | str:
-    """Return whether to start, or `REMEMBER`; only the latter is a true value that is no bool."""
-    return REMEMBER if value.strip().lower() == REMEMBER else boolean(value)
-
-
-def state_path(value: str) -> str:
-    """Return the absolute path of a file in an existing directory."""
-    path = absolute_path(existing_dirpath(value))
-    if os.path.isdir(path):
-        raise ValueError(f"{value} is a directory")
-    return path
 
 
 def file_mode(value: str) -> int:

@@ -16,10 +16,10 @@ from operator import attrgetter
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
-from supervisor.config.conversions import REMEMBER
 from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
+from supervisor.config.state import forgotten_stops
 from supervisor.datatypes import TRUTHY_STRINGS
 from supervisor.engine import paths
 from supervisor.engine.files import find_unprotected, is_trusted
@@ -187,7 +187,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
         *_options_without_effect(parser, programs),
-        *_forgotten_stops(parser, programs),
+        *forgotten_stops(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
@@ -404,22 +404,6 @@ def _options_without_effect(
                     if is_own and getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
                         yield parser.remark(section, option, text)
-
-
-def _forgotten_stops(
-    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[Remark]:
-    """Yield a line for each section that asks to remember stops without a file for it."""
-    if parser.has_option(parser.mysection, "statefile"):
-        return
-    sections = (
-        parser.owner_of(section, "autostart")
-        for section, config in programs.items()
-        if config.autostart == REMEMBER
-    )
-    for section in dict.fromkeys(sections):
-        text = "autostart=remember {where} means true: [supervisord] has no statefile"
-        yield parser.remark(section, "autostart", text)
 
 
 def _overridden_secrets(

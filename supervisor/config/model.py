@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
 from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
-from supervisor.config.conversions import line_format, one_of, seconds, state_path
+from supervisor.config.conversions import line_format, one_of, seconds
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
 )
+from supervisor.config.state import KILL, state_path
 from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import (
     Syslog,
@@ -139,10 +140,6 @@ class FastCGIGroupConfig(ProcessGroupConfig):
 
 UNIX_HTTP_SERVER = "unix_http_server"
 INET_HTTP_SERVER = "inet_http_server"
-
-
-KILL = "kill"
-"""Value of `leftovers`: end what is left of an earlier daemon."""
 
 
 def host_names(value: str) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 
 from supervisor.config import schema
-from supervisor.config.conversions import REMEMBER
 from supervisor.config.lint import PROGRAM_LIKE, PROGRAMS, SERVERS
 from supervisor.config.model import INET_HTTP_SERVER
 from supervisor.config.parser import HOST_NODE_NAME, PROGRAM_DEFAULT, Remark
+from supervisor.config.state import REMEMBER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

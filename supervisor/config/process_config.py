@@ -6,7 +6,6 @@ from supervisor.common.dependency_graph import Requirement, parse_requirements
 from supervisor.common.ready_line import compile_ready_line
 from supervisor.common.records import assign_fields
 from supervisor.config.conversions import (
-    autostart,
     count,
     envfiles,
     essential_mode,
@@ -30,6 +29,7 @@ from supervisor.config.option import (
     option_record,
     options_of,
 )
+from supervisor.config.state import autostart
 from supervisor.config.stream_config import StreamConfig
 from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (

@@ -16,7 +16,6 @@ from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
 from supervisor.config.log_permissions import check_log_permissions
 from supervisor.config.model import (
-    KILL,
     Configuration,
     ProcessGroupConfig,
     RPCInterfaceConfig,
@@ -35,6 +34,7 @@ from supervisor.config.plugins import read_factories
 from supervisor.config.process_config import full_config
 from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
+from supervisor.config.state import check_leftovers
 from supervisor.config.targets import is_standard_stream
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 from supervisor.engine import posix
@@ -103,7 +103,7 @@ def _read(
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
     with parser.mistakes:
-        _check(section, values)
+        check_leftovers(section, values)
     parser.environment = values["environment"]
     parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
     parser.expansions |= environment_names(parser.environment)
@@ -136,12 +136,6 @@ def _read(
         ),
         infos=tuple(parser.infos),
     )
-
-
-def _check(section: Section, values: Mapping[str, Any]) -> None:
-    """Reject conflicting options."""
-    if values["leftovers"] == KILL and values["statefile"] is None:
-        raise section.error("leftovers=kill requires a statefile", "leftovers")
 
 
 def _uid(section: Section, in_file: str | None, on_command_line: str | None) -> int | None:

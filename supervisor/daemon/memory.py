@@ -21,8 +21,7 @@ from supervisor.common.saved_state import (
     decode,
     encode,
 )
-from supervisor.config.conversions import REMEMBER
-from supervisor.config.model import KILL
+from supervisor.config.state import KILL, REMEMBER
 from supervisor.daemon import statefile
 from supervisor.daemon.leftovers import Leftovers, is_alive
 from supervisor.daemon.updates import MAX_PROCESSES

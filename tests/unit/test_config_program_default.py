@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from supervisor.config.problems import Findings
+from supervisor.config.settings import Source
 from supervisor.rpc.info import config_info
 from tests.support.configs import HANDLER, located, read, refusal
 
@@ -82,7 +83,7 @@ def test_a_mistake_names_the_section_that_sets_the_option(tmp_path: Path) -> Non
         "[supervisord]\n[program-default]\ncommand=c\nstopsignal=x\n[program:a]\n[program:b]\n",
         encoding="utf-8",
     )
-    found.read(str(file), {})
+    found.read(Source(str(file)), {})
     assert [(each.severity, each.section, each.line) for each in found.problems] == [
         ("error", "program-default", 4)
     ]
