@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support import proctable
-from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.namespaces import private_mounts
 from tests.support.strangers import needs_root
@@ -22,9 +21,10 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SLEEPER = f"command={child('sleeper')}\nstartsecs=0\nautorestart=true\n"
+SLEEPER = "command=sleep 1000\nstartsecs=0\nautorestart=true\n"
+"""Without output: it would die of the closed pipe if its daemon is killed before it writes."""
 
-STUBBORN = "sh -c 'trap \"\" TERM; echo ready; while :; do sleep 0.1; done'"
+STUBBORN = "sh -c 'trap \"\" TERM; echo >%(here)s/ready; while :; do sleep 0.1; done'"
 
 FAMILY = "sh -c 'sleep 1000 & echo $! >%(here)s/member; wait'"
 
@@ -84,6 +84,7 @@ autostart=false
 """
     with Daemon(directory, programs) as daemon:
         daemon.rpc.supervisor.startProcess("manual")
+        daemon.wait_for_text("ready", "\n")
         pids = kill(daemon, "web", "stubborn", "manual")
         daemon.start()
         info = daemon.info("stubborn")
@@ -133,6 +134,7 @@ def test_a_daemon_that_is_killed_again_leaves_nothing_behind(directory: Path) ->
     """The processes that it was stopping are still in the file."""
     programs = f"{settings('kill')}[program:x]\ncommand={STUBBORN}\nautorestart=false\n"
     with Daemon(directory, f"{programs}startsecs=0\nstopwaitsecs=60\n") as daemon:
+        daemon.wait_for_text("ready", "\n")
         (pid,) = kill(daemon, "x")
         daemon.start()
         wait_until(lambda: saved(daemon)["daemon"]["pid"] == daemon.pid)
