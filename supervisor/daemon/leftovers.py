@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from collections import deque
 from functools import partial
 
 from supervisor.common.proc_stat import EXITED_STATES
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 WHOLE_GROUP: Final = 4
 """PIDFD_SIGNAL_PROCESS_GROUP: signal the group that the process leads (Linux 6.9)."""
+
+MAX_STOPPING: Final = 50
+"""Upper bound of the processes that are being stopped at the same time."""
 
 LEFT = "which an earlier supervisord has left"
 
@@ -86,6 +90,11 @@ class Leftover:
         self._group: LeaderlessGroup | None = None
         self._kill_timer = runtime.loop.call_later(child.stopwaitsecs, self._kill)
         self._reap_timer: Timer | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The identity of the child."""
+        return self._child.identity
 
     @property
     def pid(self) -> int:
@@ -167,33 +176,29 @@ class Leftover:
 
 
 class Leftovers:
-    """All that an earlier daemon has left running; `on_change` is called when one has ended."""
+    """All that an earlier daemon has left running; `on_change` is called when one has ended.
+
+    A bounded number is stopped at the same time, because each takes two fds.
+    """
 
     def __init__(self, runtime: Runtime, on_change: Callable[[], object]) -> None:
-        self.pending: dict[str, Leftover] = {}
-        """Those that are being stopped, by the names of their processes."""
+        self.pending: dict[str, SavedProcess] = {}
+        """Those that have not ended yet, by the names of their processes."""
         self._runtime = runtime
         self._on_change = on_change
+        self._waiting: deque[tuple[SavedProcess, Subprocess | None]] = deque()
+        self._stopping: dict[str, Leftover] = {}
 
     def stop(self, saved: SavedProcess, process: Subprocess | None) -> None:
         """Stop the child of a saved process; `process` is the one that may replace it."""
-        logger, child = self._runtime.logger, saved.child
-        if child is None:
+        if saved.child is None or not is_alive(saved.child.identity):
             return
-        try:
-            fd = open_process(child.identity)
-        except OSError as error:
-            text = f"cannot stop '{saved.name}' (pid {child.identity.pid}): {error}"
-            logger.critical(text)
-            return
-        if fd is None:
-            return
-        end = partial(self._ended, saved.name, process)
-        leftover = self.pending[saved.name] = Leftover(saved, child, fd, self._runtime, end)
-        logger.warn(f"stopping '{saved.name}' (pid {leftover.pid}), {LEFT}")
+        self.pending[saved.name] = saved
         if process is not None:
-            process.starts.hold(f"pid {leftover.pid} of an earlier supervisord (stopping)")
-        leftover.stop()
+            pid = saved.child.identity.pid
+            process.starts.hold(f"pid {pid} of an earlier supervisord (stopping)")
+        self._waiting.append((saved, process))
+        self._stop_next()
 
     def report(self, saved: SavedProcess) -> None:
         """Log that the child of a saved process still runs."""
@@ -205,12 +210,39 @@ class Leftovers:
 
     def close(self) -> None:
         """Stop watching; those that are left stay in the state file."""
-        for leftover in self.pending.values():
+        for leftover in self._stopping.values():
             leftover.close()
 
+    def _stop_next(self) -> None:
+        while self._waiting and len(self._stopping) < MAX_STOPPING:
+            saved, process = self._waiting.popleft()
+            if saved.child is not None:
+                self._begin(saved, saved.child, process)
+
+    def _begin(self, saved: SavedProcess, child: SavedChild, process: Subprocess | None) -> None:
+        pid, logger = child.identity.pid, self._runtime.logger
+        try:
+            fd = open_process(child.identity)
+        except OSError as error:
+            logger.critical(f"cannot stop '{saved.name}' (pid {pid}): {error}")
+            fd = None
+        if fd is None:
+            self._release(saved.name, process)
+            return
+        ended = partial(self._ended, saved.name, process)
+        leftover = self._stopping[saved.name] = Leftover(saved, child, fd, self._runtime, ended)
+        logger.warn(f"stopping '{saved.name}' (pid {pid}), {LEFT}")
+        leftover.stop()
+
     def _ended(self, name: str, process: Subprocess | None) -> None:
-        leftover = self.pending.pop(name)
-        self._runtime.logger.info(f"stopped: {name} (pid {leftover.pid}), {LEFT}")
+        leftover = self._stopping.pop(name)
+        if not is_alive(leftover.identity):
+            self._runtime.logger.info(f"stopped: {name} (pid {leftover.pid}), {LEFT}")
+        self._release(name, process)
+        self._runtime.loop.call_soon(self._stop_next)
+
+    def _release(self, name: str, process: Subprocess | None) -> None:
+        del self.pending[name]
         self._on_change()
         if process is not None:
             process.starts.hold("")

@@ -234,7 +234,7 @@ class Memory:
     def _update(self, entry: Entry) -> None:
         del self._stale[entry]
         leftover = self._leftovers.pending.get(entry.name)
-        child = None if leftover is None else leftover.saved.child
+        child = None if leftover is None else leftover.child
         entry.update(child, is_stopping=self._is_stopping)
 
     def _write(self, *, is_last: bool = False) -> bool:
@@ -258,9 +258,9 @@ class Memory:
         for entry in self._entries.values():
             names.add(entry.name)
             yield entry.line
-        for name, leftover in self._leftovers.pending.items():
+        for name, saved in self._leftovers.pending.items():
             if name not in names:  # its program is no longer configured
-                yield SavedProcess(name, child=leftover.saved.child).encode()
+                yield SavedProcess(name, child=saved.child).encode()
 
     # -- the end --------------------------------------------------------------------
 

@@ -108,6 +108,18 @@ autostart=false
         assert f"INFO stopped: stubborn (pid {pids[1]}), {left}" in log
 
 
+def test_many_leftovers_are_stopped_in_turn(directory: Path) -> None:
+    numbered = "process_name=%(program_name)s_%(process_num)d\nnumprocs=60\n"
+    programs = f"{settings('kill')}[program:web]\n{SLEEPER}{numbered}"
+    with Daemon(directory, programs) as daemon:
+        pids = kill(daemon, *(f"web:web_{number}" for number in range(60)))
+        daemon.start()
+        for number in range(60):
+            assert daemon.wait_for_state(f"web:web_{number}", "RUNNING")["pid"] not in pids
+        assert not any(map(proctable.is_alive, pids))
+        assert daemon.log_text().count("INFO stopped: web:web_") == 60
+
+
 def test_a_whole_process_group_is_stopped(directory: Path) -> None:
     programs = f"{settings('kill')}[program:family]\ncommand={FAMILY}\nstopasgroup=true\n"
     with Daemon(directory, f"{programs}startsecs=0\n") as daemon:
