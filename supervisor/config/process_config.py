@@ -18,6 +18,7 @@ from supervisor.config.conversions import (
     seconds,
     secretfiles,
 )
+from supervisor.config.limits import LimitsConfig
 from supervisor.config.option import (
     Option,
     nest_groups,
@@ -348,6 +349,7 @@ class ProcessConfig:
         default="0",
         in_sample=False,
     )
+    limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.common.records import replace
+from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -31,15 +32,25 @@ if TYPE_CHECKING:
 OPTIONS = {option.attribute: option for option in options_of(ProcessConfig)}
 NAME, COMMAND, ENVIRONMENT = (OPTIONS[each] for each in ("name", "command", "environment"))
 
-PROGRAM = tuple(option for option in OPTIONS.values() if not option.per_process)
+LIMITS = {option.name: option for option in options_of(LimitsConfig)}
+"""Options of which most programs have none; there are many, so they are read only if one is set."""
+
+PROGRAM = tuple(
+    option
+    for option in OPTIONS.values()
+    if not option.per_process and option not in LIMITS.values()
+)
 """Read once for each program, independent of its `numprocs`."""
 
 PROCESS = tuple(
     option
     for option in OPTIONS.values()
-    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT)
+    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT, *LIMITS.values())
 )
 """Read for each process of a program."""
+
+PROGRAM_LIMITS = tuple(option for option in LIMITS.values() if not option.per_process)
+PROCESS_LIMITS = tuple(option for option in LIMITS.values() if option.per_process)
 
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
@@ -85,12 +96,14 @@ def _read_processes(
     section.names = {**section.names, "program_name": section.name_of_group()}
     mistakes = parser.mistakes
     program = read_options(PROGRAM, section)
+    if not section.options.keys().isdisjoint(LIMITS):
+        program.update(read_options(PROGRAM_LIMITS, section))
     template = section.options.setdefault(NAME.name, NAME.value)
     with mistakes:
         section.convert(process_or_group_name, template, NAME.name)
     with mistakes:
         _check(section, program)
-    _look_up_groups(parser, program["uid"])
+    _look_up_groups(parser, program["uid"], program.get("gid"))
     numprocs, first = (program.pop(option) for option in COUNTING)
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
@@ -114,11 +127,13 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
-def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
+def _look_up_groups(parser: UnhosedConfigParser, uid: int | None, group: int | None) -> None:
     """Look up a user's groups now and cache them for the starts of its programs."""
-    if uid is not None and uid not in parser.users:
-        parser.users.add(uid)
-        posix.look_up_identity(uid)
+    if uid is None:
+        return
+    for each in {(uid, None), (uid, group)} - parser.users:
+        parser.users.add(each)
+        posix.look_up_identity(*each)
 
 
 def _read_process(
@@ -132,6 +147,8 @@ def _read_process(
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = {**program, **read_options(PROCESS, section, names)}
+    if not section.options.keys().isdisjoint(LIMITS):
+        values.update(read_options(PROCESS_LIMITS, section, names))
     defaults = parser.program_defaults.items()
     values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)

@@ -163,11 +163,11 @@ class Identity:
     login: Mapping[str, str]
 
 
-_identities: dict[int, Identity] = {}
+_identities: dict[tuple[int, int | None], Identity] = {}
 
 
-def look_up_identity(uid: int) -> Identity:
-    """Look up the groups of a user and cache them.
+def look_up_identity(uid: int, group: int | None = None) -> Identity:
+    """Look up the groups of a user and cache them; `group` replaces the primary one.
 
     A directory service (LDAP, sssd) may take seconds to respond, so the users of programs are
     looked up when the configuration is read.  A uid without an entry has no supplementary groups,
@@ -175,13 +175,14 @@ def look_up_identity(uid: int) -> Identity:
     """
     try:
         entry = pwd.getpwuid(uid)
-        gid, groups = entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        gid = entry.pw_gid if group is None else group
+        groups = os.getgrouplist(entry.pw_name, gid)
         login = _login(entry.pw_name, entry.pw_dir, entry.pw_shell)
     except KeyError:
-        gid, groups = gid_for_uid(uid), []
+        gid, groups = gid_for_uid(uid) if group is None else group, []
         login = _login(str(uid), "", "")
     others = [group for group in groups if group != gid]
-    found = _identities[uid] = Identity(uid, gid, (gid, *others), login)
+    found = _identities[uid, group] = Identity(uid, gid, (gid, *others), login)
     return found
 
 
@@ -190,9 +191,9 @@ def _login(name: str, home: str, shell: str) -> dict[str, str]:
     return {"HOME": home or "/", "USER": name, "LOGNAME": name, "SHELL": shell or "/bin/sh"}
 
 
-def identity_of(uid: int) -> Identity:
-    """Return the cached identity of a user, or look it up."""
-    return _identities.get(uid) or look_up_identity(uid)
+def identity_of(uid: int, group: int | None = None) -> Identity:
+    """Return the cached identity of a user, or look it up; `group` replaces its primary group."""
+    return _identities.get((uid, group)) or look_up_identity(uid, group)
 
 
 def cannot_become(uid: int) -> str | None:
