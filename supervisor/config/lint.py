@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.lint_limits import limit_warnings
 from supervisor.config.parser import Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
@@ -155,6 +156,7 @@ def lint(parser: UnhosedConfigParser) -> list[Remark]:
 def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig]) -> list[Remark]:
     """Return one line for each warning about the processes that have been read."""
     programs = {each.section: each for group in groups for each in group.process_configs}
+    daemon_user = parser.get(parser.mysection, "user", fallback=None)
     return [
         *_shared_logs(parser, groups),
         *_unreachable_limits(parser, programs),
@@ -164,6 +166,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
         *_copies_without_effect(parser, programs),
+        *(_about(parser, *each) for each in limit_warnings(programs, daemon_user)),
     ]
 
 

@@ -131,7 +131,8 @@ def _look_up_groups(parser: UnhosedConfigParser, uid: int | None, group: int | N
     """Look up a user's groups now and cache them for the starts of its programs."""
     if uid is None:
         return
-    for each in {(uid, None), (uid, group)} - parser.users:
+    keys = {(uid,)} if group is None else {(uid,), (uid, group)}
+    for each in keys - parser.users:
         parser.users.add(each)
         posix.look_up_identity(*each)
 

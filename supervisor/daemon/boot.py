@@ -31,6 +31,7 @@ ROOT_WARNING = (
 
 # Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
+    "ctypes",
     "datetime",
     "difflib",
     "hashlib",
@@ -54,6 +55,7 @@ LATE_IMPORTS = (
     "supervisor.logs.copies",
     "supervisor.logs.formatted_file",
     "supervisor.logs.syslog_target",
+    "supervisor.process.child_limits",
     "supervisor.process.fastcgi",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",

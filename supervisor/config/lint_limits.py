@@ -1,0 +1,44 @@
+"""Configuration warnings about limits of programs; `config.lint` reports them.
+
+Each is a section, an option, and a text with `{where}` for both.
+"""
+
+from __future__ import annotations
+
+import os
+
+from supervisor.config.limits import NO_LIMITS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from supervisor.config.process_config import ProcessConfig
+
+    LimitWarning = tuple[str, str, str]
+
+ROOT = ("root", "0")
+"""Values of `[supervisord] user` with which the daemon stays root."""
+
+PROTECTED = (
+    "option 'oom_score_adj' {where} cannot be set: supervisord changes its user, and the kernel"
+    " then protects its files in /proc"
+)
+MISSING_CPU = "option 'cpu_affinity' {{where}} names CPU {cpu}, but this machine has 0 to {last}"
+
+
+def limit_warnings(
+    programs: Mapping[str, ProcessConfig], daemon_user: str | None
+) -> Iterator[LimitWarning]:
+    """Yield the warnings about programs by section; `daemon_user` is `[supervisord] user`."""
+    changes_user = os.geteuid() == 0 and daemon_user not in (None, *ROOT)
+    for section, config in programs.items():
+        limits = config.limits
+        if limits == NO_LIMITS:
+            continue
+        if limits.oom_score_adj is not None and changes_user:
+            yield section, "oom_score_adj", PROTECTED
+        last = os.sysconf("SC_NPROCESSORS_CONF") - 1
+        if limits.cpu_affinity and limits.cpu_affinity[-1] > last:
+            text = MISSING_CPU.format(cpu=limits.cpu_affinity[-1], last=last)
+            yield section, "cpu_affinity", text

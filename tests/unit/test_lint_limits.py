@@ -1,0 +1,47 @@
+"""Configuration warnings about limits of programs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from supervisor.config.settings import read
+from tests.support.tables import assert_none
+
+WHERE = "in section 'program:x' (file: '<dir>/c.conf')"
+PROTECTED = (
+    f"option 'oom_score_adj' {WHERE} cannot be set: supervisord changes its user, and the kernel"
+    " then protects its files in /proc"
+)
+MISSING = f"option 'cpu_affinity' {WHERE} names CPU 8, but this machine has 0 to 7"
+
+
+def warnings(directory: Path, settings: str, options: str) -> list[str]:
+    """Return the warnings about a program with some options, with `<dir>` for the directory."""
+    file = directory / "c.conf"
+    text = f"[supervisord]\n{settings}\n[program:x]\ncommand=/bin/cat\n{options}\n"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o600)
+    return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
+
+
+def test_limits_that_cannot_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "sysconf", lambda _name: 8)
+    monkeypatch.setattr("supervisor.config.lint._unprotected", lambda _paths: [])
+    cases = [
+        ("", "oom_score_adj=5", []),
+        ("user=nobody", "oom_score_adj=5", [PROTECTED]),
+        ("user=root", "oom_score_adj=5", []),
+        ("user=0", "oom_score_adj=5", []),
+        ("user=nobody", "nice=5", []),
+        ("", "cpu_affinity=0-7", []),
+        ("", "cpu_affinity=0,8", [MISSING]),
+    ]
+    assert_none(
+        f"{settings!r}, {options!r}: {found}"
+        for settings, options, expected in cases
+        if (found := warnings(tmp_path, settings, options)) != expected
+    )
