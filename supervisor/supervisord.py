@@ -17,10 +17,11 @@ from supervisor.config.commandline import fail
 from supervisor.daemon import boot
 from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
+from supervisor.daemon.exits import Exits
 from supervisor.daemon.interfaces import has_plugins, make_handlers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
-from supervisor.daemon.reaping import reap_children
+from supervisor.daemon.reaping import Reaper
 from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
 from supervisor.daemon.signals import SignalHandler
@@ -66,11 +67,17 @@ class Supervisor:
         self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
+        self._exits = Exits(self)
 
     @property
     def runtime(self) -> Runtime:
         """Runtime context (loop, logger, daemon state, settings) of processes and plugins."""
         return self.options.runtime
+
+    @property
+    def exit_status(self) -> int:
+        """Exit status of a daemon that has shut down: 0, unless an option demands another."""
+        return self._exits.status
 
     # -- start, run and exit ----------------------------------------------------
 
@@ -84,8 +91,13 @@ class Supervisor:
                 self.runtime.logger.critical(str(error))
             raise
         finally:
-            groups = self.process_groups.values()
-            clean_up(self.runtime, self.options.close_httpservers, groups, self._pidfile)
+            clean_up(
+                self.runtime,
+                (self.options.close_httpservers, self._reaper.close),
+                self.process_groups.values(),
+                self._pidfile,
+                self._exits.conclude,
+            )
 
     def _boot(self, *, is_initial_start: bool) -> None:
         options, settings = self.options, self.options.settings
@@ -112,6 +124,7 @@ class Supervisor:
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
         options.runtime.services.processes = ProcessIndex(self.process_groups)
+        self._reaper = Reaper(options.runtime)
         self._signal_handler = SignalHandler(self)
 
     def _try_sockets(self) -> None:
@@ -153,6 +166,8 @@ class Supervisor:
                 options.file_before = settings.configfile
         else:
             self._pidfile.write(runtime.logger)
+        if settings.subreaper:
+            self._reaper.adopt_orphans()
         self.runforever()
 
     def runforever(self) -> None:
@@ -164,6 +179,7 @@ class Supervisor:
             Heartbeat(self).beat()
         for group in sorted(self.process_groups.values()):
             group.transition()
+        self._exits.begin()
         self._service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()
@@ -180,6 +196,9 @@ class Supervisor:
                 self._service_manager.stopping()
             self.runtime.publish(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
+        requests = self._signal_handler.exit_requests
+        if self.runtime.settings.shutdown_timeout and len(requests) > 1:
+            self._shutdown.kill(f"received {requests[1]} as a second exit request")
         return self._shutdown.advance()
 
     # -- groups -----------------------------------------------------------------
@@ -195,6 +214,7 @@ class Supervisor:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
         self.runtime.services.processes.groups_changed()
+        self._exits.group_added(self.process_groups[config.name])
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
 
@@ -204,6 +224,7 @@ class Supervisor:
         if group.get_unstopped_processes():
             return False
         group.before_remove()
+        self._exits.group_removed(group)
         del self.process_groups[name]
         self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))
@@ -249,7 +270,7 @@ class Supervisor:
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
-        reap_children(self.runtime, once=once)
+        self._reaper.reap(once=once)
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
@@ -280,7 +301,7 @@ def main(args: Sequence[str] | None = None) -> None:
         if options.mood != SupervisorStates.RESTARTING:
             break
         file, is_initial_start = options.file_before, False
-    sys.exit(0)
+    sys.exit(daemon.exit_status)
 
 
 def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:

@@ -38,8 +38,8 @@ _supervisorctl_reply() {
 _supervisorctl() {
     local current=${COMP_WORDS[COMP_CWORD]} action= word before= options
     local flags="-c -i -h -s -u -p"
-    local actions="add avail clear exit explain fg graph help maintail open pid quit reload"
-    actions+=" remove reread restart shutdown signal start status stop tail update version"
+    local actions="add avail clear exit explain fg graph health help maintail open pid quit reload"
+    actions+=" remove reopen reread restart rotate shutdown signal start status stop tail update version"
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $before in
         -c | --configuration | -s | --serverurl | -u | --username | -p | --password) ;;
@@ -63,10 +63,12 @@ _supervisorctl() {
         ;;
     help) word=${actions// /$'\n'} ;;
     start | stop | restart | status | tail | clear | fg | pid | signal | update | add | remove | \
-        explain | graph)
+        explain | graph | rotate | reopen)
         mapfile -t options < <(_supervisorctl_options)
         word=$(_supervisorctl_names "${COMP_WORDS[0]}" "${options[@]}")
-        case $action in start | stop | restart | clear | update | pid | explain) word+=$'\nall' ;; esac
+        case $action in
+        start | stop | restart | clear | rotate | reopen | update | pid | explain) word+=$'\nall' ;;
+        esac
         case $action$current in
         start-*) word=--no-deps ;;
         stop-* | restart-*) word=--with-dependents ;;

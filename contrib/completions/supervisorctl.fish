@@ -1,8 +1,8 @@
 # Completion of supervisorctl for fish: ~/.config/fish/completions/supervisorctl.fish
 
-set -l actions add avail clear exit explain fg graph help maintail open pid quit reload remove \
-    reread restart shutdown signal start status stop tail update version
-set -l named start stop restart status tail clear fg pid signal explain graph
+set -l actions add avail clear exit explain fg graph health help maintail open pid quit reload remove \
+    reopen reread restart rotate shutdown signal start status stop tail update version
+set -l named start stop restart status tail clear fg pid signal explain graph rotate reopen
 
 # The options of the line that choose a daemon, with their values.
 function __supervisorctl_options

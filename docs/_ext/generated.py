@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from supervisor import events, states
 from supervisor.common.faults import Faults
-from supervisor.config import schema
+from supervisor.config import container, schema
 from supervisor.config.client import OPTIONS
 from supervisor.config.commandline import CLIENT_USAGE, SERVER_USAGE
 from supervisor.config.lint import PROGRAM_LIKE
@@ -208,7 +208,22 @@ def client_usage() -> str:
     return f"```text\n{CLIENT_USAGE % 'supervisorctl'}```\n"
 
 
+def container_defaults() -> str:
+    """Return a table of the defaults of `supervisord --container`."""
+    stdout, stderr = (container.stream_options(each, "prefix") for each in ("stdout", "stderr"))
+    rows = [(f"[supervisord] {name}", text) for name, text in container.SETTINGS.items()]
+    rows += [
+        (f"{one}`, `{other}", text)
+        for (one, text), other in zip(stdout.items(), stderr, strict=True)
+    ]
+    rows.append(("[supervisord] logfile_format", "json` with `--container=json"))
+    rows.append(("stdout_tee_format`, `stderr_tee_format", "json` with `--container=json"))
+    lines = [f"| `{option}` | `{text}` |" for option, text in rows]
+    return "\n".join(["| option | default |", "| --- | --- |", *lines]) + "\n"
+
+
 TEXTS = {
+    "container_defaults": container_defaults,
     "configuration": configuration,
     "rpc": rpc,
     "faults": faults,

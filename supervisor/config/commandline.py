@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from supervisor.config.client import ClientConfiguration
     from supervisor.config.model import Configuration
     from supervisor.config.programs import ProcessReader
+    from supervisor.config.settings import Source
 
     Found = TypeVar("Found", str, str | None)
 
@@ -41,8 +42,12 @@ supervisord -- start programs, monitor them and manage their logs.
 Usage: %s [options]
 
 Options:
--c/--configuration FILENAME -- configuration file path (searches if not given)
+-c/--configuration FILENAME -- configuration file path (searches if not given);
+                   - reads it from standard input
 -n/--nodaemon -- run in the foreground (same as 'nodaemon=true' in config file)
+--container[=json] -- be the main process of a container: stay in the foreground, write
+                   all logs to stdout and no pid file, adopt orphans, exit with
+                   the programs; what the configuration file sets is used
 -s/--silent -- no logs to stdout (maps to 'silent=true' in config file)
 -h/--help -- print this usage message and exit
 -v/--version -- print supervisord version number and exit
@@ -93,6 +98,12 @@ An action is a command such as "status" or "restart".  With no action, or with -
 shell reads actions from the terminal.  The action "help" lists them all.
 """
 
+STDIN = "-"
+"""The file name of the daemon's standard input; a file of that name is `./-`."""
+
+CONTAINER_FORMATS = ("prefix", "json")
+"""Formats of the lines of programs with `--container`; the first one is the default."""
+
 NO_FILE = "No config file found at default paths"
 FIRST_STEPS = (
     "create a configuration with `echo_supervisord_conf >supervisord.conf`, add a section"
@@ -109,9 +120,10 @@ SEARCHING_AS_ROOT = (
 class CommandOption:
     """One command-line option; `short` holds its one-letter aliases.
 
-    An option without `convert` is a flag, whose value is True.  An option that Supervisor 4.3 does
-    not have is never abbreviated (`is_whole`), so that the abbreviations of the others remain
-    unambiguous: `--ch` is `--childlogdir`.
+    An option without `convert` is a flag, whose value is True.  One with an `implied` value may be
+    given without a value: before Python 3.14, getopt has no such options.  Options that Supervisor
+    4.3 does not have are never abbreviated (those are `is_whole`), so that the abbreviations of the
+    others remain unambiguous: `--ch` is `--childlogdir`, `--con` is `--configuration`.
     """
 
     def __init__(
@@ -121,11 +133,13 @@ class CommandOption:
         convert: Callable[[str], Any] | None = None,
         *,
         is_whole: bool = False,
+        implied: str = "",
     ) -> None:
         self.short = short
         self.name = name
         self.convert = convert
         self.is_whole = is_whole
+        self.implied = implied
 
 
 CLIENT_OPTIONS = (
@@ -144,6 +158,13 @@ CHECK_OPTIONS = ("check", "strict", "portable", "json")
 """Options of `supervisord --check`, see `daemon.check`."""
 
 
+def container_format(value: str) -> str:
+    """Return the format of the lines in a container's log."""
+    if value not in CONTAINER_FORMATS:
+        raise ValueError(f"expected {' or '.join(CONTAINER_FORMATS)}")
+    return value
+
+
 def server_options() -> tuple[CommandOption, ...]:
     """Return the options of the daemon: its own, and those of `[supervisord]` with a flag."""
     from supervisor.config.model import Settings
@@ -154,6 +175,7 @@ def server_options() -> tuple[CommandOption, ...]:
         CommandOption("h?", "help"),
         CommandOption("v", "version"),
         CommandOption("", "profile_options", datatypes.profile_options),
+        CommandOption("", "container", container_format, implied=CONTAINER_FORMATS[0]),
         *(
             CommandOption(
                 row.flag, row.name, None if row.convert is datatypes.boolean else row.convert
@@ -181,6 +203,8 @@ def parse_arguments(
     With `only_options`, a positional argument is an error.  `-h` and `-v` print and exit with
     status 0.  Raises ConfigurationError.
     """
+    argv, values = _take_implied(options, argv)
+    options = [option for option in options if not option.implied]
     by_flag = {f"--{option.name}": option for option in options}
     by_flag |= {f"-{letter}": option for option in options for letter in option.short}
     takes_value = [(option, option.convert is not None) for option in options]
@@ -193,12 +217,11 @@ def parse_arguments(
         if not option.is_whole or f"--{option.name}" in argv
     ]
     try:
-        found, arguments = getopt.getopt(list(argv), short, long)
+        found, arguments = getopt.getopt(argv, short, long)
     except getopt.error as error:
         raise ConfigurationError(error) from None
     if arguments and only_options:
         raise ConfigurationError(f"positional arguments are not supported: {arguments}")
-    values: dict[str, Any] = {}
     for flag, text in found:
         option = by_flag[flag]
         if option.name in ("help", "version"):
@@ -208,6 +231,23 @@ def parse_arguments(
             raise ConfigurationError(f"conflicting command line option {flag!r}")
         values[option.name] = value
     return values, arguments
+
+
+def _take_implied(
+    options: Sequence[CommandOption], argv: Sequence[str]
+) -> tuple[list[str], dict[str, Any]]:
+    """Take the options out of the arguments whose value may be missing; return rest and values."""
+    rest, values = list(argv), {}
+    for option in options:
+        flag = f"--{option.name}"
+        found = [word for word in rest if option.implied and word.partition("=")[0] == flag]
+        if len(found) > 1:
+            raise ConfigurationError(f"conflicting command line option {flag!r}")
+        for word in found:
+            _, has_value, text = word.partition("=")
+            values[option.name] = _converted(option, flag, text if has_value else option.implied)
+            rest.remove(word)
+    return rest, values
 
 
 def _print_and_exit(usage: str | None) -> NoReturn:
@@ -294,9 +334,26 @@ def read_server_configuration(
     for name in CHECK_OPTIONS:
         if name in values:
             raise ConfigurationError(f"--{name} is an option of supervisord --check")
-    if file is None:
-        file = find_configuration_file(values, search)
-    return settings.read(file, values, read_processes, opener)
+    return settings.read(find_source(values, file, search, opener), values, read_processes)
+
+
+def find_source(
+    values: Mapping[str, Any],
+    file: str | None = None,
+    search: Callable[[], str] = search_server_file,
+    opener: Callable[[str], TextIO] = open_text,
+) -> Source:
+    """Return the file of the daemon's configuration; see `read_server_configuration`."""
+    from supervisor.config import settings
+
+    if values.get("configuration") == STDIN:
+        from supervisor.config import standard_input
+
+        if file in {None, standard_input.NAME}:
+            return standard_input.source()
+    return settings.Source(
+        find_configuration_file(values, search) if file is None else file, opener
+    )
 
 
 def read_client_configuration(argv: Sequence[str]) -> ClientConfiguration:

@@ -23,7 +23,7 @@ def check_dependencies(parser: UnhosedConfigParser, groups: Iterable[ProcessGrou
     dependent = [each for each in programs.values() if any(True for _ in _requirements(each))]
     if not dependent:
         return
-    targets = _Targets(groups)
+    targets = Targets(groups)
     graph: dict[str, list[str]] = {}
     for process in dependent:
         section = parser.section(process.section)
@@ -54,7 +54,7 @@ def _requirements(process: ProcessConfig) -> Iterator[tuple[str, Requirement]]:
             yield option, requirement
 
 
-class _Targets:
+class Targets:
     """Sections of programs by the names that requirements use."""
 
     def __init__(self, groups: Iterable[ProcessGroupConfig]) -> None:

@@ -52,6 +52,10 @@ def read_groups(
                     groups.append(read(parser, name, read_processes))
     _refuse_shared_sockets(parser, groups)
     check_dependencies(parser, groups)
+    positions = {name: position for position, name in enumerate(parser.sections())}
+    for group in groups:
+        for process in group.process_configs:
+            process.position = positions.get(process.section, 0)
     return sorted(groups, key=lambda group: (group.priority, group.name))
 
 

@@ -11,6 +11,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
@@ -50,6 +51,23 @@ WITHOUT_FILE = ("none", "off", "syslog")
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
+
+LOGGED_STREAMS = ("stdout", "stderr")
+
+LOG_OPTIONS = ("logfile_format",)
+"""Options of a stream that need a log."""
+
+FILE_OPTIONS = (
+    "logfile_mode",
+    "logfile_owner",
+    "logfile_rotate",
+    "logfile_compress",
+    "logfile_maxage",
+)
+"""Options of a stream that need a log in a regular file."""
+
+DEVICES = ("/dev/", "/proc/")
+"""Prefixes of logs that are never rotated."""
 
 COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str]] = (
     (
@@ -115,6 +133,14 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         lambda config: config.clean_environment,
         "clean_environment is not true",
     ),
+    *(
+        (
+            (f"{stream}_logfile_compress", f"{stream}_logfile_maxage"),
+            attrgetter(f"{stream}.logfile_backups"),
+            f"{stream}_logfile_backups is 0",
+        )
+        for stream in LOGGED_STREAMS
+    ),
 )
 """Options that need others: their names, whether these are set, and the reason if not."""
 
@@ -149,14 +175,13 @@ def lint(parser: UnhosedConfigParser) -> list[Remark]:
     warnings += _unknown_options(parser)
     warnings += _unescaped_percent_signs(parser)
     warnings += _inherited_passwords(parser)
-    warnings += _unused_formats(parser)
+    warnings += _unused_log_options(parser)
     return warnings
 
 
 def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig]) -> list[Remark]:
     """Return one line for each warning about the processes that have been read."""
     programs = {each.section: each for group in groups for each in group.process_configs}
-    daemon_user = parser.get(parser.mysection, "user", fallback=None)
     return [
         *_shared_logs(parser, groups),
         *_unreachable_limits(parser, programs),
@@ -166,7 +191,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
         *_copies_without_effect(parser, programs),
-        *(_about(parser, *each) for each in limit_warnings(programs, daemon_user)),
+        *limit_warnings(parser, programs),
     ]
 
 
@@ -238,8 +263,7 @@ def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
             if bare:
-                yield _about(
-                    parser,
+                yield parser.remark(
                     section,
                     option,
                     f"{bare[0]} in option {option!r} {{where}}: a literal % is written %%",
@@ -266,26 +290,36 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
             yield Remark(text, section, "password", parser.file_of(section, "password"))
 
 
-def _unused_formats(parser: UnhosedConfigParser) -> Iterator[Remark]:
-    """Yield a line for each format of a stream that has no log file."""
+def _unused_log_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
+    """Yield a line for each option of a stream that has no log file for it."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
             continue
-        for stream in ("stdout", "stderr"):
-            option = f"{stream}_logfile_format"
-            if not parser.has_option(section, option) or option in parser.defaults():
-                continue
-            values = dict(parser.items(section))
-            merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
-            logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
-            if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                yield _about(
-                    parser,
-                    section,
-                    option,
-                    f"option {option!r} has no effect {{where}}:"
-                    f" the program has no {stream}_logfile",
-                )
+        for stream in LOGGED_STREAMS:
+            reason = _no_file(dict(parser.items(section)), stream)
+            device = _device(dict(parser.items(section)), stream)
+            for name in (*LOG_OPTIONS, *FILE_OPTIONS):
+                option = f"{stream}_{name}"
+                is_set = parser.has_option(section, option) and option not in parser.defaults()
+                cause = reason or (device if name in FILE_OPTIONS else None)
+                if is_set and cause:
+                    text = f"option {option!r} has no effect {{where}}: {cause}"
+                    yield parser.remark(section, option, text)
+
+
+def _no_file(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream without a log file, None if it has one."""
+    is_merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
+    logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
+    if logfile in WITHOUT_FILE or (stream == "stderr" and is_merged):
+        return f"the program has no {stream}_logfile"
+    return None
+
+
+def _device(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream whose log is no regular file, None if it may be one."""
+    logfile = str(values.get(f"{stream}_logfile", ""))
+    return f"{logfile} is no regular file" if logfile.startswith(DEVICES) else None
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
@@ -298,14 +332,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
                 hint = _suggestion(option, known)
-                yield _about(parser, section, option, f"unknown option {option!r} {{where}}{hint}")
-
-
-def _about(parser: UnhosedConfigParser, section: str, option: str, template: str) -> Remark:
-    """Return a remark about an option; `{where}` in the template becomes its section and file."""
-    file = parser.file_of(section, option)
-    where = f"in section {section!r} (file: {file!r})"
-    return Remark(template.replace("{where}", where), section, option, file)
+                yield parser.remark(section, option, f"unknown option {option!r} {{where}}{hint}")
 
 
 def _known_options(kind: str) -> set[str] | None:
@@ -371,7 +398,7 @@ def _options_without_effect(
                 for option in options:
                     if getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
-                        yield _about(parser, section, option, text)
+                        yield parser.remark(section, option, text)
 
 
 def _overridden_secrets(
@@ -386,7 +413,7 @@ def _overridden_secrets(
                     f"{secret.variable} in option 'secretfiles' {{where}} has no effect:"
                     " environment sets it"
                 )
-                yield _about(parser, section, "secretfiles", text)
+                yield parser.remark(section, "secretfiles", text)
 
 
 def _missing_paths(
@@ -404,7 +431,7 @@ def _missing_paths(
                 f"option {option!r} {{where}} leaves the program without PATH"
                 " (fix: pass_environment=PATH)"
             )
-            yield _about(parser, section, option, text)
+            yield parser.remark(section, option, text)
 
 
 def _envfiles_of_root(
@@ -434,7 +461,7 @@ def _copies_without_effect(
                 continue
             if name == "stderr" and config.redirect_stderr:
                 text = f"option {option!r} {{where}} has no effect: stderr is part of stdout"
-                yield _about(parser, section, option, text)
+                yield parser.remark(section, option, text)
                 continue
             copies = [target for targets, _ in stream.copies for target in targets]
             same = stream.further_targets + tuple(each for each in stream.tee if each not in copies)
@@ -442,7 +469,7 @@ def _copies_without_effect(
                 text = (
                     f"{target!r} in option {option!r} {{where}} has no effect: the log goes there"
                 )
-                yield _about(parser, section, option, text)
+                yield parser.remark(section, option, text)
 
 
 def _shared_logs(
@@ -457,7 +484,7 @@ def _shared_logs(
     for group in groups:
         for process in group.process_configs:
             for path in (process.stdout.logfile, process.stderr.logfile):
-                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                if isinstance(path, str) and not path.startswith(DEVICES):
                     names = writers.setdefault(path, {})
                     names[make_namespec(group.name, process.name)] = process.section
     for path, names in writers.items():

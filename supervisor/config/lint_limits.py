@@ -1,7 +1,4 @@
-"""Configuration warnings about limits of programs; `config.lint` reports them.
-
-Each is a section, an option, and a text with `{where}` for both.
-"""
+"""Configuration warnings about limits of programs; `config.lint` reports them."""
 
 from __future__ import annotations
 
@@ -13,9 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from supervisor.config.parser import Remark, UnhosedConfigParser
     from supervisor.config.process_config import ProcessConfig
-
-    LimitWarning = tuple[str, str, str]
 
 ROOT = ("root", "0")
 """Values of `[supervisord] user` with which the daemon stays root."""
@@ -28,17 +24,18 @@ MISSING_CPU = "option 'cpu_affinity' {{where}} names CPU {cpu}, but this machine
 
 
 def limit_warnings(
-    programs: Mapping[str, ProcessConfig], daemon_user: str | None
-) -> Iterator[LimitWarning]:
-    """Yield the warnings about programs by section; `daemon_user` is `[supervisord] user`."""
-    changes_user = os.geteuid() == 0 and daemon_user not in (None, *ROOT)
+    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
+) -> Iterator[Remark]:
+    """Yield a line for each limit that cannot be set."""
+    user = parser.get(parser.mysection, "user", fallback=None)
+    changes_user = os.geteuid() == 0 and user not in (None, *ROOT)
     for section, config in programs.items():
         limits = config.limits
         if limits == NO_LIMITS:
             continue
         if limits.oom_score_adj is not None and changes_user:
-            yield section, "oom_score_adj", PROTECTED
+            yield parser.remark(section, "oom_score_adj", PROTECTED)
         last = os.sysconf("SC_NPROCESSORS_CONF") - 1
         if limits.cpu_affinity and limits.cpu_affinity[-1] > last:
             text = MISSING_CPU.format(cpu=limits.cpu_affinity[-1], last=last)
-            yield section, "cpu_affinity", text
+            yield parser.remark(section, "cpu_affinity", text)

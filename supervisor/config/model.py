@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
 from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
+from supervisor.config.conversions import line_format, seconds
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
 )
-from supervisor.config.stream_config import StreamConfig, line_format
+from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import (
     Syslog,
     activity_logfile,
@@ -316,6 +317,12 @@ class Settings:
         default=None,
         in_sample=False,
     )
+    subreaper: bool = option(
+        boolean,
+        "true adopts the orphans of programs, as pid 1 does (Linux)",
+        default="false",
+        in_sample=False,
+    )
     childlogdir: str = option(
         existing_directory,
         "where AUTO logs of programs go (default: $TMPDIR or /tmp)",
@@ -334,6 +341,24 @@ class Settings:
         'variables for all programs: A="1",B="2"',
         default="",
         shielded=True,
+    )
+    exit_when_all_exited: bool = option(
+        boolean,
+        "true exits when all programs have exited for good",
+        default="false",
+        in_sample=False,
+    )
+    exit_code_from: str | None = option(
+        str,
+        "program whose exit status becomes that of the daemon: web, group:process",
+        default=None,
+        in_sample=False,
+    )
+    shutdown_timeout: float = option(
+        seconds,
+        "seconds from the start of a shutdown to SIGKILL for all that remains; 0: no limit",
+        default="0",
+        in_sample=False,
     )
     uid: int | None = None
     gid: int | None = None

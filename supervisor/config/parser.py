@@ -268,6 +268,8 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.environment: Mapping[str, str] = {}
         # option, with its flat name -> value for the programs that do not set it
         self.program_defaults: dict[str, Any] = {}
+        # called with the section and the config of each process, if defaults depend on its options
+        self.adjust_process: Callable[[Section, Any], object] | None = None
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed
@@ -297,6 +299,12 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         section = self.section(name)
         section.names = self.expansions
         return section
+
+    def remark(self, section: str, option: str, template: str) -> Remark:
+        """Return a remark about an option; `{where}` in the template becomes section and file."""
+        file = self.file_of(section, option)
+        where = f"in section {section!r} (file: {file!r})"
+        return Remark(template.replace("{where}", where), section, option, file)
 
     def file_of(self, section: str, option: str | None = None) -> str | None:
         """Return the file that sets an option, or else the first file with its section."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.config.model import Configuration
+    from supervisor.config.settings import Source
 
 ERROR, WARNING, HINT = "error", "warning", "hint"
 """Severities of a problem: the daemon would not start, it would, and there is a better way."""
@@ -87,11 +88,11 @@ class Findings:
         self._lines: dict[str, dict[tuple[str, str], int]] = {}
         self._mistakes = self.parser.mistakes = AllMistakes()
 
-    def read(self, file: str, command_line: Mapping[str, Any]) -> Configuration | None:
+    def read(self, source: Source, command_line: Mapping[str, Any]) -> Configuration | None:
         """Read a configuration; return it, None if it is too incomplete for further checks."""
         configuration = None
         with self._mistakes:
-            configuration = settings.read(file, command_line, parser=self.parser)
+            configuration = settings.read(source, command_line, parser=self.parser)
         for error in self._mistakes.errors.values():
             self.add(ERROR, error)
         for remark in configuration.warnings if configuration is not None else ():

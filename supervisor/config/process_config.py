@@ -8,6 +8,7 @@ from supervisor.common.records import assign_fields
 from supervisor.config.conversions import (
     count,
     envfiles,
+    essential_mode,
     fd_or_variable,
     limit,
     notify_mode,
@@ -15,8 +16,10 @@ from supervisor.config.conversions import (
     one_of,
     passed_names,
     positive_seconds,
+    probe,
     seconds,
     secretfiles,
+    server_url,
 )
 from supervisor.config.limits import LimitsConfig
 from supervisor.config.option import (
@@ -52,18 +55,6 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
 
 NO_VARIABLES: Mapping[str, str] = {}
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
-
-
-def probe(value: str) -> Probe:
-    """Return the probe of a check; raises `ValueError` with a reason for users."""
-    from supervisor.common.probes import parse_probe  # few programs have a check
-
-    return parse_probe(value)
 
 
 @option_record()
@@ -349,6 +340,20 @@ class ProcessConfig:
         default="0",
         in_sample=False,
     )
+    essential: str = option(
+        essential_mode,
+        "true, or failure: the daemon exits when the program is down for good, or has failed",
+        default="false",
+        live=True,
+        in_sample=False,
+    )
+    exit_codes_ok: list[int] = option(
+        list_of_exitcodes,
+        "statuses that count as 0 for the exit status of the daemon: 130,143",
+        default="",
+        live=True,
+        in_sample=False,
+    )
     limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
@@ -358,6 +363,7 @@ class ProcessConfig:
     section = ""
     place = ("", 0)  # file and line (from 1) of the section's first definition
     process_num = 0
+    position = 0  # of the section among all sections of the files
 
     @property
     def declares_readiness(self) -> bool:

@@ -170,6 +170,8 @@ def _read_process(
     config = make(name=name, command=command, environment=environment, **values)
     for stream in ("stdout", "stderr"):
         _add_further_targets(section, config, stream, names)
+    if parser.adjust_process is not None:
+        parser.adjust_process(section, config)
     config.section = section.name
     config.place = parser.place_of(section.name)
     return config

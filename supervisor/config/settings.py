@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
+from supervisor.common.records import record
+from supervisor.config.exits import check_exit_code_from, lint_exits
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
+from supervisor.config.log_permissions import check_log_permissions
 from supervisor.config.model import (
     Configuration,
     ProcessGroupConfig,
@@ -31,22 +34,34 @@ from supervisor.config.plugins import read_factories
 from supervisor.config.process_config import full_config
 from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
+from supervisor.config.targets import is_standard_stream
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TextIO
-
 
 PATHS = ("logfile", "pidfile")
 
 
+@record(frozen=True)
+class Source:
+    """The file of a configuration; `here` is its directory, None for that of the path.
+
+    If there is a `here`, the name is for messages only.
+    """
+
+    name: str
+    opener: Callable[[str], TextIO] = open_text
+    here: str | None = None
+
+
 def read(
-    file: str,
+    source: Source,
     command_line: Mapping[str, Any],
     read_processes: ProcessReader | None = None,
-    opener: Callable[[str], TextIO] = open_text,
     parser: UnhosedConfigParser | None = None,
 ) -> Configuration:
     """Return the configuration from a file and a command line; raises ConfigurationError.
@@ -55,16 +70,22 @@ def read(
     """
     parser = parser or UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
-    read_file(parser, file, opener)
-    parser.here = os.path.dirname(os.path.abspath(file))
+    file, here = source.name, source.here
+    read_file(parser, file, source.opener)
+    path = file if here is not None else os.path.abspath(file)
+    parser.here = os.path.dirname(path) if here is None else here
     with parser.mistakes:
         read_includes(parser)
     if not parser.has_section(parser.mysection):
         problem = ".ini file does not include supervisord section"
         parser.mistakes.report(ConfigurationError(problem, file=file))
         parser.add_section(parser.mysection)
+    if line_format := command_line.get("container"):
+        from supervisor.config.container import ContainerDefaults  # most daemons run elsewhere
+
+        ContainerDefaults(line_format).set_in(parser)
     try:
-        return _read(file, parser, command_line, read_processes or processes_from_section)
+        return _read(path, parser, command_line, read_processes or processes_from_section)
     except ConfigurationError:
         raise
     except (configparser.Error, ValueError) as error:
@@ -87,20 +108,29 @@ def _read(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")
     )
     groups = read_groups(parser, read_processes)
+    with parser.mistakes:
+        check_exit_code_from(section, values["exit_code_from"], groups)
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
     user, values["uid"] = values.pop("user"), None
     with parser.mistakes:
         values["uid"] = _uid(section, user, command_line.get("user"))
     _look_up_login(groups, values["uid"])
+    check_log_permissions(parser, groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
+    settings = _settings(file, section, values, command_line)
     return Configuration(
-        settings=_settings(file, section, values, command_line),
+        settings=settings,
         servers=servers,
         groups=groups,
         rpcinterfaces=rpcinterfaces,
         serverurl=default_serverurl(servers),
-        warnings=(*parser.warnings, *lint(parser), *lint_groups(parser, groups)),
+        warnings=(
+            *parser.warnings,
+            *lint(parser),
+            *lint_groups(parser, groups),
+            *lint_exits(parser, settings, groups),
+        ),
         infos=tuple(parser.infos),
     )
 
@@ -146,14 +176,21 @@ def _settings(
         option: value for option, value in command_line.items() if value or option not in PATHS
     }
     values = {**in_file, **given}
-    for option in ("configuration", "user"):  # already used, and not fields of Settings
+    for option in (
+        "configuration",
+        "container",
+        "user",
+    ):  # already used, and not fields of Settings
         values.pop(option, None)
     is_syslog = values["logfile"] == "syslog"
     values["logfile"] = Syslog if is_syslog else absolute("logfile", "-l/--logfile")
     values["pidfile"] = absolute("pidfile", "-j/--pidfile")
+    if command_line.get("container"):
+        # Else each line is written twice: in the foreground, there is a log on stdout as well.
+        values["silent"] |= is_standard_stream(values["logfile"])
     uid = values["uid"]
     return Settings(
-        configfile=os.path.abspath(file),
+        configfile=file,
         here=str(section.names["here"]),
         gid=None if uid is None else gid_for_uid(uid),
         **{option: value for option, value in values.items() if value is not None},

@@ -54,6 +54,11 @@ SEPARATOR = r",\s+(?=/|(?i:syslog)\s*(?:,|$))"
 """A comma in front of a target that cannot be part of a name, or rarely; few values have one."""
 
 
+def is_standard_stream(path: object) -> bool:
+    """Whether a path is that of the daemon's own stdout or stderr."""
+    return path in {STDOUT, STDERR} or (path in _STANDARD and str(path).startswith("/"))
+
+
 def copy_targets(value: str) -> tuple[str, ...]:
     """Return the targets of copies: `STDOUT`, `STDERR`, `SYSLOG` or a path; empty for NONE.
 

@@ -16,9 +16,8 @@ from supervisor.config.commandline import (
     SERVER_USAGE,
     ConfigurationError,
     fail,
-    find_configuration_file,
+    find_source,
     parse_arguments,
-    search_server_file,
     server_options,
 )
 from supervisor.config.dialects import lint_dialects
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.config.model import Configuration
+    from supervisor.config.settings import Source
 
 MISTAKES_STATUS = 2
 """Exit status if the daemon would not start with the configuration, or not reload it."""
@@ -49,12 +49,12 @@ def run(arguments: Sequence[str]) -> None:
         values, _ = parse_arguments(server_options(), arguments, SERVER_USAGE, only_options=True)
         if "check" not in values:
             return
-        file = find_configuration_file(values, search_server_file)
+        source = find_source(values)
     except ConfigurationError as error:
         fail(str(error))
     sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
-    configuration, problems = check(file, given, is_portable="portable" in values)
+    configuration, problems = check(source, given, is_portable="portable" in values)
     if "json" in values:
         _print_json(problems)
     else:
@@ -66,11 +66,11 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def check(
-    file: str, command_line: Mapping[str, Any], *, is_portable: bool = False
+    source: Source, command_line: Mapping[str, Any], *, is_portable: bool = False
 ) -> tuple[Configuration | None, list[Problem]]:
     """Return a configuration, None if it cannot be read, and its problems, the worst first."""
     findings = Findings()
-    configuration = findings.read(file, command_line)
+    configuration = findings.read(source, command_line)
     if configuration is not None:
         check_addresses(configuration, findings)
         check_host(configuration, findings, running_daemon(configuration))

@@ -20,18 +20,25 @@ if TYPE_CHECKING:
 
 def clean_up(
     runtime: Runtime,
-    close_servers: Callable[[], object],
+    closers: Iterable[Callable[[], object]],
     groups: Iterable[ProcessGroupBase],
     pidfile: PidFile,
+    conclude: Callable[[], object],
 ) -> None:
-    """Release all resources; a failure in one step does not skip the others."""
-    steps: list[Callable[[], object]] = [close_servers]
+    """Release all resources, beginning with the `closers`.
+
+    A failure in one step does not skip the others.  `conclude` is called last, while the log is
+    still open.
+    """
+    steps: list[Callable[[], object]] = [*closers]
     steps += [group.before_remove for group in groups]
+    steps.append(runtime.services.close_log_maintenance)
     steps += [runtime.services.orphans.close, runtime.services.remove_notify_directory]
     steps += [events.clear, pidfile.remove]
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]
     if runtime.daemon_state != SupervisorStates.RESTARTING:  # else the next loop continues to send
         steps.append(partial(_drain_logs, runtime.logger))
+    steps.append(conclude)
     for step in steps:
         runtime.run_guarded(step, "cleaning up")
     runtime.logger.close()

@@ -1,15 +1,18 @@
 """The shutdown: stopping group by group, and serving the last clients.
 
 The group with the highest priority number stops first; the next one only when all processes of
-the previous one are down.
+the previous one are down.  With `shutdown_timeout`, all that is alive after it is killed.
 """
 
 from __future__ import annotations
 
+import signal
 from functools import partial
 
-from supervisor.process.dependencies import StopOrder
-from supervisor.states import STOPPED_STATES
+from supervisor.common.namespec import make_namespec
+from supervisor.common.text import in_seconds
+from supervisor.process.stop_order import StopOrder
+from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,12 +73,18 @@ class Shutdown:
         self._groups = sorted(groups)
         everyone = [p for group in self._groups for p in group.processes.values()]
         self._order = StopOrder(everyone, runtime.loop)
-        self._programs = set(everyone)
+        self._programs = dict.fromkeys(everyone)
+        self._is_hurried = False
+        self._deadline: Timer | None = None
         self._helpers_end: float | None = None
         self._held: list[Subprocess] = []
         self._dying: list[Subprocess] = []
         self._timer: Timer | None = None
         self._grace_ends: float | None = None
+        timeout = runtime.settings.shutdown_timeout
+        if timeout:
+            reason = f"still running {in_seconds(timeout)} after the start of the shutdown"
+            self._deadline = runtime.loop.call_later(timeout, partial(self.kill, reason))
         self.advance()
         self._report()
 
@@ -94,15 +103,32 @@ class Shutdown:
             if not self._may_stop(self._groups[-1]):
                 return False
             self._stop_next_group()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._deadline):
+            if timer is not None:
+                timer.cancel()
         return not self._has_helpers()
 
+    def kill(self, reason: str) -> None:
+        """Kill all processes that are not down, with SIGKILL, and wait for no order any more.
+
+        `reason` is for the log.  Helpers of programs are killed with these.
+        """
+        if self._is_hurried:
+            return
+        self._is_hurried = True
+        alive = [each for each in self._programs if each.get_state() not in STOPPED_STATES]
+        if alive:
+            names = ", ".join(make_namespec(each.group_name, each.name) for each in alive)
+            self._runtime.logger.warn(f"{reason}, killing with SIGKILL: {names}")
+        for process in alive:
+            self._runtime.run_guarded(partial(_kill, process), f"killing {process.name}")
+
     def _has_helpers(self) -> bool:
-        """Whether helpers are still to be reaped: their programs, and so they, have been killed.
+        """Whether helpers are still to be reaped: those of programs, and of logs, have been killed.
 
         The daemon that follows a reload would not know them.
         """
+        self._runtime.services.close_log_maintenance()
         children: Iterable[object] = self._runtime.children.values()
         if all(child in self._programs for child in children):
             return False
@@ -114,7 +140,7 @@ class Shutdown:
 
     def _may_stop(self, group: ProcessGroupBase) -> bool:
         """Whether a group may be stopped: busy event listeners get a grace period first."""
-        if not group.has_pending_events():
+        if self._is_hurried or not group.has_pending_events():
             return True
         now = self._runtime.clock.monotonic()
         if self._grace_ends is None:
@@ -152,3 +178,11 @@ class Shutdown:
         if names:
             self._runtime.logger.info(f"waiting for {', '.join(names)} to die")
             self._timer = self._runtime.loop.call_later(REPORT_SECONDS, self._report)
+
+
+def _kill(process: Subprocess) -> None:
+    """Kill a process, with its process group if it has `killasgroup`."""
+    if process.get_state() != ProcessStates.STOPPING:
+        process.stop_or_give_up()
+    if process.pid:
+        process.kill(signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from supervisor.common.faults import RPCError
+from supervisor.daemon.reaping import MAX_SECONDS
 from supervisor.engine.posix import signame
 from supervisor.loggers import reopen_logs
 from supervisor.states import SupervisorStates
@@ -49,6 +50,8 @@ class SignalHandler:
     def __init__(self, daemon: SignalledDaemon) -> None:
         self._daemon = daemon
         self._runtime = daemon.runtime
+        self.exit_requests: list[str] = []
+        """Names of the signals that have requested the exit, in their order."""
 
     def catch(self) -> None:
         """Let the loop catch the signals and call this handler."""
@@ -56,14 +59,23 @@ class SignalHandler:
         self._runtime.loop.catch_signals(*SIGNALS)
 
     def handle_all(self) -> None:
-        """Handle all signals received since the last iteration."""
+        """Handle the signals received since the last iteration, in order.
+
+        Those that are left when the time is used are handled in the next one: as pid 1, the daemon
+        may get a SIGCHLD for each of thousands of orphans while it handles the last.
+        """
+        clock = self._runtime.clock
+        deadline = clock.monotonic() + MAX_SECONDS
         while (signum := self._daemon.options.get_signal()) is not None:
             self._handle(signum)
+            if clock.monotonic() >= deadline:
+                return
 
     def _handle(self, signum: int) -> None:
         logger, name = self._runtime.logger, signame(signum)
         if signum in EXIT_SIGNALS:
             logger.warn(f"received {name} indicating exit request")
+            self.exit_requests.append(name)
             self._daemon.options.mood = SupervisorStates.SHUTDOWN
         elif signum == signal.SIGHUP:
             if self._accepts(f"{name} indicating restart request", logger.warn):

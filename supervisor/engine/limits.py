@@ -19,7 +19,6 @@ from supervisor.common.limit_values import UNLIMITED
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from supervisor.common.limit_values import Rlimit
 
@@ -120,7 +119,7 @@ def prepare_ioprio(value: int) -> Callable[[], None]:
     number = _ioprio_set_number()
     if number is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    return _prepare("syscall", number, IOPRIO_WHO_PROCESS, 0, value)
+    return _prepared("syscall", number, IOPRIO_WHO_PROCESS, 0, value)
 
 
 def prepare_death_signal(signum: int) -> Callable[[], None]:
@@ -130,7 +129,7 @@ def prepare_death_signal(signum: int) -> Callable[[], None]:
     the user clears the setting, see PR_SET_PDEATHSIG in prctl(2).  The function raises `OSError`.
     """
     parent = os.getpid()
-    prctl = _prepare("prctl", PR_SET_PDEATHSIG, signum, 0, 0, 0)
+    prctl = _prepared("prctl", PR_SET_PDEATHSIG, signum, 0, 0, 0)
 
     def set_death_signal() -> None:
         prctl()
@@ -140,16 +139,7 @@ def prepare_death_signal(signum: int) -> Callable[[], None]:
     return set_death_signal
 
 
-def _prepare(function: str, *arguments: int) -> Callable[[], None]:
-    """Return a call of a function of the C library that raises `OSError`."""
-    import ctypes  # few programs need it, and it takes a MiB
+def _prepared(function: str, *arguments: int) -> Callable[[], None]:
+    from supervisor.engine.libc import prepare_call  # few programs need ctypes, which takes a MiB
 
-    call: Any = getattr(ctypes.CDLL(None, use_errno=True), function)
-    values = [ctypes.c_long(each) for each in arguments]
-    get_errno = ctypes.get_errno
-
-    def make_call() -> None:
-        if call(*values) == -1:
-            raise OSError(get_errno(), os.strerror(get_errno()))
-
-    return make_call
+    return prepare_call(function, *arguments)

@@ -25,6 +25,9 @@ from supervisor.engine import paths
 
 STANDARD_FDS = (0, 1, 2)
 
+PR_SET_CHILD_SUBREAPER = 36
+"""From linux/prctl.h."""
+
 FD_DIRECTORIES = ("/proc/self/fd", "/dev/fd")
 """Directories that list the fds of the process that reads them: proc(5), fd(4)."""
 
@@ -70,6 +73,9 @@ def error_reason(error: OSError) -> str:
 
 
 # -- commands ------------------------------------------------------------------
+
+
+NO_COMMAND = "can't find command"
 
 
 class ProcessException(Exception):
@@ -137,7 +143,7 @@ def find_executable(
             (program, None),
         )
     if status is None:
-        raise NotFound(f"can't find command {filename!r}")
+        raise NotFound(f"{NO_COMMAND} {filename!r}")
     if stat.S_ISDIR(status.st_mode):
         raise NotExecutable(f"command at {filename!r} is a directory")
     if not stat.S_IMODE(status.st_mode) & 0o111:
@@ -321,7 +327,19 @@ def close_inherited_fds(limit: int) -> None:
             os.close(fd)
 
 
-# -- process groups --------------------------------------------------------------
+# -- orphans and process groups ------------------------------------------------
+
+
+def set_subreaper(*, is_subreaper: bool) -> None:
+    """Make this process the new parent of its descendants' orphans, or leave them to pid 1.
+
+    See PR_SET_CHILD_SUBREAPER in prctl(2).  Raises `OSError` where that is impossible.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "this system has no subreapers")
+    from supervisor.engine.libc import prepare_call  # few daemons need ctypes, which takes a MiB
+
+    prepare_call("prctl", PR_SET_CHILD_SUBREAPER, is_subreaper, 0, 0, 0)()
 
 
 def is_leaderless_group(pgid: int) -> bool:

@@ -41,7 +41,7 @@ class History:
     start.
     """
 
-    __slots__ = ("_next_reason", "_wait_status", "exited_at", "restarts", "starts", "transitions")
+    __slots__ = ("_next_reason", "exited_at", "restarts", "starts", "transitions", "wait_status")
 
     def __init__(self) -> None:
         self.transitions: tuple[Transition, ...] = ()
@@ -49,7 +49,8 @@ class History:
         self.restarts = 0
         self.exited_at = 0.0
         """Time of the last exit in wall-clock seconds, 0 if there has been none."""
-        self._wait_status = 0
+        self.wait_status = 0
+        """Status of the last exit from `waitpid`, if there has been one."""
         self._next_reason = ""
 
     # -- what happens -------------------------------------------------------------
@@ -68,7 +69,7 @@ class History:
 
     def exited(self, wait_status: int, now: float) -> None:
         """Note the end of the child, with its status from `waitpid`."""
-        self._wait_status = wait_status
+        self.wait_status = wait_status
         self.exited_at = now
 
     def _default_reason(self, state: int, spawnerr: str | None) -> str:
@@ -77,7 +78,7 @@ class History:
         was_up = self.transitions and self.transitions[-1][1] != ProcessStates.BACKOFF
         is_end = state == ProcessStates.STOPPED and was_up
         if (is_end or state == ProcessStates.EXITED) and self.exited_at:
-            return decode_wait_status(self._wait_status)[1]
+            return decode_wait_status(self.wait_status)[1]
         reason = REASONS.get(state, "")
         client = requester() if reason.endswith("requested") else ""
         return f"{reason} by {client}" if client else reason
@@ -92,20 +93,20 @@ class History:
     @property
     def last_signal(self) -> int:
         """Number of the signal that ended the last run, 0 if it was no signal."""
-        return os.WTERMSIG(self._wait_status) if os.WIFSIGNALED(self._wait_status) else 0
+        return os.WTERMSIG(self.wait_status) if os.WIFSIGNALED(self.wait_status) else 0
 
     def last_exit(self, exitcodes: list[int]) -> dict[str, Any]:
         """Return the struct of the last exit; it is `expected` if its code is in `exitcodes`.
 
         Its `at` is 0 if there has been none.
         """
-        code, reason = decode_wait_status(self._wait_status)
+        code, reason = decode_wait_status(self.wait_status)
         has_exited = bool(self.exited_at)
         return {
             "code": code,
             "signal": self.last_signal,
             "expected": has_exited and code in exitcodes,
-            "core": os.WIFSIGNALED(self._wait_status) and os.WCOREDUMP(self._wait_status),
+            "core": os.WIFSIGNALED(self.wait_status) and os.WCOREDUMP(self.wait_status),
             "reason": reason if has_exited else "",
             "at": self.exited_at,
         }
@@ -118,7 +119,7 @@ class History:
             "transitions": [list(each) for each in self.transitions],
             "starts": self.starts,
             "restarts": self.restarts,
-            "wait_status": self._wait_status,
+            "wait_status": self.wait_status,
             "exited_at": self.exited_at,
         }
 
@@ -129,5 +130,5 @@ class History:
         )
         self.starts = saved.get("starts", 0)
         self.restarts = saved.get("restarts", 0)
-        self._wait_status = saved.get("wait_status", 0)
+        self.wait_status = saved.get("wait_status", 0)
         self.exited_at = saved.get("exited_at", 0.0)

@@ -150,6 +150,8 @@ class Launched:
 
 # -- errors, with the texts of Supervisor 4 -------------------------------------
 
+NO_EXEC = "couldn't exec"
+
 
 def pipe_failure(name: str, error: OSError) -> str:
     """Return the text of a failure to create pipes."""
@@ -171,7 +173,16 @@ def no_directory(plan: SpawnPlan, error: OSError) -> SpawnError:
 
 def no_exec(plan: SpawnPlan, reason: object) -> SpawnError:
     """Return the error of a failed exec."""
-    return SpawnError(f"couldn't exec {plan.executable}: {reason}", in_child=True)
+    return SpawnError(f"{NO_EXEC} {plan.executable}: {reason}", in_child=True)
+
+
+def is_missing_command(reason: str) -> bool:
+    """Whether the reason of a failed start, as above, is a command that does not exist.
+
+    A text, because a forked child reports no more.
+    """
+    is_missing_file = reason.startswith(NO_EXEC) and f": {errno.errorcode[errno.ENOENT]}" in reason
+    return is_missing_file or reason.startswith(posix.NO_COMMAND)
 
 
 def no_fork(plan: SpawnPlan, error: OSError) -> SpawnError:

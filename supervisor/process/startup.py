@@ -70,10 +70,15 @@ class Startup:
         self._deadline = StopDeadline()
         self._failure: str | None = None
         self._is_held = False
+        self.timed_out = False
+        """Whether the last start has failed because `ready_timeout` was over."""
+        self.follows_queue = False
+        """Whether other starts in the queue come before RUNNING."""
         self.readiness = _monitor(process)
 
     def begin(self) -> None:
         """Prepare the next child; raises `ProcessException` if that fails."""
+        self.follows_queue = False
         self._failure = None  # of a child that was stopped by request, before it had failed
         if self.readiness is not None:
             self.readiness.open()
@@ -96,11 +101,12 @@ class Startup:
     def _after_other_starts(self, running_at: float) -> Step | None:
         """Return the step to RUNNING; it follows all starts in the queue, as in Supervisor 4.
 
-        There, starts hold up everything else, so their lines are first in the log.
+        There, automatic starts hold up everything else, so their lines are first in the log.  A
+        start that a client has requested is followed by RUNNING, before the next request.
         """
         if self._is_held:
             return None
-        if self._process.runtime.services.start_queue.has_waiting:
+        if self.follows_queue and self._process.runtime.services.start_queue.has_waiting:
             return running_at, self._hold
         return running_at, self._process.mark_running
 
@@ -125,6 +131,7 @@ class Startup:
         """Return why an exit after some seconds is a failed start, None if it is not."""
         reason, self._failure = self._failure, None
         if reason is not None:
+            self.timed_out = True
             return reason
         if lived < self._process.config.startsecs:
             return "Exited too quickly (process log may have details)"
@@ -159,12 +166,14 @@ class Startup:
             "deadline": self._deadline.snapshot(),
             "failure": self._failure,
             "readiness": None if self.readiness is None else self.readiness.snapshot(),
+            "timed_out": self.timed_out,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self._deadline.restore(saved.get("deadline") or {})
         self._failure = saved.get("failure")
+        self.timed_out = saved.get("timed_out", False)
         if self.readiness is not None:
             self.readiness.restore(saved.get("readiness") or {})
 

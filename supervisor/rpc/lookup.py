@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import split_namespec
+from supervisor.config.model import EventListenerConfig
+from supervisor.config.process_config import full_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +59,14 @@ def members(groups: list[ProcessGroupBase], *, by_name: bool = False) -> list[Me
         ]
     return [
         (group, process) for group in sorted(groups) for process in sorted(group.processes.values())
+    ]
+
+
+def essential_members(every: list[Member]) -> list[Member]:
+    """Return the processes of essential programs, or all but event listeners if there are none."""
+    found = [member for member in every if full_config(member[1].config).essential]
+    return found or [
+        member for member in every if not isinstance(member[1].config, EventListenerConfig)
     ]
 
 

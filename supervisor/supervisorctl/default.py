@@ -18,11 +18,11 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 # Every group: its module in `commands`, its class, its commands.
 GROUPS = (
-    ("status", "StatusCommands", ("status", "pid")),
+    ("status", "StatusCommands", ("status", "health", "pid")),
     ("explain", "ExplainCommands", ("explain",)),
     ("graph", "GraphCommands", ("graph",)),
     ("control", "ControlCommands", ("start", "stop", "restart", "signal")),
-    ("logs", "LogCommands", ("tail", "maintail", "clear")),
+    ("logs", "LogCommands", ("tail", "maintail", "clear", "rotate", "reopen")),
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
     ("update", "UpdateCommands", ("update",)),

@@ -33,6 +33,7 @@ SUPERVISORD = (
     "extra",
     "-n extra more",
     "-c /nonexistent",
+    "--con /nonexistent",
     "-e nosuch",
     "-m 999",
     "-m 8",
@@ -169,6 +170,7 @@ def test_an_unknown_kind_of_url_is_an_error() -> None:
 def test_help_names_the_same_options(command: str) -> None:
     """The words of the help are ours; what it names and where it goes is the same."""
     declared("Checking a configuration")
+    declared("The main process of a container")
     theirs, ours = run_both(command, "-h")
     for result in (theirs, ours):
         text = "\n".join(result.pop("stdout"))

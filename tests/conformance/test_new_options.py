@@ -12,7 +12,15 @@ from tests.support.comparison import Pair, call
 if TYPE_CHECKING:
     from tests.support.daemon import Daemon
 
-SETTINGS = {"runtimedir": "%(here)s", "childlog_format": "timestamp", "logfile_format": "json"}
+SETTINGS = {
+    "runtimedir": "%(here)s",
+    "childlog_format": "timestamp",
+    "logfile_format": "json",
+    "subreaper": "true",
+    "exit_when_all_exited": "true",
+    "exit_code_from": "x",
+    "shutdown_timeout": "20s",
+}
 
 OPTIONS = {
     "clean_environment": "true",
@@ -41,6 +49,8 @@ OPTIONS = {
     "readiness_check_timeout": "5s",
     "readiness_check_success_threshold": "2",
     "ready_timeout": "30",
+    "essential": "failure",
+    "exit_codes_ok": "130, 143",
     "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",
     "stderr_logfile_format": "json",
     "syslog_tag": "x-%(process_num)d",
@@ -51,6 +61,17 @@ OPTIONS = {
     "stderr_tee": "stdout",
     "stdout_tee_format": "raw",
     "stderr_tee_format": "<%(message)s>",
+    **{
+        f"{stream}_logfile_{name}": value
+        for stream in ("stdout", "stderr")
+        for name, value in {
+            "mode": "0640",
+            "owner": "root",
+            "rotate": "daily",
+            "compress": "gzip",
+            "maxage": "30",
+        }.items()
+    },
 }
 """A value for each; options that exclude one another are in different programs."""
 

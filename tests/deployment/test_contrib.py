@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pexpect
@@ -15,6 +18,7 @@ import pytest
 from supervisor.config.settings import read
 from tests.support import proctable
 from tests.support.children import child
+from tests.support.containers import Container, running
 from tests.support.daemon import OURS, Daemon, clean_environment
 from tests.support.strangers import needs_root
 from tests.support.tools import tool
@@ -66,7 +70,7 @@ def daemon(directory: Path) -> Iterator[Daemon]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["re"], {"reload", "remove", "reread", "restart"}),
+        (["re"], {"reload", "remove", "reopen", "reread", "restart"}),
         (["help", "st"], {"start", "status", "stop"}),
         (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
         (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),
@@ -359,34 +363,48 @@ stdout_logfile_maxbytes=0
         assert (logs / "speaks.log.1").read_text().endswith("before\n")
 
 
+@contextmanager
+def shipped_container(directory: Path) -> Iterator[Container]:
+    """Run the example as its Dockerfile does, with `directory` in place of /tmp."""
+    folder = CONTRIB / "container"
+    (entry,) = re.findall(r"^ENTRYPOINT (.*)$", (folder / "Dockerfile").read_text(), re.MULTILINE)
+    command, *arguments, option, config = json.loads(entry)
+    assert (command, option, config) == ("supervisord", "-c", "/etc/supervisord.conf")
+    text = (folder / "supervisord.conf").read_text(encoding="utf-8")
+    text = text.replace("/tmp/", f"{directory}/").replace("python3", sys.executable)  # noqa: S108
+    with running(directory, text, *arguments) as started:
+        for name in ("web", "clock"):
+            started.wait_for(f"success: {name} entered RUNNING")
+        wait_until(lambda: "Serving HTTP" in str(started.messages("web")), 20, what=started.text)
+        yield started
+
+
 @needs_root
-def test_the_container_as_pid_1(directory: Path) -> None:
-    """Orphans are reaped, output goes to stdout, SIGTERM stops everything in order."""
-    text = (CONTRIB / "container" / "supervisord.conf").read_text(encoding="utf-8")
-    text = text.replace("/run/", f"{directory}/").replace(
-        "command=python3 -m http.server 8000",
-        'command=/bin/sh -c "(sleep 0.2 &); echo hello from web; exec sleep 1000"',
-    )
-    config = directory / "supervisord.conf"
-    config.write_text(text, encoding="utf-8")
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-    output = directory / "output"
-    with (
-        output.open("wb") as file,
-        subprocess.Popen(
-            [*command, *OURS.command("supervisord"), "-n", "-c", str(config)],
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            env=clean_environment(directory),
-        ) as container,
-    ):
-        wait_until(lambda: "hello from web" in output.read_text(), 20, what=output.read_text)
-        assert "supervisord started with pid 1" in output.read_text()
-        wait_until(lambda: "reaped unknown pid" in output.read_text())
-        (daemon,) = proctable.children(container.pid)
-        os.kill(daemon.pid, 15)
-        assert container.wait(20) == 0
-    assert "stopped: web" in output.read_text()
+def test_the_container_stops(directory: Path) -> None:
+    with shipped_container(directory) as started:
+        assert "supervisord started with pid 1" in started.text()
+        command = [*OURS.command("supervisorctl"), "-c", str(directory / "c.conf")]
+        status = run(*command, "status", env=clean_environment(directory))
+        assert re.findall(r"^(\w+) +(\w+)", status.stdout, re.MULTILINE) == [
+            ("clock", "RUNNING"),
+            ("web", "RUNNING"),
+        ]
+        assert run(*command, "health", env=clean_environment(directory)).returncode == 0
+        started.signal(signal.SIGTERM)
+        assert started.wait() == 0
+
+
+@needs_root
+def test_the_container_ends_with_its_web_server(directory: Path) -> None:
+    with shipped_container(directory) as started:
+        daemon = started.main_process().pid
+        (web,) = (
+            each.pid
+            for each in proctable.children(daemon)
+            if b"http.server" in Path(f"/proc/{each.pid}/cmdline").read_bytes()
+        )
+        proctable.kill([web])
+        assert started.wait() == 128 + signal.SIGKILL
 
 
 def test_debians_configuration(tmp_path: Path) -> None:

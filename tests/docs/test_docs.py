@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from supervisor.config import schema
 from supervisor.config.commandline import read_server_configuration
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from tests.support import proctable
 from tests.support.daemon import clean_environment
 from tests.support.ports import free_port
@@ -31,6 +32,9 @@ SHOWN = (
     (re.compile(r"\d+:\d\d:\d\d$", re.MULTILINE), "<uptime>"),
     (re.compile(r"^\w{3} .*\d\d:\d\d:\d\d.*$", re.MULTILINE), "<date>"),
 )
+
+LINE_OF_CONTAINER = re.compile(r"^\S+ (?:[\d:,]+ INFO )?(.*?)(?: with pid \d+)?$", re.MULTILINE)
+"""Lines of the log without times and pids."""
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
 
@@ -65,7 +69,9 @@ def test_its_configurations_can_be_read(page: Path, tmp_path: Path) -> None:
         head = "" if "[supervisord]" in text else "[supervisord]\n"
         file.write_text(f"{head}{text}", encoding="utf-8")
         assert read_server_configuration(["-c", str(file)])
-        assert not [line for line in read(str(file), {}).warnings if "unknown option" in line]
+        assert not [
+            line for line in read(Source(str(file)), {}).warnings if "unknown option" in line
+        ]
 
 
 @pytest.mark.timeout(180)
@@ -118,6 +124,40 @@ def test_starts_in_order_to_the_letter(directory: Path) -> None:
                 take_step(line, expected, directory, environment)
         daemon.terminate()
         assert daemon.wait(20) == 0
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
+def test_the_example_of_a_container(directory: Path) -> None:
+    """Its log begins as the page shows; the status of the web server is that of the daemon."""
+    page = (DOCS / "howto" / "container.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    examples = directory / "docs" / "examples"
+    shutil.copytree(DOCS / "examples", examples, ignore=shutil.ignore_patterns("run"))
+    config = examples / "container.conf"
+    text = config.read_text(encoding="utf-8").replace("9003", str(free_port()))
+    config.write_text(text.replace("/tmp/", f"{directory}/"), encoding="utf-8")  # noqa: S108
+    log = directory / "log.txt"
+    (line,) = re.findall(r"^\$ (supervisord .*container.conf)$", page, re.MULTILINE)
+    environment = clean_environment(directory)
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+
+    def found() -> str:
+        return log.read_text(encoding="utf-8")
+
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(
+            line.split(), cwd=directory, env=environment, stdout=output, stderr=output
+        )
+    try:
+        wait_until(lambda: "[worker] waiting for work" in found(), 40, what=found)
+        shown_lines = LINE_OF_CONTAINER.findall(shown)
+        assert len(shown_lines) == shown.count("\n")
+        assert set(shown_lines) <= set(LINE_OF_CONTAINER.findall(found()))
+        (web,) = re.findall(r"spawned: 'web' with pid (\d+)", found())
+        proctable.kill([int(web)])
+        assert daemon.wait(20) == 128 + signal.SIGKILL
     finally:
         proctable.kill(proctable.marked(str(directory)))
         daemon.wait()

@@ -25,19 +25,24 @@ RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 ADDED_METHODS = (
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
+    "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
+    "supervisor.reopenAllProcessLogs",
+    "supervisor.reopenProcessLogs",
+    "supervisor.rotateAllProcessLogs",
+    "supervisor.rotateProcessLogs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph")
+ADDED_COMMANDS = ("explain", "graph", "health", "reopen", "rotate")
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = ("--no-deps", "--with-dependents")
 """Flags of its commands that 4.3.0 does not have."""
 
-ADDED_OPTIONS = ("--check", "--json", "--portable", "--strict")
+ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
@@ -54,6 +59,12 @@ SHOWN_BY = {
     "Unknown members of groups": CONFIGURATION,
     "A protected here": CONFIGURATION,
     "An empty file name": CONFIGURATION,
+    "A configuration on standard input": (
+        "tests/journeys/test_piped_configuration.py::test_it_is_kept_for_rereads_and_reloads"
+    ),
+    "The main process of a container": (
+        "tests/conformance/test_command_line.py::test_help_names_the_same_options"
+    ),
     "A history file on the command line": CONFIGURATION,
     "Brackets in the path of the configuration": (
         f"{PARSER}::test_the_directory_may_look_like_a_pattern"
@@ -136,6 +147,10 @@ SHOWN_BY = {
     "Removing a program that cannot be signalled": (
         "tests/journeys/test_process_groups.py"
         "::test_a_program_that_may_not_be_signalled_is_not_removed"
+    ),
+    "Orphans as pid 1": (
+        "tests/unit/test_daemon_signals.py"
+        "::test_orphans_are_news_only_to_a_daemon_that_did_not_ask_for_them"
     ),
     "Input that is not read": f"{CHILDREN}::test_a_program_that_never_reads_its_stdin",
     "Orphans of a stopped group": (f"{CHILDREN}::test_nothing_of_a_killed_group_survives"),

@@ -52,3 +52,26 @@ exec 9<>/dev/fuse
 mount -n -i -t fuse.dead -o {options} dead {shlex.quote(str(where))} || exit
 setpriv --pdeathsig KILL sleep infinity &
 exec 9<&-"""
+
+
+def container(writable: Path, uid: int) -> tuple[str, ...]:
+    """Return a prefix that runs the command as pid 1 of a container, as a container engine does.
+
+    It has namespaces of its own and a root file system that is read-only but for `writable`.  The
+    user may have no entry in the user database; it can read everything, because Python may be in
+    root's home.  Signals go to the child of the process that is started, and its status becomes
+    that of this process.
+    """
+    place = shlex.quote(str(writable))
+    setup = f"""\
+{MAKE_DEV}
+mount --bind / /
+mount -o remount,ro,bind /
+mount --bind {place} {place}
+mount -o remount,rw,bind {place}
+cd /
+set -- setpriv --reuid {uid} --regid {uid} --clear-groups \\
+    --inh-caps +dac_read_search --ambient-caps +dac_read_search "$@"
+"""
+    namespaces = ("--fork", "--pid", "--mount-proc", "--uts", "--ipc", "--net", "--kill-child")
+    return ("unshare", *namespaces, *private_mounts(setup)[1:])

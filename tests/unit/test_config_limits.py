@@ -5,35 +5,28 @@ from __future__ import annotations
 import os
 import resource
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from supervisor.common.limit_values import Rlimit
 from supervisor.config.limits import NO_LIMITS, LimitsConfig
-from supervisor.config.parser import ConfigurationError
 from supervisor.config.process_config import ProcessConfig, changed_options
-from supervisor.config.settings import read
 from supervisor.engine import limits, posix
+from tests.support.configs import located, read, refusal
 from tests.support.strangers import needs_root
 from tests.support.tables import assert_none
 
-if TYPE_CHECKING:
-    from supervisor.config.model import ProcessConfig as Config
+PROGRAM = "[program:x]\ncommand=/bin/cat\n"
 
 
-def configured(directory: Path, options: str) -> list[Config]:
+def configured(directory: Path, options: str) -> list[ProcessConfig]:
     """Return the processes of a program with some options."""
-    file = directory / "c.conf"
-    file.write_text(f"[supervisord]\n[program:x]\ncommand=/bin/cat\n{options}\n", encoding="utf-8")
-    return read(str(file), {}).groups[0].process_configs
+    return read(directory, f"{PROGRAM}{options}\n").groups[0].process_configs
 
 
 def mistake(directory: Path, options: str) -> str:
-    """Return the error about a program with some options, with `<dir>` for the directory."""
-    with pytest.raises(ConfigurationError) as raised:
-        configured(directory, options)
-    return str(raised.value).replace(str(directory), "<dir>")
+    """Return the error about a program with some options."""
+    return refusal(directory, f"{PROGRAM}{options}\n")
 
 
 ALL = """rlimit_nofile=1024:4096
@@ -86,25 +79,22 @@ def test_changes_by_name(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_line_at_load(tmp_path: Path) -> None:
-    where = "in section 'program:x' (file: '<dir>/c.conf'), option"
-    above = "the soft limit is above the hard limit in '9:8'"
     cases = {
-        "rlimit_nofile=9:8": f"{above} {where} 'rlimit_nofile'",
-        "rlimit_nofile=1KB": f"not a whole number: '1KB' {where} 'rlimit_nofile'",
-        "rlimit_as=much": f"not a size, such as 512MB or 2GB: 'much' {where} 'rlimit_as'",
-        "nice=20": f"'20' is out of range (-20 to 19) {where} 'nice'",
-        "cpu_affinity=": f"not a whole number: '' {where} 'cpu_affinity'",
-        "oom_score_adj=1001": f"'1001' is out of range (-1000 to 1000) {where} 'oom_score_adj'",
-        "pdeathsig=STOMP": f"value 'STOMP' is not a valid signal name {where} 'pdeathsig'",
-        "group=no-such": f"Invalid group name no-such {where} 'group'",
-        "supplementary_groups=no-such": (
-            f"Invalid group name no-such {where} 'supplementary_groups'"
-        ),
+        "rlimit_nofile=9:8": "the soft limit is above the hard limit in '9:8'",
+        "rlimit_nofile=1KB": "not a whole number: '1KB'",
+        "rlimit_as=much": "not a size, such as 512MB or 2GB: 'much'",
+        "nice=20": "'20' is out of range (-20 to 19)",
+        "cpu_affinity=": "not a whole number: ''",
+        "oom_score_adj=1001": "'1001' is out of range (-1000 to 1000)",
+        "pdeathsig=STOMP": "value 'STOMP' is not a valid signal name",
+        "group=no-such": "Invalid group name no-such",
+        "supplementary_groups=no-such": "Invalid group name no-such",
     }
     assert_none(
         f"{options!r}: {found!r}"
-        for options, expected in cases.items()
-        if (found := mistake(tmp_path, options)) != expected
+        for options, message in cases.items()
+        if (found := mistake(tmp_path, options))
+        != located(message, "program:x", options.partition("=")[0])
     )
 
 

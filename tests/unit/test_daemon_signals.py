@@ -12,8 +12,9 @@ import pytest
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.daemon.cleanup import clean_up
-from supervisor.daemon.reaping import reap_children
+from supervisor.daemon.reaping import PID_OF_INIT, Reaper
 from supervisor.daemon.signals import SignalHandler
+from supervisor.engine import posix
 from supervisor.process.child import Subprocess
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.world import World
@@ -120,6 +121,13 @@ def test_all_queued_signals_are_handled_in_order(world: World, daemon: Any) -> N
     assert state == SHUTDOWN
 
 
+def test_exit_requests_are_counted(daemon: Any) -> None:
+    handler = SignalHandler(daemon)
+    daemon.options.signals.extend((signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD, signal.SIGINT))
+    handler.handle_all()
+    assert handler.exit_requests == ["SIGTERM", "SIGINT"]
+
+
 def test_an_invalid_configuration_prevents_the_restart(world: World, daemon: Any) -> None:
     daemon.is_valid = False
     lines, state = received(daemon, world, signal.SIGHUP)
@@ -172,16 +180,116 @@ def test_dead_children_are_reaped_until_none_is_left(
 ) -> None:
     first, second, third = spawned(world, "first", "second", "third")
     dead += [(first.pid, 0), (99, 256), (second.pid, 256), (0, 0), (third.pid, 0)]
-    reap_children(world.runtime)
+    Reaper(world.runtime).reap()
     assert [process.exitstatus for process in (first, second, third)] == [0, 1, None]
     assert "reaped unknown pid 99 (exit status 1)" in world.lines()
     assert world.runtime.children == {third.pid: third}
 
 
+@pytest.fixture
+def subreapers(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """The calls to become a subreaper, or to be none any more."""
+    calls: list[bool] = []
+    monkeypatch.setattr(posix, "set_subreaper", lambda *, is_subreaper: calls.append(is_subreaper))
+    return calls
+
+
+def test_orphans_are_news_only_to_a_daemon_that_did_not_ask_for_them(
+    world: World,
+    dead: list[tuple[int, int]],
+    subreapers: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def level() -> str:
+        world.recorder.lines.clear()
+        dead.append((99, 0))
+        reaper.reap()
+        ((level, _),) = world.recorder.lines
+        return level
+
+    reaper = Reaper(world.runtime)
+    assert level() == "info"
+    reaper.adopt_orphans()
+    assert level() == "debug"
+    reaper.close()
+    reaper.close()
+    assert level() == "info"
+    assert subreapers == [True, False]
+    monkeypatch.setattr(os, "getpid", lambda: PID_OF_INIT)
+    assert level() == "debug"
+
+
+def test_a_system_without_subreapers_is_one_line_in_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "plan9")
+    reaper = Reaper(world.runtime)
+    reaper.adopt_orphans()
+    reaper.close()
+    assert world.recorder.lines == [
+        ("warn", "subreaper=true has no effect: this system has no subreapers")
+    ]
+
+
+def test_endless_orphans_leave_time_for_the_loop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a successor when it has been reaped, and each postpones the rest but once."""
+    reaped = 0
+
+    def waitpid(_pid: int, _flags: int) -> tuple[int, int]:
+        nonlocal reaped
+        reaped += 1
+        world.clock.advance(0.001)
+        return reaped, 0
+
+    monkeypatch.setattr(os, "waitpid", waitpid)
+    reaper = Reaper(world.runtime)
+    for _ in range(3):
+        before, started_at = reaped, world.clock.monotonic()
+        reaper.reap()
+        world.runtime.loop.run_once(0)
+        assert world.clock.monotonic() - started_at < 0.02
+        assert reaped > before
+
+
+def test_endless_signals_leave_time_for_the_loop(world: World, daemon: Any) -> None:
+    def reap() -> None:
+        world.clock.advance(0.001)
+        daemon.options.signals.append(signal.SIGCHLD)
+
+    daemon.reap = reap
+    started_at = world.clock.monotonic()
+    received(daemon, world, signal.SIGCHLD)
+    assert 0 < world.clock.monotonic() - started_at < 0.02
+    assert len(daemon.options.signals) == 1
+
+
+def test_many_deaths_are_spread_over_iterations(
+    world: World, dead: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = spawned(world, *"abcdefgh")
+    dead += [(process.pid, 0) for process in processes]
+    finish = Subprocess.finish
+
+    def slow(process: Subprocess, pid: int, status: int) -> None:
+        world.clock.advance(0.004)
+        finish(process, pid, status)
+
+    monkeypatch.setattr(Subprocess, "finish", slow)
+    Reaper(world.runtime).reap()
+    counts = [len(dead)]
+    while dead:
+        world.runtime.loop.run_once(0)
+        counts.append(len(dead))
+    assert counts == [6, 4, 2, 0]  # the second begins before 5 ms are over
+    assert not world.runtime.children
+
+
 def test_plugins_reap_one_child(world: World, dead: list[tuple[int, int]]) -> None:
     first, second = spawned(world, "first", "second")
     dead += [(first.pid, 0), (second.pid, 0)]
-    reap_children(world.runtime, once=True)
+    Reaper(world.runtime).reap(once=True)
     assert world.runtime.children == {second.pid: second}
 
 
@@ -196,7 +304,7 @@ def test_a_child_whose_end_cannot_be_handled_does_not_keep_the_others(
 
     monkeypatch.setattr(broken, "finish", finish)
     dead += [(broken.pid, 0), (sound.pid, 0)]
-    reap_children(world.runtime)
+    Reaper(world.runtime).reap()
     assert sound.state == ProcessStates.EXITED
     assert world.lines("critical")[0].startswith("the end of broken failed\n")
 
@@ -209,6 +317,6 @@ def test_a_resource_that_cannot_be_released_does_not_keep_the_others(world: Worl
 
     group: Any = SimpleNamespace(before_remove=lambda: released.append("group"))
     pidfile: Any = SimpleNamespace(remove=lambda: released.append("pidfile"))
-    clean_up(world.runtime, fail, [group], pidfile)
-    assert released == ["group", "pidfile"]
+    clean_up(world.runtime, [fail], [group], pidfile, lambda: released.append("conclusion"))
+    assert released == ["group", "pidfile", "conclusion"]
     assert world.lines("critical")[0].startswith("cleaning up failed\n")

@@ -10,7 +10,7 @@ import pytest
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import replace
 from supervisor.common.xmlrpc_codec import response
-from supervisor.config.model import ProcessConfig, ProcessGroupConfig
+from supervisor.config.model import EventListenerConfig, ProcessConfig, ProcessGroupConfig
 from supervisor.config.process_config import changed_options
 from supervisor.datatypes import Automatic, RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
@@ -294,3 +294,22 @@ def test_a_start_of_a_group_alone(site: Site) -> None:
     assert site.process("db").state == S.STOPPED
     assert site.process("web").state == S.RUNNING
     site.die(site.process("web"), EXIT_3)
+
+
+def test_essential_processes_are_those_of_health(site: Site) -> None:
+    """All but listeners, if no program is essential."""
+
+    def names() -> list[str]:
+        return [each["name"] for each in site.rpc.getEssentialProcessInfo()]
+
+    assert names() == []
+    site.add("web")
+    site.add("db")
+    config = EventListenerConfig("l", "/bin/cat", stdout_logfile=None, stderr_logfile=None)
+    listener = site.add_group("l", [config])
+    assert names() == ["db", "web"]
+    assert site.rpc.getEssentialProcessInfo()[0] == site.rpc.getProcessInfo("db")
+    site.process("web").config.essential = "failure"
+    assert names() == ["web"]
+    listener.config.essential = "any"
+    assert names() == ["l", "web"]

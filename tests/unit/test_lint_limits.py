@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.config.settings import read
+from tests.support.configs import read
 from tests.support.tables import assert_none
 
-WHERE = "in section 'program:x' (file: '<dir>/c.conf')"
+WHERE = "in section 'program:x' (file: 'DIR/c.conf')"
 PROTECTED = (
     f"option 'oom_score_adj' {WHERE} cannot be set: supervisord changes its user, and the kernel"
     " then protects its files in /proc"
@@ -20,11 +20,8 @@ MISSING = f"option 'cpu_affinity' {WHERE} names CPU 8, but this machine has 0 to
 
 def warnings(directory: Path, settings: str, options: str) -> list[str]:
     """Return the warnings about a program with some options, with `<dir>` for the directory."""
-    file = directory / "c.conf"
-    text = f"[supervisord]\n{settings}\n[program:x]\ncommand=/bin/cat\n{options}\n"
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
+    found = read(directory, f"{settings}\n[program:x]\ncommand=/bin/cat\n{options}\n").warnings
+    return [line.replace(str(directory), "DIR") for line in found]
 
 
 def test_limits_that_cannot_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from supervisor.common.records import replace
+from supervisor.config.conversions import UNLIMITED
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
 from supervisor.daemon.shutdown import (
     DRAIN_SECONDS,
@@ -19,6 +21,7 @@ from supervisor.daemon.shutdown import (
 from supervisor.process.groups import ProcessGroup
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.httpsite import Echo, Site, body, field, get
+from tests.support.programs import Programs
 from tests.support.world import World
 
 if TYPE_CHECKING:
@@ -177,6 +180,91 @@ def test_hundreds_of_processes_cost_a_look_each(
         shutdown.advance()
         monkeypatch.setattr(process_type, "get_state", plain)
     assert looks < 3 * len(many.processes)
+
+
+# -- the end of patience ----------------------------------------------------------------
+
+
+def with_timeout(world: World, seconds: float) -> None:
+    plain = world.runtime.settings
+    world.runtime.settings = replace(plain, shutdown_timeout=seconds)
+
+
+def test_everything_that_is_left_is_killed(world: World) -> None:
+    """Also a program that may take its time, and one whose turn to stop has not come."""
+    with_timeout(world, 8)
+    first, last = group(world, "first", 1, "a"), group(world, "last", 999, "b", "c")
+    a, b, c = first.processes["a"], last.processes["b"], last.processes["c"]
+    b.config.stopwaitsecs = UNLIMITED
+    a.config.killasgroup = True
+    shutdown = begin(world, first, last)
+    c.finish(c.pid, 0)
+    world.signals.clear()
+    world.pass_time(7.9)
+    assert not shutdown.advance()
+    assert world.signals == []
+    world.pass_time(0.1)
+    assert world.signals == [
+        (a.pid, signal.SIGTERM),
+        (-a.pid, signal.SIGKILL),
+        (b.pid, signal.SIGKILL),
+    ]
+    reason = "still running 8 seconds after the start of the shutdown"
+    assert world.lines("warn")[-1] == f"{reason}, killing with SIGKILL: first:a, last:b"
+    for each in (a, b):
+        each.finish(each.pid, signal.SIGKILL)
+    assert shutdown.advance()
+
+
+def test_processes_without_a_child_are_given_up(world: World) -> None:
+    first, last = group(world, "first", 1, "a"), group(world, "last", 999, "b")
+    a = first.processes["a"]
+    a.finish(a.pid, 1 << 8)
+    shutdown = begin(world, first, last)
+    shutdown.kill("now")
+    assert a.state == ProcessStates.FATAL
+    b = last.processes["b"]
+    b.finish(b.pid, signal.SIGKILL)
+    assert shutdown.advance()
+
+
+def test_a_process_that_waits_for_its_dependents_is_killed(world: World) -> None:
+    programs = Programs(world)
+    db = programs.add("db", startsecs=0)
+    web = programs.add("web", "db", startsecs=0, stopwaitsecs=UNLIMITED)
+    programs.boot()
+    shutdown = begin(world, *programs.groups.values())
+    assert (web.state, db.state) == (ProcessStates.STOPPING, ProcessStates.RUNNING)
+    shutdown.kill("now")
+    shutdown.kill("again")
+    kills = [pid for pid, signum in world.signals if signum == signal.SIGKILL]
+    assert sorted(kills) == sorted([web.pid, db.pid])
+    for each in (web, db):
+        programs.die(each, signal.SIGKILL)
+    assert shutdown.advance()
+
+
+def test_a_shutdown_in_time_kills_nothing(world: World) -> None:
+    with_timeout(world, 1)
+    only = group(world, "g", 999, "a")
+    shutdown = begin(world, only)
+    process = only.processes["a"]
+    process.finish(process.pid, 0)
+    assert shutdown.advance()
+    world.pass_time(2)
+    assert world.signals == [(1001, signal.SIGTERM)]
+    assert world.lines("warn") == []
+
+
+def test_a_busy_group_has_no_more_time(world: World) -> None:
+    config = ProcessConfig("a", "/bin/cat", stdout_logfile=None, stderr_logfile=None)
+    busy = Busy(ProcessGroupConfig("g", 999, [config]), world.runtime)
+    busy.transition()
+    shutdown = begin(world, busy)
+    shutdown.kill("now")
+    process = busy.processes["a"]
+    process.finish(process.pid, signal.SIGKILL)
+    assert shutdown.advance()
 
 
 # -- the last clients -----------------------------------------------------------------

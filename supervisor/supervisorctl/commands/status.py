@@ -1,4 +1,4 @@
-"""Commands that show processes: status, pid."""
+"""Commands that show processes: status, health, pid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from supervisor.client import proxy
 from supervisor.client.terminal import display_width
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
-from supervisor.states import STOPPED_STATES
+from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
 
@@ -54,6 +54,35 @@ class StatusCommands(CommandGroup):
         self.ctl.output("status <gname>:*\tShow the states of a group's processes")
         self.ctl.output("status <name> <name>\tShow the states of several processes")
         self.ctl.output("status\t\t\tShow the states of all processes")
+
+    def do_health(self, arg: str) -> None:
+        """Print the essential processes that are not RUNNING.
+
+        The exit status is 0 or 1, because a HEALTHCHECK of docker(1) may have no other.
+        """
+        if not self._takes_no_arguments("health", arg):
+            return
+        if not self.ctl.upcheck():
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+            return
+        supervisor = self.ctl.get_supervisor()
+        try:
+            infos = supervisor.getEssentialProcessInfo()
+        except proxy.Fault as fault:
+            if fault.faultCode != Faults.UNKNOWN_METHOD:
+                raise
+            infos = supervisor.getAllProcessInfo()  # the server is older
+        unhealthy = [info for info in infos if info["state"] != ProcessStates.RUNNING]
+        self._show_statuses(unhealthy)
+        if unhealthy:
+            self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+
+    def help_health(self) -> None:
+        """Print the help of `health`."""
+        self.ctl.output(
+            "health\t\t\tShow the essential processes that are not RUNNING (all programs,"
+        )
+        self.ctl.output("\t\t\tif none is essential); exit with 1 if there are any, else with 0")
 
     def do_pid(self, arg: str) -> None:
         """Print the pid of the daemon or of processes."""
