@@ -56,6 +56,9 @@ if TYPE_CHECKING:
 
 NO_VARIABLES: Mapping[str, str] = {}
 
+TREE = "tree"
+"""Value of `killmode`."""
+
 
 @option_record()
 class ProcessConfig:
@@ -352,6 +355,14 @@ class ProcessConfig:
         "statuses that count as 0 for the exit status of the daemon: 130,143",
         default="",
         live=True,
+        in_sample=False,
+    )
+    killmode: str = option(
+        one_of("process", "group", TREE),
+        "whom a stop signals: process, group, or tree, which includes all descendants"
+        " (default: by stopasgroup and killasgroup)",
+        default=None,
+        value="",
         in_sample=False,
     )
     limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)

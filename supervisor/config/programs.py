@@ -6,6 +6,7 @@ groups, which all get their processes from here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.common.records import replace
@@ -19,6 +20,7 @@ from supervisor.config.parser import (
     environment_names,
     host_expansion,
 )
+from supervisor.config.process_config import TREE
 from supervisor.config.targets import further_targets
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
 from supervisor.engine import posix
@@ -118,13 +120,30 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )
-    if "killasgroup" not in section.options:
+    _apply_killmode(section, program)
+    if "killasgroup" not in section.options and not program["killmode"]:
         program["killasgroup"] = program["stopasgroup"]
     kinds = [each for each in READINESS if program[each]]
     if len(kinds) > 1:
         raise section.error(f"{' and '.join(kinds)} are two kinds of readiness, use one", kinds[1])
     if program["stopasgroup"] and not program["killasgroup"]:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
+
+
+def _apply_killmode(section: Section, program: dict[str, Any]) -> None:
+    """Set `stopasgroup` and `killasgroup` by `killmode`, unless they contradict it."""
+    mode = program["killmode"]
+    if not mode:
+        return
+    for option in ("stopasgroup", "killasgroup"):
+        if option in section.options and program[option] != (mode != "process"):
+            text = f"killmode={mode} and {option}={section.options[option]} contradict each other"
+            raise section.error(text, option)
+        program[option] = mode != "process"
+    if mode == TREE and not os.path.exists("/proc/self/stat"):
+        raise section.error(
+            "killmode=tree needs /proc, which this system does not have", "killmode"
+        )
 
 
 def _look_up_groups(parser: UnhosedConfigParser, uid: int | None, group: int | None) -> None:

@@ -400,6 +400,18 @@ def read_stat(pid: int) -> ProcessStat | None:
         return None
 
 
+def read_processes() -> Iterator[ProcessStat | None]:
+    """Yield each process of the machine, None for one that has ended; nothing without /proc."""
+    try:
+        entries = os.scandir("/proc")
+    except OSError:
+        return
+    with entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                yield read_stat(int(entry.name))
+
+
 def is_zombie(pid: int) -> bool:
     """Whether a process has exited, or does not exist."""
     stat = read_stat(pid)

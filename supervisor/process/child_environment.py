@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 
-from supervisor.config.process_config import full_config
+from supervisor.config.process_config import TREE, full_config
 from supervisor.engine import posix
 
 TYPE_CHECKING = False
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from supervisor.process.variable_files import VariableFiles
 
 NOTHING: Mapping[str, str] = {}
+
+TREE_MARK = "SUPERVISOR_TREE"
+"""Variable of programs with `killmode=tree`, which names the program also to its orphans."""
 
 
 def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) -> dict[str, str]:
@@ -46,6 +49,8 @@ def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) 
         environment["SUPERVISOR_SERVER_URL"] = serverurl
     environment["SUPERVISOR_PROCESS_NAME"] = config.name
     environment["SUPERVISOR_GROUP_NAME"] = group_name
+    if options.killmode == TREE:
+        environment[TREE_MARK] = runtime.services.trees.mark(group_name, config.name)
     environment.update(config.environment)
     if options.login_environment:
         environment.update(posix.identity_of(_uid(config)).login)

@@ -96,7 +96,7 @@ class LeaderlessGroup:
             elif _has_exited(fd) or not _is_member(pid, self.pgid):
                 os.close(fd)
             else:
-                self._members[pid] = MemberChannel(fd, pid, self, self._watcher)
+                self._members[pid] = MemberChannel(fd, pid, self._watcher.loop, self.member_left)
         is_empty = not self._members and not self.is_polled
         self.empty_scans = self.empty_scans + 1 if is_empty else 0
 
@@ -115,13 +115,15 @@ class LeaderlessGroup:
 
 
 class MemberChannel:
-    """A pidfd as a channel of the loop."""
+    """A pidfd as a channel of the loop; `on_exit` is called with it when the process exits."""
 
-    def __init__(self, fd: int, pid: int, group: LeaderlessGroup, watcher: GroupWatcher) -> None:
+    def __init__(
+        self, fd: int, pid: int, loop: Loop, on_exit: Callable[[MemberChannel], object]
+    ) -> None:
         self.pid = pid
         self._fd = fd
-        self._group = group
-        self._loop = watcher.loop
+        self._on_exit = on_exit
+        self._loop = loop
         self._loop.watch(self)
 
     def fileno(self) -> int:
@@ -138,14 +140,14 @@ class MemberChannel:
 
     def handle_read_event(self) -> None:
         """Handle the exit of the member."""
-        self._group.member_left(self)
+        self._on_exit(self)
 
     def handle_write_event(self) -> None:
         """Do nothing: a pidfd is never writable."""
 
     def handle_error(self) -> None:
         """Stop watching the member after an exception; a scan follows."""
-        self._group.member_left(self)
+        self._on_exit(self)
 
     def close(self) -> None:
         """Close the pidfd; the member is not affected."""
