@@ -1,10 +1,12 @@
-"""Configuration warnings about limits of programs; `config.lint` reports them."""
+"""Configuration warnings about limits and stops of programs; `config.lint` reports them."""
 
 from __future__ import annotations
 
 import os
 
 from supervisor.config.limits import NO_LIMITS
+from supervisor.config.process_config import TREE
+from supervisor.datatypes import TRUTHY_STRINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from supervisor.config.parser import Remark, UnhosedConfigParser
     from supervisor.config.process_config import ProcessConfig
 
+PID_OF_INIT = 1
+
 ROOT = ("root", "0")
 """Values of `[supervisord] user` with which the daemon stays root."""
 
@@ -20,16 +24,24 @@ PROTECTED = (
     "option 'oom_score_adj' {where} cannot be set: supervisord changes its user, and the kernel"
     " then protects its files in /proc"
 )
+WITHOUT_SUBREAPER = (
+    "option 'killmode' {where} does not find descendants whose parents have exited"
+    " (fix: subreaper=true in [supervisord])"
+)
 MISSING_CPU = "option 'cpu_affinity' {{where}} names CPU {cpu}, but this machine has 0 to {last}"
 
 
 def limit_warnings(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
 ) -> Iterator[Remark]:
-    """Yield a line for each limit that cannot be set."""
+    """Yield a line for each limit that cannot be set, and each tree that cannot be stopped."""
+    subreaper = parser.get(parser.mysection, "subreaper", fallback="")
+    adopts_orphans = subreaper.lower() in TRUTHY_STRINGS or os.getpid() == PID_OF_INIT
     user = parser.get(parser.mysection, "user", fallback=None)
     changes_user = os.geteuid() == 0 and user not in (None, *ROOT)
     for section, config in programs.items():
+        if config.killmode == TREE and not adopts_orphans:
+            yield parser.remark(section, "killmode", WITHOUT_SUBREAPER)
         limits = config.limits
         if limits == NO_LIMITS:
             continue

@@ -7,8 +7,8 @@ SUPERVISOR_TREE in its environment names the program.  (A process may drop the v
 proc_pid_environ(5) is protected like the memory of the process.)
 
 A scan of /proc, in steps, serves all trees that are being stopped.  No other process is ever hit:
-before a signal is sent, a pidfd keeps the pid from being reused, and start time and parent are
-read once more.
+the parents of all members are read once more before the first signal, and for each signal a pidfd
+keeps the pid from being reused while the start time is compared.
 
 `child.Subprocess` uses `ProcessTree` like a `LeaderlessGroup`.
 """
@@ -63,6 +63,7 @@ class ProcessTree:
     ) -> None:
         self.pid = pid
         self.on_empty: Callable[[ProcessTree], object] | None = None
+        self.closed = False
         self._mark = mark
         self._watcher = watcher
         self._signal_child = signal_child
@@ -119,14 +120,23 @@ class ProcessTree:
     def update(self, scan: Scan) -> Iterator[None]:
         """Apply a scan in steps: send the signals that are due, and watch the members."""
         found = self._find(scan)
+        members: dict[int, int] = {}
+        for number, stat in enumerate(found.values(), 1):
+            if self._is_member(stat, found):
+                members[stat.pid] = stat.started
+            if number % MEMBERS_PER_STEP == 0:
+                yield
+        self._members = members
         signals, self._signals = self._signals, []
         if self._is_killed and self.is_reaped and not signals:
             signals = [signal.SIGKILL]
-        for signum in signals:
+        for signum in signals:  # not earlier: the members could lose the parents that prove them
             self._send_to_child(signum)
         self._is_polled = False
-        for number, stat in enumerate(found.values(), 1):
-            self._visit(stat, found, signals)
+        for number, pid in enumerate(members, 1):
+            if self.closed:
+                return
+            self._visit(found[pid], signals)
             if number % MEMBERS_PER_STEP == 0:
                 yield
         if self.is_reaped:
@@ -142,6 +152,7 @@ class ProcessTree:
 
     def close(self) -> None:
         """Stop watching; `on_empty` will not be called."""
+        self.closed = True
         self._watcher.remove(self)
         channels, self._channels = self._channels, {}
         for channel in channels.values():
@@ -150,7 +161,7 @@ class ProcessTree:
     # -- finding the members -----------------------------------------------------
 
     def _find(self, scan: Scan) -> dict[int, ProcessStat]:
-        """Return the members except the child; the first ones are those without a known parent."""
+        """Return the members by pid, except the child."""
         by_pid = scan.table.by_pid
         roots = [
             pid for pid, started in self._members.items() if _is_same(by_pid.get(pid), started)
@@ -166,18 +177,15 @@ class ProcessTree:
             if stat.state not in EXITED_STATES and self._unkillable.get(pid) != stat.started
         }
 
-    def _visit(
-        self, stat: ProcessStat, found: Mapping[int, ProcessStat], signals: list[int]
-    ) -> None:
-        """Signal and watch one member, if it is one still."""
+    def _visit(self, stat: ProcessStat, signals: list[int]) -> None:
+        """Signal and watch one member, if it has not exited."""
         try:
             fd = posix.open_pidfd(stat.pid)
         except ProcessLookupError:
             return
         try:
-            if not self._is_member(stat, found):
+            if not _is_same(posix.read_stat(stat.pid), stat.started):
                 return
-            self._members[stat.pid] = stat.started
             for signum in signals:
                 # Its group got it as well; a second SIGKILL shows whether it may be killed.
                 if stat.pgid != self.pid or signum == signal.SIGKILL:

@@ -147,3 +147,42 @@ def test_groups_of_a_user_are_looked_up_at_load(
     identity = posix.identity_of(65534, 12345)
     assert (identity.gid, identity.groups) == (12345, (12345,))
     assert posix.identity_of(65534).gid != 12345
+
+
+def test_killmode_decides_whom_a_stop_signals(tmp_path: Path) -> None:
+    """`killasgroup` is what `getAllConfigInfo` shows."""
+    cases = [
+        ("", (False, False)),
+        ("stopasgroup=true", (True, True)),
+        ("killasgroup=true", (False, True)),
+        ("killmode=process", (False, False)),
+        ("killmode=Group", (True, True)),
+        ("killmode=tree", (True, True)),
+        ("killmode=tree\nstopasgroup=true", (True, True)),
+        ("killmode=process\nkillasgroup=false", (False, False)),
+    ]
+    for options, expected in cases:
+        (config,) = configured(tmp_path, options)
+        assert (config.stopasgroup, config.killasgroup) == expected, options
+
+
+def test_killmode_and_the_options_of_supervisor_4_must_agree(tmp_path: Path) -> None:
+    cases = {
+        "killmode=tree\nstopasgroup=false": "stopasgroup",
+        "killmode=group\nkillasgroup=no": "killasgroup",
+        "killmode=process\nstopasgroup=true": "stopasgroup",
+    }
+    for options, option in cases.items():
+        mode, other = options.split("\n")
+        message = f"{mode} and {other} contradict each other"
+        assert mistake(tmp_path, options) == located(message, "program:x", option)
+    assert mistake(tmp_path, "killmode=all").startswith("'all' is not one of process, group, tree")
+
+
+def test_a_tree_needs_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exists = os.path.exists
+    monkeypatch.setattr(
+        os.path, "exists", lambda path: exists(path) and not path.startswith("/proc/")
+    )
+    message = "killmode=tree needs /proc, which this system does not have"
+    assert mistake(tmp_path, "killmode=tree") == located(message, "program:x", "killmode")

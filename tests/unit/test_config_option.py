@@ -269,6 +269,7 @@ CHANGED = {
     "depends_on_exited": "other",
     "on_dependency_failure": "stop",
     "ioprio": "idle",
+    "killmode": "tree",
 }
 """Values that differ from the default; for other options `true`, `false` or 7 does."""
 

@@ -15,6 +15,10 @@ PROTECTED = (
     f"option 'oom_score_adj' {WHERE} cannot be set: supervisord changes its user, and the kernel"
     " then protects its files in /proc"
 )
+ALONE = (
+    f"option 'killmode' {WHERE} does not find descendants whose parents have exited"
+    " (fix: subreaper=true in [supervisord])"
+)
 MISSING = f"option 'cpu_affinity' {WHERE} names CPU 8, but this machine has 0 to 7"
 
 
@@ -36,9 +40,15 @@ def test_limits_that_cannot_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("user=nobody", "nice=5", []),
         ("", "cpu_affinity=0-7", []),
         ("", "cpu_affinity=0,8", [MISSING]),
+        ("", "killmode=group", []),
+        ("", "killmode=tree", [ALONE]),
+        ("subreaper=false", "killmode=tree", [ALONE]),
+        ("subreaper=TRUE", "killmode=tree", []),
     ]
     assert_none(
         f"{settings!r}, {options!r}: {found}"
         for settings, options, expected in cases
         if (found := warnings(tmp_path, settings, options)) != expected
     )
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    assert warnings(tmp_path, "", "killmode=tree") == []

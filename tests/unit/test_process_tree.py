@@ -208,6 +208,20 @@ def test_a_pid_that_is_reused_during_the_scan_is_left_alone(
     assert sent == {-CHILD, DAEMON} - ({DAEMON} if what == "the pid of its parent" else set())
 
 
+def test_a_child_that_dies_of_the_signal_hides_none(machine: Machine) -> None:
+    """Without a subreaper, its descendants then belong to init, and look like strangers."""
+    machine.add(DAEMON, CHILD)
+    send = machine.process.send_signal
+
+    def die(signum: int, doing: str, *, whole_group: bool) -> None:
+        send(signum, doing, whole_group=whole_group)
+        machine.processes[DAEMON] = replace(machine.processes[DAEMON], parent=1)
+
+    machine.process.send_signal = die  # type: ignore[method-assign, assignment]
+    machine.process.stop()
+    assert machine.signalled() == [(-CHILD, TERM), (DAEMON, TERM)]
+
+
 def test_a_child_that_dies_during_the_scan_is_scanned_for_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
