@@ -62,6 +62,7 @@ LATE_IMPORTS = (
     "supervisor.process.child_limits",
     "supervisor.process.fastcgi",
     "supervisor.process.log_maintenance",
+    "supervisor.process.process_tree",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",

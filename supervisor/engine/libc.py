@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+
 def prepare_call(function: str, *arguments: int) -> Callable[[], None]:
     """Return a call that raises `OSError` if its result is -1.
 
     All conversions are made here, so that a forked child can make the call.
     """
-    call: Any = getattr(ctypes.CDLL(None, use_errno=True), function)
+    call: Any = getattr(LIBRARY, function)
     values = [ctypes.c_long(each) for each in arguments]
     get_errno = ctypes.get_errno
 

@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 NOTHING: Mapping[str, str] = {}
 
-TREE_MARK = "SUPERVISOR_TREE"
-"""Variable of programs with `killmode=tree`, which names the program also to its orphans."""
-
 
 def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) -> dict[str, str]:
     """Return the child's environment, without the variables from files and the channels."""
@@ -50,7 +47,7 @@ def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) 
     environment["SUPERVISOR_PROCESS_NAME"] = config.name
     environment["SUPERVISOR_GROUP_NAME"] = group_name
     if options.killmode == TREE:
-        environment[TREE_MARK] = runtime.services.trees.mark(group_name, config.name)
+        environment.update(runtime.services.trees.mark(group_name, config.name))
     environment.update(config.environment)
     if options.login_environment:
         environment.update(posix.identity_of(_uid(config)).login)

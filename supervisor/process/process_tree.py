@@ -22,7 +22,6 @@ from contextlib import suppress
 from supervisor.common.proc_stat import EXITED_STATES
 from supervisor.common.process_table import ProcessTable
 from supervisor.engine import posix
-from supervisor.process.child_environment import TREE_MARK
 from supervisor.process.process_group import (
     EMPTY_SCANS,
     MAX_PIDFDS,
@@ -38,6 +37,9 @@ if TYPE_CHECKING:
     from supervisor.common.proc_stat import ProcessStat
     from supervisor.engine.loop import Loop, Timer
     from supervisor.loggers import Logger
+
+MARK = "SUPERVISOR_TREE"
+"""Variable of programs with `killmode=tree`, which names the program also to its orphans."""
 
 READS_PER_STEP = 100
 """Processes that are read in one step (2 ms); an iteration of the loop has at most two."""
@@ -275,7 +277,7 @@ class Scan:
 
 def read_mark(pid: int) -> str:
     """Return the mark of a process, "" if it has none that can be read."""
-    prefix = f"{TREE_MARK}=".encode()
+    prefix = f"{MARK}=".encode()
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             variables = file.read().split(b"\0")
@@ -296,10 +298,11 @@ class TreeWatcher:
         self._timer: Timer | None = None
         self._is_scanning = False
 
-    def mark(self, group_name: str, name: str) -> str:
-        """Return the mark of a process: the same for all its runs, but no other daemon has it."""
+    def mark(self, group_name: str, name: str) -> dict[str, str]:
+        """Return the variable of a process: the same for all its runs, and for no other daemon."""
         daemon = posix.read_stat(os.getpid())
-        return f"{os.getpid()}.{daemon.started if daemon else 0}.{group_name}:{name}"
+        started = daemon.started if daemon else 0
+        return {MARK: f"{os.getpid()}.{started}.{group_name}:{name}"}
 
     def tree(
         self,
@@ -309,7 +312,7 @@ class TreeWatcher:
         logger: Logger,
     ) -> ProcessTree:
         """Return the tree of a child, given its pid, and the names of its group and process."""
-        return ProcessTree(pid, self.mark(*name), self, signal_child, logger)
+        return ProcessTree(pid, self.mark(*name)[MARK], self, signal_child, logger)
 
     def add(self, tree: ProcessTree) -> None:
         """Scan for the members of a tree, now and until `remove`."""

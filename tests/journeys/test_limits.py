@@ -84,7 +84,7 @@ def test_every_kind_of_program_has_its_limits(directory: Path) -> None:
 
 @needs_root
 def test_programs_of_another_user(directory: Path) -> None:
-    """What only root may do is done before the user changes."""
+    """Limits that only root may raise are set before the user changes."""
     directory.chmod(0o755)
     options = "nice=-5\nioprio=realtime:3\ngroup=12345\nsupplementary_groups=1, 2\npdeathsig=TERM"
     config = program("web", f"user=nobody\n{UNPRIVILEGED}\n{options}".replace("nice=3\n", ""))

@@ -57,7 +57,7 @@ class Machine:
     @property
     def mark(self) -> str:
         """The mark of the process."""
-        return self.world.runtime.services.trees.mark("p", "p")
+        return self.world.runtime.services.trees.mark("p", "p")["SUPERVISOR_TREE"]
 
     def exit(self, *pids: int) -> None:
         """End processes; their children become the daemon's."""
