@@ -7,6 +7,7 @@ import os
 from supervisor.config.limits import NO_LIMITS
 from supervisor.config.process_config import TREE
 from supervisor.datatypes import TRUTHY_STRINGS
+from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from supervisor.config.parser import Remark, UnhosedConfigParser
     from supervisor.config.process_config import ProcessConfig
-
-PID_OF_INIT = 1
 
 ROOT = ("root", "0")
 """Values of `[supervisord] user` with which the daemon stays root."""
@@ -36,7 +35,7 @@ def limit_warnings(
 ) -> Iterator[Remark]:
     """Yield a line for each limit that cannot be set, and each tree that cannot be stopped."""
     subreaper = parser.get(parser.mysection, "subreaper", fallback="")
-    adopts_orphans = subreaper.lower() in TRUTHY_STRINGS or os.getpid() == PID_OF_INIT
+    adopts_orphans = subreaper.lower() in TRUTHY_STRINGS or os.getpid() == posix.PID_OF_INIT
     user = parser.get(parser.mysection, "user", fallback=None)
     changes_user = os.geteuid() == 0 and user not in (None, *ROOT)
     for section, config in programs.items():

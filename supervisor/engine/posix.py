@@ -25,6 +25,8 @@ from supervisor.engine import paths
 
 STANDARD_FDS = (0, 1, 2)
 
+PID_OF_INIT = 1
+
 PR_SET_CHILD_SUBREAPER = 36
 """From linux/prctl.h."""
 
