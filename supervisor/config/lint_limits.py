@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from supervisor.config.conversions import TREE
 from supervisor.config.limits import NO_LIMITS
-from supervisor.config.process_config import TREE
 from supervisor.datatypes import TRUTHY_STRINGS
 from supervisor.engine import posix
 

@@ -10,6 +10,7 @@ from supervisor.config.conversions import (
     envfiles,
     essential_mode,
     fd_or_variable,
+    kill_mode,
     limit,
     notify_mode,
     number,
@@ -55,9 +56,6 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
 
 NO_VARIABLES: Mapping[str, str] = {}
-
-TREE = "tree"
-"""Value of `killmode`."""
 
 
 @option_record()
@@ -372,9 +370,8 @@ class ProcessConfig:
         in_sample=False,
     )
     killmode: str = option(
-        one_of("process", "group", TREE),
-        "whom a stop signals: process, group, or tree, which includes all descendants"
-        " (default: by stopasgroup and killasgroup)",
+        kill_mode,
+        "scope of a stop: process, group or tree (default: by stopasgroup and killasgroup)",
         default=None,
         value="",
         in_sample=False,

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.common.records import replace
+from supervisor.config.conversions import TREE
 from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
@@ -20,7 +21,6 @@ from supervisor.config.parser import (
     environment_names,
     host_expansion,
 )
-from supervisor.config.process_config import TREE
 from supervisor.config.targets import further_targets
 from supervisor.datatypes import Automatic, Syslog, process_or_group_name
 from supervisor.engine import posix

@@ -10,7 +10,8 @@ import os
 from functools import partial
 
 from supervisor import events
-from supervisor.config.process_config import TREE, full_config
+from supervisor.config.conversions import TREE
+from supervisor.config.process_config import full_config
 from supervisor.engine.posix import ProcessException, decode_wait_status, signame
 from supervisor.loggers import exception_text
 from supervisor.logs import sinks

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import os
 
-from supervisor.config.process_config import TREE, full_config
+from supervisor.config.conversions import TREE
+from supervisor.config.process_config import full_config
 from supervisor.engine import posix
 
 TYPE_CHECKING = False
