@@ -40,7 +40,8 @@ SUBJECTS = {
     "Starts and restarts": r"autostart|autorestart|start|restart|maxbackoff|exitcodes",
     "Dependencies": r"depend|on_dependency",
     "Readiness": r"notif|ready_|readiness_",
-    "Stops": r"stop|killasgroup",
+    "Stops": r"stop|kill",
+    "Limits": r"rlimit_|nice$|ioprio|oom_|cpu_|pdeathsig|group$|supplementary_",
     "Output": r"stdout_|stderr_|redirect_",
     "Environment": r"environment|\w+_environment|envfiles|secretfiles",
 }

@@ -16,6 +16,7 @@ from operator import attrgetter
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.lint_limits import limit_warnings
 from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
@@ -192,6 +193,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
         *_copies_without_effect(parser, programs),
+        *limit_warnings(parser, programs),
     ]
 
 

@@ -10,6 +10,8 @@ import os
 from functools import partial
 
 from supervisor import events
+from supervisor.config.conversions import TREE
+from supervisor.config.process_config import full_config
 from supervisor.engine.posix import ProcessException, decode_wait_status, signame
 from supervisor.loggers import exception_text
 from supervisor.logs import sinks
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.process.process_group import LeaderlessGroup
+    from supervisor.process.process_tree import ProcessTree
     from supervisor.process.runtime import Runtime
     from supervisor.process.streams import Dispatcher
 
@@ -50,7 +53,8 @@ class Subprocess(Lifecycle):
         """Fall back to the context of `config.options` (plugins' own tests pass none)."""
         super().__init__(config, runtime or config.options.runtime)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
-        self._orphans: LeaderlessGroup | None = None
+        self._tree: ProcessTree | None = None
+        self._orphans: LeaderlessGroup | ProcessTree | None = None
         self._launch: LaunchReport | None = None
 
     # -- starting -----------------------------------------------------------------
@@ -207,14 +211,28 @@ class Subprocess(Lifecycle):
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
-        scope = "process group " if whole_group else ""
+        tree = self._stopped_tree()
+        scope = "" if not whole_group else "process group " if tree is None else "process tree "
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
         now = self.runtime.clock.monotonic()
         self.stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
+        if tree is not None:
+            tree.signal(signum)
+            return None
         return self.send_signal(signum, "killing", whole_group=whole_group)
+
+    def _stopped_tree(self) -> ProcessTree | None:
+        """Return the process tree that a stop ends, None for the child or its group alone."""
+        if self._tree is None and full_config(self.config).killmode == TREE:
+            send = partial(self.send_signal, doing="killing", whole_group=True)
+            names = (self.group_name, self.name)
+            self._tree = self.runtime.services.trees.tree(
+                self.pid, names, send, self.runtime.logger
+            )
+        return self._tree
 
     def signal(self, signum: int) -> str | None:
         """Send a signal that is not a stop request; return None or the error text."""
@@ -273,19 +291,21 @@ class Subprocess(Lifecycle):
             self._spawn_failed(failure)
             return
         if self.killing and self.config.stopasgroup:
-            watch = self.runtime.services.orphans.groups.watch
-            self._orphans = watch(self.pid, lambda _group: self._ended(status))
+            tree = self._stopped_tree()
+            watch = self.runtime.services.orphans.groups.watch if tree is None else tree.watch
+            self._orphans = watch(self.pid, lambda _orphans: self._ended(status))
         if self._orphans is None:
             self._ended(status)
             return
         for dispatcher in self.dispatchers.values():
             if isinstance(dispatcher, PInputDispatcher):
                 dispatcher.close()
+        scope = "group" if self._tree is None else "tree"
         self.runtime.logger.debug(
-            f"{self.name} (pid {self.pid}) has exited, waiting for its process group"
+            f"{self.name} (pid {self.pid}) has exited, waiting for its process {scope}"
         )
 
-    def _signal_orphans(self, orphans: LeaderlessGroup, signum: int) -> None:
+    def _signal_orphans(self, orphans: LeaderlessGroup | ProcessTree, signum: int) -> None:
         """Send a signal to the orphans of the group; give up if that is not permitted."""
         try:
             orphans.signal(signum)
@@ -298,6 +318,9 @@ class Subprocess(Lifecycle):
     def _ended(self, status: int) -> None:
         """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
+        if self._tree is not None:
+            self._tree.close()
+            self._tree = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         self.laststop = self.runtime.clock.time()
         self.history.exited(status, self.laststop)

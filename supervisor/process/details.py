@@ -7,7 +7,7 @@ XML-RPC has no null: 0, "" or [] mean that a value is unknown or does not apply.
 from __future__ import annotations
 
 from supervisor.common.xmlrpc_codec import capped_int
-from supervisor.config.process_config import changed_options
+from supervisor.config.changes import changed_options
 from supervisor.process.description import NO_OUTLOOK, describe, outlook
 from supervisor.states import getProcessStateDescription
 

@@ -11,11 +11,14 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from supervisor.common.records import record
+from supervisor.config.limits import NO_LIMITS
+from supervisor.config.process_config import full_config
 from supervisor.engine import paths, posix
 from supervisor.process.child_environment import NOTHING, child_environment, files_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.limits import LimitsConfig
     from supervisor.config.model import ProcessConfig
     from supervisor.process.runtime import Runtime
     from supervisor.process.variable_files import VariableFiles
@@ -113,6 +116,13 @@ class SpawnPlan:
     """Further fds, by their number in the child."""
     files: VariableFiles | None = None
     """Files with variables, which the child adds to `environment`."""
+    limits: LimitsConfig | None = None
+    """Limits that the child sets for itself."""
+
+    @property
+    def has_own_steps(self) -> bool:
+        """Whether the child does more before exec than `Popen` can."""
+        return self.files is not None or self.limits is not None or bool(self.extra_fds)
 
 
 @record(frozen=True)
@@ -241,4 +251,10 @@ def plan_spawn(
         stderr=pipes.child_stderr,
         extra_fds=NO_FDS if channels is None else channels.fds,
         files=files_of(config, own),
+        limits=limits_of(full_config(config).limits),
     )
+
+
+def limits_of(config: LimitsConfig) -> LimitsConfig | None:
+    """Return the limits of a plan: None if there are none."""
+    return None if config == NO_LIMITS else config

@@ -10,13 +10,14 @@ import errno
 import os
 
 from supervisor.common.ready_line import ReadyLineMatcher
+from supervisor.config.process_config import full_config
 from supervisor.engine import paths, posix
 from supervisor.process import readiness
 from supervisor.process.child_environment import child_environment, files_of
 from supervisor.process.launchers import launch
 from supervisor.process.notification_fd import NotificationFd
 from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, bind_notify_socket
-from supervisor.process.plan import ChildChannels, SpawnPlan
+from supervisor.process.plan import ChildChannels, SpawnPlan, limits_of
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
 from supervisor.process.runtime_directory import is_reachable
@@ -278,6 +279,7 @@ class ReadinessMonitor:
                     stdout=writer,
                     stderr=writer,
                     files=files_of(owner.config),
+                    limits=limits_of(full_config(owner.config).limits.groups_only),
                 )
             )
         except BaseException:

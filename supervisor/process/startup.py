@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 
 from supervisor.common.text import in_seconds
-from supervisor.config.process_config import ProcessConfig, changed_options, full_config
+from supervisor.config.changes import changed_options
+from supervisor.config.process_config import ProcessConfig, full_config
 from supervisor.process.stop_deadline import StopDeadline
 from supervisor.states import ProcessStates
 

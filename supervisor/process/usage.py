@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import time
 
+from supervisor.common.process_table import ProcessTable
 from supervisor.common.records import record
 from supervisor.engine import posix
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from typing import Any
 
     from supervisor.common.proc_stat import ProcessStat
@@ -58,23 +59,11 @@ class Sample:
 
     def __init__(self, taken_at: float, processes: Iterable[ProcessStat]) -> None:
         self.taken_at = taken_at
-        self._by_pid: dict[int, ProcessStat] = {}
-        self._related: dict[int, list[int]] = {}
-        for stat in processes:
-            self._by_pid[stat.pid] = stat
-            for pid in {stat.parent, stat.pgid} - {stat.pid}:
-                self._related.setdefault(pid, []).append(stat.pid)
+        self._table = ProcessTable(processes)
 
     def tree(self, pid: int) -> list[ProcessStat]:
         """Return a process, its descendants, and the members of its process group."""
-        found: dict[int, ProcessStat] = {}
-        wanted = [pid]
-        while wanted:
-            each = wanted.pop()
-            if each in self._by_pid and each not in found:
-                found[each] = self._by_pid[each]
-                wanted += self._related.get(each, ())
-        return list(found.values())
+        return list(self._table.tree([pid]).values()) if pid in self._table.by_pid else []
 
     def usage(self, pid: int, before: Sample | None) -> Usage:
         """Return the use by the tree of a process; `before` is the previous sample."""
@@ -93,22 +82,11 @@ class Sample:
 
     def cpu_ticks_of(self, process: ProcessStat) -> int:
         """Return the CPU time that a process had used by then, 0 if it is a later one."""
-        known = self._by_pid.get(process.pid)
+        known = self._table.by_pid.get(process.pid)
         return known.cpu_ticks if known is not None and known.started == process.started else 0
 
     def _ticks_since(self, ticks: float) -> float:
         return max(self.taken_at * TICKS_PER_SECOND - ticks, 1)
-
-
-def read_processes() -> Iterator[ProcessStat | None]:
-    """Yield each process of the machine, None for one that has ended; nothing without /proc."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return
-    for name in names:
-        if name.isdigit():
-            yield posix.read_stat(int(name))
 
 
 def seconds_since_boot() -> float:
@@ -123,7 +101,7 @@ class UsageMonitor:
         self,
         clock: Clock,
         run: Callable[[Generator[object, None, None]], None],
-        read: Callable[[], Iterable[ProcessStat | None]] = read_processes,
+        read: Callable[[], Iterable[ProcessStat | None]] = posix.read_processes,
         uptime: Callable[[], float] = seconds_since_boot,
     ) -> None:
         self._clock = clock

@@ -44,6 +44,7 @@ DERIVED: dict[str, dict[str, str]] = {
         "group": CONTEXT,
         "changed": "its subscribers subscribe again",
         "_timer": ARMED,
+        "_tree": "found again by its mark at the next signal, and when the child has died",
     }
     | dict.fromkeys(
         (
