@@ -40,6 +40,7 @@ SUBJECTS = {
     "Starts and restarts": r"autostart|autorestart|start|restart|maxbackoff|exitcodes",
     "Dependencies": r"depend|on_dependency",
     "Readiness": r"notif|ready_|readiness_",
+    "Health": r"liveness_|watchdog|max_memory|memory_check|max_runtime",
     "Stops": r"stop|killasgroup",
     "Output": r"stdout_|stderr_|redirect_",
     "Environment": r"environment|\w+_environment|envfiles|secretfiles",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.common.env_files import EnvFile, SecretFile
+    from supervisor.common.probes import Probe
 
 UNLIMITED = sys.maxsize
 """Value of the word `unlimited`, more than any count or time."""
@@ -126,6 +127,13 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 # Few programs have the following options, so their module is imported for the first one that does.
+
+
+def probe(value: str) -> Probe:
+    """Return the probe of a check; see `common.probes`."""
+    from supervisor.common.probes import parse_probe
+
+    return parse_probe(value)
 
 
 def envfiles(value: str) -> tuple[EnvFile, ...]:

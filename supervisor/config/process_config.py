@@ -16,9 +16,11 @@ from supervisor.config.conversions import (
     one_of,
     passed_names,
     positive_seconds,
+    probe,
     seconds,
     secretfiles,
 )
+from supervisor.config.health import HealthConfig
 from supervisor.config.option import (
     Option,
     nest_groups,
@@ -57,13 +59,6 @@ NO_VARIABLES: Mapping[str, str] = {}
 def server_url(value: str) -> str | None:
     """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
     return None if value.strip().upper() == "AUTO" else value
-
-
-def probe(value: str) -> Probe:
-    """Return the probe of a check; raises `ValueError` with a reason for users."""
-    from supervisor.common.probes import parse_probe  # few programs have a check
-
-    return parse_probe(value)
 
 
 @option_record()
@@ -363,6 +358,7 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
+    health: HealthConfig = option_group(default_factory=HealthConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""
@@ -378,6 +374,14 @@ class ProcessConfig:
         """Whether STARTING lasts until the program, or a check, reports that it is ready."""
         messages = (self.notification_fd, self.ready_log_line, self.readiness_check_script)
         return bool(self.notify) or messages != (None, None, None)
+
+    @property
+    def is_monitored(self) -> bool:
+        """Whether the program is watched while it is RUNNING; a watchdog needs its messages."""
+        health = self.health
+        has_check = health.liveness_check_script is not None
+        has_limit = health.max_memory_restart or health.max_runtime
+        return has_check or bool(has_limit or (health.watchdog and self.notify))
 
     @property
     def program(self) -> str:

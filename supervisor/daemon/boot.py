@@ -57,6 +57,7 @@ LATE_IMPORTS = (
     "supervisor.logs.formatted_file",
     "supervisor.logs.syslog_target",
     "supervisor.process.fastcgi",
+    "supervisor.process.health_monitor",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",

@@ -130,6 +130,8 @@ def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals])
 def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
     """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
     environment = plan.environment if plan.files is None else plan.files.complete(plan.environment)
+    if plan.pid_variable:
+        environment = {**environment, plan.pid_variable: str(os.getpid())}
     executable = posix.find_executable(plan.executable, plan.environment)
     if identity is not None:
         reason = posix.become(identity)

@@ -86,10 +86,12 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
     3. A user other than root and the daemon's controls the executable or its interpreter, and may
        delay exec with a lease.
     4. A part of the environment is in files: they may be on a file system that hangs.
+    5. The child adds its pid to its environment, or it gets further fds, whose numbers `Popen`
+       cannot choose.
 
     Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """
-    if plan.files is not None or plan.extra_fds:  # 4; `Popen` cannot choose the fds' numbers
+    if plan.has_own_steps:  # 4, 5
         return True
     slow_points = paths.mounts.slow_points()
     if plan.directory is not None and (slow_points or identity is not None):

@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
+from supervisor.config.process_config import full_config
 from supervisor.process.starts import Starts
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.loop import Timer
+    from supervisor.process.health_monitor import HealthMonitor, Monitored
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
+
+UNEXPECTED_STATUS = -1
+"""Exit status of a program that the watchdog has ended, as after a signal."""
 
 
 class Lifecycle(ProcessStatus):
@@ -40,11 +45,9 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.is_plain = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness) == (
-            None,
-            None,
-            None,
-        )
+        self.health = _health_monitor(self)
+        policies = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness)
+        self.is_plain = policies == (None, None, None) and self.health is None
         """Whether the description is that of Supervisor 4."""
         self._stop_deadline = StopDeadline()
         self._timer: Timer | None = None
@@ -81,6 +84,8 @@ class Lifecycle(ProcessStatus):
             return self.startup.next_step()
         if state == ProcessStates.STOPPING:
             return self._step_while_stopping()
+        if state == ProcessStates.RUNNING:
+            return None if self.health is None else self.health.next_step()
         return self.starts.next_step()
 
     def _step_while_stopping(self) -> Step:
@@ -154,6 +159,8 @@ class Lifecycle(ProcessStatus):
         self.state = new_state
         self.history.entered(new_state, self.runtime.clock.time(), self.spawnerr)
         self.starts.entered(new_state)
+        if self.health is not None:
+            self.health.entered(new_state)
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
         if events.has_subscribers(event_type):
@@ -163,6 +170,9 @@ class Lifecycle(ProcessStatus):
 
     def _exited(self, exit_status: int, text: str) -> None:
         """Enter the state that follows an exit; `text` describes the exit for the log."""
+        abort = "" if self.health is None else self.health.abort_reason
+        if abort:
+            exit_status = UNEXPECTED_STATUS  # a handler of SIGABRT may choose any
         expected = exit_status in self.config.exitcodes
         logger = self.runtime.logger
         lived = self.runtime.clock.monotonic() - self.started_at
@@ -188,7 +198,7 @@ class Lifecycle(ProcessStatus):
         if expected:
             logger.info(f"exited: {self.name} ({text}; expected)")
         else:
-            self.spawnerr = f"Bad exit code {exit_status}"
+            self.spawnerr = abort or f"Bad exit code {exit_status}"
             logger.warn(f"exited: {self.name} ({text}; not expected)")
         self.change_state(ProcessStates.EXITED, expected)
 
@@ -197,7 +207,9 @@ class Lifecycle(ProcessStatus):
     def stop_or_give_up(self) -> None:
         """Stop, or give up trying to start, in any state."""
         self.start_requested = False
-        if self.get_state() == ProcessStates.BACKOFF:
+        if self.state == ProcessStates.STOPPING:
+            self.administrative_stop = True  # nothing follows that the daemon has planned
+        elif self.get_state() == ProcessStates.BACKOFF:
             self.give_up()
         elif self.is_running or self.awaits_start:
             self.stop()
@@ -260,3 +272,11 @@ class Lifecycle(ProcessStatus):
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
         raise NotImplementedError
+
+
+def _health_monitor(process: Monitored) -> HealthMonitor | None:
+    if not full_config(process.config).is_monitored:
+        return None
+    from supervisor.process.health_monitor import HealthMonitor  # few programs need it
+
+    return HealthMonitor(process)

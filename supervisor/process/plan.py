@@ -113,6 +113,13 @@ class SpawnPlan:
     """Further fds, by their number in the child."""
     files: VariableFiles | None = None
     """Files with variables, which the child adds to `environment`."""
+    pid_variable: str = ""
+    """Variable whose value is the pid of the child, "" for none."""
+
+    @property
+    def has_own_steps(self) -> bool:
+        """Whether the child does more before exec than `Popen` can."""
+        return self.files is not None or bool(self.pid_variable or self.extra_fds)
 
 
 @record(frozen=True)
@@ -121,6 +128,8 @@ class ChildChannels:
 
     environment: Mapping[str, str]
     fds: Mapping[int, int]
+    pid_variable: str = ""
+    """As in `SpawnPlan`."""
 
     def close(self) -> None:
         """Close the child's ends, after the start."""
@@ -241,4 +250,5 @@ def plan_spawn(
         stderr=pipes.child_stderr,
         extra_fds=NO_FDS if channels is None else channels.fds,
         files=files_of(config, own),
+        pid_variable="" if channels is None else channels.pid_variable,
     )
