@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
     from supervisor.config.model import ProcessConfig
     from supervisor.process.history import History
+    from supervisor.process.planned_stop import PlannedStop
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
@@ -41,10 +42,9 @@ if TYPE_CHECKING:
     class Starts(Protocol):
         """The starts of a process; see `starts.Starts`."""
 
-        def stop_as_planned(
-            self, reason: str, *, gives_up: bool = False, is_timeout: bool = False
-        ) -> None:
-            """Stop the process, and then restart it or make it FATAL."""
+        @property
+        def planned_stop(self) -> PlannedStop:
+            """The stop that the daemon itself has decided."""
 
     class Monitored(Protocol):
         """A process that is supervised; see `lifecycle.Lifecycle`."""
@@ -222,7 +222,7 @@ class HealthMonitor:
             self._restart(reason, is_timeout=True)
         elif action == STOP:
             process.runtime.logger.warn(f"stopping {process.name}: {reason}")
-            process.starts.stop_as_planned(reason, gives_up=True, is_timeout=True)
+            process.starts.planned_stop.stop(reason, gives_up=True, is_timeout=True)
         elif not isinstance(action, str):
             self._run(action, check.options.liveness_check_timeout)
 
@@ -242,13 +242,13 @@ class HealthMonitor:
     def _restart(self, reason: str, *, is_timeout: bool = False) -> None:
         process = self._process
         process.runtime.logger.warn(f"restarting {process.name}: {reason}")
-        process.starts.stop_as_planned(reason, is_timeout=is_timeout)
+        process.starts.planned_stop.stop(reason, is_timeout=is_timeout)
 
     def _end_run(self) -> None:
         process = self._process
         reason = f"has run for {in_seconds(process.config.health.max_runtime)} (max_runtime)"
         process.runtime.logger.info(f"restarting {process.name}: {reason}")
-        process.starts.stop_as_planned(reason)
+        process.starts.planned_stop.stop(reason)
 
     def _look_at_memory(self) -> None:
         if self._memory is not None:

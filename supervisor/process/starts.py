@@ -80,7 +80,7 @@ class Starts:
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
             self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
-        self.planned = PlannedStop()
+        self.planned_stop = PlannedStop(process)
         self._process = process
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
@@ -103,20 +103,14 @@ class Starts:
             return False
         if process.start_requested:
             return True
-        if self._has_plan:
-            return self.planned.restarts
+        if self.planned_stop.wants_restart:
+            return True
         if process.state == ProcessStates.EXITED:
             return not process.administrative_stop and self.restarts.wants_restart(
                 process.config, process.exitstatus
             )
         is_first = process.state == ProcessStates.STOPPED and not process.laststart
         return is_first and process.config.autostart and not self._is_withdrawn
-
-    @property
-    def _has_plan(self) -> bool:
-        """Whether the process has stopped as planned, and no client has requested a stop."""
-        is_stopped = self._process.state == ProcessStates.STOPPED
-        return bool(self.planned.reason) and is_stopped and not self._process.administrative_stop
 
     @property
     def has_closed_gate(self) -> bool:
@@ -147,8 +141,8 @@ class Starts:
             process.config, process.backoff
         ):
             return 0.0, self._give_up_retrying
-        if self._has_plan and self.planned.gives_up and not process.start_requested:
-            return 0.0, self._give_up_as_planned
+        if self.planned_stop.wants_failure:
+            return 0.0, self.planned_stop.give_up
         if self.is_queued or not self.is_wanted:
             return None
         if self.gate is not None and self.has_closed_gate:
@@ -197,7 +191,7 @@ class Starts:
             self.restarts.restarted(now)
             process.history.restarts += 1
             is_retry = process.state == ProcessStates.BACKOFF
-            process.history.explain(RETRY if is_retry else self.planned.reason or RESTART)
+            process.history.explain(RETRY if is_retry else self.planned_stop.reason or RESTART)
         else:
             self.restarts.started_by_hand()
             is_requested = process.start_requested
@@ -207,7 +201,7 @@ class Starts:
         """Note that the process is being started, by the queue or by hand."""
         self._is_withdrawn = False
         self._request_reason = ""
-        self.planned.clear()
+        self.planned_stop.clear()
         if self.gate is not None:
             self.gate.stop_waiting()
 
@@ -216,7 +210,7 @@ class Starts:
         now = self._process.runtime.clock.monotonic()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
-        elif state == ProcessStates.EXITED or self._has_plan:
+        elif state == ProcessStates.EXITED or self.planned_stop.wants_restart:
             self.restarts.exited(now)
         elif state == ProcessStates.RUNNING:
             self.restarts.entered_running(now)
@@ -231,24 +225,6 @@ class Starts:
         self._is_withdrawn = True
         self._request_reason = ""
         self._description_changed()
-
-    # -- stopping -----------------------------------------------------------------
-
-    def stop_as_planned(
-        self, reason: str, *, gives_up: bool = False, is_timeout: bool = False
-    ) -> None:
-        """Stop the process, and then restart it as after a crash, or make it FATAL.
-
-        `is_timeout` decides the exit status of the daemon, see `daemon.exit_policy`.
-        """
-        process = self._process
-        self.planned.make(reason, gives_up=gives_up, is_timeout=is_timeout)
-        process.history.explain(reason)
-        process.stop()
-        process.administrative_stop = False
-
-    def _give_up_as_planned(self) -> None:
-        self._process.fail("it was stopped because of a failure", self.planned.reason)
 
     # -- waiting ------------------------------------------------------------------
 
@@ -302,7 +278,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
-            "planned": self.planned.snapshot(),
+            "planned_stop": self.planned_stop.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -315,7 +291,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
-        self.planned.restore(saved.get("planned") or {})
+        self.planned_stop.restore(saved.get("planned_stop") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})
