@@ -11,6 +11,7 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
@@ -49,6 +50,23 @@ WITHOUT_FILE = ("none", "off", "syslog")
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
+
+LOGGED_STREAMS = ("stdout", "stderr")
+
+LOG_OPTIONS = ("logfile_format",)
+"""Options of a stream that need a log."""
+
+FILE_OPTIONS = (
+    "logfile_mode",
+    "logfile_owner",
+    "logfile_rotate",
+    "logfile_compress",
+    "logfile_maxage",
+)
+"""Options of a stream that need a log in a regular file."""
+
+DEVICES = ("/dev/", "/proc/")
+"""Prefixes of logs that are never rotated."""
 
 COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str]] = (
     (
@@ -114,6 +132,14 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         lambda config: config.clean_environment,
         "clean_environment is not true",
     ),
+    *(
+        (
+            (f"{stream}_logfile_compress", f"{stream}_logfile_maxage"),
+            attrgetter(f"{stream}.logfile_backups"),
+            f"{stream}_logfile_backups is 0",
+        )
+        for stream in LOGGED_STREAMS
+    ),
 )
 """Options that need others: their names, whether these are set, and the reason if not."""
 
@@ -148,7 +174,7 @@ def lint(parser: UnhosedConfigParser) -> list[Remark]:
     warnings += _unknown_options(parser)
     warnings += _unescaped_percent_signs(parser)
     warnings += _inherited_passwords(parser)
-    warnings += _unused_formats(parser)
+    warnings += _unused_log_options(parser)
     return warnings
 
 
@@ -262,25 +288,36 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
             yield Remark(text, section, "password", parser.file_of(section, "password"))
 
 
-def _unused_formats(parser: UnhosedConfigParser) -> Iterator[Remark]:
-    """Yield a line for each format of a stream that has no log file."""
+def _unused_log_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
+    """Yield a line for each option of a stream that has no log file for it."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
             continue
-        for stream in ("stdout", "stderr"):
-            option = f"{stream}_logfile_format"
-            if not parser.has_option(section, option) or option in parser.defaults():
-                continue
-            values = dict(parser.items(section))
-            merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
-            logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
-            if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                yield parser.remark(
-                    section,
-                    option,
-                    f"option {option!r} has no effect {{where}}:"
-                    f" the program has no {stream}_logfile",
-                )
+        for stream in LOGGED_STREAMS:
+            reason = _no_file(dict(parser.items(section)), stream)
+            device = _device(dict(parser.items(section)), stream)
+            for name in (*LOG_OPTIONS, *FILE_OPTIONS):
+                option = f"{stream}_{name}"
+                is_set = parser.has_option(section, option) and option not in parser.defaults()
+                cause = reason or (device if name in FILE_OPTIONS else None)
+                if is_set and cause:
+                    text = f"option {option!r} has no effect {{where}}: {cause}"
+                    yield parser.remark(section, option, text)
+
+
+def _no_file(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream without a log file, None if it has one."""
+    is_merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
+    logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
+    if logfile in WITHOUT_FILE or (stream == "stderr" and is_merged):
+        return f"the program has no {stream}_logfile"
+    return None
+
+
+def _device(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream whose log is no regular file, None if it may be one."""
+    logfile = str(values.get(f"{stream}_logfile", ""))
+    return f"{logfile} is no regular file" if logfile.startswith(DEVICES) else None
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
@@ -445,7 +482,7 @@ def _shared_logs(
     for group in groups:
         for process in group.process_configs:
             for path in (process.stdout.logfile, process.stderr.logfile):
-                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                if isinstance(path, str) and not path.startswith(DEVICES):
                     names = writers.setdefault(path, {})
                     names[make_namespec(group.name, process.name)] = process.section
     for path, names in writers.items():

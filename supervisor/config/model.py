@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
 from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
-from supervisor.config.conversions import seconds
+from supervisor.config.conversions import line_format, seconds
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
 )
-from supervisor.config.stream_config import StreamConfig, line_format
+from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import (
     Syslog,
     activity_logfile,

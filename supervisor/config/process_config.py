@@ -19,6 +19,7 @@ from supervisor.config.conversions import (
     probe,
     seconds,
     secretfiles,
+    server_url,
 )
 from supervisor.config.health import HealthConfig
 from supervisor.config.option import (
@@ -54,11 +55,6 @@ if TYPE_CHECKING:
     from supervisor.common.probes import Probe
 
 NO_VARIABLES: Mapping[str, str] = {}
-
-
-def server_url(value: str) -> str | None:
-    """Return the SUPERVISOR_SERVER_URL of a program, or None for AUTO."""
-    return None if value.strip().upper() == "AUTO" else value
 
 
 @option_record()

@@ -14,6 +14,7 @@ from supervisor.config.exits import check_exit_code_from, lint_exits
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
+from supervisor.config.log_permissions import check_log_permissions
 from supervisor.config.model import (
     Configuration,
     ProcessGroupConfig,
@@ -115,6 +116,7 @@ def _read(
     with parser.mistakes:
         values["uid"] = _uid(section, user, command_line.get("user"))
     _look_up_login(groups, values["uid"])
+    check_log_permissions(parser, groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     settings = _settings(file, section, values, command_line)
     return Configuration(

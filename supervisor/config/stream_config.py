@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
+from supervisor.config.conversions import (
+    MAX_DAYS,
+    file_mode,
+    line_format,
+    number,
+    one_of,
+    rotation_period,
+)
 from supervisor.config.option import option, option_record
 from supervisor.config.targets import SYSLOG, copy_targets, log_of, standard_name
 from supervisor.datatypes import (
@@ -10,17 +18,13 @@ from supervisor.datatypes import (
     LogTarget,
     boolean,
     byte_size,
+    colon_separated_user_group,
     integer,
 )
 
-
-def line_format(value: str) -> str:
-    """Return a format of programs' logs; see `common.log_formats`."""
-    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults
-        return value
-    from supervisor.common.log_formats import check_line_format  # few programs need it
-
-    return check_line_format(value)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.common.rotation_period import RotationPeriod
 
 
 @option_record(frozen=True)
@@ -91,21 +95,62 @@ class StreamConfig:
         live=True,
         in_sample=False,
     )
+    logfile_mode: int | None = option(
+        file_mode,
+        "octal mode of the log and its backups: 0640 (default: 0666 less the umask)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_owner: tuple[int, int] | None = option(
+        colon_separated_user_group,
+        "user or user:group that owns the log; requires root (default: supervisord's)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_rotate: RotationPeriod | None = option(
+        rotation_period,
+        "rotate the log also hourly, daily, weekly or after a number of seconds",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_compress: str = option(
+        one_of("none", "gzip"),
+        "gzip compresses the backups",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_maxage: float = option(
+        number(least=0, most=MAX_DAYS),
+        "days after which backups are removed; 0 keeps them",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+
     further_targets: tuple[str, ...] = ()
+
+    @property
+    def has_compressed_backups(self) -> bool:
+        """Whether backups of the log are compressed."""
+        return self.logfile_compress != "none"
 
     @property
     def copies(self) -> list[tuple[list[str], str]]:
         """Targets and format of what is written beside the log; each target once."""
         seen = {standard_name(str(self.logfile))}
         found = []
-        for targets, line_format in (
+        for targets, text_format in (
             (self.further_targets, self.logfile_format),
             (self.tee, self.tee_format),
         ):
             others = [target for target in targets if target not in seen]
             seen.update(others)
             if others:
-                found.append((others, line_format))
+                found.append((others, text_format))
         return found
 
     @property

@@ -7,6 +7,7 @@ from supervisor.common.namespec import make_namespec
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.process_config import PLAIN, full_config
 from supervisor.config.targets import SYSLOG, syslog_pri
+from supervisor.process.log_files import log_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def open_child_log(
             rotating=bool(stream.logfile_maxbytes),
             maxbytes=stream.logfile_maxbytes,
             backups=stream.logfile_backups,
+            policy=log_policy(stream, process.runtime),
         )
     if stream.syslog and _has_syslog_options(process, channel):
         copies.append(([SYSLOG], RAW_FORMAT))
@@ -79,6 +81,7 @@ def _open_formatted(
         _formatter(process, channel, stream.logfile_format, pid),
         stream.logfile_maxbytes,
         stream.logfile_backups,
+        log_policy(stream, process.runtime),
     )
 
 

@@ -7,6 +7,7 @@ import os
 from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
+from supervisor.process.log_files import log_ownership
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False
@@ -115,5 +116,9 @@ def _auto_log(config: ProcessConfig, channel: str, settings: Settings) -> str:
         prefix=f"{config.name}-{channel}---{settings.identifier}-",
         dir=settings.childlogdir,
     )
+    # A failure is reported when the log is opened.
+    ownership = log_ownership(getattr(config, channel), lambda _: None)
+    if ownership is not None:
+        ownership.change(fd, path)
     os.close(fd)
     return path

@@ -10,9 +10,11 @@ from __future__ import annotations
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import DependencyWatch, make_gate
+from supervisor.process.dependencies import make_gate
+from supervisor.process.dependency_watch import DependencyWatch
 from supervisor.process.planned_stop import PlannedStop
 from supervisor.process.restarts import RestartPolicy
+from supervisor.process.start_origin import StartOrigin
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
-    from supervisor.process.dependencies import Unmet
+    from supervisor.process.conditions import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
+    from supervisor.process.startup import Startup
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        startup: Startup
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -74,12 +78,11 @@ class Starts:
     def __init__(self, process: Startable) -> None:
         config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
-        processes = runtime.services.processes
-        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
+        self.gate = make_gate(config, runtime, self._reconsider)
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
+            self._watch = DependencyWatch(self.gate, self._requeue, follows_restarts)
         self.planned_stop = PlannedStop(process)
         self._process = process
         self.is_queued = False
@@ -88,6 +91,7 @@ class Starts:
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.origin = StartOrigin()
 
     # -- the rule -----------------------------------------------------------------
 
@@ -164,6 +168,15 @@ class Starts:
         self._process.start_requested = True
         self._is_alone = alone
 
+    def withdraw_request(self) -> None:
+        """Drop a request that has failed; a start that was wanted before it is still wanted."""
+        process = self._process
+        process.start_requested = False
+        self.origin.clear()
+        process.arm()
+        process.changed.notify()
+        self._description_changed()
+
     def _enqueue(self) -> None:
         self.is_queued = True
         self._process.runtime.services.start_queue.put(self._start_in_turn())
@@ -181,6 +194,7 @@ class Starts:
             else:
                 self._note_start(now, is_restart=is_restart)
                 process.spawn()
+                process.startup.follows_queue = True
         process.arm()
         yield
 
@@ -208,6 +222,8 @@ class Starts:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         now = self._process.runtime.clock.monotonic()
+        if state in STOPPED_STATES and not self._process.start_requested:
+            self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
         elif state == ProcessStates.EXITED or self.planned_stop.wants_restart:
@@ -224,6 +240,7 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
+        self.origin.clear()
         self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
@@ -254,6 +271,7 @@ class Starts:
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
         self._request_reason = START_WITH_DEPENDENCY
+        self.origin.clear()
         self.request()
 
     def _give_up_waiting(self) -> None:
@@ -279,6 +297,7 @@ class Starts:
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
             "planned_stop": self.planned_stop.snapshot(),
+            "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -292,6 +311,7 @@ class Starts:
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
         self.planned_stop.restore(saved.get("planned_stop") or {})
+        self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})

@@ -125,8 +125,9 @@ class Dispatcher:
     def removelogs(self) -> None:
         """Do nothing; overridden by channels that log."""
 
-    def reopenlogs(self) -> None:
-        """Do nothing; overridden by channels that log."""
+    def reopenlogs(self) -> list[str]:
+        """Do nothing; overridden by channels that log.  Returns a line for each failure."""
+        return []
 
 
 class PInputDispatcher(Dispatcher):
@@ -298,7 +299,8 @@ class OutputDispatcher(Dispatcher):
             for handler in self.childlog.handlers:
                 handler.renew()
 
-    def reopenlogs(self) -> None:
+    def reopenlogs(self) -> list[str]:
         """Reopen the log under the same name, unless the stream has ended."""
-        if self.childlog is not None and not self.closed:
-            loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)
+        if self.childlog is None or self.closed:
+            return []
+        return loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
@@ -166,7 +167,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
         for kind in (ProcessConfig, StreamConfig, Settings)
     }
     assert without_rows == {
-        ProcessConfig: {"stdout", "stderr", "command_hint", "inherited_environment"},
+        ProcessConfig: {"stdout", "stderr", "health", "command_hint", "inherited_environment"},
         StreamConfig: {"further_targets"},
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }
@@ -232,6 +233,10 @@ CHANGED = {
     "stderr_tee": "stdout",
     "stdout_tee_format": "json",
     "stderr_tee_format": "json",
+    "stdout_logfile_owner": str(os.geteuid()),
+    "stderr_logfile_owner": str(os.geteuid()),
+    "stdout_logfile_compress": "gzip",
+    "stderr_logfile_compress": "gzip",
     "restartjitter": "0.5",
     "depends_on": "other",
     "depends_on_completed": "other",
