@@ -176,12 +176,14 @@ class HealthMonitor:
     def _start_check(self) -> None:
         """Queue the probe: checks are due together, and starting a command takes a while."""
         if self._check is not None:
-            self._check.task.begin(self._now())
-            self._process.runtime.services.start_queue.put(self._probe_in_turn(self._check))
+            now = self._now()
+            self._check.task.begin(now)
+            self._process.runtime.services.start_queue.put(self._probe_in_turn(self._check, now))
 
-    def _probe_in_turn(self, check: LivenessCheck) -> Generator[None, None, None]:
+    def _probe_in_turn(self, check: LivenessCheck, begun_at: float) -> Generator[None, None, None]:
+        """Start the probe, unless its run of the program has ended since it was queued."""
         options = check.options
-        if check.task.is_running and options.liveness_check_script is not None:
+        if check.task.begun_at == begun_at and options.liveness_check_script is not None:
             self._runner.start(
                 options.liveness_check_script, options.liveness_check_timeout, self._checked
             )

@@ -29,24 +29,20 @@ class PeriodicTask:
         """`period` is the time between the starts of two runs, in seconds."""
         self.period = period
         self.due: float | None = None
-        self._begun_at: float | None = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether a run is in progress."""
-        return self._begun_at is not None
+        self.begun_at: float | None = None
+        """Begin of the run in progress, None without one."""
 
     def start(self, first_at: float) -> None:
         """Let the first run be due at a time."""
-        self.due, self._begun_at = first_at, None
+        self.due, self.begun_at = first_at, None
 
     def stop(self) -> None:
         """Let no run be due; one in progress is forgotten."""
-        self.due = self._begun_at = None
+        self.due = self.begun_at = None
 
     def begin(self, now: float) -> None:
         """Note the begin of a run."""
-        self.due, self._begun_at = None, now
+        self.due, self.begun_at = None, now
 
     def end(self, now: float) -> bool:
         """Note the end of a run; return whether there was one.
@@ -54,15 +50,15 @@ class PeriodicTask:
         The next run begins half a period after the begin of this one at the earliest, and one and
         a half at the latest, unless this one took longer; after that, the interval is the period.
         """
-        if self._begun_at is None:
+        if self.begun_at is None:
             return False
-        self.due = aligned(max(self._begun_at + self.period / 2, now), self.period)
-        self._begun_at = None
+        self.due = aligned(max(self.begun_at + self.period / 2, now), self.period)
+        self.begun_at = None
         return True
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values; a run in progress is due again at once."""
-        return {"due": self.due if self._begun_at is None else self._begun_at}
+        return {"due": self.due if self.begun_at is None else self.begun_at}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
