@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
-from supervisor.config import schema
+from supervisor.config import health_lint, schema
 from supervisor.config.comments import section_bodies
 from supervisor.config.parser import Remark
 from supervisor.config.process_config import PLAIN
@@ -185,6 +185,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_shared_logs(parser, groups),
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
+        *health_lint.lint_health(parser, programs),
         *_options_without_effect(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
@@ -391,7 +392,7 @@ def _options_without_effect(
 ) -> Iterator[Remark]:
     """Yield a line for each option that another one must accompany, which is missing."""
     for section, config in programs.items():
-        for options, has_effect, reason in COMPANIONS:
+        for options, has_effect, reason in (*COMPANIONS, *health_lint.COMPANIONS):
             if not has_effect(config):
                 for option in options:
                     if getattr(config, option) != getattr(PLAIN, option):

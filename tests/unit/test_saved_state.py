@@ -569,7 +569,7 @@ def test_a_watchdog_goes_on(programs: Programs, resume: Resume) -> None:
 
 
 def test_a_program_that_was_aborted_is_still_killed(programs: Programs, resume: Resume) -> None:
-    programs.add("web", startsecs=0, watchdog=10.0, **MESSAGES["notify"])
+    programs.add("web", startsecs=0, watchdog=10.0, autorestart=False, **MESSAGES["notify"])
     programs.boot()
     say(programs, "notify", b"READY=1", None)
     programs.world.pass_time(10)
