@@ -165,7 +165,7 @@ def test_programs_that_hang_to_the_letter(directory: Path) -> None:
                 line, _, expected = shown.removeprefix("$ ").partition("\n")
                 take_step(line, expected, directory, environment)
             for line in shown.splitlines() if shown.startswith(("WARN", "INFO")) else ():
-                wait_until(partial(shows, line), 40, what=lambda: f"{line}\n{found()}")
+                wait_until(partial(shows, line), 40, what=found)
                 seen += found().index(line)
         daemon.terminate()
         assert daemon.wait(20) == 0
