@@ -141,14 +141,30 @@ class HealthMonitor:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         if state == ProcessStates.RUNNING:
-            self._begin(self._now())
+            now = self._now()
+            self._begin(now, now)
         else:
             self._end()
 
     def _now(self) -> float:
         return self._process.runtime.clock.monotonic()
 
-    def _begin(self, now: float) -> None:
+    def continue_run(self, before: HealthMonitor | None) -> None:
+        """Supervise a run that has begun with other options, and perhaps with another monitor.
+
+        Checks and looks begin again, but `max_runtime` counts from the begin of RUNNING.
+        """
+        clock = self._process.runtime.clock
+        lived = max(clock.time() - self._process.history.changed_at, 0)
+        self._begin(clock.monotonic(), clock.monotonic() - lived)
+        if before is not None:
+            self._restore_watchdog(before.snapshot())  # not live: the child knows its time
+
+    def cancel_check(self) -> None:
+        """End the running check without a result."""
+        self._runner.cancel()
+
+    def _begin(self, now: float, running_since: float) -> None:
         if self._check is not None:
             self._check.run_started(now)
         if self._watchdog is not None:
@@ -158,11 +174,11 @@ class HealthMonitor:
         options = self._process.config.health
         if options.max_runtime:
             jitter = self._random_share() * options.max_runtime_jitter
-            self._restart_at = now + options.max_runtime + jitter
+            self._restart_at = running_since + options.max_runtime + jitter
 
     def _end(self) -> None:
         """Forget the run; a command of `liveness_check_failure_action` may restart the program."""
-        self._runner.cancel()
+        self.cancel_check()
         if not self._process.runtime.may_start:
             self._command_runner.cancel()
         for each in (self._check, self._watchdog, self._memory):
@@ -315,12 +331,15 @@ class HealthMonitor:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
-        self._abort_deadline.restore(saved.get("abort_deadline") or {})
-        self.abort_reason = saved.get("abort_reason", "")
+        self._restore_watchdog(saved)
         self._restart_at = saved.get("restart_at")
         if self._check is not None:
             self._check.restore(saved.get("check") or {})
         if self._memory is not None:
             self._memory.restore(saved.get("memory") or {})
+
+    def _restore_watchdog(self, saved: Mapping[str, Any]) -> None:
+        self._abort_deadline.restore(saved.get("abort_deadline") or {})
+        self.abort_reason = saved.get("abort_reason", "")
         if self._watchdog is not None:
             self._watchdog.restore(saved.get("watchdog") or {})

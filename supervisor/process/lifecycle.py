@@ -15,7 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.config.process_config import full_config
+from supervisor.process.health import make_health_monitor
 from supervisor.process.starts import Starts
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.loop import Timer
-    from supervisor.process.health_monitor import HealthMonitor, Monitored
     from supervisor.process.runtime import Runtime
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
@@ -45,11 +44,10 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.health = _health_monitor(self)
-        policies = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness)
-        self.is_plain = policies == (None, None, None) and self.health is None
+        self.health = make_health_monitor(self)
+        self.is_plain = has_no_policy(self)
         """Whether the description is that of Supervisor 4."""
-        self._stop_deadline = StopDeadline()
+        self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
     def get_state(self) -> int:
@@ -89,10 +87,10 @@ class Lifecycle(ProcessStatus):
         return self.starts.next_step()
 
     def _step_while_stopping(self) -> Step:
-        report_at = self._stop_deadline.next_report(self.laststopreport)
+        report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self._stop_deadline.kill_at, self._kill_stubborn
+        return self.stop_deadline.kill_at, self._kill_stubborn
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -222,7 +220,7 @@ class Lifecycle(ProcessStatus):
     @property
     def is_down_for_good(self) -> bool:
         """Whether the process is down and nothing but a request will start it."""
-        if self.state not in STOPPED_STATES:
+        if self.state not in STOPPED_STATES or self.starts.is_replaced:
             return False
         gate = self.starts.gate
         return not self.starts.is_wanted or (gate is not None and gate.is_hopeless)
@@ -231,7 +229,7 @@ class Lifecycle(ProcessStatus):
         """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.runtime.clock.monotonic()
-            if self._stop_deadline.report_due(self.laststopreport, now):
+            if self.stop_deadline.report_due(self.laststopreport, now):
                 self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()
@@ -274,9 +272,7 @@ class Lifecycle(ProcessStatus):
         raise NotImplementedError
 
 
-def _health_monitor(process: Monitored) -> HealthMonitor | None:
-    if not full_config(process.config).is_monitored:
-        return None
-    from supervisor.process.health_monitor import HealthMonitor  # few programs need it
-
-    return HealthMonitor(process)
+def has_no_policy(process: Lifecycle) -> bool:
+    """Whether a process has no options beyond those of Supervisor 4 that its description shows."""
+    policies = (process.starts.gate, process.starts.restarts.limits, process.startup.readiness)
+    return policies == (None, None, None) and process.health is None
