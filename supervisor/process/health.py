@@ -7,9 +7,16 @@ from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from supervisor.config.model import ProcessConfig
-    from supervisor.process.child import Subprocess
-    from supervisor.process.health_monitor import HealthMonitor, Monitored
+    from supervisor.process.health_monitor import HealthMonitor
+    from supervisor.process.monitored import Monitored
+
+    class Owner(Monitored, Protocol):
+        """A process that may have a monitor."""
+
+        health: HealthMonitor | None
 
 
 def make_health_monitor(process: Monitored) -> HealthMonitor | None:
@@ -21,7 +28,7 @@ def make_health_monitor(process: Monitored) -> HealthMonitor | None:
     return HealthMonitor(process)
 
 
-def replace_health_monitor(process: Subprocess, before: ProcessConfig) -> None:
+def replace_health_monitor(process: Owner, before: ProcessConfig) -> None:
     """Follow the config of a process, which has replaced `before`, also in a run in progress."""
     if full_config(before).health == full_config(process.config).health:
         return

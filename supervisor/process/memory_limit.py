@@ -28,14 +28,14 @@ class MemoryLimit:
         self._memory = 0
         self._looks_above = 0
 
-    def reset(self) -> None:
+    def run_ended(self) -> None:
         """Forget the run; no look is due until `run_started`."""
         self.task.stop()
         self._looks_above = 0
 
     def run_started(self, now: float) -> None:
         """Begin a run: the program is RUNNING."""
-        self.reset()
+        self.run_ended()
         self.task.start(aligned(now, self.task.period))
 
     def looked(self, now: float, memory: int) -> bool:

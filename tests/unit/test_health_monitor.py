@@ -331,8 +331,8 @@ def test_checks_of_many_programs_share_a_wakeup(make: Make, world: World) -> Non
         world.pass_time(1)
         first.answer(None)
         for each in monkeys:
-            if each.health is not None:
-                each.health._checked(None)
+            if each.health is not None and each.health._liveness is not None:
+                each.health._liveness._checked(None)
     timers = {each._timer.when for each in [first.process, *monkeys] if each._timer is not None}
     assert len(timers) == 1
 

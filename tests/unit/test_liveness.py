@@ -231,7 +231,7 @@ def test_a_new_run_begins_a_new_row() -> None:
     limit.run_started(100.0)
     assert not look(limit, 12.5)
     assert limit.failure_text() == "uses 12.5 MB of memory (max_memory_restart: 10.0 MB)"
-    limit.reset()
+    limit.run_ended()
     assert not limit.looked(200.0, 99 * MIB)
 
 

@@ -105,9 +105,14 @@ DERIVED: dict[str, dict[str, str]] = {
     "HealthMonitor": {
         "_process": CONTEXT,
         "_random_share": CONTEXT,
+    },
+    "LivenessMonitor": {
+        "_process": CONTEXT,
+        "_script": CONFIGURED,
         "_runner": "a probe in progress is started again",
         "_command_runner": "its helper ends at its deadline",
     },
+    "WatchdogMonitor": {"_process": CONTEXT},
     "LivenessCheck": {"options": CONFIGURED},
     "PeriodicTask": {"period": CONFIGURED, "begun_at": "in `due`: the task is begun again"},
     "Watchdog": {"_configured": CONFIGURED},
