@@ -226,7 +226,7 @@ class Starts:
             self.restarts.restarted(now)
             process.history.restarts += 1
             is_retry = process.state == ProcessStates.BACKOFF
-            process.history.explain(RETRY if is_retry else self.planned_stop.reason or RESTART)
+            process.history.explain(RETRY if is_retry else RESTART)
         else:
             self.restarts.started_by_hand()
             is_requested = process.start_requested

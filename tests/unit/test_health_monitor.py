@@ -164,7 +164,7 @@ def test_a_failed_program_is_restarted_as_after_a_crash(make: Make, world: World
     assert program.reasons[-4:] == [
         "liveness check failed 2 times in a row: connection refused",
         "terminated by SIGTERM",
-        "liveness check failed 2 times in a row: connection refused",
+        "automatic restart",
         "up for startsecs",
     ]
     assert program.health.text == ""
