@@ -16,9 +16,10 @@ from operator import attrgetter
 from supervisor.common.namespec import make_namespec
 from supervisor.config import health_lint, schema
 from supervisor.config.comments import section_bodies
-from supervisor.config.parser import Remark
+from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
+from supervisor.config.state import forgotten_stops
 from supervisor.datatypes import TRUTHY_STRINGS
 from supervisor.engine import paths
 from supervisor.engine.files import find_unprotected, is_trusted
@@ -39,7 +40,7 @@ PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 # A doubled percent sign matches as a whole, with an empty group.
 _variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
-PROGRAM_LIKE = ("eventlistener", "fcgi-program")
+PROGRAM_LIKE = ("eventlistener", "fcgi-program", PROGRAM_DEFAULT)
 """Kinds of sections that also take the options of a program."""
 
 SERVERS = ("inet_http_server", "unix_http_server")
@@ -187,6 +188,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_readiness(parser, programs),
         *health_lint.lint_health(parser, programs),
         *_options_without_effect(parser, programs),
+        *forgotten_stops(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
@@ -257,7 +259,7 @@ def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
 def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
-        if not section.startswith(PROGRAMS):
+        if not section.startswith((*PROGRAMS, PROGRAM_DEFAULT)):
             continue
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
@@ -336,7 +338,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
 
 def _known_options(kind: str) -> set[str] | None:
     """Return the option names of a kind of section, or None if it takes any option."""
-    options = schema.SECTIONS.get(kind) or schema.SECTIONS.get(f"{kind}:x")
+    options = schema.SECTIONS.get(kind, schema.SECTIONS.get(f"{kind}:x"))
     if options is None or kind in FREE_SECTIONS:
         return None
     if kind in PROGRAM_LIKE:
@@ -390,12 +392,17 @@ def _unreachable_readiness(
 def _options_without_effect(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
 ) -> Iterator[Remark]:
-    """Yield a line for each option that another one must accompany, which is missing."""
+    """Yield a line for each option that another one must accompany, which is missing.
+
+    Defaults of all programs suit some of them only.
+    """
     for section, config in programs.items():
+        defaults = parser.defaults_for(section)
         for options, has_effect, reason in (*COMPANIONS, *health_lint.COMPANIONS):
             if not has_effect(config):
                 for option in options:
-                    if getattr(config, option) != getattr(PLAIN, option):
+                    is_own = option not in defaults
+                    if is_own and getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
                         yield parser.remark(section, option, text)
 

@@ -30,6 +30,7 @@ from supervisor.config.option import (
     option_record,
     options_of,
 )
+from supervisor.config.state import autostart
 from supervisor.config.stream_config import StreamConfig
 from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (
@@ -89,7 +90,12 @@ class ProcessConfig:
     priority: int = option(
         integer, "lower numbers start first and stop last", default="999", live=True, info=26
     )
-    autostart: bool = option(boolean, "start it together with supervisord", default="true", info=5)
+    autostart: bool | str = option(
+        autostart,
+        "start it with supervisord: true, false, or remember (not after a stop)",
+        default="true",
+        info=5,
+    )
     autorestart: AutoRestart = option(
         auto_restart,
         "true, false, or unexpected (exit code not in exitcodes)",

@@ -34,6 +34,7 @@ from supervisor.config.plugins import read_factories
 from supervisor.config.process_config import full_config
 from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
+from supervisor.config.state import check_leftovers
 from supervisor.config.targets import is_standard_stream
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 from supervisor.engine import posix
@@ -101,6 +102,8 @@ def _read(
 ) -> Configuration:
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
+    with parser.mistakes:
+        check_leftovers(section, values)
     parser.environment = values["environment"]
     parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
     parser.expansions |= environment_names(parser.environment)

@@ -50,6 +50,7 @@ LATE_IMPORTS = (
     "supervisor.common.log_formats",
     "supervisor.common.rotation_period",
     "supervisor.daemon.exit_watch",
+    "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
     "supervisor.daemon.updates",
     "supervisor.engine.socket_holders",

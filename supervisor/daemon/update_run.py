@@ -272,7 +272,7 @@ def _wish(process: Subprocess) -> bool | None:
     if process.is_running or process.awaits_start or process.start_requested:
         return True
     if process.get_state() in {ProcessStates.FATAL, ProcessStates.EXITED}:
-        return process.config.autostart
+        return bool(process.config.autostart)
     return False if process.laststart or process.administrative_stop else None
 
 

@@ -132,6 +132,19 @@ class Unmet:
         return f"{self.name} ({self.text})"
 
 
+@record(frozen=True)
+class Hold:
+    """A reason for which no start is possible for a while; not a dependency."""
+
+    reason: str
+
+    target = None
+    is_hopeless = False
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 UNKNOWN = object()
 """Outlook of a condition that a new gate has seen, but perhaps not the others."""
 

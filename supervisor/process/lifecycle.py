@@ -273,6 +273,7 @@ class Lifecycle(ProcessStatus):
 
 
 def has_no_policy(process: Lifecycle) -> bool:
-    """Whether a process has no options beyond those of Supervisor 4 that its description shows."""
-    policies = (process.starts.gate, process.starts.restarts.limits, process.startup.readiness)
-    return policies == (None, None, None) and process.health is None
+    """Whether a process has nothing beyond Supervisor 4 that its description may show."""
+    starts, readiness, health = process.starts, process.startup.readiness, process.health
+    policies = (starts.gate, starts.restarts.limits, readiness, health)
+    return not starts.held_by and policies == (None, None, None, None)

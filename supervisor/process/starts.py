@@ -7,9 +7,12 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from functools import partial
+
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
+from supervisor.process.conditions import Hold
 from supervisor.process.dependencies import StartGate, make_gate
 from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.planned_stop import PlannedStop
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
         started_at: float
         start_requested: bool
         administrative_stop: bool
+        is_plain: bool
         exitstatus: int | None
 
         changed: Notifier
@@ -83,6 +87,8 @@ class Starts:
         self.planned_stop = PlannedStop(process)
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
+        self.held_by = ""
+        """Description of the reason for which no start is possible, "" if there is none."""
         self.is_replaced = False
         """Whether an update has stopped the process, and will start it with its new options."""
         self._is_withdrawn = False
@@ -131,23 +137,29 @@ class Starts:
                 process.config, process.exitstatus
             )
         is_first = process.state == ProcessStates.STOPPED and not process.laststart
-        return is_first and process.config.autostart and not self._is_withdrawn
+        return is_first and bool(process.config.autostart) and not self._is_withdrawn
 
     @property
     def has_closed_gate(self) -> bool:
-        """Whether dependencies hold up a start, wanted or not."""
+        """Whether a hold or dependencies delay a start, wanted or not."""
+        if self.held_by:
+            return True
         if self.gate is None or self.gate.is_open:
             return False
         return not (self._is_alone and self._process.start_requested)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a wanted start waits for dependencies."""
-        return self.gate is not None and self.is_wanted and self.has_closed_gate
+        """Whether a wanted start waits for the end of a hold, or for dependencies."""
+        return self.is_wanted and self.has_closed_gate
 
-    def unmet(self) -> Iterable[Unmet]:
-        """Return the conditions that hold up a wanted start."""
-        return self.gate.unmet() if self.gate is not None and self.is_waiting else ()
+    def unmet(self) -> Iterable[Unmet | Hold]:
+        """Return the conditions that delay a wanted start."""
+        if not self.is_waiting:
+            return ()
+        if self.held_by:
+            return (Hold(self.held_by),)
+        return () if self.gate is None else self.gate.unmet()
 
     @property
     def next_start_at(self) -> float | None:
@@ -161,13 +173,13 @@ class Starts:
         if process.state == ProcessStates.BACKOFF and self.restarts.is_exhausted(
             process.config, process.backoff
         ):
-            return 0.0, self._give_up_retrying
+            return 0.0, partial(process.fail, "too many start retries too quickly")
         if self.planned_stop.wants_failure:
             return 0.0, self.planned_stop.give_up
         if self.is_queued or not self.is_wanted:
             return None
-        if self.gate is not None and self.has_closed_gate:
-            deadline = self.gate.deadline
+        if self.has_closed_gate:
+            deadline = None if self.gate is None or self.held_by else self.gate.deadline
             return None if deadline is None else (deadline, self._give_up_waiting)
         return self._due_at(), self._enqueue
 
@@ -267,6 +279,12 @@ class Starts:
 
     # -- waiting ------------------------------------------------------------------
 
+    def hold(self, reason: str) -> None:
+        """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
+        self.held_by = reason
+        self._process.is_plain = False
+        self._reconsider()
+
     def update_wait(self) -> None:
         """Begin or end the wait for dependencies, after a change of the process."""
         if self.gate is None:
@@ -297,9 +315,6 @@ class Starts:
         if self.gate is not None:
             text = f"waited {in_seconds(self.gate.timeout)} for {next(self.gate.unmet())}"
             self._process.fail("its dependencies were not ready in time", text)
-
-    def _give_up_retrying(self) -> None:
-        self._process.fail("too many start retries too quickly")
 
     def retire(self) -> None:
         """Never start again."""

@@ -111,7 +111,7 @@ def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) ->
 def _begin_start(process: Subprocess, name: str, *, alone: bool) -> None:
     if not alone and process.starts.has_closed_gate:
         request_with_dependencies(process)
-    elif process.get_state() == ProcessStates.STOPPING:
+    elif process.get_state() == ProcessStates.STOPPING or process.starts.held_by:
         process.starts.request(alone=alone)
     else:
         process.starts.restarts.started_by_hand()

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.support.daemon import Daemon
 
 SETTINGS = {
+    "statefile": "%(here)s/state",
+    "leftovers": "kill",
     "runtimedir": "%(here)s",
     "childlog_format": "timestamp",
     "logfile_format": "json",

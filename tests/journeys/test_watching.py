@@ -119,7 +119,7 @@ def test_verbose_status(daemon: Daemon) -> None:
     assert lines[0].split()[:2] == ["fails", "FATAL"]
     assert lines[1].startswith("  FATAL since ")
     assert lines[2].startswith("  Last exit: exit status 3 (not expected), ")
-    assert lines[3] == "  1 start since the daemon started."
+    assert lines[3] == "  1 start."
 
 
 def test_changes_are_lines_of_a_pipe(daemon: Daemon) -> None:

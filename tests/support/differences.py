@@ -57,6 +57,9 @@ ADDED_FLAGS = (
     "--no-deps",
     "--plan",
     "--with-dependents",
+    "--rolling",
+    "--batch N",
+    "--pause SECONDS",
     "--json",
     "-v, --verbose",
     "--usage",
@@ -117,6 +120,10 @@ SHOWN_BY = {
         "tests/conformance/test_command_line.py::test_help_names_the_same_options"
     ),
     "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
+    "Defaults of programs": (
+        "tests/unit/test_config_program_default.py"
+        "::test_programs_have_what_they_do_not_set_from_the_defaults"
+    ),
     "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
     "Programs that wait for others": (
         f"{STARTS}::test_a_second_start_and_a_stop_of_a_waiting_program"

@@ -9,7 +9,7 @@ from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
-from supervisor.supervisorctl.flags import Flag, FlagTable
+from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
@@ -25,11 +25,22 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from supervisor.supervisorctl.flags import Arguments
+
     Info = Mapping[str, Any]
 
 
 NO_DEPS = "--no-deps"
 WITH_DEPENDENTS = "--with-dependents"
+ROLLING, BATCH, PAUSE = "--rolling", "--batch", "--pause"
+
+
+def batch_size(text: str) -> int:
+    """Return a number of processes, at least 1; raises ValueError."""
+    size = int(text)
+    if size < 1:
+        raise ValueError(text)
+    return size
 
 
 class ProcessAction:
@@ -127,6 +138,9 @@ class ControlCommands(CommandGroup):
 
     flags_restart = FlagTable(
         Flag(WITH_DEPENDENTS, help="Restart the processes that depend on it as well"),
+        Flag(ROLLING, help="Restart one after the other; stop at the first failure"),
+        Flag(BATCH, help="With --rolling: this many at a time", value="N", convert=batch_size),
+        Flag(PAUSE, help="With --rolling: wait in between", value="SECONDS", convert=seconds),
         unknown_is_name=True,
     )
 
@@ -137,6 +151,15 @@ class ControlCommands(CommandGroup):
             return
         if not given.names:
             self._refuse("Error: restart requires a process name", "restart")
+            return
+        if error := _conflict(given):
+            self._refuse(error, "restart")
+            return
+        if given[ROLLING]:
+            from supervisor.supervisorctl.rolling import RollingRestart
+
+            rolling = RollingRestart(self.ctl, self.plugin)
+            rolling.run(given.names, given[BATCH] or 1, given[PAUSE] or 0)
             return
         names = self._expanded(given.names)
         infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
@@ -279,3 +302,11 @@ class ControlCommands(CommandGroup):
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.sanitize)
         self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))
+
+
+def _conflict(given: Arguments) -> str | None:
+    """Return the error for flags of `restart` that do not go together."""
+    if given[ROLLING]:
+        return f"Error: {ROLLING} excludes {WITH_DEPENDENTS}" if given[WITH_DEPENDENTS] else None
+    lonely = next((flag for flag in (BATCH, PAUSE) if given[flag] is not None), None)
+    return None if lonely is None else f"Error: {lonely} requires {ROLLING}"

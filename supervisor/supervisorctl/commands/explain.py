@@ -166,8 +166,8 @@ def facts(details: Details) -> Iterator[str]:
         yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
     if get("starts"):
         restarts = details["restarts"]
-        share = f", {restarts} of them automatic" if restarts else ""
-        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
+        share = f", {restarts} of these automatic" if restarts else ""
+        yield f"{_count(details['starts'], 'start')}{share}."
     if get("pending_changes"):
         changed = ", ".join(details["pending_changes"])
         yield f"Changed in the configuration, but not applied (see update): {changed}."
