@@ -122,3 +122,9 @@ class HealthConfig:
         live=True,
         in_sample=False,
     )
+
+    def is_effective(self, notify: str) -> bool:
+        """Whether the program is watched; a watchdog needs the messages of `notify`."""
+        has_limit = self.max_memory_restart or self.max_runtime
+        has_watchdog = self.watchdog and notify
+        return self.liveness_check_script is not None or bool(has_limit or has_watchdog)

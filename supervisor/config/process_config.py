@@ -392,14 +392,6 @@ class ProcessConfig:
         return bool(self.notify) or messages != (None, None, None)
 
     @property
-    def is_monitored(self) -> bool:
-        """Whether the program is watched while it is RUNNING; a watchdog needs its messages."""
-        health = self.health
-        has_check = health.liveness_check_script is not None
-        has_limit = health.max_memory_restart or health.max_runtime
-        return has_check or bool(has_limit or (health.watchdog and self.notify))
-
-    @property
     def program(self) -> str:
         """The name of the program, which its processes share."""
         return self.section.partition(":")[2].strip() or self.name

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 def make_health_monitor(process: Monitored) -> HealthMonitor | None:
     """Return a monitor for a process, None if its options require none."""
-    if not full_config(process.config).is_monitored:
+    config = full_config(process.config)
+    if not config.health.is_effective(config.notify):
         return None
     from supervisor.process.health_monitor import HealthMonitor  # few programs need it
 

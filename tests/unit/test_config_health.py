@@ -126,4 +126,5 @@ def test_an_option_without_effect_is_a_warning(tmp_path: Path, lines: str) -> No
     ],
 )
 def test_programs_that_are_monitored(options: dict[str, object], is_monitored: bool) -> None:  # noqa: FBT001 - a table
-    assert ProcessConfig("x", "x", **options).is_monitored is is_monitored
+    config = ProcessConfig("x", "x", **options)
+    assert config.health.is_effective(config.notify) is is_monitored
