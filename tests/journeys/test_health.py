@@ -253,6 +253,7 @@ def test_a_program_that_has_run_long_enough(directory: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_many_checks_leave_nothing(directory: Path) -> None:
     """Two hundred programs, each checked five times a second, by sockets and commands."""
     scripts = {"true": 20, "tcp://127.0.0.1:1": 90, "unix://%(here)s/none": 90}
@@ -270,7 +271,7 @@ def test_many_checks_leave_nothing(directory: Path) -> None:
 
         wait_until(lambda: failures() >= 60, 120)
         fds, memory = proctable.fd_count(daemon.pid), proctable.memory_bytes(daemon.pid)
-        wait_until(lambda: failures() >= 100, 120)
+        wait_until(lambda: failures() >= 90, 120)
         assert proctable.memory_bytes(daemon.pid) < memory + 1_000_000
         for number in range(len(scripts)):
             daemon.rpc.supervisor.stopProcessGroup(f"x{number}")
