@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import boot, client, events, idle, logs, pages, processes, rpc
+from benchmarks import boot, checks, client, events, idle, logs, pages, processes, rpc
 from benchmarks.bench import Bench, Figures
 
 
@@ -97,6 +97,8 @@ ROWS = (
     Row("idle-0", partial(idle.idle, count=0)),
     Row("idle-1000", partial(idle.idle, count=1000), 1, 0),
     Row("idle-3000", partial(idle.idle, count=3000), 1, 0),
+    Row("checks-100-tcp", partial(checks.tcp, count=100), 1, 0),
+    Row("checks-100-command", partial(checks.command, count=100), 1, 0),
     Row("client-status", partial(client.client, arguments=("status",))),
     Row("client-help", partial(client.client, arguments=("-h",))),
     Row("client-version", partial(client.client, arguments=("version",))),

@@ -40,6 +40,7 @@ SUBJECTS = {
     "Starts and restarts": r"autostart|autorestart|start|restart|maxbackoff|exitcodes",
     "Dependencies": r"depend|on_dependency",
     "Readiness": r"notif|ready_|readiness_",
+    "Health": r"liveness_|watchdog|max_memory|memory_check|max_runtime",
     "Stops": r"stop|kill",
     "Limits": r"rlimit_|nice$|ioprio|oom_|cpu_|pdeathsig|group$|supplementary_",
     "Output": r"stdout_|stderr_|redirect_",

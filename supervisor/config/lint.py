@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
-from supervisor.config import schema
+from supervisor.config import health_lint, schema
 from supervisor.config.comments import section_bodies
 from supervisor.config.lint_limits import limit_warnings
 from supervisor.config.parser import PROGRAM_DEFAULT, Remark
@@ -187,6 +187,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_shared_logs(parser, groups),
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
+        *health_lint.lint_health(parser, programs),
         *_options_without_effect(parser, programs),
         *forgotten_stops(parser, programs),
         *_overridden_secrets(parser, programs),
@@ -399,7 +400,7 @@ def _options_without_effect(
     """
     for section, config in programs.items():
         defaults = parser.defaults_for(section)
-        for options, has_effect, reason in COMPANIONS:
+        for options, has_effect, reason in (*COMPANIONS, *health_lint.COMPANIONS):
             if not has_effect(config):
                 for option in options:
                     is_own = option not in defaults

@@ -22,6 +22,7 @@ from supervisor.config.conversions import (
     secretfiles,
     server_url,
 )
+from supervisor.config.health import HealthConfig
 from supervisor.config.limits import LimitsConfig
 from supervisor.config.option import (
     Option,
@@ -381,6 +382,7 @@ class ProcessConfig:
         in_sample=False,
     )
     limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)
+    health: HealthConfig = option_group(default_factory=HealthConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""

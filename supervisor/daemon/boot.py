@@ -63,6 +63,7 @@ LATE_IMPORTS = (
     "supervisor.logs.syslog_target",
     "supervisor.process.child_limits",
     "supervisor.process.fastcgi",
+    "supervisor.process.health_monitor",
     "supervisor.process.log_maintenance",
     "supervisor.process.process_tree",
     "supervisor.process.readiness_monitor",

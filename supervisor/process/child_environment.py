@@ -9,7 +9,7 @@ Later sources override earlier ones:
 5. `envfiles`, in their order
 6. `secretfiles`
 7. `environment` of the program
-8. the channels of its readiness (NOTIFY_SOCKET)
+8. the channels of its readiness (NOTIFY_SOCKET), and its watchdog
 
 The daemon never reads the files: a forked child does, see `variable_files`.
 """

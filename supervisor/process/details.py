@@ -96,7 +96,7 @@ def process_details(
         **info,
         "signal": 0 if process.pid else history.last_signal,
         "ready_at": 0.0 if monitor is None else monitor.ready_at,
-        "health": "",
+        "health": "" if process.health is None else process.health.text,
         "waiting_for": [str(each) for each in process.starts.unmet()] or missing,
         "restarts": history.restarts,
         "next_start": next_start(process),

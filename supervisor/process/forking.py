@@ -151,6 +151,8 @@ def _become_program(
 ) -> NoReturn:
     """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
     environment = plan.environment if plan.files is None else plan.files.complete(plan.environment)
+    if plan.pid_variable:
+        environment = {**environment, plan.pid_variable: str(os.getpid())}
     executable = posix.find_executable(plan.executable, plan.environment)
     if limits is not None:
         limits.take_before()

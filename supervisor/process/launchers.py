@@ -94,8 +94,8 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
     3. A user other than root and the daemon's controls the executable or its interpreter, and may
        delay exec with a lease.
     4. A part of the environment is in files: they may be on a file system that hangs.
-    5. The child has limits, which it sets for itself, or further fds, whose numbers `Popen` cannot
-       choose.
+    5. The child has limits, which it sets for itself, adds its pid to its environment, or gets
+       further fds, whose numbers `Popen` cannot choose.
 
     Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """

@@ -118,11 +118,17 @@ class SpawnPlan:
     """Files with variables, which the child adds to `environment`."""
     limits: LimitsConfig | None = None
     """Limits that the child sets for itself."""
+    pid_variable: str = ""
+    """Variable whose value is the pid of the child, "" for none."""
 
     @property
     def has_own_steps(self) -> bool:
         """Whether the child does more before exec than `Popen` can."""
-        return self.files is not None or self.limits is not None or bool(self.extra_fds)
+        return (
+            self.files is not None
+            or self.limits is not None
+            or bool(self.pid_variable or self.extra_fds)
+        )
 
 
 @record(frozen=True)
@@ -131,6 +137,8 @@ class ChildChannels:
 
     environment: Mapping[str, str]
     fds: Mapping[int, int]
+    pid_variable: str = ""
+    """As in `SpawnPlan`."""
 
     def close(self) -> None:
         """Close the child's ends, after the start."""
@@ -252,6 +260,7 @@ def plan_spawn(
         extra_fds=NO_FDS if channels is None else channels.fds,
         files=files_of(config, own),
         limits=limits_of(full_config(config).limits),
+        pid_variable="" if channels is None else channels.pid_variable,
     )
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, TypeAlias
 
+    from supervisor.config.model import ProcessConfig
+    from supervisor.process.health_monitor import HealthMonitor
     from supervisor.process.readiness_monitor import ReadinessMonitor
     from supervisor.process.runtime import Runtime
 
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
         state: int
         pid: int
         started_at: float
+        health: HealthMonitor | None
 
         @property
         def name(self) -> str:

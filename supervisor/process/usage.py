@@ -1,7 +1,8 @@
 """The use of CPU and memory by programs, with their descendants.
 
-/proc is read only when a client asks, at most once a second, and in steps, because a machine may
-have many processes.  The last two samples are kept: their difference gives the use of CPU.
+/proc is read only when a client asks or a memory limit is due, at most once a second, and in
+steps, because a machine may have many processes.  The last two samples are kept: their difference
+gives the use of CPU.
 
 A process belongs to a program if it descends from it or is in its process group.  One that has
 moved to another group and lost its parent is not found.  Resident memory is added up, so pages
@@ -76,9 +77,13 @@ class Sample:
         return Usage(
             cpu_percent=round(100.0 * share, 1),
             cpu_seconds=sum(each.cpu_ticks for each in tree) / TICKS_PER_SECOND,
-            memory_bytes=sum(each.resident_pages for each in tree) * PAGE_BYTES,
+            memory_bytes=_resident_bytes(tree),
             processes=len(tree),
         )
+
+    def memory(self, pid: int) -> int:
+        """Return the resident memory of the tree of a process, in bytes."""
+        return _resident_bytes(self.tree(pid))
 
     def cpu_ticks_of(self, process: ProcessStat) -> int:
         """Return the CPU time that a process had used by then, 0 if it is a later one."""
@@ -87,6 +92,10 @@ class Sample:
 
     def _ticks_since(self, ticks: float) -> float:
         return max(self.taken_at * TICKS_PER_SECOND - ticks, 1)
+
+
+def _resident_bytes(processes: Iterable[ProcessStat]) -> int:
+    return sum(each.resident_pages for each in processes) * PAGE_BYTES
 
 
 def seconds_since_boot() -> float:
@@ -117,6 +126,17 @@ class UsageMonitor:
     def refreshed(self) -> Deferred:
         """Return a deferred function whose result is True once there is a recent sample."""
         return deferred(self._poll, wake_sources=[self._done])
+
+    def when_refreshed(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once there is a recent sample, perhaps at once."""
+        if self._poll() is NOT_DONE_YET:
+            self._done.add(callback)
+        else:
+            callback()
+
+    def memory(self, pid: int) -> int:
+        """Return the resident memory of a child and its descendants, in bytes, as `usage`."""
+        return 0 if self._sample is None else self._sample.memory(pid)
 
     def usage(self, pid: int) -> Usage:
         """Return the use of CPU and memory by a child, by the last sample."""

@@ -157,6 +157,7 @@ def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
     stopped = _until_stopped(process)
     if process.get_state() == ProcessStates.STOPPING:
         process.start_requested = False
+        process.administrative_stop = True  # nothing follows that the daemon has planned
     elif failure := process.stop():
         raise RPCError(Faults.FAILED, failure)
     return stopped if wait and process.get_state() not in STOPPED_STATES else True

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,10 @@ LINE_OF_CONTAINER = re.compile(r"^\S+ (?:[\d:,]+ INFO )?(.*?)(?: with pid \d+)?$
 """Lines of the log without times and pids."""
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
+
+PID = re.compile(r" with pid \d+| \(\d+\)")
+
+FENCED = re.MULTILINE | re.DOTALL
 
 LOG_EVENT = re.compile(r"INFO (spawned|success|exited): '?(\w+)")
 
@@ -121,6 +126,47 @@ def test_starts_in_order_to_the_letter(directory: Path) -> None:
             for step in text.removeprefix("$ ").split("\n$ ") if text.startswith("$ ") else ():
                 line, _, expected = step.partition("\n")
                 take_step(line, expected, directory, environment)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
+@pytest.mark.timeout(180)
+def test_programs_that_hang_to_the_letter(directory: Path) -> None:
+    """The commands of the page lead to the lines that it shows, in this order."""
+    page = (DOCS / "howto" / "health.md").read_text(encoding="utf-8")
+    page = page.partition("## Liveness checks")[0]
+    examples = directory / "docs" / "examples"
+    shutil.copytree(DOCS / "examples", examples, ignore=shutil.ignore_patterns("run"))
+    config = examples / "health.conf"
+    text = config.read_text(encoding="utf-8").replace("9004", str(free_port()))
+    config.write_text(text.replace("/tmp/", f"{directory}/"), encoding="utf-8")  # noqa: S108
+    environment = clean_environment(directory, {"TMPDIR": str(directory)})
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    log = directory / "log.txt"
+    with log.open("wb") as output:
+        command = ["supervisord", "-c", str(config)]
+        daemon = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    seen = 0
+
+    def found() -> str:
+        return PID.sub("", log.read_text(encoding="utf-8"))[seen:]
+
+    def shows(line: str) -> bool:
+        return line in found()
+
+    try:
+        wait_until(lambda: "success: web" in found() and "success: worker" in found(), 40)
+        seen = len(found())
+        for kind, shown in re.findall(r"^```(console|text)\n(.*?)^```$", page, FENCED):
+            if kind == "console":
+                line, _, expected = shown.removeprefix("$ ").partition("\n")
+                take_step(line, expected, directory, environment)
+            for line in shown.splitlines() if shown.startswith(("WARN", "INFO")) else ():
+                wait_until(partial(shows, line), 40, what=found)
+                seen += found().index(line)
         daemon.terminate()
         assert daemon.wait(20) == 0
     finally:

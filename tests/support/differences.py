@@ -131,6 +131,10 @@ SHOWN_BY = {
     "Programs that report readiness": (
         "tests/docs/test_docs.py::test_starts_in_order_to_the_letter"
     ),
+    "Programs that are restarted while they run": (
+        "tests/unit/test_health_monitor.py::test_a_failed_program_is_restarted_as_after_a_crash"
+    ),
+    "Health of programs": ("tests/journeys/test_health.py::test_a_listener_gets_the_verdicts"),
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),

@@ -192,7 +192,10 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
         for kind in (ProcessConfig, StreamConfig, LimitsConfig, Settings)
     }
     assert without_rows == {
-        ProcessConfig: {"stdout", "stderr", "limits", "command_hint", "inherited_environment"},
+        ProcessConfig: {
+            *("stdout", "stderr", "health", "limits"),
+            *("command_hint", "inherited_environment"),
+        },
         StreamConfig: {"further_targets"},
         LimitsConfig: set(),
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},

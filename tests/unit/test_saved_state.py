@@ -103,6 +103,22 @@ DERIVED: dict[str, dict[str, str]] = {
         "follows_queue": "no start is queued in a new daemon",
     },
     "StopDeadline": {},
+    "PlannedStop": {"_process": CONTEXT},
+    "HealthMonitor": {
+        "_process": CONTEXT,
+        "_random_share": CONTEXT,
+    },
+    "LivenessMonitor": {
+        "_process": CONTEXT,
+        "_script": CONFIGURED,
+        "_runner": "a probe in progress is started again",
+        "_command_runner": "its helper ends at its deadline",
+    },
+    "WatchdogMonitor": {"_process": CONTEXT},
+    "LivenessCheck": {"options": CONFIGURED},
+    "PeriodicTask": {"period": CONFIGURED, "begun_at": "in `due`: the task is begun again"},
+    "Watchdog": {"_configured": CONFIGURED},
+    "MemoryLimit": {"_limit": CONFIGURED, "_memory": "a text for the log"},
     "ReadinessMonitor": {
         "_owner": CONTEXT,
         "channels": "open during a spawn only",
@@ -204,6 +220,10 @@ ALL_OPTIONS = {
     "readiness_check_initial_delay": 20.0,
     "ready_timeout": 50.0,
     "startsecs": 1,
+    "liveness_check_script": parse_probe("tcp://127.0.0.1:1"),
+    "watchdog": 30.0,
+    "max_memory_restart": 2**40,
+    "max_runtime": 1000.0,
 }
 
 MESSAGES: dict[str, dict[str, Any]] = {
@@ -231,7 +251,7 @@ def close(programs: Programs) -> None:
 
 
 def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
-    db = programs.add("db", autostart=False)
+    db = programs.add("db", autostart=False, max_runtime=1e6)
     processes = [programs.add(name, **ALL_OPTIONS | options) for name, options in MESSAGES.items()]
     walk = Walk()
 
@@ -306,12 +326,16 @@ def resume(programs: Programs) -> Iterator[Resume]:
             for attribute in NOT_NEW_ATTRIBUTES:
                 setattr(after, attribute, getattr(before, attribute))
             starts, startup = before.starts.snapshot(), before.startup.snapshot()
+            health = None if before.health is None else before.health.snapshot()
             observe = after.observer_of_output() if before.pid else None
             if observe is not None:
                 made[0].observers[name] = observe
             after.starts.restore(with_own_fds(json.loads(json.dumps(starts))))
             after.startup.restore(with_own_fds(json.loads(json.dumps(startup))))
             assert after.starts.snapshot() == starts
+            if after.health is not None and health is not None:
+                after.health.restore(json.loads(json.dumps(health)))
+                assert after.health.snapshot() == health
         for _, after in pairs:
             after.arm()
         return made[0]
@@ -508,3 +532,59 @@ def test_a_check_goes_on(programs: Programs, resume: Resume) -> None:
     assert monitor is not None
     assert monitor._timer is not None
     assert monitor._timer.when == programs.world.clock.monotonic() + 5
+
+
+# -- running programs --------------------------------------------------------------------------
+
+
+def test_a_restart_that_the_daemon_has_decided_goes_on(programs: Programs, resume: Resume) -> None:
+    web = programs.add("web", startsecs=0, max_runtime=50.0, restartpause=5.0)
+    programs.boot()
+    programs.world.pass_time(40)
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(10)
+    assert web.state == S.STOPPING
+    later.die(web)
+    later.world.pass_time(5)
+    assert (web.state, web.history.restarts) == (S.RUNNING, 1)
+
+
+def test_a_plan_for_a_process_that_is_stopping(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, max_runtime=50.0)
+    programs.boot()
+    programs.world.pass_time(50)
+    later = resume()
+    web = later.process("web")
+    assert web.state == S.STOPPING
+    later.die(web)
+    later.world.pass_time(1)
+    assert web.state == S.RUNNING
+
+
+def test_a_watchdog_goes_on(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, watchdog=10.0, **MESSAGES["notify"])
+    programs.boot()
+    say(programs, "notify", b"READY=1", None)
+    programs.world.pass_time(6)
+    programs.world.signals.clear()
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(3.9)
+    assert later.world.signals == []
+    later.world.pass_time(0.1)
+    assert later.world.signals == [(web.pid, signal.SIGABRT)]
+
+
+def test_a_program_that_was_aborted_is_still_killed(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, watchdog=10.0, autorestart=False, **MESSAGES["notify"])
+    programs.boot()
+    say(programs, "notify", b"READY=1", None)
+    programs.world.pass_time(10)
+    programs.world.signals.clear()
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(10)
+    assert later.world.signals == [(web.pid, signal.SIGKILL)]
+    later.die(web, signal.SIGKILL)
+    assert web.spawnerr == "watchdog: no WATCHDOG=1 for 10 seconds"
