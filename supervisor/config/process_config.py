@@ -21,6 +21,7 @@ from supervisor.config.conversions import (
     secretfiles,
     server_url,
 )
+from supervisor.config.hooks import HooksConfig
 from supervisor.config.option import (
     Option,
     nest_groups,
@@ -353,6 +354,7 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
+    hooks: HooksConfig = option_group(default_factory=HooksConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
+from supervisor.config.process_config import full_config
 from supervisor.process.starts import Starts
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
@@ -40,13 +41,10 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.is_plain = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness) == (
-            None,
-            None,
-            None,
-        )
+        parts = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness)
+        self.is_plain = parts == (None, None, None) and not full_config(config).hooks.names
         """Whether the description is that of Supervisor 4."""
-        self._stop_deadline = StopDeadline()
+        self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
     def get_state(self) -> int:
@@ -83,11 +81,12 @@ class Lifecycle(ProcessStatus):
             return self._step_while_stopping()
         return self.starts.next_step()
 
-    def _step_while_stopping(self) -> Step:
-        report_at = self._stop_deadline.next_report(self.laststopreport)
+    def _step_while_stopping(self) -> Step | None:
+        report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self._stop_deadline.kill_at, self._kill_stubborn
+        kill_at = self.stop_deadline.kill_at
+        return None if kill_at is None else (kill_at, self._kill_stubborn)
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -219,7 +218,7 @@ class Lifecycle(ProcessStatus):
         """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.runtime.clock.monotonic()
-            if self._stop_deadline.report_due(self.laststopreport, now):
+            if self.stop_deadline.report_due(self.laststopreport, now):
                 self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()

@@ -10,13 +10,12 @@ import errno
 import os
 
 from supervisor.common.ready_line import ReadyLineMatcher
-from supervisor.engine import paths, posix
+from supervisor.engine import posix
 from supervisor.process import readiness
-from supervisor.process.child_environment import child_environment, files_of
-from supervisor.process.launchers import launch
+from supervisor.process.helper_launch import launch_as_program
 from supervisor.process.notification_fd import NotificationFd
 from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, bind_notify_socket
-from supervisor.process.plan import ChildChannels, SpawnPlan
+from supervisor.process.plan import ChildChannels
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
 from supervisor.process.runtime_directory import is_reachable
@@ -252,36 +251,7 @@ class ReadinessMonitor:
     def _spawn_helper(self, argv: tuple[str, ...]) -> tuple[int, int]:
         """Start a probe as the program's user, in its environment and directory."""
         owner = self._owner
-        environment = child_environment(owner.config, owner.group_name, owner.runtime)
-        executable = posix.find_executable(
-            argv[0], environment, paths.stat_at_once, owner.config.directory
-        )
-        reader, writer = os.pipe()
-        stdin = -1
-        try:
-            stdin = os.open(os.devnull, os.O_RDONLY)
-            launched = launch(
-                SpawnPlan(
-                    name=owner.name,
-                    executable=executable,
-                    argv=argv,
-                    environment=environment,
-                    directory=owner.config.directory,
-                    umask=owner.config.umask,
-                    uid=owner.config.uid,
-                    stdin=stdin,
-                    stdout=writer,
-                    stderr=writer,
-                    files=files_of(owner.config),
-                )
-            )
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-            if stdin >= 0:
-                os.close(stdin)
+        launched, reader = launch_as_program(owner.config, owner.group_name, owner.runtime, argv)
         if launched.report is not None:  # a child that cannot exec reports that by its status
             os.close(launched.report)
         return launched.pid, reader

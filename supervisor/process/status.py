@@ -31,6 +31,19 @@ if TYPE_CHECKING:
         def processes(self) -> Mapping[str, ProcessStatus]:
             """The members by name."""
 
+    class HooksStatus(Protocol):
+        """The hooks of a process; see `hooks.Hooks`."""
+
+        @property
+        def running(self) -> str:
+            """The name of the hook that is running, "" if none is."""
+
+        def entered_running(self) -> None:
+            """Run the hook that follows a successful start."""
+
+        def abandon(self) -> None:
+            """Kill the hook that is running, and run no further one."""
+
 
 NEVER = float("-inf")
 """Start time, in monotonic seconds, of a process that has not been started."""
@@ -46,6 +59,7 @@ class ProcessStatus:
     is possible: after a stop in progress, or when dependencies are up.  `has_exited` and
     `has_completed` cover all runs so far (with any exit code, with one of `exitcodes`).
     `listener_state` and `event` (the one being handled) are used in event listener pools only.
+    `hooks` is None for a process without hooks.
     """
 
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
@@ -68,6 +82,7 @@ class ProcessStatus:
         self.spawnerr: str | None = None
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
+        self.hooks: HooksStatus | None = None
         self.changed = Notifier()
         self.history = History()
 

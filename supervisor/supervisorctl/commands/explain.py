@@ -10,7 +10,7 @@ import time
 from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal
 from supervisor.common.namespec import make_namespec
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.supervisorctl.commands import CommandGroup
 
 TYPE_CHECKING = False
@@ -129,6 +129,8 @@ def _wrapped(sentence: str, columns: int) -> list[str]:
 def _reasons(details: Details) -> Iterator[str]:
     """Yield sentences about the present, the next start, the past and the configuration."""
     yield _present(details)
+    if details["hook"] and details["state"] in DOWN_STATES:
+        yield f"Its {details['hook']} is running."
     if details["next_start"]:
         seconds = max(details["next_start"] - details["now"], 0)
         yield f"The next start is in {_duration(seconds)}."
@@ -151,6 +153,8 @@ def _reasons(details: Details) -> Iterator[str]:
 def _present(details: Details) -> str:
     """Return a sentence about the reason of the state."""
     state, reason = details["state"], details["spawnerr"]
+    if details["hook"] and state in (ProcessStates.STARTING, ProcessStates.STOPPING):
+        return f"It runs its {details['hook']}."
     if details["waiting_for"]:
         return f"It waits for {', '.join(details['waiting_for'])}."
     if state == ProcessStates.RUNNING:
@@ -166,6 +170,9 @@ def _present(details: Details) -> str:
         return "It was stopped." if details["starts"] else "It has not been started."
     return STATE_TEXTS.get(state, "")
 
+
+DOWN_STATES = (*STOPPED_STATES, ProcessStates.BACKOFF)
+"""States without a child, whose reason is not the hook that is running."""
 
 STATE_TEXTS = {
     ProcessStates.STARTING: "It has been started, but does not count as running yet.",
