@@ -11,9 +11,10 @@ from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
 from supervisor.common.xmlrpc_codec import capped_int
-from supervisor.process.dependencies import with_dependents
+from supervisor.engine.start_queue import Pace
 from supervisor.process.description import describe
 from supervisor.process.details import process_info
+from supervisor.process.stop_order import with_dependents
 from supervisor.rpc import control, details, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -22,7 +23,7 @@ from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import essential_members, find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
-from supervisor.xmlrpc import quicker
+from supervisor.xmlrpc import quicker, starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ __all__ = [
     "make_allfunc",
     "make_main_rpcinterface",
 ]
+
+
+def _in_turn(interface: SupervisorNamespaceRPCInterface, start: Callable[[], Any]) -> Any:
+    return interface.supervisord.runtime.services.start_queue.in_turn(start)
 
 
 class SupervisorNamespaceRPCInterface:
@@ -183,6 +188,7 @@ class SupervisorNamespaceRPCInterface:
 
     # -- starting -------------------------------------------------------------
 
+    @starting(_in_turn)
     def startProcess(self, name: str, wait: bool = True) -> Any:
         """Start a process.
 
@@ -218,8 +224,10 @@ class SupervisorNamespaceRPCInterface:
 
     def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         queue = self.supervisord.runtime.services.start_queue
-        return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
+        predicate = control.to_be_started(processes, isNotRunning)
+        return make_allfunc(processes, predicate, self.startProcess, queue.put, wait=wait)
 
+    @starting(_in_turn)
     def startProcessAlone(self, name: str, wait: bool = True) -> Any:
         """Start a process at once, without its dependencies.
 
@@ -289,7 +297,8 @@ class SupervisorNamespaceRPCInterface:
 
     def _stop_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         stop = control.in_order(processes, self.stopProcess)
-        return make_allfunc(processes, is_to_be_stopped, stop, wait=wait)
+        pace = Pace(self.supervisord.runtime.loop)
+        return make_allfunc(processes, is_to_be_stopped, stop, pace.run, wait=wait)
 
     # -- signalling -----------------------------------------------------------
 

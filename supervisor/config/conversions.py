@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from supervisor.common.text import RAW_FORMAT
+from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
 from supervisor.datatypes import boolean, integer
 
 TYPE_CHECKING = False
@@ -172,7 +172,7 @@ def server_url(value: str) -> str | None:
 
 def line_format(value: str) -> str:
     """Return a format of programs' logs; see `common.log_formats`."""
-    if value == RAW_FORMAT:
+    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults, converted by every daemon
         return value
     from supervisor.common.log_formats import check_line_format  # few programs need it
 

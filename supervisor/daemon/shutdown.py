@@ -11,7 +11,7 @@ from functools import partial
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.text import in_seconds
-from supervisor.process.dependencies import StopOrder
+from supervisor.process.stop_order import StopOrder
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False

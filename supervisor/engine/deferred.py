@@ -86,6 +86,49 @@ def derived(source: Deferred, poll: Deferred) -> Deferred:
     return function
 
 
+class Later:
+    """A call that is made later.
+
+    `function` is a deferred function for its value, or for the result of the deferred function
+    that the call has returned.  It raises the exceptions of the call.
+    """
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._value: Any = None
+        self._error: Exception | None = None
+        self._made = Notifier()
+        self.is_made = False
+        self.function = deferred(self._poll, wake_sources=[self._made])
+
+    def make(self) -> None:
+        """Make the call; its value or exception is kept."""
+        try:
+            self._value = self._call()
+        except Exception as error:  # noqa: BLE001 - raised to the caller that waits
+            self._error = error
+        self.is_made = True
+        self._made.notify()
+
+    def value(self) -> Any:
+        """Return the value of a call that has been made; raises its exception."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _poll(self) -> Any:
+        if not self.is_made:
+            return NOT_DONE_YET
+        value = self.value()
+        if not callable(value):
+            return value
+        result = value()
+        if result is NOT_DONE_YET:
+            self.function.delay = delay_of(value)  # type: ignore[attr-defined]
+            self.function.wake_sources = wake_sources_of(value)  # type: ignore[attr-defined]
+        return result
+
+
 def run_at_once(steps: Generator[object, None, None]) -> None:
     """Run a generator to its end."""
     for _ in steps:
@@ -113,6 +156,7 @@ class _Gather:
         self._run = run
         self._has_begun = False
         self._is_complete = False
+        self._error: Exception | None = None
         self._results: list[Any] = []
         self._pending: dict[int, Deferred] = {}
         self._wakers: dict[int, Callable[[], None]] = {}  # one each: notifiers ignore repeats
@@ -123,21 +167,29 @@ class _Gather:
 
     def _take_all(self) -> Generator[None, None, None]:
         """Take the items of the source, one in each step."""
-        for index, item in enumerate(self._source):
-            if callable(item):
-                self._pending[index] = item
-                self._wakers[index] = partial(self._wake, index)
-                self._wake(index)
-            else:
-                self._results.append(item)
-            yield
+        try:
+            for index, item in enumerate(self._source):
+                self._take(index, item)
+                yield
+        except Exception as error:  # noqa: BLE001 - raised by the next poll, the caller waits
+            self._error = error
         self._is_complete = True
         self._ready.notify()
+
+    def _take(self, index: int, item: Any) -> None:
+        if callable(item):
+            self._pending[index] = item
+            self._wakers[index] = partial(self._wake, index)
+            self._wake(index)
+        else:
+            self._results.append(item)
 
     def _poll(self) -> Any:
         if not self._has_begun:
             self._has_begun = True
             self._run(self._take_all())
+        if self._error is not None:
+            raise self._error
         due, self._woken = sorted(self._woken | self._timed), set()
         for index in due:
             self._poll_one(index)

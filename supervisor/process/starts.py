@@ -10,8 +10,10 @@ from __future__ import annotations
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import DependencyWatch, make_gate
+from supervisor.process.dependencies import make_gate
+from supervisor.process.dependency_watch import DependencyWatch
 from supervisor.process.restarts import RestartPolicy
+from supervisor.process.start_origin import StartOrigin
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
-    from supervisor.process.dependencies import Unmet
+    from supervisor.process.conditions import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
+    from supervisor.process.startup import Startup
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        startup: Startup
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -73,12 +77,11 @@ class Starts:
     def __init__(self, process: Startable) -> None:
         config, runtime = full_config(process.config), process.runtime
         self.restarts = RestartPolicy(restart_options(config))
-        processes = runtime.services.processes
-        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
+        self.gate = make_gate(config, runtime, self._reconsider)
         self._watch = None
         if self.gate is not None and config.on_dependency_failure != "ignore":
             follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
+            self._watch = DependencyWatch(self.gate, self._requeue, follows_restarts)
         self._process = process
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
@@ -86,6 +89,7 @@ class Starts:
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.origin = StartOrigin()
 
     # -- the rule -----------------------------------------------------------------
 
@@ -158,6 +162,15 @@ class Starts:
         self._process.start_requested = True
         self._is_alone = alone
 
+    def withdraw_request(self) -> None:
+        """Drop a request that has failed; a start that was wanted before it is still wanted."""
+        process = self._process
+        process.start_requested = False
+        self.origin.clear()
+        process.arm()
+        process.changed.notify()
+        self._description_changed()
+
     def _enqueue(self) -> None:
         self.is_queued = True
         self._process.runtime.services.start_queue.put(self._start_in_turn())
@@ -175,6 +188,7 @@ class Starts:
             else:
                 self._note_start(now, is_restart=is_restart)
                 process.spawn()
+                process.startup.follows_queue = True
         process.arm()
         yield
 
@@ -201,6 +215,8 @@ class Starts:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         now = self._process.runtime.clock.monotonic()
+        if state in STOPPED_STATES and not self._process.start_requested:
+            self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
         elif state == ProcessStates.EXITED:
@@ -217,6 +233,7 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
+        self.origin.clear()
         self._description_changed()
 
     # -- waiting ------------------------------------------------------------------
@@ -247,6 +264,7 @@ class Starts:
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
         self._request_reason = START_WITH_DEPENDENCY
+        self.origin.clear()
         self.request()
 
     def _give_up_waiting(self) -> None:
@@ -271,6 +289,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
+            "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -283,6 +302,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})

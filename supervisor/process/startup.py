@@ -74,10 +74,13 @@ class Startup:
         self._is_held = False
         self.timed_out = False
         """Whether the last start has failed because `ready_timeout` was over."""
+        self.follows_queue = False
+        """Whether other starts in the queue come before RUNNING."""
         self.readiness = _monitor(process)
 
     def begin(self) -> None:
         """Prepare the next child; raises `ProcessException` if that fails."""
+        self.follows_queue = False
         self._failure = None  # of a child that was stopped by request, before it had failed
         if self.readiness is not None:
             self.readiness.open()
@@ -101,11 +104,12 @@ class Startup:
     def _after_other_starts(self, running_at: float) -> Step | None:
         """Return the step to RUNNING; it follows all starts in the queue, as in Supervisor 4.
 
-        There, starts hold up everything else, so their lines are first in the log.
+        There, automatic starts hold up everything else, so their lines are first in the log.  A
+        start that a client has requested is followed by RUNNING, before the next request.
         """
         if self._is_held:
             return None
-        if self._process.runtime.services.start_queue.has_waiting:
+        if self.follows_queue and self._process.runtime.services.start_queue.has_waiting:
             return running_at, self._hold
         return running_at, self._succeed
 

@@ -36,16 +36,32 @@ ADDED_METHODS = (
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph", "health", "reopen", "rotate")
+ADDED_COMMANDS = (
+    "complete",
+    "explain",
+    "graph",
+    "health",
+    "logs",
+    "reopen",
+    "rotate",
+    "wait",
+)
 """Commands of supervisorctl that 4.3.0 does not have."""
 
-ADDED_FLAGS = ("--no-deps", "--with-dependents")
+ADDED_FLAGS = (
+    "--no-deps",
+    "--with-dependents",
+    "--json",
+    "-v, --verbose",
+    "--usage",
+    "--watch[=SECONDS]",
+)
 """Flags of its commands that 4.3.0 does not have."""
 
 ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
-FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)
 COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it
@@ -202,6 +218,8 @@ SHOWN_BY = {
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
     ),
+    "Wildcards in names": "tests/conformance/test_client_commands.py::test_patterns",
+    "Colours on a terminal": "tests/clients/test_terminal.py::test_states_have_colours",
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Characters that the locale lacks": (
@@ -223,6 +241,7 @@ SHOWN_BY = {
     "Further commands": (
         "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
     ),
+    "Further flags of status": "tests/journeys/test_watching.py::test_status_as_json",
     "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"

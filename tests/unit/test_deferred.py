@@ -17,6 +17,7 @@ from supervisor.engine.deferred import (
     derived,
     gather,
     in_sequence,
+    run_at_once,
     wake_sources_of,
 )
 
@@ -244,3 +245,22 @@ def test_gather_leaves_one_callback_in_each_wake_source() -> None:
 
 def test_in_sequence_of_nothing_is_an_empty_list() -> None:
     assert in_sequence([])() == []
+
+
+def test_a_failure_of_a_later_step_fails_the_whole() -> None:
+    """Though it is no poll that takes the step."""
+
+    def source() -> Iterator[Any]:
+        yield 1
+        raise ValueError("broken")
+
+    taken: list[Any] = []
+    function = gather(source(), taken.append)
+    assert function() is NOT_DONE_YET
+    [ready] = wake_sources_of(function)
+    woken: list[bool] = []
+    ready.add(lambda: woken.append(True))
+    run_at_once(taken[0])
+    assert woken
+    with pytest.raises(ValueError, match="broken"):
+        function()

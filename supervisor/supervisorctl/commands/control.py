@@ -85,13 +85,13 @@ class ControlCommands(CommandGroup):
             error = "Error: start requires a process name"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
         elif not given[NO_DEPS]:
-            self._act(START, given.names)
+            self._act(START, self._expanded(given.names))
         elif "all" in given.names:
             error = f"Error: {NO_DEPS} requires the names of processes"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
         else:
             start = self.ctl.get_supervisor().startProcessAlone
-            for namespec in given.names:
+            for namespec in self._expanded(given.names):
                 self._show_results(START, results_of(start, namespec))
 
     def help_start(self) -> None:
@@ -114,9 +114,9 @@ class ControlCommands(CommandGroup):
         if not given.names:
             self._refuse("Error: stop requires a process name", "stop")
         elif given[WITH_DEPENDENTS] and "all" not in given.names:
-            self._stop_with_dependents(given.names)
+            self._stop_with_dependents(self._expanded(given.names))
         else:
-            self._act(STOP, given.names)
+            self._act(STOP, self._expanded(given.names))
 
     def help_stop(self) -> None:
         """Print the help of `stop`."""
@@ -138,7 +138,7 @@ class ControlCommands(CommandGroup):
         if not given.names:
             self._refuse("Error: restart requires a process name", "restart")
             return
-        names = given.names
+        names = self._expanded(given.names)
         infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
         if given[WITH_DEPENDENTS] and "all" not in names:
             self._start_again(names, self._stop_with_dependents(names))
@@ -167,7 +167,7 @@ class ControlCommands(CommandGroup):
         if not names:
             self._refuse("Error: signal requires a signal name and a process name", "signal")
             return
-        self._act(SIGNAL, names, signame)
+        self._act(SIGNAL, self._expanded(names), signame)
 
     def help_signal(self) -> None:
         """Print the help of `signal`."""

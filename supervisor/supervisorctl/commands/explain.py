@@ -42,9 +42,7 @@ class ExplainCommands(CommandGroup):
             self._refuse("Error: explain requires a process name", "explain")
             return
         supervisor = self.ctl.get_supervisor()
-        infos = every = supervisor.getAllProcessInfo()
-        if "all" not in names:
-            infos = [info for name in names for info in self._matching(every, name)]
+        infos = self._selected(supervisor.getAllProcessInfo(), names)
         for number, info in enumerate(infos):
             name = make_namespec(info["group"], info["name"])
             details = supervisor.getProcessDetails(name)
@@ -90,12 +88,8 @@ def explanation(
 
     Sentences are wrapped to `columns`, unless that is 0.
     """
-    now, history = details["now"], details["history"]
-    since = ""
-    if history:
-        at = history[-1]["at"]
-        since = f" since {_time(at)} ({_duration(now - at)})"
-    lines = [f"{name} is {details['statename']}{since}"]
+    history = details["history"]
+    lines = [f"{name} is {details['statename']}{_since(details)}"]
     for sentence in _reasons(details):
         lines += _wrapped(sentence, columns)
     if history:
@@ -129,31 +123,62 @@ def _wrapped(sentence: str, columns: int) -> list[str]:
 def _reasons(details: Details) -> Iterator[str]:
     """Yield sentences about the present, the next start, the past and the configuration."""
     yield _present(details)
-    if details["hook"] and details["state"] in DOWN_STATES:
-        yield f"Its {details['hook']} is running."
-    if details["next_start"]:
-        seconds = max(details["next_start"] - details["now"], 0)
-        yield f"The next start is in {_duration(seconds)}."
-    last_exit = details["last_exit"]
-    if last_exit["at"]:
-        kind = "expected" if last_exit["expected"] else "not expected"
-        yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
-    if details["starts"]:
-        restarts = details["restarts"]
-        share = f", {restarts} of them automatic" if restarts else ""
-        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
-    if details["pending_changes"]:
-        changed = ", ".join(details["pending_changes"])
-        yield f"Changed in the configuration, but not applied (see update): {changed}."
+    yield from facts(details)
     if details["config_file"]:
         line = f", line {details['config_line']}" if details["config_line"] else ""
         yield f"Configured in {details['config_file']}{line}."
 
 
+def _since(details: Details) -> str:
+    """Return since when a process is in its state, or '' if that is unknown."""
+    history = details.get("history")
+    if not history:
+        return ""
+    at = history[-1]["at"]
+    return f" since {_time(at)} ({_duration(details['now'] - at)})"
+
+
+def summary(details: Details) -> Iterator[str]:
+    """Yield sentences for `status -v`, whose line already shows the present.
+
+    `details` may be a struct of Supervisor 4.3, for which there are none.
+    """
+    since = _since(details)
+    if since:
+        reason = details["history"][-1]["reason"]
+        yield f"{details['statename']}{since}{f': {reason}' if reason else ''}."
+    yield from facts(details)
+
+
+def facts(details: Details) -> Iterator[str]:
+    """Yield sentences about hooks, health, the next start, the past and pending changes."""
+    get = details.get
+    if get("hook") and details["state"] in DOWN_STATES:
+        yield f"Its {details['hook']} is running."
+    if get("ready_at"):
+        yield f"It has been ready since {_time(details['ready_at'])}."
+    if get("health"):
+        yield f"Health: {details['health']}."
+    if get("next_start"):
+        seconds = max(details["next_start"] - details["now"], 0)
+        yield f"The next start is in {_duration(seconds)}."
+    last_exit = get("last_exit")
+    if last_exit and last_exit["at"]:
+        kind = "expected" if last_exit["expected"] else "not expected"
+        yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
+    if get("starts"):
+        restarts = details["restarts"]
+        share = f", {restarts} of them automatic" if restarts else ""
+        yield f"{_count(details['starts'], 'start')} since the daemon started{share}."
+    if get("pending_changes"):
+        changed = ", ".join(details["pending_changes"])
+        yield f"Changed in the configuration, but not applied (see update): {changed}."
+
+
 def _present(details: Details) -> str:
     """Return a sentence about the reason of the state."""
     state, reason = details["state"], details["spawnerr"]
-    if details["hook"] and state in (ProcessStates.STARTING, ProcessStates.STOPPING):
+    if details.get("hook") and state in (ProcessStates.STARTING, ProcessStates.STOPPING):
         return f"It runs its {details['hook']}."
     if details["waiting_for"]:
         return f"It waits for {', '.join(details['waiting_for'])}."

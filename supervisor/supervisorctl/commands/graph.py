@@ -7,7 +7,7 @@ of these structs.
 from __future__ import annotations
 
 from supervisor.common.dependency_graph import closure
-from supervisor.common.namespec import split_namespec
+from supervisor.common.namespec import is_pattern, split_namespec
 from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.flags import Flag, FlagTable
 from supervisor.supervisorctl.results import LSBInitExitStatuses
@@ -39,17 +39,30 @@ class Graph:
                     self.needed_by.setdefault(target, []).append((name, _kind(need)))
 
     def find(self, name: str) -> list[str]:
-        """Return the programs that a name means: its own, or those of a process or `group:*`."""
+        """Return the programs that a name means.
+
+        It may be that of a program, of a process or `group:*`, or a pattern.
+        """
         if name in self.programs:
             return [name]
         group, process = split_namespec(name)
-        return [
+        found = [
             program
             for program, struct in self.programs.items()
             if any(
                 split_namespec(each)[0] == group if process is None else each == name
                 for each in struct["processes"]
             )
+        ]
+        return found or (self._matching(name) if is_pattern(name) else [])
+
+    def _matching(self, pattern: str) -> list[str]:
+        from fnmatch import fnmatchcase
+
+        return [
+            program
+            for program, struct in self.programs.items()
+            if any(fnmatchcase(each, pattern) for each in (program, *struct["processes"]))
         ]
 
     def around(self, names: Iterable[str]) -> Graph:
@@ -144,12 +157,6 @@ FORMATS: dict[str, Callable[[Graph, Sequence[str]], str]] = {
 }
 
 
-def _format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(name)
-    return name
-
-
 class GraphCommands(CommandGroup):
     """The command that shows dependencies."""
 
@@ -158,7 +165,7 @@ class GraphCommands(CommandGroup):
             FORMAT,
             help="text (default), mermaid or json",
             value="FORMAT",
-            convert=_format,
+            choices=tuple(FORMATS),
             default="text",
             machine_readable=True,
         )
@@ -178,6 +185,7 @@ class GraphCommands(CommandGroup):
             if not programs:
                 self.ctl.output(f"{given.names[0]}: ERROR (no such process)")
                 self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+                self._hint_for_name(given.names[0])
                 return
             graph = graph.around(programs)
         self.ctl.print_result(FORMATS[given[FORMAT]](graph, programs))

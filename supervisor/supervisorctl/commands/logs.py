@@ -6,6 +6,7 @@ import sys
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults, getFaultDescription
+from supervisor.common.namespec import make_namespec
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
@@ -58,24 +59,28 @@ class LogCommands(CommandGroup):
             self._fail(f"Error: bad channel {channel!r}")
         elif given.error is not None:
             self._fail(given.error)
-        elif not given[FOLLOW]:
+        else:
+            self._tail(name, channel, given[NUMBER], follow=given[FOLLOW])
+
+    def _tail(self, name_or_pattern: str, channel: str, size: int, *, follow: bool) -> None:
+        name = self._single(name_or_pattern)
+        if name is None:
+            return
+        if not follow:
             method = f"readProcess{channel.capitalize()}Log"
-            self._show_end(method, [name], given[NUMBER], PROCESS_LOG_FAULTS)
+            self._show_end(method, [name], size, PROCESS_LOG_FAULTS)
         elif self._exists(name):
             self._follow(f"/logtail/{name}/{channel}")
 
     def _exists(self, name: str) -> bool:
         """Return whether the daemon has a process; if not, print an error."""
-        supervisor = self.ctl.get_supervisor()
         try:
-            supervisor.getProcessInfo(name)
+            self.ctl.get_supervisor().getProcessInfo(name)
         except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
-            self.ctl.hint(
-                lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo())
-            )
+            self._hint_for_name(name)
             return False
         return True
 
@@ -122,6 +127,8 @@ class LogCommands(CommandGroup):
                 raise
             subject = names[0] if names else "supervisord"
             self._fail(f"{subject}: {log_fault_text(fault, texts)}")
+            if fault.faultCode == Faults.BAD_NAME:
+                self._hint_for_name(subject)
         else:
             self.ctl.output(text)
 
@@ -156,7 +163,7 @@ class LogCommands(CommandGroup):
         if "all" in names:
             self._show_results(supervisor.clearAllProcessLogs(), CLEAR_RESULTS)
         else:
-            for name in names:
+            for name in self._expanded(names):
                 outcome = result_of(supervisor.clearProcessLogs, name)
                 self._show_results([outcome], CLEAR_RESULTS)
 
@@ -164,6 +171,8 @@ class LogCommands(CommandGroup):
         for result in results:
             self.ctl.output(result_text(result, texts))
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"])
+            if result["status"] == Faults.BAD_NAME:
+                self._hint_for_name(make_namespec(result["group"], result["name"]))
 
     def help_clear(self) -> None:
         """Print the help of `clear`."""
@@ -210,7 +219,7 @@ class LogCommands(CommandGroup):
         if "all" in names:
             shown += getattr(supervisor, f"{verb}AllProcessLogs")()
         else:
-            for name in names:
+            for name in self._expanded(names):
                 shown += results_of(getattr(supervisor, f"{verb}ProcessLogs"), name)
         # The reason of a failure names the process, but a fault begins with that of its code.
         prefix = f"{getFaultDescription(Faults.FAILED)}: "

@@ -6,6 +6,7 @@ import time
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
+from supervisor.common.namespec import is_pattern
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup
 
 TYPE_CHECKING = False
@@ -31,19 +32,25 @@ class UpdateCommands(CommandGroup):
         if not names or "all" in names:
             wanted = {*added, *changed, *removed}
         else:
-            wanted = set(names)
-            self._report_unknown(supervisor, names, added)
+            known = {info["group"] for info in supervisor.getAllProcessInfo()} | set(added)
+            wanted = self._wanted(names, known)
         steps = ((self._remove_group, removed), (self._change_group, changed))
         for step, groups in (*steps, (self._add_group, added)):
             for name in groups:
                 if name in wanted:
                     self._try_step(step, supervisor, name)
 
-    def _report_unknown(self, supervisor: Any, names: Sequence[str], added: Sequence[str]) -> None:
-        known = {info["group"] for info in supervisor.getAllProcessInfo()} | set(added)
+    def _wanted(self, names: Sequence[str], known: set[str]) -> set[str]:
+        """Return the groups that names and patterns mean; report those that are unknown."""
+        if any(map(is_pattern, names)):
+            from supervisor.supervisorctl.patterns import expand_groups
+
+            names = expand_groups(names, sorted(known))
         for name in names:
             if name not in known:
                 self._fail(f"ERROR: no such group: {name}")
+                self.ctl.hint(lambda hints: hints.for_unknown_word(name, known))  # noqa: B023 - called at once
+        return set(names)
 
     def _try_step(self, step: Callable[[Any, str], None], supervisor: Any, name: str) -> None:
         """Update one group; a fault is reported and does not skip the other groups.
