@@ -61,6 +61,7 @@ LATE_IMPORTS = (
     "supervisor.logs.syslog_target",
     "supervisor.process.fastcgi",
     "supervisor.process.log_maintenance",
+    "supervisor.process.hooks",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",

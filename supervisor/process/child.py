@@ -79,11 +79,6 @@ class Subprocess(Lifecycle):
         self.hooks.start()
         return self.pid or None
 
-    def restart_clock(self) -> None:
-        """Begin `startsecs` and the uptime now."""
-        self._laststart = self.runtime.clock.time()
-        self.started_at = self.runtime.clock.monotonic()
-
     def start_child(self) -> int | None:
         """Start the child of a process in STARTING; see `spawn`."""
         try:

@@ -117,6 +117,11 @@ class ProcessStatus:
             self.started_at += when - self._laststart
         self._laststart = when
 
+    def restart_clock(self) -> None:
+        """Begin `startsecs` and the uptime now."""
+        self._laststart = self.runtime.clock.time()
+        self.started_at = self.runtime.clock.monotonic()
+
     def observer_of_output(self) -> Callable[[bytes], object] | None:
         """Return a function to call with the output of one stream, None if none is needed."""
         return None

@@ -167,7 +167,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
         for kind in (ProcessConfig, StreamConfig, Settings)
     }
     assert without_rows == {
-        ProcessConfig: {"stdout", "stderr", "command_hint", "inherited_environment"},
+        ProcessConfig: {"stdout", "stderr", "hooks", "command_hint", "inherited_environment"},
         StreamConfig: {"further_targets"},
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }

@@ -42,6 +42,7 @@ DERIVED: dict[str, dict[str, str]] = {
         "runtime": CONTEXT,
         "is_plain": CONFIGURED,
         "group": CONTEXT,
+        "hooks": "saved beside it",
         "changed": "its subscribers subscribe again",
         "_timer": ARMED,
     }
