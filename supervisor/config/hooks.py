@@ -93,6 +93,6 @@ class HooksConfig:
     )
 
     @property
-    def names(self) -> frozenset[str]:
+    def names(self) -> tuple[str, ...]:
         """The names of the hooks that the process has."""
-        return frozenset([name for name in HOOKS if getattr(self, name) is not None])
+        return tuple([name for name in HOOKS if getattr(self, name) is not None])

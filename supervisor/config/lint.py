@@ -16,6 +16,7 @@ from operator import attrgetter
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.hooks import STOP_COMMAND
 from supervisor.config.parser import Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
@@ -91,6 +92,16 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         ("ready_timeout",),
         lambda config: config.declares_readiness,
         "the program declares no readiness",
+    ),
+    (
+        ("hook_timeout",),
+        lambda config: set(config.hooks.names) - {STOP_COMMAND},
+        "there is no hook",
+    ),
+    (
+        ("stopcommand",),
+        lambda config: config.stopwaitsecs,
+        "stopwaitsecs is 0",
     ),
     (
         ("stdout_tee_format",),

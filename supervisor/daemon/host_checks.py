@@ -166,6 +166,8 @@ def _commands(process: ProcessConfig) -> Iterator[Command]:
     probe = process.readiness_check_script
     if probe is not None and probe.argv:
         yield Command(process, "readiness_check_script", probe.argv)
+    for name in process.hooks.names:
+        yield Command(process, name, getattr(process, name).argv)
     yield Command(process, "command", tuple(posix.split_command(process.command)))
 
 

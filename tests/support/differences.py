@@ -118,6 +118,7 @@ SHOWN_BY = {
     "Programs that report readiness": (
         "tests/docs/test_docs.py::test_starts_in_order_to_the_letter"
     ),
+    "Programs with hooks": "tests/unit/test_hooks.py::test_a_whole_life",
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),
