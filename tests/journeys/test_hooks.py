@@ -241,7 +241,7 @@ def test_a_hook_that_is_killed_or_takes_too_long(directory: Path) -> None:
             daemon.rpc.supervisor.startProcess("x", False)
             if kills:
                 for each in wait_until(lambda: proctable.children(daemon.pid)):
-                    proctable.kill([each.each.pid])
+                    proctable.kill([each.pid])
             daemon.wait_for_state("x", "FATAL")
             assert daemon.info("x")["spawnerr"] == f"pre_start_hook failed: {text}"
             wait_until(lambda: proctable.children(daemon.pid) == [])

@@ -22,6 +22,8 @@ from tests.support.hooked import Hooked
 from tests.support.programs import EXIT_0, EXIT_3
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.world import World
 
 S = ProcessStates
@@ -98,6 +100,20 @@ def test_a_process_in_its_first_hook(world: World) -> None:
     assert web.process.signal(signal.SIGHUP) is not None
     assert len(world.plans) == 1
     assert world.runtime.loop._poll_timeout(None) == pytest.approx(60)  # nothing polls
+
+
+def test_the_first_hook_may_create_the_program(world: World, directory: Path) -> None:
+    """Its command is looked for after the hook; without a hook, `start` refuses at once."""
+    command = str(directory / "app")
+    web = Hooked(world, PRE_START, command=command)
+    web.start()
+    (directory / "app").symlink_to("/bin/true")
+    web.end_hook()
+    assert web.process.pid
+    other = Hooked(world, POST_STOP, command=f"{command}2")
+    with pytest.raises(RPCError) as refused:
+        other.start()
+    assert refused.value.code == Faults.NO_FILE
 
 
 FAILURES = [
