@@ -33,7 +33,9 @@ SHOWN = (
     (re.compile(r"^\w{3} .*\d\d:\d\d:\d\d.*$", re.MULTILINE), "<date>"),
 )
 
-LINE_OF_CONTAINER = re.compile(r"^\S+ (?:[\d:,]+ INFO )?(.*?)(?: with pid \d+)?$", re.MULTILINE)
+LINE_OF_CONTAINER = re.compile(
+    r"^\S+ (?:[\d:,]+ (?:INFO|WARN) )?(.*?)(?: with pid \d+)?$", re.MULTILINE
+)
 """Lines of the log without times and pids."""
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
