@@ -55,6 +55,7 @@ class HelperOutput(ReadChannel):
     """The pipe for the output of a helper."""
 
     read_bytes = READ_BYTES
+    max_final_reads = MAX_FINAL_READS
 
     def __init__(self, fd: int, loop: Loop) -> None:
         self._line = b""
@@ -74,7 +75,7 @@ class HelperOutput(ReadChannel):
 
     def drain(self) -> None:
         """Read what is in the pipe: the helper has exited."""
-        for _ in range(MAX_FINAL_READS):
+        for _ in range(self.max_final_reads):
             if self.closed or not self._read():
                 return
 

@@ -6,7 +6,7 @@ from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.lines import LineSplitter
 from supervisor.process.child_log import open_child_log
-from supervisor.process.helper_child import HelperOutput
+from supervisor.process.helper_child import READ_BYTES, HelperOutput
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ class HookOutput(HelperOutput):
 
     read_bytes = 8192
     """Size of one read: in a log with a format, an empty line takes up to a microsecond."""
+
+    max_final_reads = READ_BYTES // read_bytes
+    """As many as empty the pipe."""
 
     def __init__(self, fd: int, loop: Loop, log: HookLog, *, strip_ansi: bool) -> None:
         self._log = log
