@@ -23,6 +23,7 @@ from supervisor.config.conversions import (
     server_url,
 )
 from supervisor.config.health import HealthConfig
+from supervisor.config.hooks import HooksConfig
 from supervisor.config.limits import LimitsConfig
 from supervisor.config.option import (
     Option,
@@ -383,6 +384,7 @@ class ProcessConfig:
     )
     limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)
     health: HealthConfig = option_group(default_factory=HealthConfig, prefixed=False)
+    hooks: HooksConfig = option_group(default_factory=HooksConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""

@@ -65,6 +65,7 @@ LATE_IMPORTS = (
     "supervisor.process.fastcgi",
     "supervisor.process.health_monitor",
     "supervisor.process.log_maintenance",
+    "supervisor.process.hooks",
     "supervisor.process.process_tree",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",

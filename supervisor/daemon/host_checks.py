@@ -172,6 +172,8 @@ def _commands(process: ProcessConfig) -> Iterator[Command]:
     ):
         if isinstance(probe, Probe) and probe.argv:
             yield Command(process, option, probe.argv)
+    for name in process.hooks.names:
+        yield Command(process, name, getattr(process, name).argv)
     yield Command(process, "command", tuple(posix.split_command(process.command)))
 
 

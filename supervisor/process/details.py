@@ -97,6 +97,7 @@ def process_details(
         "signal": 0 if process.pid else history.last_signal,
         "ready_at": 0.0 if monitor is None else monitor.ready_at,
         "health": "" if process.health is None else process.health.text,
+        "hook": "" if process.hooks is None else process.hooks.running,
         "waiting_for": [str(each) for each in process.starts.unmet()] or missing,
         "restarts": history.restarts,
         "next_start": next_start(process),

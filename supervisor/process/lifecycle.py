@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
+from supervisor.config.process_config import full_config
 from supervisor.process.health import make_health_monitor
 from supervisor.process.starts import Starts
 from supervisor.process.startup import Startup
@@ -86,11 +87,12 @@ class Lifecycle(ProcessStatus):
             return None if self.health is None else self.health.next_step()
         return self.starts.next_step()
 
-    def _step_while_stopping(self) -> Step:
+    def _step_while_stopping(self) -> Step | None:
         report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self.stop_deadline.kill_at, self._kill_stubborn
+        kill_at = self.stop_deadline.kill_at
+        return None if kill_at is None else (kill_at, self._kill_stubborn)
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -276,4 +278,5 @@ def has_no_policy(process: Lifecycle) -> bool:
     """Whether a process has nothing beyond Supervisor 4 that its description may show."""
     starts, readiness, health = process.starts, process.startup.readiness, process.health
     policies = (starts.gate, starts.restarts.limits, readiness, health)
-    return not starts.held_by and policies == (None, None, None, None)
+    has_hooks = bool(full_config(process.config).hooks.names)
+    return not (starts.held_by or has_hooks) and policies == (None, None, None, None)

@@ -214,22 +214,24 @@ def dispatcher_failure(name: str, error: OSError) -> str:
 
 
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
-    """Return (executable, argv) of a config; raises `ProcessException` with the reason.
-
-    If the search would touch a file system that may hang, the executable is the first word as it
-    is written, and the child searches for it.
-    """
+    """Return (executable, argv) of a config, see `find_at_once`; raises `ProcessException`."""
     try:
         argv = posix.split_command(config.command)
     except posix.BadCommand as error:
         raise posix.BadCommand(f"{error}{config.command_hint}") from None
+    return find_at_once(argv[0], config.environment, config.directory), argv
+
+
+def find_at_once(program: str, environment: Mapping[str, str], directory: str | None) -> str:
+    """Return the executable; raises `ProcessException`.
+
+    If the search would touch a file system that may hang, it is the word itself, and the child
+    searches for it.
+    """
     try:
-        executable = posix.find_executable(
-            argv[0], config.environment, paths.stat_at_once, config.directory
-        )
+        return posix.find_executable(program, environment, paths.stat_at_once, directory)
     except paths.MayWait:
-        executable = argv[0]
-    return executable, argv
+        return program
 
 
 def plan_spawn(

@@ -35,7 +35,8 @@ class WatchdogMonitor:
     def next_step(self) -> Step | None:
         """Return the end of the time to report, or to end after SIGABRT."""
         if self.abort_reason:
-            return self._deadline.kill_at, self._kill
+            kill_at = self._deadline.kill_at
+            return None if kill_at is None else (kill_at, self._kill)
         expires_at = self._watchdog.expires_at
         return None if expires_at is None else (expires_at, self._abort)
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
+from supervisor.config.hooks import PRE_START
+from supervisor.config.process_config import full_config
 from supervisor.datatypes import signal_number
 from supervisor.engine.deferred import (
     NOT_DONE_YET,
@@ -122,6 +124,9 @@ def _begin_start(process: Subprocess, name: str, *, alone: bool) -> None:
 
 
 def _check_command(process: Subprocess) -> None:
+    """Refuse to start a command that does not exist, unless a hook may create it."""
+    if PRE_START in full_config(process.config).hooks.names:
+        return
     try:
         process.get_execv_args()
     except NotFound as reason:

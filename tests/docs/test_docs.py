@@ -34,7 +34,9 @@ SHOWN = (
     (re.compile(r"^\w{3} .*\d\d:\d\d:\d\d.*$", re.MULTILINE), "<date>"),
 )
 
-LINE_OF_CONTAINER = re.compile(r"^\S+ (?:[\d:,]+ INFO )?(.*?)(?: with pid \d+)?$", re.MULTILINE)
+LINE_OF_CONTAINER = re.compile(
+    r"^\S+ (?:[\d:,]+ (?:INFO|WARN) )?(.*?)(?: with pid \d+)?$", re.MULTILINE
+)
 """Lines of the log without times and pids."""
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
@@ -203,6 +205,40 @@ def test_the_example_of_a_container(directory: Path) -> None:
         (web,) = re.findall(r"spawned: 'web' with pid (\d+)", found())
         proctable.kill([int(web)])
         assert daemon.wait(20) == 128 + signal.SIGKILL
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
+def test_the_example_of_hooks(directory: Path) -> None:
+    """Its log is that of the page, in the same order."""
+    page = (DOCS / "howto" / "hooks.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    config = DOCS / "examples" / "hooks.conf"
+    text = config.read_text(encoding="utf-8")
+    (part,) = re.findall(r"^```ini\n(.*?web\.py.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert part in text
+    text = text.replace("/tmp/", f"{directory}/").replace("9004", str(free_port()))  # noqa: S108
+    own = directory / "hooks.conf"
+    own.write_text(text.replace("%(here)s", str(config.parent)), encoding="utf-8")
+    log = directory / "log.txt"
+
+    def found() -> str:
+        return log.read_text(encoding="utf-8")
+
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(own)],
+            env=clean_environment(directory),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until(lambda: "[post_start_hook] registering pid" in found(), 40, what=found)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+        expected = LINE_OF_CONTAINER.findall(shown)
+        assert [each for each in LINE_OF_CONTAINER.findall(found()) if each in expected] == expected
     finally:
         proctable.kill(proctable.marked(str(directory)))
         daemon.wait()

@@ -135,6 +135,7 @@ SHOWN_BY = {
         "tests/unit/test_health_monitor.py::test_a_failed_program_is_restarted_as_after_a_crash"
     ),
     "Health of programs": ("tests/journeys/test_health.py::test_a_listener_gets_the_verdicts"),
+    "Programs with hooks": "tests/unit/test_hooks.py::test_a_whole_life",
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),

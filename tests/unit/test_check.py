@@ -257,6 +257,14 @@ WARNINGS = [
         ],
     ),
     (
+        f"{PROGRAM}post_stop_hook=-nosuchcommand x\n",
+        [
+            located(
+                2, "can't find command 'nosuchcommand'", "program:a", "post_stop_hook", "warning"
+            )
+        ],
+    ),
+    (
         "[program:a]\ncommand=only-here\nenvironment=PATH=DIR\n",
         [located(1, "can't find command 'only-here'", "program:a", "command", "warning")],
     ),

@@ -193,7 +193,7 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
     }
     assert without_rows == {
         ProcessConfig: {
-            *("stdout", "stderr", "health", "limits"),
+            *("stdout", "stderr", "health", "hooks", "limits"),
             *("command_hint", "inherited_environment"),
         },
         StreamConfig: {"further_targets"},

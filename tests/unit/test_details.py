@@ -67,6 +67,7 @@ def test_details_of_a_program_that_has_not_run(site: Site) -> None:
         "signal": 0,
         "ready_at": 0.0,
         "health": "",
+        "hook": "",
         "waiting_for": [],
         "restarts": 0,
         "next_start": 0.0,

@@ -20,13 +20,15 @@ from typing import Any
 import pytest
 
 from supervisor.common.probes import parse_probe
+from supervisor.config.hooks import POST_STOP, PRE_START, PRE_STOP
 from supervisor.config.model import Settings
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.loop import Loop
 from supervisor.process.child import Subprocess
 from supervisor.process.runtime import Runtime
 from supervisor.states import ProcessStates
-from tests.support.programs import EXIT_3, Programs
+from tests.support.hooked import hook_options
+from tests.support.programs import EXIT_0, EXIT_3, Programs
 from tests.support.world import StillPoller, World
 
 S = ProcessStates
@@ -129,6 +131,18 @@ DERIVED: dict[str, dict[str, str]] = {
     "Readiness": {"kind": CONFIGURED},
     "ReadinessCheck": {"schedule": CONFIGURED, "_started": "in `due`: the probe is started again"},
     "ReadyLineMatcher": {"_search": CONFIGURED},
+    "Hooks": dict.fromkeys(
+        ("_process", "_start_child", "_send_stop_signal", "_fail_start"), CONTEXT
+    ),
+    "HookSequence": {"_names": CONFIGURED},
+    "RunningHook": {"log": "opened again", "report": "an exec that fails later has a status too"},
+    "HelperChild": {
+        "name": CONFIGURED,
+        "is_reaped": "saved while it is running only",
+        "_on_end": CONTEXT,
+        "_output": "from its fd",
+        "_timer": "from its deadline",
+    },
     "NotifySocket": {
         "_socket": "from its fd",
         "loop": CONTEXT,
@@ -148,6 +162,9 @@ DERIVED: dict[str, dict[str, str]] = {
 }
 
 NOT_WALKED = {
+    "HookLog": "opened again",
+    "HookOutput": "made for the same fd; a line that is not complete is written before",
+    "HooksConfig": CONFIGURED,
     "Runtime": CONTEXT,
     "ProcessIndex": CONTEXT,
     "ProcessGroup": CONTEXT,
@@ -159,6 +176,9 @@ NOT_WALKED = {
     "CheckSchedule": CONFIGURED,
     "ChildChannels": "open during a spawn only",
 }
+
+NOT_IN_ALL = {"hooks"}
+"""Parts that are None in most processes."""
 
 MODULES = ("supervisor.process.", "supervisor.common.ready_line")
 
@@ -199,7 +219,9 @@ class Walk:
                 saved = set(json.loads(json.dumps(each.snapshot())))
             else:  # the parts that have one are saved beside it
                 saved = {
-                    key for key, value in attributes(each).items() if hasattr(value, "snapshot")
+                    key
+                    for key, value in attributes(each).items()
+                    if hasattr(value, "snapshot") or key in NOT_IN_ALL
                 }
             for attribute in attributes(each):
                 self.seen.setdefault(name, set()).add(attribute)
@@ -253,10 +275,11 @@ def close(programs: Programs) -> None:
 def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
     db = programs.add("db", autostart=False, max_runtime=1e6)
     processes = [programs.add(name, **ALL_OPTIONS | options) for name, options in MESSAGES.items()]
+    hooked = programs.add("hooked", **hook_options(PRE_START, autostart=False))
     walk = Walk()
 
     def look() -> None:
-        for each in [db, *processes]:
+        for each in [db, hooked, *processes]:
             walk.look_at(each)
 
     look()
@@ -269,6 +292,9 @@ def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
     for each in processes:
         programs.die(each, EXIT_3)
     look()  # BACKOFF
+    hooked.spawn()
+    look()  # a hook is running
+    hooked.stop()
     programs.world.pass_time(10)
     for each in processes:
         each.stop()
@@ -305,6 +331,26 @@ Observer = Callable[[bytes], object]
 Resume = Callable[[], Later]
 
 
+def hand_over(before: Subprocess, after: Subprocess, later: Later) -> None:
+    """Restore the state of one process in another daemon."""
+    for attribute in NOT_NEW_ATTRIBUTES:
+        setattr(after, attribute, getattr(before, attribute))
+    starts, startup = before.starts.snapshot(), before.startup.snapshot()
+    health = None if before.health is None else before.health.snapshot()
+    observe = after.observer_of_output() if before.pid else None
+    if observe is not None:
+        later.observers[after.name] = observe
+    after.starts.restore(with_own_fds(json.loads(json.dumps(starts))))
+    after.startup.restore(with_own_fds(json.loads(json.dumps(startup))))
+    if before.hooks is not None and after.hooks is not None:
+        hooks = before.hooks.snapshot()
+        after.hooks.restore(with_own_fds(json.loads(json.dumps(hooks))))
+    assert after.starts.snapshot() == starts
+    if after.health is not None and health is not None:
+        after.health.restore(json.loads(json.dumps(health)))
+        assert after.health.snapshot() == health
+
+
 @pytest.fixture
 def resume(programs: Programs) -> Iterator[Resume]:
     """A function that returns a second daemon, which has taken over the state of the first.
@@ -323,19 +369,7 @@ def resume(programs: Programs) -> Iterator[Resume]:
             made[0].add_group(name, [each.config for each in group.processes.values()])
         pairs = [(programs.process(name), made[0].process(name)) for name in programs.groups]
         for before, after in pairs:
-            for attribute in NOT_NEW_ATTRIBUTES:
-                setattr(after, attribute, getattr(before, attribute))
-            starts, startup = before.starts.snapshot(), before.startup.snapshot()
-            health = None if before.health is None else before.health.snapshot()
-            observe = after.observer_of_output() if before.pid else None
-            if observe is not None:
-                made[0].observers[name] = observe
-            after.starts.restore(with_own_fds(json.loads(json.dumps(starts))))
-            after.startup.restore(with_own_fds(json.loads(json.dumps(startup))))
-            assert after.starts.snapshot() == starts
-            if after.health is not None and health is not None:
-                after.health.restore(json.loads(json.dumps(health)))
-                assert after.health.snapshot() == health
+            hand_over(before, after, made[0])
         for _, after in pairs:
             after.arm()
         return made[0]
@@ -345,7 +379,7 @@ def resume(programs: Programs) -> Iterator[Resume]:
         close(each)
         for name in each.groups:
             each.process(name)._close_dispatchers()
-        each.world.runtime.loop.close()
+        each.world.close()
 
 
 def test_a_pause_goes_on(programs: Programs, resume: Resume) -> None:
@@ -359,6 +393,41 @@ def test_a_pause_goes_on(programs: Programs, resume: Resume) -> None:
     assert later.process("web").state == S.EXITED
     later.world.pass_time(0.1)
     assert later.process("web").state == S.RUNNING
+
+
+def test_a_hook_goes_on_and_ends_in_time(programs: Programs, resume: Resume) -> None:
+    """Its child is a child of the next daemon, which kills it at the same time."""
+    web = programs.add("web", **hook_options(PRE_START, autostart=False, hook_timeout=30.0))
+    web.spawn()
+    (pid,) = programs.world.runtime.children
+    programs.world.pass_time(10)
+    later = resume()
+    restored = later.process("web")
+    assert restored.hooks is not None
+    assert (restored.state, restored.hooks.running) == (S.STARTING, PRE_START)
+    later.world.pass_time(19.9)
+    assert restored.state == S.STARTING
+    later.world.pass_time(0.1)
+    assert programs.world.signals == [(-pid, signal.SIGKILL)]
+    reason = "pre_start_hook failed: timed out after 30 seconds"
+    assert (restored.state, restored.spawnerr) == (S.BACKOFF, reason)
+
+
+def test_the_steps_after_a_hook_follow(programs: Programs, resume: Resume) -> None:
+    """The signal after the hook of a stop, and the hook after the exit with its variables."""
+    web = programs.add("web", **hook_options(PRE_STOP, POST_STOP, autostart=False))
+    web.spawn()
+    child = web.pid
+    web.stop()
+    web.finish(child, EXIT_3)
+    later = resume()
+    (hook,) = later.world.runtime.children.values()
+    hook.finish(later.world.runtime.children.popitem()[0], EXIT_0)
+    restored = later.process("web")
+    assert restored.hooks is not None
+    assert (restored.state, restored.hooks.running) == (S.STOPPED, POST_STOP)
+    assert programs.world.plans[-1].environment["EXIT_STATUS"] == "3"
+    assert programs.world.signals == []
 
 
 def test_restarts_are_still_counted(programs: Programs, resume: Resume) -> None:

@@ -10,7 +10,7 @@ import time
 from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal
 from supervisor.common.namespec import make_namespec
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.supervisorctl.commands import CommandGroup
 
 TYPE_CHECKING = False
@@ -151,8 +151,10 @@ def summary(details: Details) -> Iterator[str]:
 
 
 def facts(details: Details) -> Iterator[str]:
-    """Yield sentences about health, the next start, the past and changes that are not applied."""
+    """Yield sentences about hooks, health, the next start, the past and pending changes."""
     get = details.get
+    if get("hook") and details["state"] in DOWN_STATES:
+        yield f"Its {details['hook']} is running."
     if get("ready_at"):
         yield f"It has been ready since {_time(details['ready_at'])}."
     if get("health"):
@@ -176,6 +178,8 @@ def facts(details: Details) -> Iterator[str]:
 def _present(details: Details) -> str:
     """Return a sentence about the reason of the state."""
     state, reason = details["state"], details["spawnerr"]
+    if details.get("hook") and state in (ProcessStates.STARTING, ProcessStates.STOPPING):
+        return f"It runs its {details['hook']}."
     if details["waiting_for"]:
         return f"It waits for {', '.join(details['waiting_for'])}."
     if state == ProcessStates.RUNNING:
@@ -191,6 +195,9 @@ def _present(details: Details) -> str:
         return "It was stopped." if details["starts"] else "It has not been started."
     return STATE_TEXTS.get(state, "")
 
+
+DOWN_STATES = (*STOPPED_STATES, ProcessStates.BACKOFF)
+"""States without a child, whose reason is not the hook that is running."""
 
 STATE_TEXTS = {
     ProcessStates.STARTING: "It has been started, but does not count as running yet.",
