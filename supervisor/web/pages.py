@@ -1,7 +1,7 @@
 """The table of pages, for `handler` and plugins."""
 
 from supervisor.web.event_stream import ChangesView
-from supervisor.web.follow import DownloadView, EarlierView, FollowView
+from supervisor.web.follow import DownloadView, EarlierView, FollowLogsView, FollowView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView
 from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
@@ -15,6 +15,7 @@ VIEWS.update(
         "ok.html": {"template": None, "view": OKView},
         "changes": {"template": "ui/status.html", "view": ChangesView},
         "follow": {"template": None, "view": FollowView},
+        "follow-logs": {"template": None, "view": FollowLogsView},
         "earlier": {"template": None, "view": EarlierView},
         "download": {"template": None, "view": DownloadView},
     }

@@ -216,7 +216,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     group, process = member
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
-    state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
+    state = _known(info["state"])
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
         "description": escaped(texts.language.message(info["description"])),
@@ -226,6 +226,18 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         "changed": max(info["start"], info["stop"]),
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def allowed_actions(member: Member) -> tuple[str, ...]:
+    """Return the actions that a process allows, in the order of its buttons."""
+    process = member[1]
+    ahead = NO_OUTLOOK if process.is_plain else outlook(process)
+    return _actions(_known(process.get_state()), ahead)
+
+
+def _known(state: int) -> int:
+    """Return a state; UNKNOWN for one that a plugin has made up."""
+    return state if state in APPEARANCE else ProcessStates.UNKNOWN
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:

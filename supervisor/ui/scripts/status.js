@@ -1,26 +1,18 @@
 // Live updates of the status page: changed rows arrive as HTML, actions are sent without
 // leaving the page, and their results appear beside the process. Without this script the
 // page works with forms and redirects.
-"use strict";
+
+import { Changes, byId, confirmed, counted, running, send, setText, text } from "./common.js";
 
 const RESULT_SECONDS = 12;
-const RETRY_SECONDS = 3;
 
-const byId = (id) => document.getElementById(id);
 const table = document.querySelector("#processes table");
 const live = byId("live");
 const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
 const URGENCY = ["bad", "busy", "ok", "off"];
-const TEXTS = JSON.parse(document.body.dataset.texts); // of web/texts.py, in the page's language
 const title = document.title;
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
 let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
-let source = null;
-
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const text = (key, values = {}) => fill(TEXTS[key], values);
-const counted = (key, count, values = {}) =>
-  text(`${key}.${count === 1 ? "one" : "other"}`, { count, ...values });
 
 const rows = () => table.querySelectorAll("tr[data-name]");
 const rowOf = (name) => table.querySelector(`tr[data-name="${CSS.escape(name)}"]`);
@@ -128,10 +120,6 @@ function nameButtonsForAll(shown, isFiltered) {
   }
 }
 
-function setText(element, content) {
-  if (element.textContent !== content) element.textContent = content;
-}
-
 // -- the whole page, after a reconnect or a change of groups -------------------------------
 
 async function synchronise() {
@@ -162,20 +150,11 @@ function isSame(old, fresh) {
 
 // -- time ---------------------------------------------------------------------------------
 
-function uptime(seconds) {
-  const days = Math.floor(seconds / 86400);
-  const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
-  const hours = Math.floor((seconds % 86400) / 3600);
-  const time = `${hours}:${two(seconds / 60)}:${two(seconds)}`;
-  return days ? counted("message.days", days, { time }) : time;
-}
-
 function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
-    const seconds = Math.max(0, Math.floor(now - about.dataset.start));
-    setText(about, text("message.running", { pid: about.dataset.pid, uptime: uptime(seconds) }));
+    setText(about, running(about.dataset, now));
   }
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
     const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
@@ -185,32 +164,15 @@ function tick() {
 
 // -- the stream of changes ------------------------------------------------------------------
 
-function listen() {
-  if (source || document.hidden) return;
-  source = new EventSource("changes");
-  source.onopen = () => {
-    showLive(true);
-    synchronise().catch(() => {}); // fetch the changes from before the stream began
-  };
-  source.onmessage = (event) => {
-    const message = JSON.parse(event.data);
+const changes = new Changes("changes", {
+  onOpen: () => synchronise().catch(() => {}), // fetch the changes from before the stream began
+  onMessage: (message) => {
     setClock(message.now);
     putRows(message.rows);
     if (message.groups) synchronise().catch(() => {});
-  };
-  source.onerror = () => {
-    showLive(false);
-    if (source && source.readyState === EventSource.CLOSED) {
-      deafen();
-      setTimeout(listen, RETRY_SECONDS * 1000);
-    }
-  };
-}
-
-function deafen() {
-  if (source) source.close();
-  source = null;
-}
+  },
+  onLive: showLive,
+});
 
 // Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
@@ -225,18 +187,6 @@ function showLive(isLive) {
 
 // -- acting -----------------------------------------------------------------------------------
 
-function confirmed(question, yes) {
-  const dialog = byId("confirm");
-  setText(byId("confirm-question"), question);
-  setText(byId("confirm-yes"), yes);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  byId("confirm-no").focus();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
 async function act(button) {
   const address = new URL(button.formAction);
   const asked = address.searchParams.get("ask");
@@ -250,20 +200,6 @@ async function act(button) {
   button.setAttribute("aria-busy", "true");
   tellResult(name, await send(address));
   button.removeAttribute("aria-busy");
-}
-
-async function send(address) {
-  try {
-    const response = await fetch(address, {
-      method: "POST",
-      headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
-    });
-    if (response.ok) return await response.json();
-    const status = `${response.status} ${response.statusText}`;
-    return { message: text("script.refused", { status }), trouble: true };
-  } catch {
-    return { message: text("script.unreachable"), trouble: true };
-  }
 }
 
 // Show a result in the row of its process. Above the table, show results for groups and for
@@ -312,7 +248,7 @@ function rememberFilters() {
 document.documentElement.classList.add("scripted");
 setClock(document.body.dataset.now);
 filterRows();
-listen();
+changes.listen();
 setInterval(tick, 1000);
 
 for (const form of [byId("processes"), byId("all")]) {
@@ -329,7 +265,6 @@ for (const [name, field] of Object.entries(filters)) {
     else filterRows();
   });
 }
-document.addEventListener("visibilitychange", () => (document.hidden ? deafen() : listen()));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) {
     event.preventDefault();
