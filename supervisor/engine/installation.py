@@ -68,6 +68,7 @@ LATE_MODULES: Final = (
     "supervisor.web.language",
     "supervisor.web.log_sources",
     "supervisor.web.pages",
+    "supervisor.web.process",
     "supervisor.web.rows",
     "supervisor.web.search",
     "supervisor.web.status",

@@ -2,6 +2,7 @@
 
 from supervisor.web.event_stream import ChangesView
 from supervisor.web.follow import DownloadView, EarlierView, FollowLogsView, FollowView
+from supervisor.web.process import ProcessView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView
 from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
@@ -12,6 +13,7 @@ VIEWS.update(
     {
         "index.html": {"template": "ui/status.html", "view": StatusView},
         "tail.html": {"template": "ui/tail.html", "view": TailView},
+        "process.html": {"template": "ui/process.html", "view": ProcessView},
         "ok.html": {"template": None, "view": OKView},
         "changes": {"template": "ui/status.html", "view": ChangesView},
         "follow": {"template": None, "view": FollowView},
