@@ -94,6 +94,11 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
+    for link, other in root.findmeld("language").repeat(language.others):
+        del link.attrib["hidden"]
+        link.content(other.name)
+        address = f"index.html?{placeholder('fields')}lang={other.code}"
+        link.attributes(href=address, **other.link)
     rows = _extract_rows(root.findmeld("row"), language)
     root.findmeld("row").deparent()
     group = _extract_group(root.findmeld("group"), language)
@@ -158,7 +163,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
         about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
-    row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
+    row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
         **{"aria-label": language.text("tail_stdout", name=placeholder("name"))},
