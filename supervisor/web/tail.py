@@ -35,7 +35,7 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_WANTED_CHARS: Final = 200
 
 NO_SOURCE: Final = Source("", STREAMS[0])
-"""Stands for the log of a request without a name."""
+"""The log of a request without a name: none."""
 
 
 class TailView(MeldView):
