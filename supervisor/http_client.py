@@ -12,20 +12,17 @@ from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPException
-from urllib.parse import quote
 
 from supervisor.client.terminal import TerminalSanitizer, is_terminal, sanitize
 from supervisor.client.transport import (
+    OK,
     RECV_BYTES,
     ResponseParser,
-    authorization,
     check_peer,
     connect,
-    host_header,
+    get_request,
 )
 from supervisor.common.stdio import write_encodable
-
-OK = 200
 
 
 class Listener:
@@ -111,7 +108,7 @@ class HTTPHandler:
             connection = self._connection = connect(serverurl)
             if self.username:
                 check_peer(connection, serverurl, self.trusted_uids)
-            connection.sendall(self._request(serverurl, path))
+            connection.sendall(get_request(serverurl, path, self.username, self.password))
             while not self._closed and not parser.done:
                 data = connection.recv(RECV_BYTES)
                 if not data:
@@ -122,13 +119,6 @@ class HTTPHandler:
                 return
             problem = "Cannot connect" if parser.status is None else "Connection lost"
             self.listener.error(self.url, f"{problem}, error: {error}")
-
-    def _request(self, serverurl: str, path: str) -> bytes:
-        return (
-            f"GET {quote(path, safe='/:?=&%')} HTTP/1.1\r\nHost: {host_header(serverurl)}\r\n"
-            "Accept: */*\r\nUser-Agent: supervisor\r\n"
-            f"{authorization(self.username, self.password)}\r\n"
-        ).encode("latin-1", "replace")
 
     def _report_head(self, parser: ResponseParser) -> None:
         status = parser.status or 0

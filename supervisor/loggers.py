@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from supervisor.logs.policy import LogPolicy
+
 Text = str | bytes
 
 BOUND_IO_BYTES = 2 * 1024 * 1024
@@ -243,8 +245,8 @@ class FileHandler(Handler):
 
     stream: Sink
 
-    def __init__(self, filename: str, mode: str = "ab") -> None:
-        super().__init__(open_sink(filename, mode))
+    def __init__(self, filename: str, mode: str = "ab", policy: LogPolicy | None = None) -> None:
+        super().__init__(open_sink(filename, mode, policy))
         self.baseFilename = filename
         self.mode = mode
 
@@ -254,7 +256,8 @@ class FileHandler(Handler):
         Raises `OSError`.
         """
         if self.closed:
-            self.stream, self.closed = open_sink(self.baseFilename), False
+            self.stream = open_sink(self.baseFilename, policy=self.stream.policy)
+            self.closed = False
         else:
             self.stream.open_again()
 
@@ -264,7 +267,7 @@ class FileHandler(Handler):
         Raises `OSError`; writes then still go to the old file.
         """
         if self.closed:
-            sinks.clear(self.baseFilename)
+            sinks.clear(self.baseFilename, self.stream.policy)
         else:
             self.stream.begin_file()
 
@@ -286,8 +289,9 @@ class RotatingFileHandler(FileHandler):
         mode: str = "ab",
         maxBytes: int = 512 * 1024 * 1024,
         backupCount: int = 10,
+        policy: LogPolicy | None = None,
     ) -> None:
-        super().__init__(filename, mode)
+        super().__init__(filename, mode, policy)
         self.maxBytes = maxBytes
         self.backupCount = backupCount
 
@@ -436,23 +440,31 @@ def handle_file(  # noqa: PLR0917 - plugins call it like this
     rotating: bool = False,
     maxbytes: int = 0,
     backups: int = 0,
+    policy: LogPolicy | None = None,
 ) -> None:
     """Log to a file, or to syslog if that is its name.  Raises `OSError`."""
     if filename == "syslog":
         handle_syslog(logger, fmt)
     elif rotating:
-        _add(logger, RotatingFileHandler(filename, "ab", maxbytes, backups), fmt)
+        _add(logger, RotatingFileHandler(filename, "ab", maxbytes, backups, policy), fmt)
     else:
-        _add(logger, FileHandler(filename), fmt)
+        _add(logger, FileHandler(filename, policy=policy), fmt)
 
 
-def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> None:
-    """Reopen files; a failure is logged to `logger`, and the old file stays in use."""
+def reopen_logs(handlers: Iterable[Handler], logger: Logger) -> list[str]:
+    """Reopen files; return a line for each failure, in which the old file stays in use.
+
+    Failures are logged to `logger` as well.
+    """
+    failures = []
     for handler in handlers:
         try:
             handler.reopen()
         except OSError as error:
             name = getattr(handler, "baseFilename", "stream")
-            logger.critical(f"cannot reopen log {name}: {error.strerror or error}")
-        except Exception:  # noqa: BLE001 - a plugin's handler may raise any exception
+            failures.append(f"cannot reopen log {name}: {error.strerror or error}")
+            logger.critical(failures[-1])
+        except Exception as error:  # noqa: BLE001 - a plugin's handler may raise any exception
+            failures.append(f"cannot reopen a log: {error}")
             logger.critical(f"cannot reopen a log\n{exception_text()}")
+    return failures

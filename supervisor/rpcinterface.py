@@ -11,9 +11,10 @@ from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.version import API_VERSION, VERSION
 from supervisor.common.xmlrpc_codec import capped_int
-from supervisor.process.dependencies import with_dependents
+from supervisor.engine.start_queue import Pace
 from supervisor.process.description import describe
 from supervisor.process.details import process_info
+from supervisor.process.stop_order import with_dependents
 from supervisor.rpc import control, details, info, logs
 from supervisor.rpc.control import is_not_running as isNotRunning
 from supervisor.rpc.control import is_running as isRunning
@@ -22,7 +23,7 @@ from supervisor.rpc.control import is_to_be_stopped, make_allfunc
 from supervisor.rpc.lookup import essential_members, find, find_group, find_process, members
 from supervisor.rpc.rows import rows
 from supervisor.states import SupervisorStates
-from supervisor.xmlrpc import quicker
+from supervisor.xmlrpc import quicker, starting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ __all__ = [
     "make_allfunc",
     "make_main_rpcinterface",
 ]
+
+
+def _in_turn(interface: SupervisorNamespaceRPCInterface, start: Callable[[], Any]) -> Any:
+    return interface.supervisord.runtime.services.start_queue.in_turn(start)
 
 
 class SupervisorNamespaceRPCInterface:
@@ -181,8 +186,49 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.STILL_RUNNING, name)
         return True
 
+    def planUpdate(self) -> Any:
+        """Reread the configuration and return the steps of a minimal update, which changes nothing.
+
+        The action of a step is `add`, `remove`, `restart` (an option differs that cannot be changed
+        while the process runs) or `apply`.  Values that may hold secrets are empty strings.
+
+        @return struct result  `id`, for applyUpdate, and `steps`, an array of structs of `action`,
+            `group`, `name` (`*` for the options of the group), `options` (array of structs of
+            `name`, `old` and `new`)
+        """
+        self._update("planUpdate")
+        return self.supervisord.updates.plan()
+
+    def applyUpdate(self, id: str, names: Sequence[str] = ()) -> Any:  # noqa: A002 - the API's name
+        """Apply a plan of planUpdate; only processes that must be restarted are restarted.
+
+        Nothing happens if the configuration or the groups have changed since the plan was made.
+
+        @param string id  Id of the plan
+        @param array names  Names of groups (default: all groups)
+        @return array result  A struct for each step of the plan: `action`, `name`, `group`,
+            `status`, `description`
+        """
+        self._update("applyUpdate")
+        return self.supervisord.updates.apply(id, names)
+
+    def setNumprocs(self, name: str, numprocs: int) -> Any:
+        """Change the number of processes of a program; those with the highest numbers stop.
+
+        The number replaces `numprocs` until the value in the file changes, or the daemon restarts.
+        The program's process_name must contain %(process_num).
+
+        @param string name  Name of the program (the part of its section after the colon)
+        @param int numprocs  Number of processes, 1 or more
+        @return array result  A struct for each process that is added or removed: `action`, `name`,
+            `group`, `status`, `description`
+        """
+        self._update("setNumprocs")
+        return self.supervisord.updates.scale(name, numprocs)
+
     # -- starting -------------------------------------------------------------
 
+    @starting(_in_turn)
     def startProcess(self, name: str, wait: bool = True) -> Any:
         """Start a process.
 
@@ -218,8 +264,10 @@ class SupervisorNamespaceRPCInterface:
 
     def _start_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         queue = self.supervisord.runtime.services.start_queue
-        return make_allfunc(processes, isNotRunning, self.startProcess, queue.put, wait=wait)
+        predicate = control.to_be_started(processes, isNotRunning)
+        return make_allfunc(processes, predicate, self.startProcess, queue.put, wait=wait)
 
+    @starting(_in_turn)
     def startProcessAlone(self, name: str, wait: bool = True) -> Any:
         """Start a process at once, without its dependencies.
 
@@ -289,7 +337,8 @@ class SupervisorNamespaceRPCInterface:
 
     def _stop_all(self, processes: Sequence[Member], *, wait: bool) -> Any:
         stop = control.in_order(processes, self.stopProcess)
-        return make_allfunc(processes, is_to_be_stopped, stop, wait=wait)
+        pace = Pace(self.supervisord.runtime.loop)
+        return make_allfunc(processes, is_to_be_stopped, stop, pace.run, wait=wait)
 
     # -- signalling -----------------------------------------------------------
 
@@ -515,6 +564,51 @@ class SupervisorNamespaceRPCInterface:
         """
         self._update("clearAllProcessLogs")
         return make_allfunc(self._members(), _any_process, self.clearProcessLog)()
+
+    def rotateProcessLogs(self, name: str) -> Any:
+        """Rotate the stdout and stderr logs of a process now, unless they are empty.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @return boolean result  True; for `group:*` the array of rotateAllProcessLogs
+        """
+        self._update("rotateProcessLogs")
+        return self._with_logs(name, logs.rotate, self.rotateProcessLogs)
+
+    def rotateAllProcessLogs(self) -> Any:
+        """Rotate the logs of all processes now, unless they are empty.
+
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
+        """
+        self._update("rotateAllProcessLogs")
+        return self._for_all(self._members(), self.rotateProcessLogs)
+
+    def reopenProcessLogs(self, name: str) -> Any:
+        """Close and reopen the log files of a process, as after a rotation by another program.
+
+        @param string name  Name of the process, `group:name` or `group:*`
+        @return boolean result  True; for `group:*` the array of reopenAllProcessLogs
+        """
+        self._update("reopenProcessLogs")
+        return self._with_logs(name, logs.reopen, self.reopenProcessLogs)
+
+    def reopenAllProcessLogs(self) -> Any:
+        """Close and reopen the log files of all processes.
+
+        @return array result  A struct for each process: `name`, `group`, `status`, `description`
+        """
+        self._update("reopenAllProcessLogs")
+        return self._for_all(self._members(), self.reopenProcessLogs)
+
+    def _with_logs(self, name: str, act: Callable[..., bool], method: Callable[..., Any]) -> Any:
+        """Call a function for a process, or a method for each process of a group."""
+        group, process = find(self.supervisord, name)
+        if process is None:
+            return self._for_all(members([group]), method)
+        return act(process, name)
+
+    def _for_all(self, processes: Sequence[Member], method: Callable[..., Any]) -> Any:
+        queue = self.supervisord.runtime.services.start_queue
+        return make_allfunc(processes, _any_process, method, queue.put)
 
     # -- communication ------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from functools import partial
+from functools import cached_property, partial
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
+    from supervisor.daemon.memory import Memory
+    from supervisor.daemon.updates import Updates
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
 
@@ -67,6 +69,7 @@ class Supervisor:
         self._service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
+        self._memory: Memory | None = None
         self._exits = Exits(self)
 
     @property
@@ -142,6 +145,7 @@ class Supervisor:
         options.httpservers = open_http_servers(
             options.server_configs, runtime.loop, runtime.logger
         )
+        self._memory = _open_memory(self)
         if not settings.nocleanup:
             boot.remove_old_auto_logs(settings, runtime.logger)
         try:
@@ -177,6 +181,8 @@ class Supervisor:
         ticker = Ticker(self.runtime.loop, self)
         if has_plugins(self.options.rpcinterface_factories):
             Heartbeat(self).beat()
+        if self._memory is not None:
+            self.runtime.run_guarded(self._memory.restore, "applying the state file")
         for group in sorted(self.process_groups.values()):
             group.transition()
         self._exits.begin()
@@ -186,6 +192,8 @@ class Supervisor:
             if self.runtime.daemon_state < SupervisorStates.RUNNING and self._is_down():
                 break
         ticker.stop()
+        if self._memory is not None:
+            self.runtime.run_guarded(self._memory.close, "writing the state file")
         drain_servers((server for _, server in self.options.httpservers), self.runtime.loop)
 
     def _is_down(self) -> bool:
@@ -194,6 +202,8 @@ class Supervisor:
                 self._service_manager.reloading()
             else:
                 self._service_manager.stopping()
+            if self._memory is not None:
+                self.runtime.run_guarded(self._memory.stopping, "updating the state file")
             self.runtime.publish(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
         requests = self._signal_handler.exit_requests
@@ -255,6 +265,13 @@ class Supervisor:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
 
+    @cached_property
+    def updates(self) -> Updates:
+        """Plans of updates, and their application."""
+        from supervisor.daemon.updates import Updates  # not every daemon is updated
+
+        return Updates(self)
+
     def check_configuration(self) -> None:
         """Check that a restart would find a valid configuration; raises `RPCError`."""
         try:
@@ -271,6 +288,26 @@ class Supervisor:
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
         self._reaper.reap(once=once)
+
+
+def _open_memory(daemon: Supervisor) -> Memory | None:
+    """Return the memory of a daemon, None without a state file.
+
+    If the file has numbers of processes, the configuration is read again, with these.
+    """
+    runtime, options, path = daemon.runtime, daemon.options, daemon.options.settings.statefile
+    if path is None:
+        return None
+    from supervisor.daemon.memory import Memory  # few daemons have a state file
+
+    memory = Memory(runtime, daemon.process_groups, options.scales, path)
+    if options.scales.snapshot():
+        try:
+            options.process_config(do_usage=False)
+        except ValueError as error:
+            text = f"the numbers of processes in the state file {path} are ignored: {error}"
+            runtime.logger.warn(text)
+    return memory
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:

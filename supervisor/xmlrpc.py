@@ -14,6 +14,7 @@ from supervisor.common.faults import Faults, RPCError, getFaultDescription
 from supervisor.common.text import one_line
 from supervisor.common.xmlrpc_codec import capped_int
 from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.engine.start_queue import Pace
 from supervisor.http.handling import Handler
 from supervisor.http.response import DeferredReply, Response, error_response
 from supervisor.loggers import LevelsByName, exception_text
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, Final, TypeVar
 
     from supervisor.engine.deferred import Deferred
+    from supervisor.engine.loop import Loop
     from supervisor.http.request import Request
     from supervisor.http.response import Reply
     from supervisor.loggers import Logger
@@ -142,13 +144,35 @@ def quicker(form: Callable[..., Any]) -> Callable[[Method], Method]:
     return mark
 
 
-def _quicker(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    """Return the faster variant of a bound method, unless a plugin has wrapped the method."""
-    method, form = getattr(function, "quicker", (None, None))
+def starting(turn: Callable[[Any, Callable[[], Any]], Any]) -> Callable[[Method], Method]:
+    """Mark a method that starts a process: clients' calls, of which there may be many, take turns.
+
+    `turn` receives the namespace and the call, and returns the value of the call or a deferred
+    function.  Calls by plugins are not affected: they expect that the process has been started.
+    """
+
+    def mark(method: Method) -> Method:
+        method.starting = method, turn  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def _form(function: Callable[..., Any] | None, mark: str) -> Callable[..., Any] | None:
+    """Return the form of a bound method that it is marked with, unless a plugin has wrapped it."""
+    method, form = getattr(function, mark, (None, None))
     # A wrapper may have copied the attribute, but it is another function.
     if form is None or getattr(function, "__func__", None) is not method:
         return None
     return functools.partial(form, function.__self__)  # type: ignore[union-attr]
+
+
+def _call(function: Callable[..., Any] | None, params: Sequence[Any]) -> Any:
+    """Return the value of a client's call; see `traverse` and `starting`."""
+    turn = _form(function, "starting")
+    if turn is None:
+        return _result(function, params)
+    return turn(lambda: _result(function, params))
 
 
 _TYPES: Final[dict[str | None, Any]] = {
@@ -202,19 +226,27 @@ def gettags(comment: str) -> list[Tag]:
 
 
 def _multicall_as_xml(interface: SystemNamespaceRPCInterface, calls: list[dict[str, Any]]) -> Any:
-    return multicall.as_xml(_caller(interface), calls)
+    return multicall.as_xml(interface._call, calls, interface._pace())  # noqa: SLF001 - its variant
 
 
-def _caller(interface: SystemNamespaceRPCInterface) -> multicall.Call:
-    """Return the function that calls a method by its full name; see `traverse`."""
-    return functools.partial(traverse, RootRPCInterface(interface.namespaces.items()))
+def _at_once(step: Callable[[], Any]) -> Any:
+    return step()
 
 
 class SystemNamespaceRPCInterface:
     """The `system` namespace that XML-RPC clients expect: introspection and multicall."""
 
-    def __init__(self, namespaces: Iterable[tuple[str, object]]) -> None:
+    def __init__(self, namespaces: Iterable[tuple[str, object]], loop: Loop | None = None) -> None:
+        """With `loop`, a long multicall is spread over its iterations."""
         self.namespaces: dict[str, Any] = {**dict(namespaces), "system": self}
+        self._loop = loop
+
+    def _call(self, method: str, params: Sequence[Any]) -> Any:
+        """Call a method by its full name; see `traverse`."""
+        return _call(public_method(self.namespaces, method), params)
+
+    def _pace(self) -> multicall.Take:
+        return _at_once if self._loop is None else Pace(self._loop).take
 
     def _listMethods(self) -> dict[str, Callable[..., Any]]:
         return {
@@ -264,7 +296,7 @@ class SystemNamespaceRPCInterface:
         @param array calls  Structs with `methodName` (string) and `params` (array)
         @return array result  The result of each call, or its fault as a struct
         """
-        return multicall.values(_caller(self), calls)
+        return multicall.values(self._call, calls, self._pace())
 
 
 # -- the handler ---------------------------------------------------------------
@@ -325,7 +357,10 @@ class supervisor_xmlrpc_handler(Handler):
     def call(self, method: str, params: Sequence[Any]) -> Any:
         """Call a method, in its faster variant if it has one; see `traverse`."""
         function = public_method(vars(self.rpcinterface), method)
-        return _result(_quicker(function) or function, params)
+        quicker_form = _form(function, "quicker")
+        if quicker_form is not None:
+            return _result(quicker_form, params)
+        return _call(function, params)
 
     def _deferred(self, data: bytes, poll: Deferred) -> DeferredReply:
         def on_error(error: Exception) -> Response:

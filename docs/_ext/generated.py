@@ -67,7 +67,8 @@ def configuration() -> str:
     for section, options in schema.SECTIONS.items():
         parts.append(f"## [{section}]\n")
         if section.removesuffix(":x") in PROGRAM_LIKE:
-            parts.append("All options of `[program:x]`, and:\n")
+            beside = "and:" if options else "as defaults of the programs that do not set them."
+            parts.append(f"All options of `[program:x]`, {beside}\n")
         entries = {
             option.name: _option(option.name, option.summary, option.default)
             for option in sorted(options, key=lambda option: option.name)

@@ -8,6 +8,7 @@ a pipe is not changed.
 
 from __future__ import annotations
 
+import os
 import re
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from typing import Any
 
 RESET = "\x1b[0m"
+RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN = (f"\x1b[{code}m" for code in range(31, 37))
 MAX_BYTE = 0xFF
 
 # Characters that change the display order of other characters (UAX #9).
@@ -34,6 +36,21 @@ def is_terminal(stream: Any) -> bool:
         return bool(stream.isatty())
     except (AttributeError, ValueError):  # a stream class without isatty, or a closed stream
         return False
+
+
+def supports_sequences(stream: Any) -> bool:
+    """Whether a stream is a terminal that can do more than print lines."""
+    return is_terminal(stream) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def uses_colours(stream: Any) -> bool:
+    """Whether to write colours: on a capable terminal, unless the user objects (no-color.org)."""
+    return supports_sequences(stream) and not os.environ.get("NO_COLOR")
+
+
+def coloured(text: str, colour: str) -> str:
+    """Return text in a colour, or unchanged if that is ''."""
+    return f"{colour}{text}{RESET}" if colour else text
 
 
 def display_width(text: str) -> int:

@@ -33,6 +33,8 @@ HEX_DIGITS = b"0123456789abcdefABCDEF"
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """Limit of an XML-RPC response, so that an endless one cannot exhaust the memory."""
 
+OK = 200
+
 NO_BODY = (204, 304)  # statuses that never have a body, even with a Content-Length
 
 
@@ -111,6 +113,18 @@ def authorization(username: str | None, password: str | None) -> str:
 
     credentials = f"{username}:{password or ''}".encode()
     return f"Authorization: Basic {b2a_base64(credentials, newline=False).decode('ascii')}\r\n"
+
+
+def get_request(
+    serverurl: str, path: str, username: str | None = None, password: str | None = None
+) -> bytes:
+    """Return a GET request for a path, whose special characters are quoted here."""
+    from urllib.parse import quote
+
+    return (
+        f"GET {quote(path, safe='/:?=&%')} HTTP/1.1\r\nHost: {host_header(serverurl)}\r\n"
+        f"Accept: */*\r\nUser-Agent: supervisor\r\n{authorization(username, password)}\r\n"
+    ).encode("latin-1", "replace")
 
 
 # -- responses: a pure machine ---------------------------------------------------------
@@ -317,7 +331,7 @@ class SupervisorTransport:
         self.verbose = verbose
         body = request_body.encode() if isinstance(request_body, str) else request_body
         parser, response = self._exchange(self._head(handler, len(body)) + body)
-        if parser.status != 200:  # noqa: PLR2004 - OK
+        if parser.status != OK:
             from xmlrpc.client import ProtocolError
 
             raise ProtocolError(host + handler, parser.status or 0, parser.reason, parser.headers)

@@ -33,10 +33,12 @@ SENTENCES: Final = {
     "next_start": "The next start is in {duration}.",
     "expected_exit": "Last exit: {reason} (expected), {time}.",
     "unexpected_exit": "Last exit: {reason} (not expected), {time}.",
-    "starts.one": "{count} start since the daemon started.",
-    "starts.other": "{count} starts since the daemon started.",
-    "restarts.one": "{count} start since the daemon started, {restarts} of them automatic.",
-    "restarts.other": "{count} starts since the daemon started, {restarts} of them automatic.",
+    "ready": "It has been ready since {time}.",
+    "health": "Health: {health}.",
+    "starts.one": "{count} start.",
+    "starts.other": "{count} starts.",
+    "restarts.one": "{count} start, {restarts} of these automatic.",
+    "restarts.other": "{count} starts, {restarts} of these automatic.",
     "pending": "Changed in the configuration, but not applied (see update): {names}.",
     "place": "Configured in {file}.",
     "line": "Configured in {file}, line {line}.",
@@ -56,21 +58,35 @@ STATE_KEYS: Final = {
 def reasons(details: Details) -> Iterator[Sentence]:
     """Yield sentences about the present, the next start, the past and the configuration."""
     yield from _present(details)
-    if details["next_start"]:
-        yield "next_start", {"duration": max(details["next_start"] - details["now"], 0)}
-    last_exit = details["last_exit"]
-    if last_exit["at"]:
-        key = "expected_exit" if last_exit["expected"] else "unexpected_exit"
-        yield key, {"reason": last_exit["reason"], "time": last_exit["at"]}
-    starts, restarts = details["starts"], details["restarts"]
-    if starts:
-        key = f"{'restarts' if restarts else 'starts'}.{'one' if starts == 1 else 'other'}"
-        yield key, {"count": starts, "restarts": restarts}
-    if details["pending_changes"]:
-        yield "pending", {"names": ", ".join(details["pending_changes"])}
+    yield from facts(details)
     if details["config_file"]:
         line = details["config_line"]
         yield "line" if line else "place", {"file": details["config_file"], "line": line}
+
+
+def facts(details: Details) -> Iterator[Sentence]:
+    """Yield sentences about health, the next start, the past and changes that are not applied.
+
+    `details` may be a struct of Supervisor 4.3, for which there are none.
+    """
+    get = details.get
+    if get("ready_at"):
+        yield "ready", {"time": details["ready_at"]}
+    if get("health"):
+        yield "health", {"health": details["health"]}
+    if get("next_start"):
+        yield "next_start", {"duration": max(details["next_start"] - details["now"], 0)}
+    last_exit = get("last_exit")
+    if last_exit and last_exit["at"]:
+        key = "expected_exit" if last_exit["expected"] else "unexpected_exit"
+        yield key, {"reason": last_exit["reason"], "time": last_exit["at"]}
+    starts = get("starts")
+    if starts:
+        key = "restarts" if details["restarts"] else "starts"
+        key += ".one" if starts == 1 else ".other"
+        yield key, {"count": starts, "restarts": details["restarts"]}
+    if get("pending_changes"):
+        yield "pending", {"names": ", ".join(details["pending_changes"])}
 
 
 def _present(details: Details) -> Iterator[Sentence]:

@@ -1,4 +1,7 @@
-"""Process names in user notation: `group:process`, `process`, `group:*`."""
+"""Process names in user notation: `group:process`, `process`, `group:*`; and patterns of names."""
+
+WILDCARDS = frozenset("*?[")
+"""Characters that make a name a pattern, as in `fnmatch`."""
 
 
 def make_namespec(group_name: str, process_name: str) -> str:
@@ -14,3 +17,8 @@ def split_namespec(namespec: str) -> tuple[str, str | None]:
     if not colon:
         return namespec, namespec
     return group_name, None if process_name in ("", "*") else process_name
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name has wildcards; `group:*` is a name of Supervisor 4."""
+    return not WILDCARDS.isdisjoint(name.removesuffix(":*"))

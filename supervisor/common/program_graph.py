@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from supervisor.common.dependency_graph import closure
-from supervisor.common.namespec import split_namespec
+from supervisor.common.namespec import is_pattern, split_namespec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -29,17 +29,30 @@ class Graph:
                     self.needed_by.setdefault(target, []).append((name, _kind(need)))
 
     def find(self, name: str) -> list[str]:
-        """Return the programs that a name means: its own, or those of a process or `group:*`."""
+        """Return the programs that a name means.
+
+        It may be that of a program, of a process or `group:*`, or a pattern.
+        """
         if name in self.programs:
             return [name]
         group, process = split_namespec(name)
-        return [
+        found = [
             program
             for program, struct in self.programs.items()
             if any(
                 split_namespec(each)[0] == group if process is None else each == name
                 for each in struct["processes"]
             )
+        ]
+        return found or (self._matching(name) if is_pattern(name) else [])
+
+    def _matching(self, pattern: str) -> list[str]:
+        from fnmatch import fnmatchcase
+
+        return [
+            program
+            for program, struct in self.programs.items()
+            if any(fnmatchcase(each, pattern) for each in (program, *struct["processes"]))
         ]
 
     def around(self, names: Iterable[str]) -> Graph:

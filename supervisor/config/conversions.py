@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 
-from supervisor.common.text import RAW_FORMAT
+from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
 from supervisor.datatypes import boolean, integer
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from supervisor.common.env_files import EnvFile, SecretFile
     from supervisor.common.probes import Probe
+    from supervisor.common.rotation_period import RotationPeriod
 
 UNLIMITED = sys.maxsize
 """Value of the word `unlimited`, more than any count or time."""
@@ -26,6 +27,14 @@ MIN_FD, MAX_FD = 3, 255
 
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _duration = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)").fullmatch
+
+_octal = re.compile(r"0?[0-7]{1,3}").fullmatch
+
+MIN_ROTATION_SECONDS = 1.0
+"""Shortest time between two rotations of a log, in seconds."""
+
+MAX_DAYS = 36_500
+"""Longest age of a backup, in days."""
 
 MAX_SECONDS = 100 * 365 * 86400.0
 """Upper bound of a time, in seconds: beyond it, deadlines lose their precision."""
@@ -86,6 +95,35 @@ def limit(value: str) -> int:
     return UNLIMITED if value.strip().lower() == "unlimited" else integer(value)
 
 
+def file_mode(value: str) -> int:
+    """Return the mode of a file from its octal digits: `0640`."""
+    if _octal(value.strip()) is None:
+        raise ValueError(f"not an octal file mode, such as 0640: {value!r}")
+    return int(value, 8)
+
+
+def rotation_period(value: str) -> RotationPeriod | None:
+    """Return the time between two rotations: `hourly`, `daily`, `weekly` or seconds.
+
+    None for `none`.
+    """
+    word = value.strip().lower()
+    if word == "none":
+        return None
+    from supervisor.common.rotation_period import WORDS, RotationPeriod  # few programs need it
+
+    if word in WORDS:
+        return RotationPeriod(word)
+    try:
+        found = seconds(word)
+    except ValueError:
+        words = ", ".join(WORDS)
+        raise ValueError(f"not {words} or a time in seconds: {value!r}") from None
+    if found < MIN_ROTATION_SECONDS:
+        raise ValueError(f"time out of range: {value!r} (at least {MIN_ROTATION_SECONDS:g} s)")
+    return RotationPeriod(seconds=found)
+
+
 def notify_mode(value: str) -> str:
     """Return `main`, `all`, or "" for false."""
     word = value.strip().lower()
@@ -134,7 +172,7 @@ def server_url(value: str) -> str | None:
 
 def line_format(value: str) -> str:
     """Return a format of programs' logs; see `common.log_formats`."""
-    if value == RAW_FORMAT:
+    if value in {RAW_FORMAT, PREFIX_FORMAT}:  # the defaults, converted by every daemon
         return value
     from supervisor.common.log_formats import check_line_format  # few programs need it
 

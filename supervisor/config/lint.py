@@ -11,13 +11,15 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
 from supervisor.config import schema
 from supervisor.config.comments import section_bodies
-from supervisor.config.parser import Remark
+from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
+from supervisor.config.state import forgotten_stops
 from supervisor.datatypes import TRUTHY_STRINGS
 from supervisor.engine import paths
 from supervisor.engine.files import find_unprotected, is_trusted
@@ -38,7 +40,7 @@ PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 # A doubled percent sign matches as a whole, with an empty group.
 _variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
 
-PROGRAM_LIKE = ("eventlistener", "fcgi-program")
+PROGRAM_LIKE = ("eventlistener", "fcgi-program", PROGRAM_DEFAULT)
 """Kinds of sections that also take the options of a program."""
 
 SERVERS = ("inet_http_server", "unix_http_server")
@@ -49,6 +51,23 @@ WITHOUT_FILE = ("none", "off", "syslog")
 
 FREE_SECTIONS = ("rpcinterface", "ctlplugin")
 """Kinds of sections whose options belong to a plugin."""
+
+LOGGED_STREAMS = ("stdout", "stderr")
+
+LOG_OPTIONS = ("logfile_format",)
+"""Options of a stream that need a log."""
+
+FILE_OPTIONS = (
+    "logfile_mode",
+    "logfile_owner",
+    "logfile_rotate",
+    "logfile_compress",
+    "logfile_maxage",
+)
+"""Options of a stream that need a log in a regular file."""
+
+DEVICES = ("/dev/", "/proc/")
+"""Prefixes of logs that are never rotated."""
 
 COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str]] = (
     (
@@ -114,6 +133,14 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         lambda config: config.clean_environment,
         "clean_environment is not true",
     ),
+    *(
+        (
+            (f"{stream}_logfile_compress", f"{stream}_logfile_maxage"),
+            attrgetter(f"{stream}.logfile_backups"),
+            f"{stream}_logfile_backups is 0",
+        )
+        for stream in LOGGED_STREAMS
+    ),
 )
 """Options that need others: their names, whether these are set, and the reason if not."""
 
@@ -148,7 +175,7 @@ def lint(parser: UnhosedConfigParser) -> list[Remark]:
     warnings += _unknown_options(parser)
     warnings += _unescaped_percent_signs(parser)
     warnings += _inherited_passwords(parser)
-    warnings += _unused_formats(parser)
+    warnings += _unused_log_options(parser)
     return warnings
 
 
@@ -160,6 +187,7 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
         *_options_without_effect(parser, programs),
+        *forgotten_stops(parser, programs),
         *_overridden_secrets(parser, programs),
         *_missing_paths(parser, programs),
         *_unprotected(_envfiles_of_root(parser, groups)),
@@ -230,7 +258,7 @@ def _suggestion(word: str, known: Iterable[str], form: str = "{!r}") -> str:
 def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each value with a bare %, which expands to all names (`date +%s`)."""
     for section in parser.sections():
-        if not section.startswith(PROGRAMS):
+        if not section.startswith((*PROGRAMS, PROGRAM_DEFAULT)):
             continue
         for option, value in parser.items(section):
             bare = _bare_conversion(str(value).replace("%%", ""))
@@ -262,25 +290,36 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
             yield Remark(text, section, "password", parser.file_of(section, "password"))
 
 
-def _unused_formats(parser: UnhosedConfigParser) -> Iterator[Remark]:
-    """Yield a line for each format of a stream that has no log file."""
+def _unused_log_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
+    """Yield a line for each option of a stream that has no log file for it."""
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
             continue
-        for stream in ("stdout", "stderr"):
-            option = f"{stream}_logfile_format"
-            if not parser.has_option(section, option) or option in parser.defaults():
-                continue
-            values = dict(parser.items(section))
-            merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
-            logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
-            if logfile in WITHOUT_FILE or (stream == "stderr" and merged):
-                yield parser.remark(
-                    section,
-                    option,
-                    f"option {option!r} has no effect {{where}}:"
-                    f" the program has no {stream}_logfile",
-                )
+        for stream in LOGGED_STREAMS:
+            reason = _no_file(dict(parser.items(section)), stream)
+            device = _device(dict(parser.items(section)), stream)
+            for name in (*LOG_OPTIONS, *FILE_OPTIONS):
+                option = f"{stream}_{name}"
+                is_set = parser.has_option(section, option) and option not in parser.defaults()
+                cause = reason or (device if name in FILE_OPTIONS else None)
+                if is_set and cause:
+                    text = f"option {option!r} has no effect {{where}}: {cause}"
+                    yield parser.remark(section, option, text)
+
+
+def _no_file(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream without a log file, None if it has one."""
+    is_merged = str(values.get("redirect_stderr")).lower() in TRUTHY_STRINGS
+    logfile = str(values.get(f"{stream}_logfile", "auto")).lower()
+    if logfile in WITHOUT_FILE or (stream == "stderr" and is_merged):
+        return f"the program has no {stream}_logfile"
+    return None
+
+
+def _device(values: Mapping[str, str], stream: str) -> str | None:
+    """Return the text for a stream whose log is no regular file, None if it may be one."""
+    logfile = str(values.get(f"{stream}_logfile", ""))
+    return f"{logfile} is no regular file" if logfile.startswith(DEVICES) else None
 
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
@@ -298,7 +337,7 @@ def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
 
 def _known_options(kind: str) -> set[str] | None:
     """Return the option names of a kind of section, or None if it takes any option."""
-    options = schema.SECTIONS.get(kind) or schema.SECTIONS.get(f"{kind}:x")
+    options = schema.SECTIONS.get(kind, schema.SECTIONS.get(f"{kind}:x"))
     if options is None or kind in FREE_SECTIONS:
         return None
     if kind in PROGRAM_LIKE:
@@ -352,12 +391,17 @@ def _unreachable_readiness(
 def _options_without_effect(
     parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
 ) -> Iterator[Remark]:
-    """Yield a line for each option that another one must accompany, which is missing."""
+    """Yield a line for each option that another one must accompany, which is missing.
+
+    Defaults of all programs suit some of them only.
+    """
     for section, config in programs.items():
+        defaults = parser.defaults_for(section)
         for options, has_effect, reason in COMPANIONS:
             if not has_effect(config):
                 for option in options:
-                    if getattr(config, option) != getattr(PLAIN, option):
+                    is_own = option not in defaults
+                    if is_own and getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
                         yield parser.remark(section, option, text)
 
@@ -445,7 +489,7 @@ def _shared_logs(
     for group in groups:
         for process in group.process_configs:
             for path in (process.stdout.logfile, process.stderr.logfile):
-                if isinstance(path, str) and not path.startswith(("/dev/", "/proc/")):
+                if isinstance(path, str) and not path.startswith(DEVICES):
                     names = writers.setdefault(path, {})
                     names[make_namespec(group.name, process.name)] = process.section
     for path, names in writers.items():

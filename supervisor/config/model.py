@@ -15,13 +15,14 @@ from collections.abc import Callable, Mapping
 from supervisor.common.addresses import TcpAddress
 from supervisor.common.records import record
 from supervisor.common.text import ACTIVITY_FORMAT, RAW_FORMAT
-from supervisor.config.conversions import line_format, seconds
+from supervisor.config.conversions import line_format, one_of, seconds
 from supervisor.config.option import Option, named, option, option_record
 from supervisor.config.process_config import (
     EventListenerConfig,
     FastCGIProcessConfig,
     ProcessConfig,
 )
+from supervisor.config.state import KILL, state_path
 from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import (
     Syslog,
@@ -315,6 +316,18 @@ class Settings:
         existing_directory,
         "directory of the sockets of notify= (default: a private one in the temporary directory)",
         default=None,
+        in_sample=False,
+    )
+    statefile: str | None = option(
+        state_path,
+        "remembers stops on request, counters and pids for the next start (default: no file)",
+        default=None,
+        in_sample=False,
+    )
+    leftovers: str = option(
+        one_of("ignore", KILL),
+        "processes of a supervisord that was killed: ignore them, or kill, which needs a statefile",
+        default="ignore",
         in_sample=False,
     )
     subreaper: bool = option(

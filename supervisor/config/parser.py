@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Self, TextIO, TypeVar
 
+    from supervisor.config.scales import Scales
+
     Converted = TypeVar("Converted")
 
 NO_DEFAULT: Any = []
@@ -34,6 +36,9 @@ PERCENT_HINT = "; a literal % is written %%"
 HERE = r"%%|%\(here\)s"
 
 HOST_NODE_NAME = "host_node_name"
+
+PROGRAM_DEFAULT = "program-default"
+"""Name of the section with the defaults of all programs."""
 
 
 class ConfigurationError(ValueError):
@@ -174,6 +179,7 @@ class Section:
     def __init__(self, parser: UnhosedConfigParser, name: str, names: Mapping[str, object]) -> None:
         self.name = name
         self.options: dict[str, Any] = dict(parser.items(name))
+        self.options.update(parser.defaults_for(name))
         self.names = names
         self._parser = parser
         self.mistakes = parser.mistakes
@@ -214,9 +220,10 @@ class Section:
 
     def comment_hint(self, option: str) -> str:
         """Return a hint if a comment causes an unbalanced quote in an option's value, else ''."""
-        file = self._parser.file_of(self.name, option)
+        owner = self._parser.owner_of(self.name, option)
+        file = self._parser.file_of(owner, option)
         texts = [text for name, text, _ in self._parser.sources if name == file]
-        return comment_hint(texts[-1], self.name, option) if texts else ""
+        return comment_hint(texts[-1], owner, option) if texts else ""
 
     @property
     def suffix(self) -> str:
@@ -238,20 +245,22 @@ class Section:
 
     def error(self, problem: object, option: str | None = None) -> ConfigurationError:
         """Return an error that names the section, file and option of the problem."""
-        file = self._parser.file_of(self.name, option)
-        return ConfigurationError(problem, self.name, file, option)
+        owner = self._parser.owner_of(self.name, option)
+        return ConfigurationError(problem, owner, self._parser.file_of(owner, option), option)
 
 
 class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
     It also holds the state that the readers of its sections share: the names that values may
-    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, and
-    the `warnings` and `infos` to log once the log is open.  `mistakes` decides whether the first
-    mistake ends the reading.
+    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, the
+    `scales` of the daemon, and the `warnings` and `infos` to log once the log is open.  `mistakes`
+    decides whether the first mistake ends the reading.
     """
 
     mysection = "supervisord"
+
+    _sections: Mapping[str, Mapping[str, str]]  # of configparser: without `[DEFAULT]` merged in
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Accept the arguments of RawConfigParser, with Supervisor's comments and strictness."""
@@ -270,6 +279,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.program_defaults: dict[str, Any] = {}
         # called with the section and the config of each process, if defaults depend on its options
         self.adjust_process: Callable[[Section, Any], object] | None = None
+        self.scales: Scales | None = None
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed
@@ -315,6 +325,19 @@ class UnhosedConfigParser(configparser.RawConfigParser):
                 if text in own:
                     return filename
         return self.section_to_file.get(section)
+
+    def defaults_for(self, section: str) -> dict[str, str]:
+        """Return the options that a program has from `[program-default]`: those it does not set.
+
+        They override `[DEFAULT]`, which is less specific.
+        """
+        common = self._sections.get(PROGRAM_DEFAULT) if section.startswith("program:") else None
+        own = self._sections.get(section, {})
+        return {option: text for option, text in (common or {}).items() if option not in own}
+
+    def owner_of(self, section: str, option: str | None) -> str:
+        """Return the section that sets an option for another one: itself, or the defaults."""
+        return PROGRAM_DEFAULT if option in self.defaults_for(section) else section
 
     def place_of(self, section: str) -> tuple[str, int]:
         """Return the file and the line (from 1) where a section begins, 0 for an unknown line."""

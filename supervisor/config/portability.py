@@ -11,7 +11,8 @@ import re
 from supervisor.config import schema
 from supervisor.config.lint import PROGRAM_LIKE, PROGRAMS, SERVERS
 from supervisor.config.model import INET_HTTP_SERVER
-from supervisor.config.parser import HOST_NODE_NAME, Remark
+from supervisor.config.parser import HOST_NODE_NAME, PROGRAM_DEFAULT, Remark
+from supervisor.config.state import REMEMBER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ EVENTS_OF_4_3 = {
 
 
 def _refused_word(value: str) -> str | None:
-    return f"the word {value!r} {REFUSED}" if value.strip().lower() == "unlimited" else None
+    is_new = value.strip().lower() in {"unlimited", REMEMBER}
+    return f"the word {value!r} {REFUSED}" if is_new else None
 
 
 def _refused_targets(value: str) -> str | None:
@@ -150,6 +152,7 @@ def _refused_address(value: str) -> str | None:
 
 
 VALUES: dict[str, tuple[tuple[str, ...], Callable[[str], str | None]]] = {
+    "autostart": (PROGRAMS, _refused_word),
     "startretries": (PROGRAMS, _refused_word),
     "stopwaitsecs": (PROGRAMS, _refused_word),
     "stdout_logfile": (PROGRAMS, _refused_targets),
@@ -165,6 +168,9 @@ VALUES: dict[str, tuple[tuple[str, ...], Callable[[str], str | None]]] = {
 def lint_portability(parser: UnhosedConfigParser) -> Iterator[Remark]:
     """Yield a line for each value and option that does not work in Supervisor 4.3."""
     for section in parser.sections():
+        if section == PROGRAM_DEFAULT:
+            file = parser.file_of(section)
+            yield Remark(f"section {section!r} (file: {file!r}) {IGNORED}", section, file=file)
         known = _known_options(section)
         for option, value in parser.items(section):
             reason = None

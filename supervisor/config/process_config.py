@@ -29,6 +29,7 @@ from supervisor.config.option import (
     option_record,
     options_of,
 )
+from supervisor.config.state import autostart
 from supervisor.config.stream_config import StreamConfig
 from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (
@@ -88,7 +89,12 @@ class ProcessConfig:
     priority: int = option(
         integer, "lower numbers start first and stop last", default="999", live=True, info=26
     )
-    autostart: bool = option(boolean, "start it together with supervisord", default="true", info=5)
+    autostart: bool | str = option(
+        autostart,
+        "start it with supervisord: true, false, or remember (not after a stop)",
+        default="true",
+        info=5,
+    )
     autorestart: AutoRestart = option(
         auto_restart,
         "true, false, or unexpected (exit code not in exitcodes)",
@@ -319,24 +325,38 @@ class ProcessConfig:
         "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
         default=None,
         per_process=True,
+        live=True,
         in_sample=False,
     )
     readiness_check_initial_delay: float = option(
-        seconds, "seconds from the start to the first check", default="0", in_sample=False
+        seconds,
+        "seconds from the start to the first check",
+        default="0",
+        live=True,
+        in_sample=False,
     )
     readiness_check_period: float = option(
-        seconds, "seconds between the starts of two checks", default="1", in_sample=False
+        seconds, "seconds between the starts of two checks", default="1", live=True, in_sample=False
     )
     readiness_check_timeout: float = option(
-        positive_seconds, "seconds after which a check has failed", default="5", in_sample=False
+        positive_seconds,
+        "seconds after which a check has failed",
+        default="5",
+        live=True,
+        in_sample=False,
     )
     readiness_check_success_threshold: int = option(
-        count(least=1), "successes in a row that are needed", default="1", in_sample=False
+        count(least=1),
+        "successes in a row that are needed",
+        default="1",
+        live=True,
+        in_sample=False,
     )
     ready_timeout: float = option(
         seconds,
         "seconds after which a start without readiness has failed; 0: no limit",
         default="0",
+        live=True,
         in_sample=False,
     )
     essential: str = option(
@@ -387,7 +407,7 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
 
     A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
     """
-    if old == new:
+    if old is new or old == new:
         return []
     return [
         row.name

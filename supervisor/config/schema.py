@@ -15,6 +15,7 @@ from supervisor.config.model import (
     UnixSocketConfig,
 )
 from supervisor.config.option import Option, options_of
+from supervisor.config.parser import PROGRAM_DEFAULT
 from supervisor.config.process_config import ProcessConfig
 from supervisor.datatypes import boolean, integer, list_of_names, name_to_uid
 
@@ -82,12 +83,14 @@ INET_SERVER = _server_options(INET_HTTP_SERVER)
 UNIX_SERVER = _server_options(UNIX_HTTP_SERVER)
 
 # Section -> its options.  All other options of [rpcinterface:x] and [ctlplugin:x] are passed to
-# the plugin.  `config.client` defines [supervisorctl].
+# the plugin.  `lint.PROGRAM_LIKE` names those that also have the options of a program.
+# `config.client` defines [supervisorctl].
 SECTIONS = {
     UNIX_HTTP_SERVER: (FILE, *HTTP_AUTHENTICATION, *UNIX_SERVER),
     INET_HTTP_SERVER: (*HTTP_AUTHENTICATION, *INET_SERVER),
     "supervisord": options_of(Settings),
     "include": INCLUDE,
+    PROGRAM_DEFAULT: (),
     "program:x": options_of(ProcessConfig),
     "group:x": GROUP,
     "fcgi-program:x": (*FCGI_PROGRAM, FCGI_SOCKET),

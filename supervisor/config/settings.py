@@ -14,6 +14,7 @@ from supervisor.config.exits import check_exit_code_from, lint_exits
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
+from supervisor.config.log_permissions import check_log_permissions
 from supervisor.config.model import (
     Configuration,
     ProcessGroupConfig,
@@ -33,6 +34,7 @@ from supervisor.config.plugins import read_factories
 from supervisor.config.process_config import full_config
 from supervisor.config.programs import FORMATS, ProcessReader, processes_from_section
 from supervisor.config.servers import default_serverurl, read_servers
+from supervisor.config.state import check_leftovers
 from supervisor.config.targets import is_standard_stream
 from supervisor.datatypes import Syslog, absolute_path, gid_for_uid, name_to_uid
 from supervisor.engine import posix
@@ -100,6 +102,8 @@ def _read(
 ) -> Configuration:
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
+    with parser.mistakes:
+        check_leftovers(section, values)
     parser.environment = values["environment"]
     parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
     parser.expansions |= environment_names(parser.environment)
@@ -115,6 +119,7 @@ def _read(
     with parser.mistakes:
         values["uid"] = _uid(section, user, command_line.get("user"))
     _look_up_login(groups, values["uid"])
+    check_log_permissions(parser, groups, values["uid"])
     values["logfile_origin"] = _logfile_origin(section, is_overridden="logfile" in command_line)
     settings = _settings(file, section, values, command_line)
     return Configuration(

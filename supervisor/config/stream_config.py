@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from supervisor.common.text import PREFIX_FORMAT, RAW_FORMAT
-from supervisor.config.conversions import line_format
+from supervisor.config.conversions import (
+    MAX_DAYS,
+    file_mode,
+    line_format,
+    number,
+    one_of,
+    rotation_period,
+)
 from supervisor.config.option import option, option_record
 from supervisor.config.targets import SYSLOG, copy_targets, log_of, standard_name
 from supervisor.datatypes import (
@@ -11,8 +18,13 @@ from supervisor.datatypes import (
     LogTarget,
     boolean,
     byte_size,
+    colon_separated_user_group,
     integer,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.common.rotation_period import RotationPeriod
 
 
 @option_record(frozen=True)
@@ -83,7 +95,48 @@ class StreamConfig:
         live=True,
         in_sample=False,
     )
+    logfile_mode: int | None = option(
+        file_mode,
+        "octal mode of the log and its backups: 0640 (default: 0666 less the umask)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_owner: tuple[int, int] | None = option(
+        colon_separated_user_group,
+        "user or user:group that owns the log; requires root (default: supervisord's)",
+        default=None,
+        live=True,
+        in_sample=False,
+    )
+    logfile_rotate: RotationPeriod | None = option(
+        rotation_period,
+        "rotate the log also hourly, daily, weekly or after a number of seconds",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_compress: str = option(
+        one_of("none", "gzip"),
+        "gzip compresses the backups",
+        default="none",
+        live=True,
+        in_sample=False,
+    )
+    logfile_maxage: float = option(
+        number(least=0, most=MAX_DAYS),
+        "days after which backups are removed; 0 keeps them",
+        default="0",
+        live=True,
+        in_sample=False,
+    )
+
     further_targets: tuple[str, ...] = ()
+
+    @property
+    def has_compressed_backups(self) -> bool:
+        """Whether backups of the log are compressed."""
+        return self.logfile_compress != "none"
 
     @property
     def copies(self) -> list[tuple[list[str], str]]:

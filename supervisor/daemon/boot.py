@@ -34,6 +34,7 @@ LATE_IMPORTS = (
     "ctypes",
     "datetime",
     "difflib",
+    "fnmatch",
     "hashlib",
     "hmac",
     "importlib.util",
@@ -48,15 +49,21 @@ LATE_IMPORTS = (
     "supervisor.common.env_files",
     "supervisor.common.lines",
     "supervisor.common.log_formats",
+    "supervisor.common.rotation_period",
     "supervisor.daemon.exit_watch",
+    "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
+    "supervisor.daemon.updates",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",
     "supervisor.logs.copies",
     "supervisor.logs.formatted_file",
+    "supervisor.logs.ownership",
+    "supervisor.logs.policy",
     "supervisor.logs.syslog_target",
     "supervisor.process.fastcgi",
+    "supervisor.process.log_maintenance",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",
@@ -194,7 +201,8 @@ def remove_old_auto_logs(settings: Settings, logger: Logger) -> None:
 
     Logs of other users are skipped: their daemons may still write to them.
     """
-    pattern = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier) + r"-\S+\.log\.?\d{0,4}"
+    beginning = r".+?-(?:stdout|stderr)---" + re.escape(settings.identifier)
+    pattern = beginning + r"-\S+\.log(?:\.?\d{0,4}|\.\d+\.gz|\.compressing)"
     try:
         names = os.listdir(settings.childlogdir)
     except OSError:

@@ -32,6 +32,7 @@ def clean_up(
     """
     steps: list[Callable[[], object]] = [*closers]
     steps += [group.before_remove for group in groups]
+    steps.append(runtime.services.close_log_maintenance)
     steps += [runtime.services.orphans.close, runtime.services.remove_notify_directory]
     steps += [events.clear, pidfile.remove]
     steps += [partial(backlog.set_background_loop, None), runtime.loop.close]

@@ -28,7 +28,7 @@ def make_handlers(
 
     logger = daemon.runtime.logger
     namespaces = [(each.name, _make_interface(daemon, each, logger)) for each in factories]
-    namespaces.append(("system", SystemNamespaceRPCInterface(namespaces)))
+    namespaces.append(("system", SystemNamespaceRPCInterface(namespaces, daemon.runtime.loop)))
     made: list[Any] = [
         supervisor_xmlrpc_handler(daemon, namespaces),
         handlers.logtail_handler(daemon),

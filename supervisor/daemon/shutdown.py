@@ -11,7 +11,7 @@ from functools import partial
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.text import in_seconds
-from supervisor.process.dependencies import StopOrder
+from supervisor.process.stop_order import StopOrder
 from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -124,10 +124,11 @@ class Shutdown:
             self._runtime.run_guarded(partial(_kill, process), f"killing {process.name}")
 
     def _has_helpers(self) -> bool:
-        """Whether helpers are still to be reaped: their programs, and so they, have been killed.
+        """Whether helpers are still to be reaped: those of programs, and of logs, have been killed.
 
         The daemon that follows a reload would not know them.
         """
+        self._runtime.services.close_log_maintenance()
         children: Iterable[object] = self._runtime.children.values()
         if all(child in self._programs for child in children):
             return False

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from supervisor.engine.loop import Loop
+
 
 class NOT_DONE_YET:  # noqa: N801 - the name that plugins compare with
     """Returned (the class itself) by a deferred function that has no result yet."""
@@ -86,6 +88,49 @@ def derived(source: Deferred, poll: Deferred) -> Deferred:
     return function
 
 
+class Later:
+    """A call that is made later.
+
+    `function` is a deferred function for its value, or for the result of the deferred function
+    that the call has returned.  It raises the exceptions of the call.
+    """
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._value: Any = None
+        self._error: Exception | None = None
+        self._made = Notifier()
+        self.is_made = False
+        self.function = deferred(self._poll, wake_sources=[self._made])
+
+    def make(self) -> None:
+        """Make the call; its value or exception is kept."""
+        try:
+            self._value = self._call()
+        except Exception as error:  # noqa: BLE001 - raised to the caller that waits
+            self._error = error
+        self.is_made = True
+        self._made.notify()
+
+    def value(self) -> Any:
+        """Return the value of a call that has been made; raises its exception."""
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _poll(self) -> Any:
+        if not self.is_made:
+            return NOT_DONE_YET
+        value = self.value()
+        if not callable(value):
+            return value
+        result = value()
+        if result is NOT_DONE_YET:
+            self.function.delay = delay_of(value)  # type: ignore[attr-defined]
+            self.function.wake_sources = wake_sources_of(value)  # type: ignore[attr-defined]
+        return result
+
+
 def run_at_once(steps: Generator[object, None, None]) -> None:
     """Run a generator to its end."""
     for _ in steps:
@@ -113,6 +158,7 @@ class _Gather:
         self._run = run
         self._has_begun = False
         self._is_complete = False
+        self._error: Exception | None = None
         self._results: list[Any] = []
         self._pending: dict[int, Deferred] = {}
         self._wakers: dict[int, Callable[[], None]] = {}  # one each: notifiers ignore repeats
@@ -123,21 +169,29 @@ class _Gather:
 
     def _take_all(self) -> Generator[None, None, None]:
         """Take the items of the source, one in each step."""
-        for index, item in enumerate(self._source):
-            if callable(item):
-                self._pending[index] = item
-                self._wakers[index] = partial(self._wake, index)
-                self._wake(index)
-            else:
-                self._results.append(item)
-            yield
+        try:
+            for index, item in enumerate(self._source):
+                self._take(index, item)
+                yield
+        except Exception as error:  # noqa: BLE001 - raised by the next poll, the caller waits
+            self._error = error
         self._is_complete = True
         self._ready.notify()
+
+    def _take(self, index: int, item: Any) -> None:
+        if callable(item):
+            self._pending[index] = item
+            self._wakers[index] = partial(self._wake, index)
+            self._wake(index)
+        else:
+            self._results.append(item)
 
     def _poll(self) -> Any:
         if not self._has_begun:
             self._has_begun = True
             self._run(self._take_all())
+        if self._error is not None:
+            raise self._error
         due, self._woken = sorted(self._woken | self._timed), set()
         for index in due:
             self._poll_one(index)
@@ -166,6 +220,55 @@ class _Gather:
         self._ready.notify()
 
 
+def detached(function: Deferred, loop: Loop) -> Deferred:
+    """Poll a deferred function from the loop; return one that waits for its result.
+
+    So the work goes on when the client that has requested it is gone.
+    """
+    return _Detached(function, loop).function
+
+
+class _Detached:
+    def __init__(self, polled: Deferred, loop: Loop) -> None:
+        self._polled = polled
+        self._loop = loop
+        self._result: Any = NOT_DONE_YET
+        self._error: Exception | None = None
+        self._is_scheduled = False
+        self._done = Notifier()
+        self.function = deferred(self._poll_result, wake_sources=[self._done])
+        self._poll()
+
+    def _poll(self) -> None:
+        self._is_scheduled = False
+        try:
+            self._result = self._polled()
+        except Exception as error:  # noqa: BLE001 - raised again where the result is polled
+            self._error = error
+        if self._is_over:
+            self._done.notify()
+            return
+        sources = wake_sources_of(self._polled)
+        for source in sources:
+            source.add(self._schedule)
+        if not sources:
+            self._loop.call_later(delay_of(self._polled), self._poll)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._error is not None or self._result is not NOT_DONE_YET
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._poll)
+
+    def _poll_result(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
 def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     """Run steps one after the other; the result is the list of their results.
 
@@ -173,6 +276,28 @@ def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     previous one has returned its result.
     """
     return _InSequence(steps).function
+
+
+def then(function: Deferred, use: Callable[[Any], Any]) -> Deferred:
+    """Return a deferred function with the result of `use`, which gets the result of `function`.
+
+    `use` may return a value or a deferred function.
+    """
+    found: list[Any] = []
+
+    def keep() -> Any:
+        result = function()
+        if result is not NOT_DONE_YET:
+            found.append(result)
+        return result
+
+    both = in_sequence([lambda: derived(function, keep), lambda: use(found[0])])
+
+    def poll() -> Any:
+        results = both()
+        return results if results is NOT_DONE_YET else results[-1]
+
+    return derived(both, poll)
 
 
 class _InSequence:

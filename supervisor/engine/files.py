@@ -34,6 +34,7 @@ MAX_CREATE_ATTEMPTS = 10
 """Attempts to create a file while another user creates one of the same name."""
 
 APPEND_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY
+CREATE_FLAGS = APPEND_FLAGS | os.O_CREAT | os.O_EXCL
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 
 LINK_ERRNOS = (errno.ELOOP, errno.EMLINK)
@@ -59,20 +60,16 @@ class NotRegularFile(OSError):  # noqa: N818 - named like IsADirectoryError
         super().__init__(errno.EINVAL, reason, path)
 
 
-def open_log(
-    path: str, *, truncate: bool = False, exclusive: bool = False, permissions: int = 0o666
-) -> int:
+def open_log(path: str, *, truncate: bool = False) -> int:
     """Open a log for appending, without blocking; return the fd.
 
-    The file is created with `permissions` (less the umask) if it is missing.  A fifo without a
-    reader is opened for reading too, and buffers the bytes until a reader opens it (fifo(7)).
-    With `exclusive` the file must be new: see `_create`.  Raises `OSError`.
+    The file is created (mode 0666 less the umask) if it is missing.  A fifo without a reader is
+    opened for reading too, and buffers the bytes until a reader opens it (fifo(7)).
+    Raises `OSError`.
     """
-    if exclusive:
-        return _create(path, permissions)
     flags = APPEND_FLAGS | os.O_CREAT | (os.O_TRUNC if truncate else 0)
     try:
-        return _open(path, flags, permissions)
+        return _open(path, flags)
     except OSError as error:
         if error.errno != errno.ENXIO:
             raise
@@ -143,8 +140,20 @@ def remove_own(path: str, fd: int) -> None:
             os.unlink(directory.name, dir_fd=directory.fd)
 
 
-def _create(path: str, permissions: int) -> int:
-    """Create a file in place of one that has been renamed; return the fd.
+def create_if_missing(path: str, permissions: int) -> int | None:
+    """Create a log, with `permissions` less the umask; return the fd, or None if it exists.
+
+    Raises `OSError`.
+    """
+    with _Directory(path) as directory:
+        try:
+            return directory.open(CREATE_FLAGS, permissions)
+        except FileExistsError:
+            return None
+
+
+def create_log(path: str, permissions: int = 0o666) -> tuple[int, bool]:
+    """Create a log in place of one that has been renamed; return the fd, and whether it is new.
 
     Another process that rotates the same log may have created it first: a regular file of a
     trusted user is used.  A file of any other user is removed.  Raises `OSError`.
@@ -152,11 +161,11 @@ def _create(path: str, permissions: int) -> int:
     with _Directory(path) as directory:
         for _ in range(MAX_CREATE_ATTEMPTS):
             try:
-                return directory.open(APPEND_FLAGS | os.O_CREAT | os.O_EXCL, permissions)
+                return directory.open(CREATE_FLAGS, permissions), True
             except FileExistsError:
                 fd = _open_trusted(directory)
             if fd is not None:
-                return fd
+                return fd, False
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(directory.name, dir_fd=directory.fd)
         raise FileExistsError(errno.EEXIST, "another user keeps creating it", path)

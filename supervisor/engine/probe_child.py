@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import math
-import os
 import signal
 import socket
 import sys
@@ -23,6 +22,7 @@ from supervisor.common.probes import (
     judge_status,
     parse_probe,
 )
+from supervisor.engine import child_interpreter
 from supervisor.engine.probe_socket import (
     MAX_LINGER_BYTES,
     RECV_BYTES,
@@ -44,17 +44,10 @@ ALARM_SECONDS = 5
 REST_SECONDS = 0.1
 """Time for the rest of a response, which delays the result."""
 
-_LOAD = (
-    "import sys; sys.path.append(sys.argv[1]);"
-    " from supervisor.engine.probe_child import main; sys.exit(main(sys.argv[2:]))"
-)
-_PACKAGE_PARENT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
 
 def command(probe: Probe, timeout: float) -> tuple[str, ...]:
     """Return the command line of the child for a probe; `timeout` is in seconds."""
-    isolated = ("-I", "-S", "-c", _LOAD)
-    return (sys.executable, *isolated, _PACKAGE_PARENT, probe.text, str(timeout))
+    return child_interpreter.command(__name__, probe.text, str(timeout))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,17 +12,60 @@ from __future__ import annotations
 
 from collections import deque
 from contextvars import Context, copy_context
+from functools import partial
 
-from supervisor.engine.deferred import Notifier
+from supervisor.engine.deferred import Later, Notifier
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from typing import Any
 
     from supervisor.engine.loop import Loop
 
 MAX_SECONDS = 0.01
-"""Time for starts in one iteration of the loop, in seconds; a step in progress is completed."""
+"""Time for starts, or for a long sequence of calls, in one iteration of the loop, in seconds.
+
+A step in progress is completed.
+"""
+
+
+class Pace:
+    """Bounds the time of a sequence of calls in one iteration of the loop.
+
+    The calls of a sequence follow one another, so a pace measures the time that they have taken
+    since the last pause, in whichever iterations.  All run in the caller's context.
+    """
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._used_seconds = 0.0
+
+    def take(self, call: Callable[[], Any]) -> Any:
+        """Return the value of a call, or a deferred function if it has to wait for a pause."""
+        if self._used_seconds < MAX_SECONDS:
+            return self._measured(call)
+        self._used_seconds = 0.0
+        later = Later(lambda: self._measured(call))
+        self._loop.call_soon(partial(copy_context().run, later.make))
+        return later.function
+
+    def run(self, steps: Generator[object, None, None]) -> None:
+        """Run a generator to its end, with pauses; its exceptions are raised or logged."""
+        while self._used_seconds < MAX_SECONDS:
+            try:
+                self._measured(steps.__next__)
+            except StopIteration:
+                return
+        self._used_seconds = 0.0
+        self._loop.call_soon(partial(copy_context().run, self.run, steps))
+
+    def _measured(self, call: Callable[[], Any]) -> Any:
+        began_at = self._loop.clock.monotonic()
+        try:
+            return call()
+        finally:
+            self._used_seconds += self._loop.clock.monotonic() - began_at
 
 
 class StartQueue:
@@ -58,6 +101,16 @@ class StartQueue:
             self._run()
         else:
             self._arm()
+
+    def in_turn(self, start: Callable[[], Any]) -> Any:
+        """Return the value of a start, or a deferred function if there are others before it.
+
+        The start is made in any case, also if the function is not polled.  Its exception is raised
+        here, or by the function.
+        """
+        later = Later(start)
+        self.put(_steps(later))
+        return later.value() if later.is_made else later.function
 
     def _run(self) -> None:
         """Advance the generators until the time of this iteration of the loop is used."""
@@ -97,3 +150,8 @@ class StartQueue:
     def _go_on(self) -> None:
         self._is_armed = False
         self._run()
+
+
+def _steps(later: Later) -> Generator[None, None, None]:
+    later.make()
+    yield

@@ -8,6 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from supervisor.logs.policy import LogPolicy
+
     class Formatter(Protocol):
         """A machine that takes output and returns lines."""
 
@@ -38,9 +40,14 @@ class FormattedFileHandler(RotatingFileHandler):
     line_passes = 1
 
     def __init__(
-        self, filename: str, formatter: Formatter, max_bytes: int, backup_count: int
+        self,
+        filename: str,
+        formatter: Formatter,
+        max_bytes: int,
+        backup_count: int,
+        policy: LogPolicy | None = None,
     ) -> None:
-        super().__init__(filename, "ab", max_bytes, backup_count)
+        super().__init__(filename, "ab", max_bytes, backup_count, policy)
         self._formatter = formatter
         self.stream.keep_lines_whole()
 

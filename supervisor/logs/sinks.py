@@ -19,6 +19,10 @@ from supervisor.engine import files
 from supervisor.logs.backlog import MAX_WAITING_BYTES, Backlog
 from supervisor.logs.reading import followed, notify_written
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from supervisor.logs.policy import LogPolicy
+
 STANDARD_FDS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 FD_PATH_PREFIXES = ("/dev/std", "/dev/fd/", "/proc/")
@@ -33,10 +37,14 @@ class Sink:
 
     `size` counts the bytes of a regular file and stays 0 for everything else, so that only files
     ever reach a limit.  `shared` means that other processes use the fd too and that it may block.
+    `policy` is that of the last writer that has one; most logs have none.
     """
 
-    def __init__(self, fd: int, path: str, *, shared: bool = False) -> None:
+    def __init__(
+        self, fd: int, path: str, *, shared: bool = False, policy: LogPolicy | None = None
+    ) -> None:
         self.path = path
+        self.policy = policy
         self._users = 1
         self._whole_lines = False
         self._take(fd, shared=shared)
@@ -112,7 +120,7 @@ class Sink:
 
         Queued bytes are sent to the old reader first.  Raises `OSError`; nothing is changed then.
         """
-        fd, shared = _open(self.path)
+        fd, shared = _open(self.path, self.policy)
         if self._backlog and os.path.samestat(os.fstat(fd), os.fstat(self.fd)):
             os.close(fd)
         else:
@@ -137,7 +145,11 @@ class Sink:
             self.open_again()
             return
         self.unlink()
-        self.change_to(files.open_log(self.path, exclusive=True))
+        fd, is_new = files.create_log(self.path)
+        if self.policy is not None and self.policy.ownership is not None:
+            ownership = self.policy.ownership
+            (ownership.change if is_new else ownership.change_if_protected)(fd, self.path)
+        self.change_to(fd)
 
     def unlink(self) -> None:
         """Remove the log, if it is a regular file.  Raises `OSError`."""
@@ -175,6 +187,8 @@ class Sink:
         """Close the fd, once: its number may soon be reused."""
         if _sinks.get(self.path) is self:
             del _sinks[self.path]
+        if self.policy is not None and self.policy.maintenance is not None:
+            self.policy.maintenance.closed(self)
         fd, self.fd, self._backlog = self.fd, -1, None
         os.close(fd)
 
@@ -191,24 +205,29 @@ def _last_byte(fd: int) -> int | None:
     return None
 
 
-def open_sink(path: str, mode: str = "ab") -> Sink:
+def open_sink(path: str, mode: str = "ab", policy: LogPolicy | None = None) -> Sink:
     """Open a log for appending, truncated first if `mode` has a `w`; see `files.open_log`.
 
-    Returns the sink of the other writers of the path, if there are any.  Raises `OSError`.
+    Returns the sink of the other writers of the path, if there are any; `policy` then applies to
+    them as well.  Raises `OSError`.
     """
     sink = _sinks.get(path)
+    is_first = sink is None
     if sink is None:
-        fd, shared = _open(path, truncate="w" in mode)
-        sink = _sinks[path] = Sink(fd, path, shared=shared)
-        return sink
-    if "w" in mode and sink.is_file:
-        os.truncate(sink.fd, 0)
-    sink.open_again()
-    sink.join()
+        fd, shared = _open(path, policy, truncate="w" in mode)
+        sink = _sinks[path] = Sink(fd, path, shared=shared, policy=policy)
+    else:
+        sink.policy = policy or sink.policy
+        if "w" in mode and sink.is_file:
+            os.truncate(sink.fd, 0)
+        sink.open_again()
+        sink.join()
+    if policy is not None and policy.maintenance is not None:
+        policy.maintenance.opened(sink, policy, is_first=is_first)
     return sink
 
 
-def clear(path: str) -> None:
+def clear(path: str, policy: LogPolicy | None = None) -> None:
     """Replace a log by a new file, for all its writers.
 
     Does nothing if the log does not exist or is not a regular file.  Raises `OSError`.
@@ -218,14 +237,14 @@ def clear(path: str) -> None:
     except FileNotFoundError:
         return
     if is_file:
-        sink = open_sink(path)
+        sink = open_sink(path, policy=policy)
         try:
             sink.begin_file()
         finally:
             sink.close()
 
 
-def _open(path: str, *, truncate: bool = False) -> tuple[int, bool]:
+def _open(path: str, policy: LogPolicy | None, *, truncate: bool = False) -> tuple[int, bool]:
     """Open a log; return the fd, and whether other processes share it.
 
     Stdout and stderr are opened by name, so that only the daemon's own end is non-blocking.  If
@@ -235,7 +254,10 @@ def _open(path: str, *, truncate: bool = False) -> tuple[int, bool]:
     """
     fd = STANDARD_FDS.get(path)
     if fd is None:
-        return files.open_log(path, truncate=truncate), False
+        ownership = None if policy is None else policy.ownership
+        if ownership is None or path.startswith(FD_PATH_PREFIXES):
+            return files.open_log(path, truncate=truncate), False
+        return ownership.open(path, truncate=truncate), False
     is_file = stat.S_ISREG(os.fstat(fd).st_mode)
     if not is_file:
         with contextlib.suppress(OSError):

@@ -21,6 +21,7 @@ from supervisor.process.dispatchers import (
 from supervisor.process.forking import LaunchReport
 from supervisor.process.launchers import launch
 from supervisor.process.lifecycle import Lifecycle
+from supervisor.process.log_files import log_policy
 from supervisor.process.plan import (
     Pipes,
     SpawnError,
@@ -210,7 +211,7 @@ class Subprocess(Lifecycle):
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
         now = self.runtime.clock.monotonic()
-        self._stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
+        self.stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
         return self.send_signal(signum, "killing", whole_group=whole_group)
@@ -302,7 +303,7 @@ class Subprocess(Lifecycle):
         self.history.exited(status, self.laststop)
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
-            seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
+            seconds = self.stop_deadline.remaining(self.runtime.clock.monotonic())
             self.runtime.services.orphans.kill_group_later(self.pid, seconds)
         if self.startup.readiness is not None:
             self.startup.readiness.drain()
@@ -339,8 +340,11 @@ class Subprocess(Lifecycle):
         steps: list[Callable[[], object]]
         steps = [dispatcher.removelogs for dispatcher in self.dispatchers.values()]
         if not steps:
-            paths = (self.config.stdout.logfile, self.config.stderr.logfile)
-            steps = [partial(sinks.clear, path) for path in paths if isinstance(path, str)]
+            steps = [
+                partial(sinks.clear, stream.logfile, log_policy(stream, self.runtime))
+                for stream in (self.config.stdout, self.config.stderr)
+                if isinstance(stream.logfile, str)
+            ]
         errors = []
         for step in steps:
             try:
@@ -350,7 +354,10 @@ class Subprocess(Lifecycle):
         if errors:
             raise errors[0]
 
-    def reopenlogs(self) -> None:
-        """Close and reopen the logs, on SIGUSR2."""
-        for dispatcher in self.dispatchers.values():
-            dispatcher.reopenlogs()
+    def reopenlogs(self) -> list[str]:
+        """Close and reopen the logs, on SIGUSR2; return a line for each failure."""
+        return [
+            failure
+            for dispatcher in self.dispatchers.values()
+            for failure in dispatcher.reopenlogs() or ()  # plugins replace it
+        ]

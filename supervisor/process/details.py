@@ -72,6 +72,8 @@ def process_info(group: ProcessGroupBase, process: Subprocess) -> dict[str, Any]
 def next_start(process: Subprocess) -> float:
     """Return the time of the next start without a request, in wall-clock seconds; 0 if unknown."""
     at, clock = process.starts.next_start_at, process.runtime.clock
+    if process.starts.is_queued and process.starts.is_wanted:
+        return clock.time()
     return 0.0 if at is None else clock.time() + max(at - clock.monotonic(), 0)
 
 

@@ -7,6 +7,7 @@ import os
 from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.child import Subprocess
+from supervisor.process.log_files import log_ownership
 from supervisor.states import STOPPED_STATES
 
 TYPE_CHECKING = False
@@ -44,6 +45,21 @@ class ProcessGroupBase:
         process.group = self
         self.processes[config.name] = process
         return process
+
+    def remove_process(self, name: str) -> None:
+        """Remove a process that is down; it is never started again."""
+        self.processes.pop(name).retire()
+
+    def reconfigure(self, config: ProcessGroupConfig) -> None:
+        """Take another config; the processes follow its order, and it lists those that there are.
+
+        They have been added, removed and changed before.
+        """
+        order = {each.name: number for number, each in enumerate(config.process_configs)}
+        members = sorted(self.processes.items(), key=lambda item: order.get(item[0], len(order)))
+        self.processes.clear()
+        self.processes.update(members)
+        self.config = replace(config, process_configs=[each.config for _, each in members])
 
     def transition(self) -> None:
         """Run everything that is due for the processes."""
@@ -115,5 +131,9 @@ def _auto_log(config: ProcessConfig, channel: str, settings: Settings) -> str:
         prefix=f"{config.name}-{channel}---{settings.identifier}-",
         dir=settings.childlogdir,
     )
+    # A failure is reported when the log is opened.
+    ownership = log_ownership(getattr(config, channel), lambda _: None)
+    if ownership is not None:
+        ownership.change(fd, path)
     os.close(fd)
     return path

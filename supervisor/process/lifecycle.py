@@ -40,13 +40,9 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.is_plain = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness) == (
-            None,
-            None,
-            None,
-        )
+        self.is_plain = has_no_policy(self.starts, self.startup)
         """Whether the description is that of Supervisor 4."""
-        self._stop_deadline = StopDeadline()
+        self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
     def get_state(self) -> int:
@@ -84,10 +80,10 @@ class Lifecycle(ProcessStatus):
         return self.starts.next_step()
 
     def _step_while_stopping(self) -> Step:
-        report_at = self._stop_deadline.next_report(self.laststopreport)
+        report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self._stop_deadline.kill_at, self._kill_stubborn
+        return self.stop_deadline.kill_at, self._kill_stubborn
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -210,7 +206,7 @@ class Lifecycle(ProcessStatus):
     @property
     def is_down_for_good(self) -> bool:
         """Whether the process is down and nothing but a request will start it."""
-        if self.state not in STOPPED_STATES:
+        if self.state not in STOPPED_STATES or self.starts.is_replaced:
             return False
         gate = self.starts.gate
         return not self.starts.is_wanted or (gate is not None and gate.is_hopeless)
@@ -219,7 +215,7 @@ class Lifecycle(ProcessStatus):
         """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.runtime.clock.monotonic()
-            if self._stop_deadline.report_due(self.laststopreport, now):
+            if self.stop_deadline.report_due(self.laststopreport, now):
                 self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()
@@ -260,3 +256,12 @@ class Lifecycle(ProcessStatus):
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
         raise NotImplementedError
+
+
+def has_no_policy(starts: Starts, startup: Startup) -> bool:
+    """Whether nothing delays the starts of a process that Supervisor 4 does not have."""
+    return not starts.held_by and (starts.gate, starts.restarts.limits, startup.readiness) == (
+        None,
+        None,
+        None,
+    )

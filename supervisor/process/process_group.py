@@ -17,9 +17,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import select
+from functools import partial
 
 from supervisor.engine import posix
+from supervisor.engine.pidfd import PidfdChannel, has_exited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class LeaderlessGroup:
         self.is_polled = False
         self.empty_scans = 0
         self._watcher = watcher
-        self._members: dict[int, MemberChannel] = {}
+        self._members: dict[int, PidfdChannel] = {}
 
     @property
     def is_watched(self) -> bool:
@@ -75,9 +76,9 @@ class LeaderlessGroup:
         if posix.is_leaderless_group(self.pgid):
             with contextlib.suppress(ProcessLookupError):  # the last one has just been reaped
                 os.kill(-self.pgid, signum)
-        for pid, member in list(self._members.items()):
+        for pid in list(self._members):
             if not _is_member(pid, self.pgid):  # it may have moved to another group
-                self.member_left(member)
+                self.member_left(pid)
 
     def abandon(self) -> None:
         """Report the group as empty although it is not."""
@@ -93,17 +94,19 @@ class LeaderlessGroup:
                 continue
             if fd is None:
                 self.is_polled |= not posix.is_zombie(pid)
-            elif _has_exited(fd) or not _is_member(pid, self.pgid):
+            elif has_exited(fd) or not _is_member(pid, self.pgid):
                 os.close(fd)
             else:
-                self._members[pid] = MemberChannel(fd, pid, self, self._watcher)
+                on_exit = partial(self.member_left, pid)
+                self._members[pid] = PidfdChannel(fd, self._watcher.loop, on_exit)
         is_empty = not self._members and not self.is_polled
         self.empty_scans = self.empty_scans + 1 if is_empty else 0
 
-    def member_left(self, member: MemberChannel) -> None:
+    def member_left(self, pid: int) -> None:
         """Stop watching a member that has exited or left the group."""
-        member.close()
-        self._members.pop(member.pid, None)
+        member = self._members.pop(pid, None)
+        if member is not None:
+            member.close()
         if not self._members:
             self._watcher.scan_later(SETTLE_SECONDS)
 
@@ -112,45 +115,6 @@ class LeaderlessGroup:
         members, self._members = self._members, {}
         for member in members.values():
             member.close()
-
-
-class MemberChannel:
-    """A pidfd as a channel of the loop."""
-
-    def __init__(self, fd: int, pid: int, group: LeaderlessGroup, watcher: GroupWatcher) -> None:
-        self.pid = pid
-        self._fd = fd
-        self._group = group
-        self._loop = watcher.loop
-        self._loop.watch(self)
-
-    def fileno(self) -> int:
-        """Return the pidfd."""
-        return self._fd
-
-    def readable(self) -> bool:
-        """Whether to read (always): a pidfd is readable after the exit."""
-        return True
-
-    def writable(self) -> bool:
-        """Whether to write (never)."""
-        return False
-
-    def handle_read_event(self) -> None:
-        """Handle the exit of the member."""
-        self._group.member_left(self)
-
-    def handle_write_event(self) -> None:
-        """Do nothing: a pidfd is never writable."""
-
-    def handle_error(self) -> None:
-        """Stop watching the member after an exception; a scan follows."""
-        self._group.member_left(self)
-
-    def close(self) -> None:
-        """Close the pidfd; the member is not affected."""
-        self._loop.unwatch(self)
-        os.close(self._fd)
 
 
 class GroupWatcher:
@@ -244,9 +208,3 @@ def _is_member(pid: int, pgid: int) -> bool:
         return os.getpgid(pid) == pgid
     except ProcessLookupError:
         return False
-
-
-def _has_exited(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))

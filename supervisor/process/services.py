@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from supervisor.engine.loop import Loop
+    from supervisor.logs.maintenance import LogMaintenance
     from supervisor.process.runtime_directory import RuntimeDirectory
     from supervisor.process.usage import UsageMonitor
 
 
 class Services:
-    """Start queue, index of the processes, orphans, notify sockets, subscribers to descriptions.
+    """Start queue, index of the processes, orphans, notify sockets, maintenance of logs.
 
     `description_subscribers` are called with each process whose description changes while its
     state stays.
@@ -34,6 +35,7 @@ class Services:
         self._runtimedir = runtimedir
         self.processes = ProcessIndex({})
         self.description_subscribers: list[Callable[[Any], object]] = []
+        self._log_maintenance: LogMaintenance | None = None
 
     @cached_property
     def start_queue(self) -> StartQueue:
@@ -63,6 +65,17 @@ class Services:
         """Notify the subscribers to descriptions."""
         for callback in tuple(self.description_subscribers):
             callback(process)
+
+    def log_maintenance(self, make: Callable[[], LogMaintenance]) -> LogMaintenance:
+        """Return the service that rotates logs by time and compresses backups."""
+        if self._log_maintenance is None:
+            self._log_maintenance = make()
+        return self._log_maintenance
+
+    def close_log_maintenance(self) -> None:
+        """End the maintenance of logs, if there is one."""
+        if self._log_maintenance is not None:
+            self._log_maintenance.close()
 
     def remove_notify_directory(self) -> None:
         """Remove the directory of notify sockets, if it has been made."""

@@ -7,12 +7,17 @@ one, is open, the pause of its restart policy is over, and the queue of starts h
 
 from __future__ import annotations
 
+from functools import partial
+
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import DependencyWatch, make_gate
+from supervisor.process.conditions import Hold
+from supervisor.process.dependencies import StartGate, make_gate
+from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.restarts import RestartPolicy
-from supervisor.states import STOPPED_STATES, ProcessStates
+from supervisor.process.start_origin import StartOrigin
+from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +26,10 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.deferred import Notifier
-    from supervisor.process.dependencies import Unmet
+    from supervisor.process.conditions import Unmet
     from supervisor.process.history import History
     from supervisor.process.runtime import Runtime
+    from supervisor.process.startup import Startup
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -38,10 +44,12 @@ if TYPE_CHECKING:
         started_at: float
         start_requested: bool
         administrative_stop: bool
+        is_plain: bool
         exitstatus: int | None
 
         changed: Notifier
         history: History
+        startup: Startup
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -71,21 +79,40 @@ class Starts:
     """The automatic and requested starts of one process."""
 
     def __init__(self, process: Startable) -> None:
-        config, runtime = full_config(process.config), process.runtime
-        self.restarts = RestartPolicy(restart_options(config))
-        processes = runtime.services.processes
-        self.gate = make_gate(config, processes, runtime.loop, self._reconsider)
-        self._watch = None
-        if self.gate is not None and config.on_dependency_failure != "ignore":
-            follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, runtime.loop, self._requeue, follows_restarts)
         self._process = process
+        self.restarts = RestartPolicy()
+        self.gate: StartGate | None = None
+        self._watch: DependencyWatch | None = None
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
+        self.held_by = ""
+        """Description of the reason for which no start is possible, "" if there is none."""
+        self.is_replaced = False
+        """Whether an update has stopped the process, and will start it with its new options."""
         self._is_withdrawn = False
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
+        self.origin = StartOrigin()
+        self.reconfigure()
+
+    def reconfigure(self) -> None:
+        """Follow the process's config, which has changed; a wait or a pause in progress goes on."""
+        process, before = self._process, self.snapshot()
+        config, runtime = full_config(process.config), process.runtime
+        is_failed = process.state == ProcessStates.BACKOFF
+        self.restarts.reconfigure(restart_options(config), process.backoff if is_failed else 0)
+        if self.gate is not None:
+            self.gate.stop_waiting()
+        if self._watch is not None:
+            self._watch.end()
+        self.gate = make_gate(config, runtime, self._reconsider)
+        self._watch = make_watch(config, self.gate, self._requeue)
+        if self.gate is not None:
+            self.gate.restore(before["gate"] or {})
+        if self._watch is not None and process.state in RUNNING_STATES:
+            was_stopped = (before["watch"] or {}).get("was_stopped", False)
+            self._watch.begin(was_stopped=was_stopped)
 
     # -- the rule -----------------------------------------------------------------
 
@@ -106,23 +133,29 @@ class Starts:
                 process.config, process.exitstatus
             )
         is_first = process.state == ProcessStates.STOPPED and not process.laststart
-        return is_first and process.config.autostart and not self._is_withdrawn
+        return is_first and bool(process.config.autostart) and not self._is_withdrawn
 
     @property
     def has_closed_gate(self) -> bool:
-        """Whether dependencies hold up a start, wanted or not."""
+        """Whether a hold or dependencies delay a start, wanted or not."""
+        if self.held_by:
+            return True
         if self.gate is None or self.gate.is_open:
             return False
         return not (self._is_alone and self._process.start_requested)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether a wanted start waits for dependencies."""
-        return self.gate is not None and self.is_wanted and self.has_closed_gate
+        """Whether a wanted start waits for the end of a hold, or for dependencies."""
+        return self.is_wanted and self.has_closed_gate
 
-    def unmet(self) -> Iterable[Unmet]:
-        """Return the conditions that hold up a wanted start."""
-        return self.gate.unmet() if self.gate is not None and self.is_waiting else ()
+    def unmet(self) -> Iterable[Unmet | Hold]:
+        """Return the conditions that delay a wanted start."""
+        if not self.is_waiting:
+            return ()
+        if self.held_by:
+            return (Hold(self.held_by),)
+        return () if self.gate is None else self.gate.unmet()
 
     @property
     def next_start_at(self) -> float | None:
@@ -136,11 +169,11 @@ class Starts:
         if process.state == ProcessStates.BACKOFF and self.restarts.is_exhausted(
             process.config, process.backoff
         ):
-            return 0.0, self._give_up_retrying
+            return 0.0, partial(process.fail, "too many start retries too quickly")
         if self.is_queued or not self.is_wanted:
             return None
-        if self.gate is not None and self.has_closed_gate:
-            deadline = self.gate.deadline
+        if self.has_closed_gate:
+            deadline = None if self.gate is None or self.held_by else self.gate.deadline
             return None if deadline is None else (deadline, self._give_up_waiting)
         return self._due_at(), self._enqueue
 
@@ -153,10 +186,23 @@ class Starts:
 
     # -- starting -----------------------------------------------------------------
 
-    def request(self, *, alone: bool = False) -> None:
-        """Request a start as soon as it is possible; `alone`, without waiting for dependencies."""
+    def request(self, *, alone: bool = False, reason: str = "") -> None:
+        """Request a start as soon as it is possible; `alone`, without waiting for dependencies.
+
+        `reason` is for the history; without it, a person has requested the start.
+        """
         self._process.start_requested = True
         self._is_alone = alone
+        self._request_reason = reason
+
+    def withdraw_request(self) -> None:
+        """Drop a request that has failed; a start that was wanted before it is still wanted."""
+        process = self._process
+        process.start_requested = False
+        self.origin.clear()
+        process.arm()
+        process.changed.notify()
+        self._process.runtime.services.description_changed(self._process)
 
     def _enqueue(self) -> None:
         self.is_queued = True
@@ -175,6 +221,7 @@ class Starts:
             else:
                 self._note_start(now, is_restart=is_restart)
                 process.spawn()
+                process.startup.follows_queue = True
         process.arm()
         yield
 
@@ -193,6 +240,7 @@ class Starts:
 
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
+        self.is_replaced = False
         self._is_withdrawn = False
         self._request_reason = ""
         if self.gate is not None:
@@ -201,6 +249,8 @@ class Starts:
     def entered(self, state: int) -> None:
         """Note that the process has entered a state."""
         now = self._process.runtime.clock.monotonic()
+        if state in STOPPED_STATES and not self._process.start_requested:
+            self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
         elif state == ProcessStates.EXITED:
@@ -217,9 +267,16 @@ class Starts:
         """Drop the wish of `autostart` for a first start."""
         self._is_withdrawn = True
         self._request_reason = ""
-        self._description_changed()
+        self.origin.clear()
+        self._process.runtime.services.description_changed(self._process)
 
     # -- waiting ------------------------------------------------------------------
+
+    def hold(self, reason: str) -> None:
+        """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
+        self.held_by = reason
+        self._process.is_plain = False
+        self._reconsider()
 
     def update_wait(self) -> None:
         """Begin or end the wait for dependencies, after a change of the process."""
@@ -231,32 +288,26 @@ class Starts:
         else:
             self.gate.stop_waiting()
         if was_waiting != (self.gate.waiting_since is not None):
-            self._description_changed()
-
-    def _description_changed(self) -> None:
-        self._process.runtime.services.description_changed(self._process)
+            self._process.runtime.services.description_changed(self._process)
 
     def _reconsider(self) -> None:
         """Start, if the dependencies are up; else notify the processes that depend on it."""
         self._process.transition()
         self._process.changed.notify()
-        self._description_changed()
+        self._process.runtime.services.description_changed(self._process)
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
-        self._request_reason = START_WITH_DEPENDENCY
-        self.request()
+        self.origin.clear()
+        self.request(reason=START_WITH_DEPENDENCY)
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""
         if self.gate is not None:
             text = f"waited {in_seconds(self.gate.timeout)} for {next(self.gate.unmet())}"
             self._process.fail("its dependencies were not ready in time", text)
-
-    def _give_up_retrying(self) -> None:
-        self._process.fail("too many start retries too quickly")
 
     def retire(self) -> None:
         """Never start again."""
@@ -271,6 +322,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
+            "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
         }
@@ -283,6 +335,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
             self.gate.restore(saved.get("gate") or {})

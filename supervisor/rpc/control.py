@@ -6,7 +6,7 @@ function if the caller wants to wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from supervisor.common.faults import Faults, RPCError
@@ -21,7 +21,8 @@ from supervisor.engine.deferred import (
     run_at_once,
 )
 from supervisor.engine.posix import NotFound, ProcessException
-from supervisor.process.dependencies import StopOrder, request_with_dependencies
+from supervisor.process.dependencies import request_with_dependencies
+from supervisor.process.stop_order import StopOrder
 from supervisor.states import RUNNING_STATES, SIGNALLABLE_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
@@ -34,13 +35,42 @@ if TYPE_CHECKING:
 
 
 def is_running(process: Subprocess) -> bool:
-    """Whether `start` would raise ALREADY_STARTED."""
+    """Whether the process runs, or is being started."""
     return process.get_state() in RUNNING_STATES
 
 
 def is_not_running(process: Subprocess) -> bool:
-    """Whether `start` may start the process: it neither runs nor waits for its start."""
+    """Whether the process neither runs nor waits for its start."""
     return not is_running(process) and not process.starts.is_waiting
+
+
+def is_already_started(process: Subprocess) -> bool:
+    """Whether `start` raises ALREADY_STARTED.
+
+    The first request of a client for a process that waits since the boot, or that was started for
+    a dependent, joins that start.
+    """
+    if is_not_running(process) or process.starts.origin.is_dependent:
+        return False
+    return is_running(process) or process.starts.origin.is_client
+
+
+def to_be_started(
+    members: Iterable[Member], is_down: Callable[[Subprocess], bool] = is_not_running
+) -> Callable[[Subprocess], bool]:
+    """Return the predicate of processes that a start of several has to start or to wait for.
+
+    It adds to those that are down the ones that one of them pulls in before their turn.
+    """
+    down = {id(process) for _, process in members if not is_running(process)}
+
+    def is_to_be_started(process: Subprocess) -> bool:
+        if is_down(process):
+            return True
+        may_be_joined = id(process) in down or not is_running(process)
+        return may_be_joined and not is_already_started(process)
+
+    return is_to_be_started
 
 
 def is_to_be_stopped(process: Subprocess) -> bool:
@@ -64,14 +94,24 @@ def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) ->
     Its dependencies are started first, unless it is started `alone`, which also ends a wait.
     """
     _check_command(process)
-    state = process.get_state()
-    if is_running(process) or (process.starts.is_waiting and not alone):
+    if is_running(process) if alone else is_already_started(process):
         raise RPCError(Faults.ALREADY_STARTED, name)
-    if state == ProcessStates.UNKNOWN:
+    if process.get_state() == ProcessStates.UNKNOWN:
         raise RPCError(Faults.FAILED, f"{name} is in an unknown process state")
+    process.starts.origin.claim()
+    if not is_running(process):
+        _begin_start(process, name, alone=alone)
+    elif process.starts.is_queued:  # for a dependent
+        process.starts.request()
+    if not wait or process.get_state() == ProcessStates.RUNNING:
+        return True
+    return _until_started(process, name)
+
+
+def _begin_start(process: Subprocess, name: str, *, alone: bool) -> None:
     if not alone and process.starts.has_closed_gate:
         request_with_dependencies(process)
-    elif state == ProcessStates.STOPPING:
+    elif process.get_state() == ProcessStates.STOPPING or process.starts.held_by:
         process.starts.request(alone=alone)
     else:
         process.starts.restarts.started_by_hand()
@@ -79,9 +119,6 @@ def start(process: Subprocess, name: str, *, wait: bool, alone: bool = False) ->
         if process.spawnerr:
             raise RPCError(Faults.SPAWN_ERROR, name)
         process.transition()
-    if not wait or process.get_state() == ProcessStates.RUNNING:
-        return True
-    return _until_started(process, name)
 
 
 def _check_command(process: Subprocess) -> None:
@@ -100,7 +137,7 @@ def _until_started(process: Subprocess, name: str) -> Deferred:
             unmet = gate.hopeless() if gate is not None and process.starts.is_waiting else None
             if unmet is None:
                 return NOT_DONE_YET
-            process.stop()
+            process.starts.withdraw_request()
             text = f"{name}: dependency '{unmet.name}' is {unmet.text}"
             raise RPCError(Faults.SPAWN_ERROR, text)
         if process.spawnerr:

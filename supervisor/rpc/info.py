@@ -41,6 +41,7 @@ def config_info(group: ProcessGroupConfig, config: ProcessConfig, *, inuse: bool
     }
     for key, attribute in CONFIG_FIELDS.items():
         info[key] = _value(getattr(config, attribute))
+    info["autostart"] = bool(config.autostart)  # `remember` is true
     info["autorestart"] = _autorestart(config.autorestart)
     return info
 

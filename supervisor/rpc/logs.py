@@ -6,6 +6,7 @@ import os
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.logs.reading import readFile, tailFile
+from supervisor.process.log_files import rotate_logs
 from supervisor.rpc.lookup import find_process
 
 TYPE_CHECKING = False
@@ -79,6 +80,27 @@ def clear(process: Subprocess, name: str) -> bool:
         process.removelogs()
     except OSError:
         raise RPCError(Faults.FAILED, name) from None
+    return True
+
+
+def rotate(process: Subprocess, name: str) -> bool:
+    """Rotate the logs of a process; see `rotateProcessLogs`.
+
+    Raises `RPCError` NO_FILE if it has no log, FAILED if none of its logs can be rotated.
+    """
+    has_log, failures = rotate_logs(process)
+    if failures:
+        raise RPCError(Faults.FAILED, f"{name}: {failures[0]}")
+    if not has_log:
+        raise RPCError(Faults.NO_FILE, name)
+    return True
+
+
+def reopen(process: Subprocess, name: str) -> bool:
+    """Reopen the logs of a process; see `reopenProcessLogs`.  Raises `RPCError` FAILED."""
+    failures = process.reopenlogs()
+    if failures:
+        raise RPCError(Faults.FAILED, f"{name}: {failures[0]}")
     return True
 
 

@@ -6,6 +6,8 @@ before all calls are complete.  Callers inside the daemon receive values.
 
 from __future__ import annotations
 
+from functools import partial
+
 from supervisor.common import xmlrpc_codec
 from supervisor.common.faults import Faults, RPCError
 from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from typing import Any, Final, TypeAlias
 
     Call: TypeAlias = "Callable[[str, list[Any]], Any]"
+    Step: TypeAlias = "Callable[[], Any]"
+    Take: TypeAlias = "Callable[[Step], Any]"
 
 MAX_CALLS: Final = 10_000
 """Limit of calls in one `system.multicall`."""
@@ -24,19 +28,20 @@ MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
 """Limit of the results of one `system.multicall` as XML; beyond it no more calls are made."""
 
 
-def values(call: Call, calls: Any) -> Any:
+def values(call: Call, calls: Any, take: Take) -> Any:
     """Return the results, or a deferred function; raises `RPCError`.
 
-    `call` receives the name of a method and its parameters.
+    `call` receives the name of a method and its parameters.  `take` takes a step of the sequence;
+    it may return a deferred function for its value, so that other work of the loop comes between.
     """
-    pending = in_sequence(_steps(call, calls, None))
+    pending = in_sequence(_steps(call, calls, None, take))
     results = pending()
     return pending if results is NOT_DONE_YET else results
 
 
-def as_xml(call: Call, calls: Any) -> Any:
-    """Return the results as `xmlrpc_codec.Pieces`, or a deferred function; raises `RPCError`."""
-    pending = in_sequence(_steps(call, calls, Results()))
+def as_xml(call: Call, calls: Any, take: Take) -> Any:
+    """Return the results of `values` as `xmlrpc_codec.Pieces`."""
+    pending = in_sequence(_steps(call, calls, Results(), take))
 
     def poll() -> Any:
         results = pending()
@@ -74,16 +79,16 @@ class Results:
         return element
 
 
-def _steps(call: Call, calls: Any, results: Results | None) -> list[Callable[[], Any]]:
+def _steps(call: Call, calls: Any, results: Results | None, take: Take) -> list[Step]:
     """Return the calls as steps that convert their values by `results`; raises `RPCError`."""
     if not isinstance(calls, list) or not all(isinstance(request, dict) for request in calls):
         raise RPCError(Faults.INCORRECT_PARAMETERS)
     if len(calls) > MAX_CALLS:
         raise RPCError(Faults.BAD_ARGUMENTS, f"more than {MAX_CALLS} calls in system.multicall")
-    return [_step(call, request, results) for request in calls]
+    return [partial(take, _step(call, request, results)) for request in calls]
 
 
-def _step(call: Call, request: dict[str, Any], results: Results | None) -> Callable[[], Any]:
+def _step(call: Call, request: dict[str, Any], results: Results | None) -> Step:
     """Return one step of a multicall, which returns a value, or its fault as a struct."""
 
     def keep(value: Any) -> Any:
@@ -105,7 +110,7 @@ def _step(call: Call, request: dict[str, Any], results: Results | None) -> Calla
     return _safely(begin)
 
 
-def _safely(function: Callable[[], Any]) -> Callable[[], Any]:
+def _safely(function: Step) -> Step:
     """Return the function, with its exceptions converted to fault structs."""
 
     def call() -> Any:

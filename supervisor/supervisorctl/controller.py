@@ -28,9 +28,11 @@ from supervisor.supervisorctl.results import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import IO, Any
+
+    from supervisor.supervisorctl.completion import Vocabulary
 
 UNAUTHORIZED = 401
 
@@ -295,16 +297,25 @@ class Controller(cmd.Cmd):
         """Return the `state`-th completion of `text`, or None after the last one."""
         if state == 0:
             from supervisor.supervisorctl.completion import candidates, current_line
-            from supervisor.supervisorctl.flags import flags_of
 
-            self._candidates = candidates(
-                text,
-                current_line() if line is None else line,
-                self.vocab,
-                lambda command: flags_of(self._owner(command), command).completions(),
-                lambda: self.get_supervisor().getAllProcessInfo(),
-            )
+            line = current_line() if line is None else line
+            self._candidates = candidates(text, line, self._vocabulary(has_keywords=False))
         return self._candidates[state] if state < len(self._candidates) else None
+
+    def completions(self, word: str, before: Sequence[str]) -> dict[str, str]:
+        """Return the possible completions of a word after others, with their descriptions."""
+        return self._vocabulary(has_keywords=True).completions(word, before)
+
+    def _vocabulary(self, *, has_keywords: bool) -> Vocabulary:
+        from supervisor.supervisorctl.completion import Vocabulary
+        from supervisor.supervisorctl.flags import flags_of
+
+        return Vocabulary(
+            self.vocab,
+            lambda command: flags_of(self._owner(command), command).completions(),
+            lambda: self.get_supervisor().getAllProcessInfo(),
+            has_keywords=has_keywords,
+        )
 
 
 def _is_command(plugin: object, name: str) -> bool:

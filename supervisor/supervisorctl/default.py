@@ -19,15 +19,18 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 # Every group: its module in `commands`, its class, its commands.
 GROUPS = (
     ("status", "StatusCommands", ("status", "health", "pid")),
+    ("wait", "WaitCommands", ("wait",)),
     ("explain", "ExplainCommands", ("explain",)),
     ("graph", "GraphCommands", ("graph",)),
     ("control", "ControlCommands", ("start", "stop", "restart", "signal")),
-    ("logs", "LogCommands", ("tail", "maintail", "clear")),
+    ("logs", "LogCommands", ("tail", "maintail", "clear", "rotate", "reopen")),
+    ("follow", "FollowCommands", ("logs",)),
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
-    ("update", "UpdateCommands", ("update",)),
+    ("update", "UpdateCommands", ("update", "scale")),
     ("daemon", "DaemonCommands", ("version", "reload", "shutdown")),
     ("shell", "ShellCommands", ("open", "exit", "quit")),
+    ("complete", "CompleteCommands", ("complete",)),
 )
 
 

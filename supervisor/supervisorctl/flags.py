@@ -25,6 +25,9 @@ NUMBER = "-N"
 
 END_OF_FLAGS = "--"
 
+MAX_SECONDS = 1e9
+"""Limit of a duration, in seconds: far more than any timer accepts is an error in typing."""
+
 BAD_ARGUMENT = "Error: bad argument {}"
 """Text of Supervisor 4 for a wrong flag of `tail`, used for those of every command."""
 
@@ -37,9 +40,11 @@ class Flag:
 
     `names` are its spellings; the first one is the key of its value.  `value` is the word for
     its value in the help text (`--batch N`), empty for a switch.  `convert` turns the text of
-    a value into an object, or raises ValueError.  `default` is the value of a flag that is not
-    given.  A flag without `help` is not listed, because the command's own text describes it.
-    `machine_readable` reserves stdout for output that another program parses.
+    a value into an object, or raises ValueError; with `choices`, the value is one of these texts.
+    `default` is the value of a flag that is not given.  A flag with an `implied` value may be given
+    without a value; one that is given follows an equals sign (`--watch=5`), because the next word
+    may be a name.  A flag without `help` is not listed, because the command's own text describes
+    it.  `machine_readable` reserves stdout for output that another program parses.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Flag:
         value: str = "",
         convert: Callable[[str], Any] = str,
         default: Any = None,
+        implied: Any = None,
+        choices: tuple[str, ...] = (),
         machine_readable: bool = False,
     ) -> None:
         self.names = names
@@ -56,6 +63,8 @@ class Flag:
         self.value = value
         self.convert = convert
         self.takes_value = bool(value)
+        self.implied = implied
+        self.choices = choices
         self.default = default if value or NUMBER in names else False
         self.machine_readable = machine_readable
 
@@ -65,8 +74,23 @@ class Flag:
         return self.names[0]
 
     def usage(self) -> str:
-        """Return the names, and the word for the value: `-b, --batch N`."""
-        return f"{', '.join(self.names)} {self.value}".rstrip()
+        """Return the names, and the word for the value: `-b, --batch N`, `--watch[=SECONDS]`."""
+        names = ", ".join(self.names)
+        if self.implied is not None:
+            return f"{names}[={self.value}]"
+        return f"{names} {self.value}".rstrip()
+
+    def value_of(self, text: str) -> Any:
+        """Return the value that a text means; raises ValueError."""
+        if self.choices and text not in self.choices:
+            raise ValueError(text)
+        return self.convert(text)
+
+    def completions(self) -> list[str]:
+        """Return what Tab offers: the names, with each choice if there are choices."""
+        if not self.choices:
+            return list(self.names)
+        return [f"{name}={choice}" for name in self.names for choice in self.choices]
 
 
 class Arguments:
@@ -123,7 +147,9 @@ class FlagTable:
         """Store a flag or a name; the value of a flag may be the next word."""
         name, equals, text = word.partition("=")
         flag = self._by_name.get(name)
-        if flag is not None and flag.takes_value:
+        if flag is not None and flag.implied is not None and not equals:
+            given.set_value(flag, flag.implied)
+        elif flag is not None and flag.takes_value:
             value = text if equals else next(rest, None)
             if value is None:
                 given.refuse(f"Error: {name} requires a value")
@@ -138,14 +164,23 @@ class FlagTable:
         else:
             given.names.append(word)
 
-    def completions(self) -> list[str]:
-        """Return the names that Tab offers."""
-        return list(self._by_name)
+    def completions(self) -> dict[str, str]:
+        """Return what Tab offers, each with the help of its flag."""
+        flags = [flag for flag in self._flags if NUMBER not in flag.names]
+        return {each: flag.help for flag in flags for each in flag.completions()}
 
     def help_lines(self) -> list[str]:
         """Return a line for each flag with a description."""
         width = HELP_COLUMN - 1
         return [f"{flag.usage():<{width}} {flag.help}" for flag in self._flags if flag.help]
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds, above zero; raises ValueError."""
+    value = float(text)
+    if not 0 < value < MAX_SECONDS:  # also rejects nan
+        raise ValueError(text)
+    return value
 
 
 NO_FLAGS = FlagTable()
@@ -160,6 +195,6 @@ def flags_of(plugin: object, command: str) -> FlagTable:
 
 def _convert(given: Arguments, flag: Flag, text: str, shown: str) -> None:
     try:
-        given.set_value(flag, flag.convert(text))
+        given.set_value(flag, flag.value_of(text))
     except ValueError:
         given.refuse(BAD_ARGUMENT.format(shown))

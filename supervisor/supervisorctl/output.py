@@ -49,6 +49,15 @@ def write_message(stdout: IO[str], line: str) -> None:
             pass  # the result can still be written
 
 
+def write_live(stdout: IO[str], text: str) -> None:
+    """Write output of a command that runs until it is interrupted.
+
+    Raises BrokenPipeError if the reader has gone, so that the command ends.
+    """
+    write_encodable(stdout, text)
+    stdout.flush()
+
+
 def write_result(stdout: IO[str], text: str) -> None:
     """Write a result; a reader that has gone is not an error."""
     write_stdout(stdout, sanitize(text) if is_terminal(stdout) else text)

@@ -12,7 +12,8 @@ from functools import partial
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import record
 from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
-from supervisor.rpc.control import in_order, is_not_running, is_to_be_stopped, make_allfunc
+from supervisor.engine.start_queue import Pace
+from supervisor.rpc.control import in_order, is_to_be_stopped, make_allfunc, to_be_started
 from supervisor.web.language import ENGLISH, english
 
 TYPE_CHECKING = False
@@ -152,15 +153,12 @@ def _on_all(verb: str, rpc: SupervisorNamespaceRPCInterface, _name: str) -> Defe
 
 def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Member]) -> Deferred:
     def start() -> Deferred:
-        return make_allfunc(
-            shown,
-            is_not_running,
-            rpc.startProcess,
-            rpc.supervisord.runtime.services.start_queue.put,
-        )
+        queue = rpc.supervisord.runtime.services.start_queue
+        return make_allfunc(shown, to_be_started(shown), rpc.startProcess, queue.put)
 
     def stop() -> Deferred:
-        return make_allfunc(shown, is_to_be_stopped, in_order(shown, rpc.stopProcess))
+        pace = Pace(rpc.supervisord.runtime.loop)
+        return make_allfunc(shown, is_to_be_stopped, in_order(shown, rpc.stopProcess), pace.run)
 
     subject = ENGLISH.count("message.subject", len(shown))
     return _on_several(verb, "shown", {"subject": subject}, start, stop)

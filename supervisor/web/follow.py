@@ -35,6 +35,9 @@ READ_BYTES: Final = 64 * 1024
 OFFSET_FIELD: Final = "X-Log-Offset"
 """Header field: the offset in the file, in bytes, at which the response begins."""
 
+END_FIELD: Final = "X-Log-End"
+"""Header field: the size of the file in bytes; the body continues with later output."""
+
 MAX_OFFSET_DIGITS: Final = 18
 
 
@@ -71,11 +74,12 @@ class FollowView(_LogView):
     """The end of a log, from the start of a line, and all later output."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return the offset at which the body begins, and the endless body."""
+        """Return the offset at which the body begins, the file's size, and the endless body."""
         body = FollowedFile(path, FOLLOWED_BYTES)
         with _opened(path) as file:
             body.sz = line_start(file.fileno(), body.sz)
-        return {OFFSET_FIELD: str(body.sz)}, body
+            size = os.fstat(file.fileno()).st_size
+        return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size)}, body
 
 
 class FollowLogsView:

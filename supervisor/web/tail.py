@@ -19,6 +19,7 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
 from supervisor.web.language import cookie_field, language_of
 from supervisor.web.log_sources import BOTH, MAX_SOURCES, STREAMS, Source, sources_in
+from supervisor.web.search import Search
 from supervisor.web.templates import Page
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from supervisor.web.language import Language
-    from supervisor.web.search import Search
 
 MIN_BYTES: Final = 1024
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -77,8 +77,6 @@ class TailView(MeldView):
         return [*dict.fromkeys(source.name for source in self._sources if source.name)]
 
     def _begin_search(self, wanted: str) -> Search:
-        from supervisor.web.search import Search  # few requests search
-
         supervisord = self.context.supervisord
         several = len(self._sources) > 1
         found = [(source, source.path(supervisord)) for source in self._sources]

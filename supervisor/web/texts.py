@@ -230,20 +230,22 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     },
     "explain.starts.one": {
         "en": SENTENCES["starts.one"],
-        "zh": "守护进程启动以来共启动 {count} 次。",
+        "zh": "共启动 {count} 次。",
     },
     "explain.starts.other": {
         "en": SENTENCES["starts.other"],
-        "zh": "守护进程启动以来共启动 {count} 次。",
+        "zh": "共启动 {count} 次。",
     },
     "explain.restarts.one": {
         "en": SENTENCES["restarts.one"],
-        "zh": "守护进程启动以来共启动 {count} 次，其中自动 {restarts} 次。",
+        "zh": "共启动 {count} 次，其中自动 {restarts} 次。",
     },
     "explain.restarts.other": {
         "en": SENTENCES["restarts.other"],
-        "zh": "守护进程启动以来共启动 {count} 次，其中自动 {restarts} 次。",
+        "zh": "共启动 {count} 次，其中自动 {restarts} 次。",
     },
+    "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
+    "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
     "explain.pending": {
         "en": SENTENCES["pending"],
         "zh": "配置已更改但尚未生效（见 update）：{names}。",

@@ -179,6 +179,66 @@ def test_a_password_is_asked_for_and_not_shown(daemon: GuardedDaemon) -> None:
     assert not re.search(f"wrong|{PASSWORD}", screen.getvalue())
 
 
+# -- colours and redrawing -------------------------------------------------------------
+
+
+def with_colours(daemon: GuardedDaemon, *arguments: str, **more: str) -> pexpect.spawn[str]:
+    """Run a command at a terminal that has colours."""
+    command, *words = OURS.command("supervisorctl")
+    return pexpect.spawn(
+        command,
+        [*words, "-c", str(daemon.config_path), "-u", USER, "-p", PASSWORD, *arguments],
+        encoding="utf-8",
+        timeout=WAIT_SECONDS,
+        dimensions=(50, 200),
+        cwd=str(daemon.directory),
+        env={**daemon.environment, "TERM": "xterm", **more},
+    )
+
+
+def test_states_have_colours(daemon: GuardedDaemon) -> None:
+    """At a capable terminal only, and not for those who do not want them."""
+    green = r"echo +\x1b\[32mRUNNING   \x1b\[0mpid"
+    for more, expected in (
+        ({}, rf"{green} \d+, uptime .*\r\nidle +STOPPED   Not started\r\n"),
+        (
+            {"NO_COLOR": "1"},
+            r"echo +RUNNING   pid \d+, uptime .*\r\nidle +STOPPED   Not started\r\n",
+        ),
+        (
+            {"TERM": "dumb"},
+            r"echo +RUNNING   pid \d+, uptime .*\r\nidle +STOPPED   Not started\r\n",
+        ),
+    ):
+        person = with_colours(daemon, "status", **more)
+        person.expect(expected)
+        person.expect(pexpect.EOF)
+        person.close()
+
+
+def test_watched_states_are_drawn_in_place(daemon: GuardedDaemon) -> None:
+    with_status = with_colours(daemon, "status", "--watch", "idle")
+    with_status.expect(r"\x1b\[H.*idle +STOPPED   Not started\x1b\[K\r\n\x1b\[J")
+    daemon.rpc.supervisor.startProcess("idle")
+    with_status.expect(r"\x1b\[H.*idle +\x1b\[32mRUNNING")
+    with_status.send(CTRL_C)
+    with_status.expect(pexpect.EOF)
+    with_status.close()
+    assert with_status.exitstatus == 0
+
+
+def test_followed_logs_have_colours(daemon: GuardedDaemon) -> None:
+    Path(daemon.info("echo")["stdout_logfile"]).write_text("\x1b]0;owned\x07\n", encoding="utf-8")
+    person = with_colours(daemon, "logs", "-f", "e*")
+    person.expect(r"\x1b\[36mecho +\|\x1b\[0m \\x1b]0;owned\\x07")
+    daemon.rpc.supervisor.sendProcessStdin("echo", "new\n")
+    person.expect(r"\x1b\[36mecho +\|\x1b\[0m new")
+    person.send(CTRL_C)
+    person.expect(pexpect.EOF)
+    person.close()
+    assert person.exitstatus == 0
+
+
 # -- hints -----------------------------------------------------------------------------
 
 
@@ -225,6 +285,14 @@ def test_what_was_meant_by_a_mistyped_word(directory: Path) -> None:
             "restart wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n" * 2,
             "start wbe:*": "wbe: ERROR (no such group)\nHint: did you mean `web:*`?\n",
             "tail -f wbe": "wbe: ERROR (no such process name)\nHint: did you mean `web`?\n",
+            "tail wbe": "wbe: ERROR (no such process name)\nHint: did you mean `web`?\n",
+            "clear wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n",
+            "pid wbe": "No such process wbe\nHint: did you mean `web`?\n",
+            "fg wbe": "ERROR: bad process name supplied\nHint: did you mean `web`?\n",
+            "graph wbe": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n",
+            "wait wbe running": "wbe: ERROR (no such process)\nHint: did you mean `web`?\n",
+            "status --wacht": "--wacht: ERROR (no such process)\nHint: did you mean `--watch`?\n",
+            "update wbe": "ERROR: no such group: wbe\nHint: did you mean `web`?\n",
         }.items():
             arguments = ("-c", str(daemon.config_path), f"'{typed}'")
             assert at_a_terminal(directory, "supervisorctl", *arguments) == expected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Iterator
 
@@ -10,6 +12,7 @@ import pytest
 from tests.support.client_pairs import ADDRESSES, Clients, running_clients
 from tests.support.comparison import STEADY
 from tests.support.daemon import Daemon
+from tests.support.details import assert_valid
 from tests.support.differences import declared
 
 # One line each, and none changes anything that another one sees.
@@ -22,7 +25,6 @@ status pair
 status pair:
 status nope:*
 status :
-status *:*
 status pair:left pair:*
 status all
 status runs runs
@@ -35,7 +37,6 @@ status é
 start
 start nope
 start nope:*
-start *
 start runs
 start missing
 start flat
@@ -223,3 +224,48 @@ def test_a_wrong_password(clients: Clients, credentials: str, command: str) -> N
     theirs, ours = clients.answers(ask)
     assert theirs[0].splitlines()[0] == "Server requires authentication"
     assert ours == ["Server requires authentication\n", *theirs[1:]]
+
+
+# -- beyond the reference's client, on the reference's daemon -------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "status"),
+    [
+        ("status *:*ft r?ns", r"pair:left +RUNNING .*\nruns +RUNNING .*\n", 0),
+        ("status *x", r"\*x: ERROR \(no such process\)\n", 4),
+        ("stop [x]*", r"\[x\]\*: ERROR \(no such process\)\n", 1),
+        ("signal CONT many:m?", r"many:m0: signalled\nmany:m1: signalled\n", 0),
+        ("pid x* nol?g", r"No such process x\*\n<pid>\n", 1),
+        ("tail two* stderr", r"two\*: ERROR \(no such process name\)\n", 1),
+        ("tail r*s", "to stdout\nREADY\n\n", 0),
+    ],
+)
+def test_patterns(clients: Clients, command: str, output: str, status: int) -> None:
+    """The reference takes them for names; without a match, ours does as well."""
+    theirs, ours = clients.answers(lambda daemon: daemon.ctl(*shlex.split(command)))
+    declared("Wildcards in names")
+    assert "ERROR" in theirs[0] or "No such process" in theirs[0]
+    assert re.fullmatch(output, ours[0])
+    assert ours[1:] == ["", status]
+
+
+def test_further_commands_on_the_reference(clients: Clients) -> None:
+    """What its daemon does not report is left out."""
+    client = clients.ours.ctl
+    (struct,) = json.loads(client("status", "--json", "runs").stdout)
+    assert_valid([struct])
+    assert (struct["name"], struct["statename"]) == ("runs", "RUNNING")
+    assert "history" not in struct
+    assert re.fullmatch(
+        r"runs +RUNNING +pid \d+, uptime .*\n", client("status", "-v", "runs").stdout
+    )
+    found = client("wait", "runs", "pair:left", "running", "--timeout=20")
+    assert (found.stdout, found.returncode) == ("runs: running\npair:left: running\n", 0)
+    found = client("wait", "idle", "running", "--timeout=0.1")
+    expected = "idle: ERROR (not running after 0.1 seconds: STOPPED)\n"
+    assert (found.stdout, found.returncode) == (expected, 1)
+    assert client("logs", "runs").stdout == (
+        "runs        | to stdout\nruns        | READY\nruns stderr | to stderr\n"
+    )
+    assert client("explain", "runs").stdout.startswith("ERROR: supervisord does not know")

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from tests.support.daemon import Daemon
 
 SETTINGS = {
+    "statefile": "%(here)s/state",
+    "leftovers": "kill",
     "runtimedir": "%(here)s",
     "childlog_format": "timestamp",
     "logfile_format": "json",
@@ -61,6 +63,17 @@ OPTIONS = {
     "stderr_tee": "stdout",
     "stdout_tee_format": "raw",
     "stderr_tee_format": "<%(message)s>",
+    **{
+        f"{stream}_logfile_{name}": value
+        for stream in ("stdout", "stderr")
+        for name, value in {
+            "mode": "0640",
+            "owner": "root",
+            "rotate": "daily",
+            "compress": "gzip",
+            "maxage": "30",
+        }.items()
+    },
 }
 """A value for each; options that exclude one another are in different programs."""
 

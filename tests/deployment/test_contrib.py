@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,11 +16,13 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.containers import Container, running
+from tests.support.ctl import process
 from tests.support.daemon import OURS, Daemon, clean_environment
+from tests.support.fakeserver import rpc_answer, serving
 from tests.support.strangers import needs_root
 from tests.support.tools import tool
 from tests.support.waiting import wait_until
@@ -54,8 +57,8 @@ def run(
 
 COMPLETE = """
 source {script}
-COMP_WORDS=({words})
-COMP_CWORD=$(({count} - 1))
+COMP_LINE={line}
+COMP_POINT=${{#COMP_LINE}}
 _supervisorctl
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
@@ -67,43 +70,67 @@ def daemon(directory: Path) -> Iterator[Daemon]:
         yield started
 
 
+def bash(environment: dict[str, str], directory: Path, line: str, end: str = "") -> str:
+    """Return what bash offers at the end of a line, or what commands at the end print."""
+    script = COMPLETE.format(
+        script=CONTRIB / "completions" / "supervisorctl.bash", line=shlex.quote(line)
+    )
+    if end:
+        script = script.rpartition("printf")[0] + end
+    result = run("bash", "-c", script, env=environment, cwd=directory)
+    assert result.stderr == ""
+    return result.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["re"], {"reload", "remove", "reread", "restart"}),
+        (["re"], {"reload", "remove", "reopen", "reread", "restart"}),
         (["help", "st"], {"start", "status", "stop"}),
         (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
         (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),
         (["status", "w"], {"web"}),
+        (["stop", "team:o"], {"one"}),
         (["start", "-"], {"--no-deps"}),
         (["restart", "--w"], {"--with-dependents"}),
-        (["graph", "--format=m"], {"--format=mermaid"}),
+        (["update", "--"], {"--plan", "--minimal", "--json"}),
+        (["graph", "--format=m"], {"mermaid"}),
+        (["status", "--"], {"--json", "--usage", "--verbose", "--watch"}),
+        (["wait", "web", "s"], {"stopped"}),
+        (["signal", "U"], {"USR1", "USR2"}),
         (["explain", "w"], {"web"}),
         (["version", ""], {""}),
     ],
     ids=" ".join,
 )
 def test_bash_completes_what_there_is(daemon: Daemon, words: list[str], expected: set[str]) -> None:
-    words = [daemon.client_script(), "-c", str(daemon.config_path), *words]
-    script = COMPLETE.format(
-        script=CONTRIB / "completions" / "supervisorctl.bash",
-        words=" ".join(f"'{word}'" for word in words),
-        count=len(words),
-    )
-    result = run("bash", "-c", script, env=daemon.environment)
-    assert result.stderr == ""
-    assert set(result.stdout.split("\n")[:-1]) == expected
+    line = " ".join([daemon.client_script(), "-c", str(daemon.config_path), *words])
+    found = bash(daemon.environment, daemon.directory, line)
+    assert set(found.split("\n")[:-1]) == expected
 
 
 def test_bash_completes_nothing_without_a_daemon(directory: Path) -> None:
     daemon = Daemon(directory)
-    script = COMPLETE.format(
-        script=CONTRIB / "completions" / "supervisorctl.bash",
-        words=f"'{daemon.client_script()}' -c '{daemon.config_path}' status ''",
-        count=5,
+    line = f"{daemon.client_script()} -c {daemon.config_path} status "
+    assert bash(daemon.environment, directory, line) == "\n"
+
+
+def test_an_interactive_bash_replaces_the_part_behind_a_colon(daemon: Daemon) -> None:
+    shell = pexpect.spawn(
+        "bash",
+        ["--norc", "--noprofile", "-i"],
+        env={**in_path(daemon), "PS1": "at-the-prompt "},
+        cwd=str(daemon.directory),
+        timeout=50,
+        encoding="utf-8",
+        dimensions=(24, 500),
     )
-    result = run("bash", "-c", script, env=daemon.environment)
-    assert (result.stderr, result.stdout) == ("", "\n")
+    try:
+        shell.sendline(f"source {CONTRIB}/completions/supervisorctl.bash")
+        shell.send(f"supervisorctl -c {daemon.config_path} status team:tw\t\n")
+        shell.expect(r"team:two +RUNNING")
+    finally:
+        shell.close(force=True)
 
 
 HOSTILE = (
@@ -112,25 +139,27 @@ HOSTILE = (
 )
 """Names that a server of another's making may tell of."""
 
-DROPPED = ("esc\x1b[31m", "bell\x07", "del\x7f", "c1\x9b31m", "bidi\u202eexe")
+DROPPED = ("del\x7f", "c1\x9b31m", "bidi\u202eexe")
 """Names with control characters, which would reach the terminal."""
 
 
 @pytest.fixture
-def hostile(directory: Path) -> dict[str, str]:
-    """Return an environment in whose PATH is a supervisorctl that tells of such names."""
-    lines = "".join(f"{name:<32} RUNNING   pid 1\n" for name in (*HOSTILE, *DROPPED))
-    (directory / "status").write_text(f"{lines}the end: no name\n", encoding="utf-8")
-    script = directory / "supervisorctl"
-    script.write_text(f"#!/bin/sh\nexec cat '{directory}/status'\n", encoding="utf-8")
-    script.chmod(0o755)
-    environment = clean_environment(directory)
-    return {**environment, "PATH": f"{directory}:{environment['PATH']}", "HOME": str(directory)}
+def hostile(directory: Path) -> Iterator[dict[str, str]]:
+    """Return an environment in whose PATH is a supervisorctl of a server with such names."""
+    processes = [process(name) for name in (*HOSTILE, *DROPPED)]
+    with serving(lambda _: rpc_answer(processes)) as server:
+        script = directory / "supervisorctl"
+        command = " ".join(OURS.command("supervisorctl"))
+        script.write_text(f'#!/bin/sh\nexec {command} -s {server.url} "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+        environment = clean_environment(directory)
+        path = f"{directory}:{environment['PATH']}"
+        yield {**environment, "PATH": path, "HOME": str(directory)}
 
 
 def expected_names() -> set[str]:
     """Return the names that may be shown, and those of their groups."""
-    return {*HOSTILE, *(f"{name.split(':')[0]}:*" for name in HOSTILE if ":" in name)}
+    return {"all", *HOSTILE, *(f"{name.split(':')[0]}:*" for name in HOSTILE if ":" in name)}
 
 
 EVALUATE = """
@@ -143,27 +172,15 @@ done
 
 def test_bash_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
     """Neither at TAB nor when the line is run."""
-    script = COMPLETE.format(
-        script=CONTRIB / "completions" / "supervisorctl.bash",
-        words="supervisorctl status ''",
-        count=3,
-    )
-    script = script.rpartition("printf")[0] + EVALUATE
-    result = run("bash", "-c", script, env=hostile, cwd=directory)
-    assert result.stderr == ""
-    assert set(result.stdout.splitlines()) == expected_names()
+    found = bash(hostile, directory, "supervisorctl status ", EVALUATE)
+    assert set(found.splitlines()) == expected_names()
     assert not (directory / "f").exists()
 
 
 def test_bash_quotes_names_of_files(directory: Path, hostile: dict[str, str]) -> None:
     (directory / "$(>f)").touch()
-    script = COMPLETE.format(
-        script=CONTRIB / "completions" / "supervisorctl.bash",
-        words=f"supervisorctl -c '{directory}/$'",
-        count=3,
-    )
-    result = run("bash", "-c", script, env=hostile)
-    assert (result.stderr, result.stdout) == ("", f"{directory}/\\$\\(\\>f\\)\n")
+    found = bash(hostile, directory, f"supervisorctl -c {directory}/$")
+    assert found == f"{directory}/\\$\\(\\>f\\)\n"
 
 
 def test_fish_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
@@ -195,7 +212,10 @@ def test_fish_completes_what_there_is(daemon: Daemon) -> None:
     assert completed("rel") == ["reload"]
     assert completed("stop te") == ["team:*", "team:one\tRUNNING", "team:two\tRUNNING"]
     assert completed("status w") == ["web\tRUNNING"]
-    assert completed("stop --w") == ["--with-dependents\twith the processes that depend on it"]
+    assert completed("stop web te") == ["team:*", "team:one\tRUNNING", "team:two\tRUNNING"]
+    (found,) = completed("stop --w")
+    assert found.startswith("--with-dependents\tStop the processes that depend on it")
+    assert completed("graph --format=m") == ["--format=mermaid\ttext (default), mermaid or json"]
 
 
 ZSH = """
@@ -240,6 +260,7 @@ def test_zsh_completes_what_there_is(daemon: Daemon) -> None:
         (f"{option} status w", {"web"}),
         (f"{option} stop t", {r"team:\*", "team:one", "team:two"}),
         (f"{option} start --n", {"--no-deps"}),
+        (f"{option} wait web s", {"stopped"}),
     )
     zsh_finds(in_path(daemon), daemon.directory, lines)
 
@@ -250,22 +271,6 @@ def test_zsh_runs_no_names(directory: Path, hostile: dict[str, str]) -> None:
         environment, directory, (("stop pl", {"plain"}), ("stop te", {r"team:\*", "team:one"}))
     )
     assert not (directory / "f").exists()
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "completions/supervisorctl.bash",
-        "completions/_supervisorctl",
-        "completions/supervisorctl.fish",
-    ],
-)
-def test_completions_know_every_action(name: str) -> None:
-    from supervisor.supervisorctl import DefaultControllerPlugin
-
-    text = (CONTRIB / name).read_text(encoding="utf-8")
-    actions = {each[3:] for each in dir(DefaultControllerPlugin) if each.startswith("do_")}
-    assert {action for action in actions if not re.search(rf"\b{action}\b", text)} <= {"EOF"}
 
 
 # -- init --------------------------------------------------------------------------------
@@ -417,7 +422,7 @@ def test_debians_configuration(tmp_path: Path) -> None:
     (tmp_path / "etc/supervisor/conf.d/web.conf").write_text("[program:web]\ncommand=/bin/cat\n")
     file = tmp_path / "etc/supervisor/supervisord.conf"
     file.write_text(text, encoding="utf-8")
-    configuration = read(str(file), {})
+    configuration = read(Source(str(file)), {})
     assert [group.name for group in configuration.groups] == ["web"]
     assert not configuration.warnings
 

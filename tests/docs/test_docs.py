@@ -14,7 +14,7 @@ import pytest
 
 from supervisor.config import schema
 from supervisor.config.commandline import read_server_configuration
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from tests.support import proctable
 from tests.support.daemon import clean_environment
 from tests.support.ports import free_port
@@ -69,7 +69,8 @@ def test_its_configurations_can_be_read(page: Path, tmp_path: Path) -> None:
         head = "" if "[supervisord]" in text else "[supervisord]\n"
         file.write_text(f"{head}{text}", encoding="utf-8")
         assert read_server_configuration(["-c", str(file)])
-        assert not [line for line in read(str(file), {}).warnings if "unknown option" in line]
+        warnings = read(Source(str(file)), {}).warnings
+        assert not [line for line in warnings if "unknown option" in line]
 
 
 @pytest.mark.timeout(180)

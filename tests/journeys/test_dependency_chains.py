@@ -268,6 +268,7 @@ def test_a_daemon_ends_in_the_middle_of_a_boot(directory: Path) -> None:
 def test_commands_on_a_program_that_waits(directory: Path) -> None:
     with Daemon(directory, CHAIN) as daemon:
         daemon.wait_for_state("db", "STARTING")
+        assert daemon.rpc.supervisor.startProcess("web", False) is True  # joins the wait
         assert daemon.ctl("start", "web").stdout == "web: ERROR (already started)\n"
         assert daemon.ctl("stop", "web").stdout == "web: stopped\n"
         assert daemon.ctl("stop", "web").stdout == "web: ERROR (not running)\n"
@@ -276,6 +277,49 @@ def test_commands_on_a_program_that_waits(directory: Path) -> None:
         (directory / "up").touch()
         daemon.wait_for_state("web", "RUNNING")
         assert spawned(daemon) == ["db", "web"]
+
+
+def test_a_start_of_a_program_that_waits_for_one_that_has_failed(directory: Path) -> None:
+    """It starts both, as if neither had been wanted since the boot."""
+    config = f"""
+        [program:web]
+        {SLEEPER}
+        depends_on=db
+        [program:db]
+        command=/bin/sh -c "test -e %(here)s/up && exec sleep 1000"
+        startretries=0
+    """
+    with Daemon(directory, config.replace("\n        ", "\n")) as daemon:
+        daemon.wait_for_state("db", "FATAL")
+        failed = daemon.ctl("start", "web")
+        assert failed.stdout.startswith("web: ERROR (spawn error)")
+        assert failed.returncode != 0
+        assert daemon.info("web")["description"] == "waiting for db (FATAL)"
+        (directory / "up").touch()
+        started = daemon.ctl("start", "web")
+        assert (started.stdout, started.returncode) == ("web: started\n", 0)
+        assert states(daemon) == {"web": "RUNNING", "db": "RUNNING"}
+        assert daemon.ctl("start", "web").stdout == "web: ERROR (already started)\n"
+
+
+@pytest.mark.parametrize("names", ["app db", "db app", "all"])
+def test_a_start_reports_the_dependencies_that_it_names(directory: Path, names: str) -> None:
+    config = f"""
+        [program:app]
+        {SLEEPER}
+        autostart=false
+        depends_on=db
+        [program:db]
+        {SLEEPER}
+        autostart=false
+    """
+    with Daemon(directory, config.replace("\n        ", "\n")) as daemon:
+        started = daemon.ctl("start", *names.split())
+        assert sorted(started.stdout.splitlines()) == ["app: started", "db: started"]
+        assert states(daemon) == {"app": "RUNNING", "db": "RUNNING"}
+        again = daemon.ctl("start", "app", "db")
+        error = "ERROR (already started)"
+        assert again.stdout == f"app: {error}\ndb: {error}\n"
 
 
 def test_commands_on_a_program_that_pauses(directory: Path) -> None:

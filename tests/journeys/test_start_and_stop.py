@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import xmlrpc.client
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,29 @@ def test_all_are_started_stopped_and_signalled(directory: Path) -> None:
             answers = method()
             assert [answer["status"] for answer in answers] == [Faults.SUCCESS] * 3
             assert {answer["name"] for answer in answers} == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_others_are_answered_while_a_multicall_starts_many(directory: Path, *, wait: bool) -> None:
+    config = f"""
+        [program:x]
+        command={child("sleeper")}
+        process_name=%(process_num)d
+        numprocs=100
+        startsecs=0
+        autostart=false
+    """
+    with Daemon(directory, config) as daemon, ThreadPoolExecutor(1) as pool:
+        calls = [
+            {"methodName": "supervisor.startProcess", "params": [f"x:{number}", wait]}
+            for number in range(100)
+        ]
+        other = proxy(str(daemon.socket_path))
+        multicall = pool.submit(other.system.multicall, calls)
+        seen = set()
+        while not multicall.done():
+            infos = daemon.rpc.supervisor.getAllProcessInfo()
+            seen.add(sum(each["statename"] == "RUNNING" for each in infos))
+        assert multicall.result() == [True] * 100
+        other("close")()
+        assert seen & set(range(1, 100))  # answers from the middle

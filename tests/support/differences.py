@@ -23,25 +23,54 @@ SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 ADDED_METHODS = (
+    "supervisor.applyUpdate",
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
+    "supervisor.planUpdate",
+    "supervisor.reopenAllProcessLogs",
+    "supervisor.reopenProcessLogs",
+    "supervisor.rotateAllProcessLogs",
+    "supervisor.rotateProcessLogs",
+    "supervisor.setNumprocs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
 """RPC methods that 4.3.0 does not have."""
 
-ADDED_COMMANDS = ("explain", "graph", "health")
+ADDED_COMMANDS = (
+    "complete",
+    "explain",
+    "graph",
+    "health",
+    "logs",
+    "reopen",
+    "rotate",
+    "scale",
+    "wait",
+)
 """Commands of supervisorctl that 4.3.0 does not have."""
 
-ADDED_FLAGS = ("--no-deps", "--with-dependents")
+ADDED_FLAGS = (
+    "--minimal",
+    "--no-deps",
+    "--plan",
+    "--with-dependents",
+    "--rolling",
+    "--batch N",
+    "--pause SECONDS",
+    "--json",
+    "-v, --verbose",
+    "--usage",
+    "--watch[=SECONDS]",
+)
 """Flags of its commands that 4.3.0 does not have."""
 
 ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
-FLAG_LINE = re.compile(rf"^(?:{'|'.join(ADDED_FLAGS)}) .*\n", re.MULTILINE)
+FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)
 COMMAND_LIST = re.compile(r"^(=+)\n((?:\w[\w ]*\n)+)", re.MULTILINE)
 
 # name -> the test that shows it
@@ -91,6 +120,10 @@ SHOWN_BY = {
         "tests/conformance/test_command_line.py::test_help_names_the_same_options"
     ),
     "Further options": f"{STARTS}::test_a_start_pulls_its_dependencies_in",
+    "Defaults of programs": (
+        "tests/unit/test_config_program_default.py"
+        "::test_programs_have_what_they_do_not_set_from_the_defaults"
+    ),
     "Starts of many programs": f"{STARTS}::test_a_boot_is_spread_over_iterations",
     "Programs that wait for others": (
         f"{STARTS}::test_a_second_start_and_a_stop_of_a_waiting_program"
@@ -198,6 +231,8 @@ SHOWN_BY = {
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
     ),
+    "Wildcards in names": "tests/conformance/test_client_commands.py::test_patterns",
+    "Colours on a terminal": "tests/clients/test_terminal.py::test_states_have_colours",
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
     "Interrupts and outputs that are gone": f"{CLIENT_FAILURES}::test_ctrl_c_while_a_command_waits",
     "Characters that the locale lacks": (
@@ -219,6 +254,7 @@ SHOWN_BY = {
     "Further commands": (
         "tests/journeys/test_dependencies.py::test_a_stop_and_a_restart_with_dependents"
     ),
+    "Further flags of status": "tests/journeys/test_watching.py::test_status_as_json",
     "Further methods": "tests/conformance/test_xmlrpc.py::test_methods_that_are_added",
     "Integers that do not fit": (
         "tests/conformance/test_rpc_states.py::test_an_integer_that_does_not_fit"

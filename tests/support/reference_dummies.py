@@ -21,6 +21,7 @@ from supervisor.options import ServerOptions
 from supervisor.process import child, event_pools
 from supervisor.process.plan import Launched
 from supervisor.process.restarts import RestartPolicy
+from supervisor.process.start_origin import StartOrigin
 
 supervisor.__path__.append(os.environ["REFERENCE_DUMMIES"])
 
@@ -56,7 +57,12 @@ for dummy in (DummyOptions, DummyProcess):
 DummyProcess.awaits_start = False
 DummyProcess.is_plain = True
 DummyProcess.starts = SimpleNamespace(
-    gate=None, is_waiting=False, has_closed_gate=False, restarts=RestartPolicy()
+    gate=None,
+    is_waiting=False,
+    is_queued=False,
+    has_closed_gate=False,
+    restarts=RestartPolicy(),
+    origin=StartOrigin(),
 )
 child.launch = lambda _plan: Launched(next(pids))
 child.resolve_command = resolve_command

@@ -153,12 +153,16 @@ class TestAutoLogs:
             "p-stdout---me.x-abc123_4.log",
             "p-stderr---me.x-abc.log.1",
             "a:b-stdout---me.x-1.log.12",
+            "p-stdout---me.x-abc.log.3.gz",
+            "p-stdout---me.x-abc.log.compressing",
         ]
         kept = [
             "p-stdout---you-abc.log",
             "p-stdout---mexx-abc.log",
             "p.log",
             "p-stdout---me.x-abc.txt",
+            "p-stdout---me.x-abc.log.gz",
+            "p-stdout---me.x-abc.log.1.xz",
         ]
         for name in gone + kept:
             (tmp_path / name).touch()

@@ -12,7 +12,7 @@ import pytest
 from supervisor.config.parser import ConfigurationError
 from supervisor.config.portability import EVENTS_OF_4_3, OPTIONS_OF_4_3
 from supervisor.config.schema import SECTIONS
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from supervisor.daemon import check
 from supervisor.engine import paths
 from supervisor.events import EventTypes
@@ -35,7 +35,7 @@ def lines(directory: Path, text: str, *, is_portable: bool = False) -> list[str]
     text = text.replace("DIR", str(directory)).replace("FILE", str(file))
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
-    _, problems = check.check(str(file), {}, is_portable=is_portable)
+    _, problems = check.check(Source(str(file)), {}, is_portable=is_portable)
     return [
         str(problem).replace(str(file), "FILE").replace(str(directory), "DIR")
         for problem in problems
@@ -350,7 +350,7 @@ def test_the_first_mistake_is_that_of_an_ordinary_start(tmp_path: Path) -> None:
     for text, _ in MISTAKES:
         first = [line for line in lines(tmp_path, HEAD + text) if ": error: " in line][:1]
         try:
-            read(str(tmp_path / "c.conf"), {})
+            read(Source(str(tmp_path / "c.conf")), {})
             told = []
         except ConfigurationError as error:
             told = [str(error).replace(str(tmp_path / "c.conf"), "FILE")]

@@ -13,7 +13,7 @@ import pytest
 from supervisor.common.env_files import EnvFile, SecretFile
 from supervisor.config.model import ProcessConfig
 from supervisor.config.parser import ConfigurationError
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from supervisor.engine import posix
 from supervisor.process.child_environment import child_environment, files_of
 from supervisor.process.variable_files import MAX_FILE_BYTES, MAX_SECRET_BYTES, VariableFiles
@@ -30,7 +30,7 @@ def configured(directory: Path, options: str, shared: str = "") -> ProcessConfig
     file.write_text(
         f"[supervisord]\n{shared}\n[program:x]\ncommand=/bin/cat\n{options}\n", encoding="utf-8"
     )
-    return read(str(file), {}).groups[0].process_configs[0]
+    return read(Source(str(file)), {}).groups[0].process_configs[0]
 
 
 def environment(config: Any, world: World, **channels: str) -> dict[str, str]:
@@ -144,7 +144,7 @@ environment=PLACE="/run"
         f"[fcgi-program:c]\nsocket=unix://%(here)s/s.sock\n{options}",
         encoding="utf-8",
     )
-    groups = read(str(file), {}).groups
+    groups = read(Source(str(file)), {}).groups
     assert [
         [config.envfiles[0].path, config.secretfiles[0].path]
         for group in groups

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.config.parser import ConfigurationError
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from supervisor.engine import posix
 from supervisor.process.plan import resolve_command
 
@@ -43,7 +43,7 @@ def test_an_unbalanced_quote_in_a_command(
     tmp_path: Path, lines: str, value: str, hint: str
 ) -> None:
     file = config_file(tmp_path, f"[program:x]\n{lines}")
-    [config] = read(file, {}).groups[0].process_configs
+    [config] = read(Source(file), {}).groups[0].process_configs
     with pytest.raises(posix.BadCommand) as caught:
         resolve_command(config)
     assert str(caught.value) == f"can't parse command {value!r}: No closing quotation{hint}"
@@ -52,21 +52,21 @@ def test_an_unbalanced_quote_in_a_command(
 def test_a_command_in_an_included_file(tmp_path: Path) -> None:
     (tmp_path / "more.ini").write_text("[program:x]\ncommand=sh -c 'a ; b'\n", encoding="utf-8")
     file = config_file(tmp_path, "[include]\nfiles=*.ini")
-    [config] = read(file, {}).groups[0].process_configs
+    [config] = read(Source(file), {}).groups[0].process_configs
     assert config.command_hint == HINT
 
 
 @pytest.mark.parametrize("command", ["sh -c 'a; b' ; it's a comment", "sh -c \"it's\" # don't"])
 def test_a_command_that_is_whole(tmp_path: Path, command: str) -> None:
     file = config_file(tmp_path, f"[program:x]\ncommand={command}")
-    [config] = read(file, {}).groups[0].process_configs
+    [config] = read(Source(file), {}).groups[0].process_configs
     assert config.command_hint == ""
 
 
 def test_an_unbalanced_quote_in_another_option(tmp_path: Path) -> None:
     file = config_file(tmp_path, 'environment=A="x ; y"\n[program:x]\ncommand=/bin/cat')
     with pytest.raises(ConfigurationError) as caught:
-        read(file, {})
+        read(Source(file), {})
     assert str(caught.value) == (
         f"No closing quotation{HINT} in section 'supervisord' (file: {file!r}),"
         " option 'environment'"

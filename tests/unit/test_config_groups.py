@@ -396,7 +396,7 @@ def shown_in_the_sample(section: str) -> dict[str, str]:
     return {option: default or value for option, value, default in lines}
 
 
-@pytest.mark.parametrize("section", schema.SECTIONS)
+@pytest.mark.parametrize("section", [each for each, rows in schema.SECTIONS.items() if rows])
 def test_the_sample_has_the_options_that_it_should_have(section: str) -> None:
     """With its default where it has one, so that the sample stays correct."""
     shown = shown_in_the_sample(section)
@@ -423,7 +423,7 @@ def test_the_sample_explains_options_as_the_reference_does() -> None:
     assert_none(
         f"[{section}] {row.name}: {row.summary!r}, in the sample {comments[row.name]!r}"
         for section, rows in schema.SECTIONS.items()
-        for comments in [comments_in_the_sample(section)]
+        for comments in [comments_in_the_sample(section) if rows else {}]
         for row in rows
         if row.name in comments
         and re.sub(r" \(default: .*\)$", "", comments[row.name]) not in (*IN_CONTEXT, row.summary)

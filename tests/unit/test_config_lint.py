@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from tests.support.strangers import give_away, needs_root
 
 PROGRAM = "[supervisord]\n[program:x]\ncommand=/bin/cat\n"
@@ -18,7 +18,7 @@ def warnings(directory: Path, text: str, mode: int = 0o600) -> list[str]:
     file = directory / "c.conf"
     file.write_text(text, encoding="utf-8")
     file.chmod(mode)
-    return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
+    return [line.replace(str(directory), "<dir>") for line in read(Source(str(file)), {}).warnings]
 
 
 def test_a_good_file_has_no_warnings(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_good_file_has_no_warnings(tmp_path: Path) -> None:
 
 def test_the_sample_has_no_warnings() -> None:
     sample = Path(__file__).parents[2] / "sample.conf"
-    assert not [line for line in read(str(sample), {}).warnings if "unknown" in line]
+    assert not [line for line in read(Source(str(sample)), {}).warnings if "unknown" in line]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ class TestProtection:
         return path
 
     def said(self, main: Path) -> list[str]:
-        lines = [line for line in read(str(main), {}).warnings if "No file" not in line]
+        lines = [line for line in read(Source(str(main)), {}).warnings if "No file" not in line]
         return [line.replace(str(main.parent), "<dir>") for line in lines]
 
     def test_protected_files_have_no_warnings(self, main: Path) -> None:
@@ -172,7 +172,7 @@ class TestProtection:
         os.write(writer, PROGRAM.encode())
         os.close(writer)
         try:
-            assert read(f"/dev/fd/{reader}", {}).warnings == ()
+            assert read(Source(f"/dev/fd/{reader}"), {}).warnings == ()
         finally:
             os.close(reader)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
@@ -232,6 +233,10 @@ CHANGED = {
     "stderr_tee": "stdout",
     "stdout_tee_format": "json",
     "stderr_tee_format": "json",
+    "stdout_logfile_owner": str(os.geteuid()),
+    "stderr_logfile_owner": str(os.geteuid()),
+    "stdout_logfile_compress": "gzip",
+    "stderr_logfile_compress": "gzip",
     "restartjitter": "0.5",
     "depends_on": "other",
     "depends_on_completed": "other",

@@ -265,6 +265,27 @@ def test_endless_signals_leave_time_for_the_loop(world: World, daemon: Any) -> N
     assert len(daemon.options.signals) == 1
 
 
+def test_many_deaths_are_spread_over_iterations(
+    world: World, dead: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    processes = spawned(world, *"abcdefgh")
+    dead += [(process.pid, 0) for process in processes]
+    finish = Subprocess.finish
+
+    def slow(process: Subprocess, pid: int, status: int) -> None:
+        world.clock.advance(0.004)
+        finish(process, pid, status)
+
+    monkeypatch.setattr(Subprocess, "finish", slow)
+    Reaper(world.runtime).reap()
+    counts = [len(dead)]
+    while dead:
+        world.runtime.loop.run_once(0)
+        counts.append(len(dead))
+    assert counts == [6, 4, 2, 0]  # the second begins before 5 ms are over
+    assert not world.runtime.children
+
+
 def test_plugins_reap_one_child(world: World, dead: list[tuple[int, int]]) -> None:
     first, second = spawned(world, "first", "second")
     dead += [(first.pid, 0), (second.pid, 0)]

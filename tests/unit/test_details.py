@@ -106,6 +106,17 @@ def test_details_of_waits_pauses_and_exits(site: Site) -> None:
     assert (details["signal"], details["next_start"]) == (0, 0)
 
 
+def test_a_queued_start_is_due_now(site: Site) -> None:
+    """Otherwise an exited process would seem not to be restarted."""
+    crash = site.add("crash", startsecs=0, autorestart=RestartUnconditionally)
+    site.boot()
+    site.world.pass_time(0)
+    site.die(crash, 9)
+    crash.starts.is_queued = True
+    now = site.world.clock.time()
+    assert site.rpc.getProcessDetails("crash")["next_start"] == now
+
+
 def test_a_name_that_is_no_process(site: Site) -> None:
     site.add("web", count=2)
     for name in ("nope", "web:*"):

@@ -59,9 +59,23 @@ class TestLogs:
         os.close(files.open_log(str(tmp_path / "log"), truncate=True))
         assert (tmp_path / "log").read_bytes() == b""
 
-    def test_permissions(self, tmp_path: Path) -> None:
-        os.close(files.open_log(str(tmp_path / "log"), permissions=0o600))
+    def test_a_new_file_has_the_permissions_from_the_beginning(self, tmp_path: Path) -> None:
+        fd = files.create_if_missing(str(tmp_path / "log"), 0o600)
+        assert fd is not None
+        os.close(fd)
         assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("kind", ["file", "link", "link to nothing", "fifo"])
+    def test_a_file_that_exists_is_not_created(self, tmp_path: Path, kind: str) -> None:
+        log, target = tmp_path / "log", tmp_path / "target"
+        make: dict[str, Callable[[], object]] = {
+            "file": log.touch,
+            "link": lambda: (target.touch(), log.symlink_to(target)),
+            "link to nothing": lambda: log.symlink_to(target),
+            "fifo": lambda: os.mkfifo(log),
+        }
+        make[kind]()
+        assert files.create_if_missing(str(log), 0o600) is None
 
     def test_a_fifo_without_reader_keeps_what_is_written(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "log")
@@ -287,7 +301,7 @@ class TestExchange:
         with acting(lambda: [put(name) for name in ("link", "fifo", "file")], repeatedly=True):
             while time.monotonic() < deadline or not created:
                 with contextlib.suppress(FileExistsError):
-                    fd = files.open_log(str(log), exclusive=True)
+                    fd, _ = files.create_log(str(log))
                     status = os.fstat(fd)
                     os.close(fd)
                     assert stat.S_ISREG(status.st_mode)
@@ -301,13 +315,16 @@ class TestExclusive:
     """The new file after a rotation."""
 
     def test_it_is_created(self, tmp_path: Path) -> None:
-        os.close(files.open_log(str(tmp_path / "log"), exclusive=True, permissions=0o600))
+        fd, is_new = files.create_log(str(tmp_path / "log"), 0o600)
+        os.close(fd)
+        assert is_new
         assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
 
     def test_another_process_of_the_same_user_may_be_faster(self, tmp_path: Path) -> None:
         """Two daemons with one log find out that it has been rotated at the same time."""
         (tmp_path / "log").write_bytes(b"first\n")
-        fd = files.open_log(str(tmp_path / "log"), exclusive=True)
+        fd, is_new = files.create_log(str(tmp_path / "log"))
+        assert not is_new
         os.write(fd, b"second\n")
         os.close(fd)
         assert (tmp_path / "log").read_bytes() == b"first\nsecond\n"
@@ -326,7 +343,7 @@ class TestExclusive:
         make[kind]()
         if kind != "hard link":
             give_away(log)
-        fd = files.open_log(str(log), exclusive=True)
+        fd, _ = files.create_log(str(log))
         os.write(fd, b"line\n")
         os.close(fd)
         assert log.lstat().st_uid == 0
@@ -336,7 +353,7 @@ class TestExclusive:
     def test_a_directory_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "log").mkdir()
         with pytest.raises(IsADirectoryError):
-            files.open_log(str(tmp_path / "log"), exclusive=True)
+            files.create_log(str(tmp_path / "log"))
 
 
 class TestReading:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.config.settings import read
+from supervisor.config.settings import Source, read
 from supervisor.engine import paths
 from tests.support.strangers import needs_root
 from tests.support.tables import assert_none
@@ -19,7 +19,7 @@ def warnings(directory: Path, options: str, settings: str = "") -> list[str]:
     text = f"[supervisord]\n{settings}\n[program:x]\ncommand=/bin/cat\n{options}\n"
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
-    return [line.replace(str(directory), "<dir>") for line in read(str(file), {}).warnings]
+    return [line.replace(str(directory), "<dir>") for line in read(Source(str(file)), {}).warnings]
 
 
 WHERE = "in section 'program:x' (file: '<dir>/c.conf')"

@@ -131,13 +131,13 @@ def test_a_rotation_that_fails_half_way_loses_nothing(
 ) -> None:
     """The new file cannot be opened: the renamed one is written to until one can be."""
 
-    def refuse(path: str, **_options: object) -> int:
+    def refuse(path: str, _permissions: int) -> int:
         raise OSError(24, "Too many open files", path)
 
     path = tmp_path / "log"
     handler = RotatingFileHandler(str(path), maxBytes=5, backupCount=3)
     with monkeypatch.context() as patch:
-        patch.setattr(rotation.files, "open_log", refuse)
+        patch.setattr(rotation.files, "create_log", refuse)
         for text in (b"12345", b"67"):
             handler.emit(LogRecord(20, text))
     assert trouble == [f"cannot write to log {path}: Too many open files"]

@@ -11,7 +11,6 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.child import Subprocess
-from supervisor.process.dependencies import Condition
 from supervisor.rpc import control
 from supervisor.states import ProcessStates, SupervisorStates
 from tests.support.programs import EXIT_0, EXIT_3, Programs
@@ -346,15 +345,161 @@ def test_a_start_pulls_its_dependencies_in(programs: Programs) -> None:
     assert programs.states()["other"] == S.STOPPED
 
 
-def test_a_start_of_a_group_passes_over_those_that_wait(programs: Programs) -> None:
+def start_all(programs: Programs) -> list[str]:
+    """Start all processes; return the names of those that are reported."""
+    members = [
+        (group, each) for group in programs.groups.values() for each in group.processes.values()
+    ]
+    by_name = {each.name: each for _, each in members}
+
+    def start(name: str) -> Any:
+        process = by_name[name.rpartition(":")[2]]
+        return control.start(process, name, wait=True)
+
+    put = programs.world.runtime.services.start_queue.put
+    function = control.make_allfunc(members, control.to_be_started(members), start, put)
+    while (result := function()) is NOT_DONE_YET:
+        programs.world.pass_time(1)
+    assert {each["description"] for each in result} <= {"OK"}
+    return sorted(each["name"] for each in result)
+
+
+def test_a_start_of_all_reports_those_that_it_starts_or_waits_for(programs: Programs) -> None:
+    programs.add("app", "web", autostart=False, startsecs=0)  # pulls the others in
+    programs.add("web", "db", count=2)
+    programs.add("db", startretries=0)
+    programs.add("other")
+    programs.boot()
+    programs.die(programs.process("db"), EXIT_3)
+    programs.world.pass_time(1)
+    assert programs.states()["db"] == S.FATAL
+    assert start_all(programs) == ["app", "db", "web_0", "web_1"]
+    assert set(programs.states().values()) == {S.RUNNING}
+    assert start_all(programs) == []
+
+
+def test_a_start_of_all_passes_over_those_that_were_requested(programs: Programs) -> None:
     """As over those that are starting."""
     programs.add("db", startsecs=5)
-    web = programs.add("web", "db", count=2)
+    programs.add("web", "db", autostart=False)
     programs.boot()
-    assert programs.states()["web_0"] == S.STOPPED
-    assert not control.is_not_running(web)
-    control.stop(web, "web", wait=True)
-    assert control.is_not_running(web)
+    waiting = programs.start("web")
+    assert start_all(programs) == []
+    programs.world.pass_time(5)
+    programs.world.pass_time(1)
+    assert waiting() is True
+
+
+def test_the_first_request_joins_a_wait_since_the_boot(programs: Programs) -> None:
+    """It pulls the dependencies in; the second one is an error."""
+    db = programs.add("db", startretries=0)
+    web = programs.add("web", "db")
+    programs.boot()
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(1)
+    assert (db.state, programs.waits(web)) == (S.FATAL, ["db (FATAL)"])
+    waiting = programs.start("web")
+    assert (waiting(), db.state) == (NOT_DONE_YET, S.STARTING)
+    with pytest.raises(RPCError, match="ALREADY_STARTED"):
+        programs.start("web")
+    programs.world.pass_time(1)
+    programs.world.pass_time(1)
+    assert (waiting(), web.state) == (True, S.RUNNING)
+    with pytest.raises(RPCError, match="ALREADY_STARTED"):
+        programs.start("web")
+
+
+def test_a_failed_request_leaves_a_wait_since_the_boot_as_it_was(programs: Programs) -> None:
+    db = programs.add("db", startretries=0)
+    web = programs.add("web", "db", startsecs=0)
+    programs.boot()
+    programs.die(db, EXIT_3)
+    waiting = programs.start("web")
+    programs.die(db, EXIT_3)
+    with pytest.raises(RPCError, match="SPAWN_ERROR: web: dependency 'db' is FATAL"):
+        waiting()
+    assert programs.waits(web) == ["db (FATAL)"]
+    waiting = programs.start("db")
+    programs.world.pass_time(1)
+    programs.world.pass_time(1)
+    assert (waiting(), web.state) == (True, S.RUNNING)
+
+
+def test_a_dependency_that_fails_again_at_once_fails_the_request(programs: Programs) -> None:
+    """Within one iteration of the loop, so that all looks as before the request."""
+    db = programs.add("db", startretries=0)
+    web = programs.add("web", "db")
+    programs.boot()
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(1)
+    waiting: Any = control.start(web, "web", wait=True)
+    assert waiting() is NOT_DONE_YET
+    woken: list[bool] = []
+    for source in waiting.wake_sources:
+        source.add(lambda: woken.append(True))
+    db.finish(db.pid, EXIT_3)
+    db.transition()
+    assert db.state == S.FATAL
+    programs.world.pass_time(0)
+    assert woken
+    with pytest.raises(RPCError, match="SPAWN_ERROR: web: dependency 'db' is FATAL"):
+        waiting()
+
+
+def test_the_first_request_joins_a_start_for_a_dependent(programs: Programs) -> None:
+    """In each state, once: `start app db` starts the database as well."""
+    for seconds in (0, 0.5, 1):  # STARTING, STARTING, RUNNING
+        db = programs.add("db", autostart=False)
+        programs.add("app", "db", autostart=False)
+        programs.start("app")
+        programs.world.pass_time(seconds)
+        result = programs.start("db")
+        programs.world.pass_time(1)
+        assert result is True or result() is True
+        assert db.state == S.RUNNING
+        with pytest.raises(RPCError, match="ALREADY_STARTED"):
+            programs.start("db")
+
+
+def test_a_start_for_a_dependent_can_be_joined_until_it_ends(programs: Programs) -> None:
+    """An automatic restart is none that was requested."""
+    db = programs.add("db", autostart=False)
+    programs.add("app", "db", autostart=False)
+    programs.start("app")
+    programs.world.pass_time(1)
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(1)
+    programs.world.pass_time(1)
+    assert db.state == S.RUNNING
+    with pytest.raises(RPCError, match="ALREADY_STARTED"):
+        programs.start("db")
+
+
+def test_a_start_that_is_joined_in_the_queue_waits_for_its_end(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier failure of the program is not the result."""
+    disk = programs.add("disk", autorestart=False, startsecs=0)
+    db = programs.add("db", "disk", startsecs=0)
+    programs.add("app", "db", autostart=False, startsecs=0)
+    programs.boot()
+    programs.world.pass_time(0)
+    programs.die(disk)
+    programs.die(db, EXIT_3)
+    programs.world.pass_time(5)
+    assert (db.state, programs.waits(db)) == (S.EXITED, ["disk (EXITED)"])
+    slow_starts(programs, monkeypatch)
+    control.start(programs.process("app"), "app", wait=True)
+    for name in "abcdefg":
+        programs.add(name, startsecs=100).transition()
+    disk.mark_running()
+    db.transition()
+    assert db.starts.is_queued
+    waiting = control.start(db, "db", wait=True)
+    assert waiting() is NOT_DONE_YET  # type: ignore[operator]
+    for _ in range(10):
+        programs.world.pass_time(0)
+    assert waiting() is True  # type: ignore[operator]
 
 
 def test_a_start_alone_waits_for_nothing(programs: Programs) -> None:
@@ -487,31 +632,3 @@ def test_groups_that_come_and_go_are_looked_up_again(programs: Programs) -> None
     programs.boot()
     programs.world.pass_time(0)
     assert web.state == S.STARTING
-
-
-def test_a_change_of_one_process_is_no_search_among_all(
-    programs: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Programs with many processes depend on one that has as many."""
-    count = 40
-    programs.add("web", "db", count=count, on_dependency_failure="restart")
-    programs.add("db", count=count, startsecs=100)
-    programs.boot()
-    searched: list[object] = []
-    is_met_by = Condition.is_met_by
-    monkeypatch.setattr(
-        Condition,
-        "is_met_by",
-        lambda self, target: searched.append(target) or is_met_by(self, target),
-    )
-    databases = list(programs.groups["db"].processes.values())
-    for process in databases[:-1]:
-        searched.clear()
-        process.mark_running()
-        programs.world.pass_time(0)
-        assert len(searched) <= 3 * count
-    assert programs.states()["web_0"] == S.STOPPED
-    databases[-1].mark_running()
-    programs.world.pass_time(0)
-    programs.world.pass_time(1)
-    assert set(programs.states().values()) == {S.RUNNING}

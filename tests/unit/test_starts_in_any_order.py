@@ -96,6 +96,14 @@ class Rules:
             return
         if callable(result):
             self.waiting.append(result)
+            self.check_second_start(process)
+
+    @staticmethod
+    def check_second_start(process: Subprocess) -> None:
+        """Check that a start in progress has been requested: a second request is an error."""
+        if process.state != S.STOPPING:
+            with pytest.raises(RPCError, match="ALREADY_STARTED"):
+                control.start(process, process.name, wait=True)
 
     def stop(self, process: Subprocess) -> None:
         try:
@@ -112,6 +120,7 @@ class Rules:
         for name in NAMES:
             process = programs.process(name)
             assert bool(process.pid) == (process.state not in {*STOPPED_STATES, S.BACKOFF})
+            self.check_conditions(process)
         pending = []
         for function in self.waiting:
             try:
@@ -120,6 +129,15 @@ class Rules:
             except RPCError:
                 continue
         self.waiting = pending
+
+    @staticmethod
+    def check_conditions(process: Subprocess) -> None:
+        """Check what the gate knows of its conditions: it looks at changes only."""
+        gate = process.starts.gate
+        for watch in () if gate is None else gate.watches:
+            targets = gate.targets(watch.condition)
+            unmet = {each for each in targets if not watch.condition.is_met_by(each)}
+            assert set(watch.unmet_targets()) == unmet
 
     def check_rest(self) -> None:
         """Check that nothing is forgotten, and nothing keeps the loop busy."""

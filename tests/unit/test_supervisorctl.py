@@ -98,6 +98,33 @@ def test_an_unknown_group(line: str, status: int) -> None:
     assert ctl.run(line) == ("g: ERROR (no such group)\n", status)
 
 
+@pytest.mark.parametrize(
+    ("verb", "done"), [("rotate", "rotated"), ("reopen", "reopened")], ids=lambda value: value
+)
+def test_logs_are_rotated_and_reopened(verb: str, done: str) -> None:
+    method = f"{verb}ProcessLogs"
+    everything = {f"{verb}AllProcessLogs": results(80)}
+    assert Ctl(**everything).run(f"{verb} all x") == (f"g:p80: {done}\n", 0)
+
+    def answer(name: str) -> Any:
+        if name == "g:*":
+            return results(80, 20, 10)
+        if name == "device":
+            raise Fault(Faults.FAILED, "FAILED: device: cannot rotate /dev/null: it is a device")
+        return True
+
+    ctl = Ctl(**{method: answer})
+    assert ctl.run(f"{verb} a device g:*") == (
+        (
+            f"a: {done}\ndevice: cannot rotate /dev/null: it is a device\ng:p80: {done}\n"
+            "g:p20: ERROR (no log file)\ng:p10: ERROR (no such process)\n"
+        ),
+        1,
+    )
+    assert ctl.asked() == [(method, "a"), (method, "device"), (method, "g:*")]
+    assert Ctl().run(verb)[0].startswith(f"Error: {verb} requires a process name\n{verb} <name>")
+
+
 def test_names_are_processed_in_order() -> None:
     ctl = Ctl(startProcess=True, startProcessGroup=results(80), stopProcess=True)
     assert ctl.run("start a g:b g:*") == ("a: started\ng:b: started\ng:p80: started\n", 0)

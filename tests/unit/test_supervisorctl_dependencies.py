@@ -89,7 +89,7 @@ web is BACKOFF since {clock(NOW - 200)} (3 minutes)
   Its last start failed: Exited too quickly (process log may have details).
   The next start is in 8 seconds.
   Last exit: exit status 3 (not expected), {clock(NOW - 200)}.
-  4 starts since the daemon started, 3 of them automatic.
+  4 starts, 3 of these automatic.
   Configured in /etc/web.conf, line 7.
 
 Last changes

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
-from supervisor.common.namespec import split_namespec
+from supervisor.common.namespec import is_pattern, split_namespec
 from supervisor.supervisorctl.output import reserve_stdout
 from supervisor.supervisorctl.plugin import ControllerPluginBase
 from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from supervisor.supervisorctl.controller import Controller
@@ -66,6 +66,8 @@ class CommandGroup(ControllerPluginBase):
         if given.error is None:
             return given
         self._refuse(given.error, command)
+        word = given.error.rpartition(" ")[2]
+        self.ctl.hint(lambda hints: self._meant(hints, word) if word[:1] == "-" else None)
         return None
 
     def _takes_no_arguments(self, command: str, arg: str) -> bool:
@@ -73,6 +75,38 @@ class CommandGroup(ControllerPluginBase):
         if arg:
             self._refuse(f"Error: {command} accepts no arguments", command)
         return not arg
+
+    def _expanded(self, names: Sequence[str], infos: Iterable[Info] | None = None) -> list[str]:
+        """Return names, with each pattern replaced by the processes that it matches.
+
+        `infos` are all processes; without them, the daemon is queried if there is a pattern.
+        """
+        if not any(map(is_pattern, names)):
+            return list(names)
+        from supervisor.supervisorctl.patterns import expand
+
+        if infos is None:
+            infos = self.ctl.get_supervisor().getAllProcessInfo()
+        return expand(names, infos)
+
+    def _single(self, name: str) -> str | None:
+        """Return the process that a name or pattern means, or None after an error for several."""
+        matches = self._expanded([name])
+        if len(matches) == 1:
+            return matches[0]
+        self._fail(f"{name}: ERROR (matches {len(matches)} processes: {', '.join(matches)})")
+        return None
+
+    def _selected(self, infos: Sequence[Info], names: Sequence[str]) -> list[Info]:
+        """Return the processes that names and patterns match, in their order.
+
+        Without names, or with `all` among them, these are all processes.  A name that matches none
+        is reported.
+        """
+        if not names or "all" in names:
+            return list(infos)
+        names = self._expanded(names, infos)
+        return [info for name in names for info in self._matching(infos, name)]
 
     def _matching(self, infos: Sequence[Info], namespec: str) -> list[Info]:
         """Return the processes that a name matches; print an error if there are none."""
@@ -83,8 +117,23 @@ class CommandGroup(ControllerPluginBase):
             name = group if process is None else namespec
             self.ctl.output(f"{name}: ERROR ({message})")
             self.ctl.exitstatus = LSBStatusExitStatuses.UNKNOWN
-            self.ctl.hint(lambda hints: hints.for_unknown_name(namespec, infos))
+            self.ctl.hint(lambda hints: self._meant(hints, namespec, infos))
         return found
+
+    def _meant(self, hints: Any, word: str, infos: Sequence[Info] = ()) -> str | None:
+        """Return a suggestion of the flag or the process that a word resembles."""
+        if not word.startswith("-"):
+            return hints.for_unknown_name(word, infos)  # type: ignore[no-any-return]
+        from supervisor.supervisorctl.flags import flags_of
+
+        commands = [each.removeprefix("flags_") for each in dir(self) if each.startswith("flags_")]
+        flags = {flag for command in commands for flag in flags_of(self, command).completions()}
+        return hints.for_unknown_word(word, flags)  # type: ignore[no-any-return]
+
+    def _hint_for_name(self, name: str) -> None:
+        """Suggest the name that was meant by an unknown one, to a person at a terminal."""
+        supervisor = self.ctl.get_supervisor()
+        self.ctl.hint(lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo()))
 
     def _call_or_report(
         self, texts: Mapping[int, str], method: Callable[..., Any], *args: str

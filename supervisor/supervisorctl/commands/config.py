@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from supervisor.common.faults import Faults
-from supervisor.common.namespec import make_namespec
+from supervisor.common.namespec import is_pattern, make_namespec
 from supervisor.supervisorctl.commands import CommandGroup
+from supervisor.supervisorctl.results import NO_CONFIG_UPDATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 # Fault -> the line to print; {} is the name of the group.
@@ -48,7 +49,7 @@ class ConfigCommands(CommandGroup):
         for name, change in sorted(changes.items()):
             self.ctl.output(f"{name}: {change}")
         if not changes:
-            self.ctl.output("No config updates to processes")
+            self.ctl.output(NO_CONFIG_UPDATES)
 
     def help_reread(self) -> None:
         """Print the help of `reread`."""
@@ -69,9 +70,28 @@ class ConfigCommands(CommandGroup):
     def do_add(self, arg: str) -> None:
         """Activate configured groups."""
         supervisor = self.ctl.get_supervisor()
-        for name in arg.split():
+        for name in self._groups(arg, self._inactive_groups):
             if self._call_or_report(ADD_FAULTS, supervisor.addProcessGroup, name) is not None:
                 self.ctl.output(f"{name}: added process group")
+
+    def _inactive_groups(self) -> list[str]:
+        """Return the groups that `add` may activate."""
+        infos = self.ctl.get_supervisor().getAllConfigInfo()
+        return [info["group"] for info in infos if not info["inuse"]]
+
+    def _active_groups(self) -> list[str]:
+        """Return the groups that `remove` may deactivate."""
+        return [info["group"] for info in self.ctl.get_supervisor().getAllProcessInfo()]
+
+    @staticmethod
+    def _groups(arg: str, known: Callable[[], list[str]]) -> list[str]:
+        """Return the groups that the words of `arg` mean; `known` queries the daemon."""
+        names = arg.split()
+        if not any(map(is_pattern, names)):
+            return names
+        from supervisor.supervisorctl.patterns import expand_groups
+
+        return expand_groups(names, known())
 
     def help_add(self) -> None:
         """Print the help of `add`."""
@@ -80,7 +100,7 @@ class ConfigCommands(CommandGroup):
     def do_remove(self, arg: str) -> None:
         """Deactivate stopped groups."""
         supervisor = self.ctl.get_supervisor()
-        for name in arg.split():
+        for name in self._groups(arg, self._active_groups):
             if self._call_or_report(REMOVE_FAULTS, supervisor.removeProcessGroup, name) is not None:
                 self.ctl.output(f"{name}: removed process group")
 

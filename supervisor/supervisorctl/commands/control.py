@@ -9,7 +9,7 @@ from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
-from supervisor.supervisorctl.flags import Flag, FlagTable
+from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
@@ -25,11 +25,22 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from supervisor.supervisorctl.flags import Arguments
+
     Info = Mapping[str, Any]
 
 
 NO_DEPS = "--no-deps"
 WITH_DEPENDENTS = "--with-dependents"
+ROLLING, BATCH, PAUSE = "--rolling", "--batch", "--pause"
+
+
+def batch_size(text: str) -> int:
+    """Return a number of processes, at least 1; raises ValueError."""
+    size = int(text)
+    if size < 1:
+        raise ValueError(text)
+    return size
 
 
 class ProcessAction:
@@ -85,13 +96,13 @@ class ControlCommands(CommandGroup):
             error = "Error: start requires a process name"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
         elif not given[NO_DEPS]:
-            self._act(START, given.names)
+            self._act(START, self._expanded(given.names))
         elif "all" in given.names:
             error = f"Error: {NO_DEPS} requires the names of processes"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
         else:
             start = self.ctl.get_supervisor().startProcessAlone
-            for namespec in given.names:
+            for namespec in self._expanded(given.names):
                 self._show_results(START, results_of(start, namespec))
 
     def help_start(self) -> None:
@@ -114,9 +125,9 @@ class ControlCommands(CommandGroup):
         if not given.names:
             self._refuse("Error: stop requires a process name", "stop")
         elif given[WITH_DEPENDENTS] and "all" not in given.names:
-            self._stop_with_dependents(given.names)
+            self._stop_with_dependents(self._expanded(given.names))
         else:
-            self._act(STOP, given.names)
+            self._act(STOP, self._expanded(given.names))
 
     def help_stop(self) -> None:
         """Print the help of `stop`."""
@@ -127,6 +138,9 @@ class ControlCommands(CommandGroup):
 
     flags_restart = FlagTable(
         Flag(WITH_DEPENDENTS, help="Restart the processes that depend on it as well"),
+        Flag(ROLLING, help="Restart one after the other; stop at the first failure"),
+        Flag(BATCH, help="With --rolling: this many at a time", value="N", convert=batch_size),
+        Flag(PAUSE, help="With --rolling: wait in between", value="SECONDS", convert=seconds),
         unknown_is_name=True,
     )
 
@@ -138,7 +152,16 @@ class ControlCommands(CommandGroup):
         if not given.names:
             self._refuse("Error: restart requires a process name", "restart")
             return
-        names = given.names
+        if error := _conflict(given):
+            self._refuse(error, "restart")
+            return
+        if given[ROLLING]:
+            from supervisor.supervisorctl.rolling import RollingRestart
+
+            rolling = RollingRestart(self.ctl, self.plugin)
+            rolling.run(given.names, given[BATCH] or 1, given[PAUSE] or 0)
+            return
+        names = self._expanded(given.names)
         infos = self.ctl.get_supervisor().getAllProcessInfo() if self.ctl.is_at_terminal else []
         if given[WITH_DEPENDENTS] and "all" not in names:
             self._start_again(names, self._stop_with_dependents(names))
@@ -167,7 +190,7 @@ class ControlCommands(CommandGroup):
         if not names:
             self._refuse("Error: signal requires a signal name and a process name", "signal")
             return
-        self._act(SIGNAL, names, signame)
+        self._act(SIGNAL, self._expanded(names), signame)
 
     def help_signal(self) -> None:
         """Print the help of `signal`."""
@@ -279,3 +302,11 @@ class ControlCommands(CommandGroup):
             self.ctl.output(text)
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"], action.sanitize)
         self.ctl.hint(lambda hints: hints.for_results(self.ctl.get_supervisor(), results))
+
+
+def _conflict(given: Arguments) -> str | None:
+    """Return the error for flags of `restart` that do not go together."""
+    if given[ROLLING]:
+        return f"Error: {ROLLING} excludes {WITH_DEPENDENTS}" if given[WITH_DEPENDENTS] else None
+    lonely = next((flag for flag in (BATCH, PAUSE) if given[flag] is not None), None)
+    return None if lonely is None else f"Error: {lonely} requires {ROLLING}"

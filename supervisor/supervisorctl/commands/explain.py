@@ -9,14 +9,14 @@ import time
 
 from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal
-from supervisor.common.explanation import SENTENCES, largest_unit, reasons
+from supervisor.common.explanation import SENTENCES, facts, largest_unit, reasons
 from supervisor.common.namespec import make_namespec
 from supervisor.states import getProcessStateDescription
 from supervisor.supervisorctl.commands import CommandGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
     from supervisor.common.explanation import Details, Sentence
@@ -41,9 +41,7 @@ class ExplainCommands(CommandGroup):
             self._refuse("Error: explain requires a process name", "explain")
             return
         supervisor = self.ctl.get_supervisor()
-        infos = every = supervisor.getAllProcessInfo()
-        if "all" not in names:
-            infos = [info for name in names for info in self._matching(every, name)]
+        infos = self._selected(supervisor.getAllProcessInfo(), names)
         for number, info in enumerate(infos):
             name = make_namespec(info["group"], info["name"])
             details = supervisor.getProcessDetails(name)
@@ -89,12 +87,8 @@ def explanation(
 
     Sentences are wrapped to `columns`, unless that is 0.
     """
-    now, history = details["now"], details["history"]
-    since = ""
-    if history:
-        at = history[-1]["at"]
-        since = f" since {_time(at)} ({_duration(now - at)})"
-    lines = [f"{name} is {details['statename']}{since}"]
+    history = details["history"]
+    lines = [f"{name} is {details['statename']}{_since(details)}"]
     for sentence in reasons(details):
         lines += _wrapped(_english(sentence), columns)
     if history:
@@ -123,6 +117,27 @@ def _wrapped(sentence: str, columns: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _since(details: Details) -> str:
+    """Return since when a process is in its state, or '' if that is unknown."""
+    history = details.get("history")
+    if not history:
+        return ""
+    at = history[-1]["at"]
+    return f" since {_time(at)} ({_duration(details['now'] - at)})"
+
+
+def summary(details: Details) -> Iterator[str]:
+    """Yield sentences for `status -v`, whose line already shows the present.
+
+    `details` may be a struct of Supervisor 4.3, for which there are none.
+    """
+    since = _since(details)
+    if since:
+        reason = details["history"][-1]["reason"]
+        yield f"{details['statename']}{since}{f': {reason}' if reason else ''}."
+    yield from map(_english, facts(details))
 
 
 def _english(sentence: Sentence) -> str:

@@ -20,11 +20,13 @@ class ForegroundCommands(CommandGroup):
             self._refuse("ERROR: no process name supplied", "fg")
         elif len(names) > 1:
             self._fail("ERROR: too many process names supplied")
-        elif self._is_running(names[0]):
-            from supervisor.supervisorctl.foreground import run_foreground
+        else:
+            name = self._single(names[0])
+            if name is not None and self._is_running(name):
+                from supervisor.supervisorctl.foreground import run_foreground
 
-            self.ctl.output(CTRL_C_ENDS)
-            run_foreground(self.ctl, names[0])
+                self.ctl.output(CTRL_C_ENDS)
+                run_foreground(self.ctl, name)
 
     def _is_running(self, name: str) -> bool:
         """Return whether a process is running; if not, print an error."""
@@ -33,6 +35,7 @@ class ForegroundCommands(CommandGroup):
         except proxy.Fault as fault:
             if fault.faultCode == Faults.BAD_NAME:
                 self._fail("ERROR: bad process name supplied")
+                self._hint_for_name(name)
             else:
                 self.ctl.output(f"ERROR: {fault}")
             return False

@@ -94,12 +94,6 @@ FORMATS: dict[str, Callable[[Graph, Sequence[str]], str]] = {
 }
 
 
-def _format(name: str) -> str:
-    if name not in FORMATS:
-        raise ValueError(name)
-    return name
-
-
 class GraphCommands(CommandGroup):
     """The command that shows dependencies."""
 
@@ -108,7 +102,7 @@ class GraphCommands(CommandGroup):
             FORMAT,
             help="text (default), mermaid or json",
             value="FORMAT",
-            convert=_format,
+            choices=tuple(FORMATS),
             default="text",
             machine_readable=True,
         )
@@ -128,6 +122,7 @@ class GraphCommands(CommandGroup):
             if not programs:
                 self.ctl.output(f"{given.names[0]}: ERROR (no such process)")
                 self.ctl.exitstatus = LSBInitExitStatuses.GENERIC
+                self._hint_for_name(given.names[0])
                 return
             graph = graph.around(programs)
         self.ctl.print_result(FORMATS[given[FORMAT]](graph, programs))

@@ -1,11 +1,12 @@
-"""Commands about logs: tail, maintail, clear."""
+"""Commands about logs: tail, maintail, clear, rotate, reopen."""
 
 from __future__ import annotations
 
 import sys
 
 from supervisor.client import proxy
-from supervisor.common.faults import Faults
+from supervisor.common.faults import Faults, getFaultDescription
+from supervisor.common.namespec import make_namespec
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.commands import CTRL_C_ENDS, CommandGroup
 from supervisor.supervisorctl.flags import BAD_ARGUMENT, NUMBER, Flag, FlagTable
@@ -13,9 +14,12 @@ from supervisor.supervisorctl.results import (
     CLEAR_RESULTS,
     LOG_FAULTS,
     PROCESS_LOG_FAULTS,
+    REOPEN_RESULTS,
+    ROTATE_RESULTS,
     log_fault_text,
     result_of,
     result_text,
+    results_of,
 )
 
 TYPE_CHECKING = False
@@ -55,24 +59,28 @@ class LogCommands(CommandGroup):
             self._fail(f"Error: bad channel {channel!r}")
         elif given.error is not None:
             self._fail(given.error)
-        elif not given[FOLLOW]:
+        else:
+            self._tail(name, channel, given[NUMBER], follow=given[FOLLOW])
+
+    def _tail(self, name_or_pattern: str, channel: str, size: int, *, follow: bool) -> None:
+        name = self._single(name_or_pattern)
+        if name is None:
+            return
+        if not follow:
             method = f"readProcess{channel.capitalize()}Log"
-            self._show_end(method, [name], given[NUMBER], PROCESS_LOG_FAULTS)
+            self._show_end(method, [name], size, PROCESS_LOG_FAULTS)
         elif self._exists(name):
             self._follow(f"/logtail/{name}/{channel}")
 
     def _exists(self, name: str) -> bool:
         """Return whether the daemon has a process; if not, print an error."""
-        supervisor = self.ctl.get_supervisor()
         try:
-            supervisor.getProcessInfo(name)
+            self.ctl.get_supervisor().getProcessInfo(name)
         except proxy.Fault as fault:
             if fault.faultCode != Faults.BAD_NAME:
                 raise
             self._fail(f"{name}: {PROCESS_LOG_FAULTS[Faults.BAD_NAME]}")
-            self.ctl.hint(
-                lambda hints: hints.for_unknown_name(name, supervisor.getAllProcessInfo())
-            )
+            self._hint_for_name(name)
             return False
         return True
 
@@ -119,6 +127,8 @@ class LogCommands(CommandGroup):
                 raise
             subject = names[0] if names else "supervisord"
             self._fail(f"{subject}: {log_fault_text(fault, texts)}")
+            if fault.faultCode == Faults.BAD_NAME:
+                self._hint_for_name(subject)
         else:
             self.ctl.output(text)
 
@@ -151,18 +161,70 @@ class LogCommands(CommandGroup):
             return
         supervisor = self.ctl.get_supervisor()
         if "all" in names:
-            self._show_cleared(supervisor.clearAllProcessLogs())
+            self._show_results(supervisor.clearAllProcessLogs(), CLEAR_RESULTS)
         else:
-            for name in names:
-                self._show_cleared([result_of(supervisor.clearProcessLogs, name)])
+            for name in self._expanded(names):
+                outcome = result_of(supervisor.clearProcessLogs, name)
+                self._show_results([outcome], CLEAR_RESULTS)
 
-    def _show_cleared(self, results: Iterable[Mapping[str, Any]]) -> None:
+    def _show_results(self, results: Iterable[Mapping[str, Any]], texts: Mapping[int, str]) -> None:
         for result in results:
-            self.ctl.output(result_text(result, CLEAR_RESULTS))
+            self.ctl.output(result_text(result, texts))
             self.ctl.set_exitstatus_from_xmlrpc_fault(result["status"])
+            if result["status"] == Faults.BAD_NAME:
+                self._hint_for_name(make_namespec(result["group"], result["name"]))
 
     def help_clear(self) -> None:
         """Print the help of `clear`."""
         self.ctl.output("clear <name>\t\tEmpty the logs of one process")
         self.ctl.output("clear <name> <name>\tEmpty the logs of several processes")
         self.ctl.output("clear all\t\tEmpty the logs of all processes")
+
+    # -- rotate and reopen --------------------------------------------------------------
+
+    def do_rotate(self, arg: str) -> None:
+        """Rotate the logs of processes now."""
+        self._for_each("rotate", arg, ROTATE_RESULTS)
+
+    def help_rotate(self) -> None:
+        """Print the help of `rotate`."""
+        self.ctl.output("rotate <name>\t\tRotate the logs of one process now, unless empty")
+        self.ctl.output("rotate <gname>:*\tRotate the logs of a group")
+        self.ctl.output("rotate <name> <name>\tRotate the logs of several processes or groups")
+        self.ctl.output("rotate all\t\tRotate the logs of all processes")
+
+    def do_reopen(self, arg: str) -> None:
+        """Close and reopen the log files of processes."""
+        self._for_each("reopen", arg, REOPEN_RESULTS)
+
+    def help_reopen(self) -> None:
+        """Print the help of `reopen`."""
+        self.ctl.output(
+            "reopen <name>\t\tReopen the log files of one process, after their rotation"
+        )
+        self.ctl.output("reopen <gname>:*\tReopen the log files of a group")
+        self.ctl.output("reopen <name> <name>\tReopen those of several processes or groups")
+        self.ctl.output("reopen all\t\tReopen the log files of all processes, as on SIGUSR2")
+
+    def _for_each(self, verb: str, arg: str, texts: Mapping[int, str]) -> None:
+        """Call the method `verb` + ProcessLogs for each name, or that for all processes."""
+        if not self.ctl.upcheck():
+            return
+        names = arg.split()
+        if not names:
+            self._refuse(f"Error: {verb} requires a process name", verb)
+            return
+        supervisor = self.ctl.get_supervisor()
+        shown: list[Mapping[str, Any]] = []
+        if "all" in names:
+            shown += getattr(supervisor, f"{verb}AllProcessLogs")()
+        else:
+            for name in self._expanded(names):
+                shown += results_of(getattr(supervisor, f"{verb}ProcessLogs"), name)
+        # The reason of a failure names the process, but a fault begins with that of its code.
+        prefix = f"{getFaultDescription(Faults.FAILED)}: "
+        shown = [
+            {**each, "description": each["description"].removeprefix(prefix)} for each in shown
+        ]
+        self._show_results(shown, texts)
+        self.ctl.hint(lambda hints: hints.for_results(supervisor, shown))

@@ -1,0 +1,160 @@
+"""`logs`: whole lines of several logs, also across a restart of the daemon."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from supervisor.supervisorctl import following
+from supervisor.supervisorctl.following import Log, LogReader, Output
+from tests.support.ctl import Ctl, process
+
+
+def fed(reader: LogReader, data: bytes, size: int) -> list[str]:
+    """Return the lines of data that arrives in parts."""
+    parts = [data[start : start + size] for start in range(0, len(data), size)]
+    return [line for part in parts for line in reader.feed(part)]
+
+
+SIZES = [1, 2, 3, 5, 100]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_last_lines_then_all_new_ones(size: int) -> None:
+    old, new = b"one\ntwo\nthree\nfo", b"ur\nfive\nsi"
+    reader = LogReader(2)
+    reader.begin(100, 100 + len(old))
+    assert fed(reader, old + new, size) == ["two", "three", "four", "five"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_later_response_continues_where_the_earlier_ended(size: int) -> None:
+    reader = LogReader(5)
+    reader.begin(0, 4)
+    assert fed(reader, b"one\ntw", size) == ["one"]
+    content = b"one\ntwo\nthree\n"
+    reader.begin(0, len(content))
+    assert fed(reader, content, size) == ["two", "three"]
+    reader.begin(14, 14)
+    assert fed(reader, b"four\n", size) == ["four"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_rotated_log_is_new_as_a_whole(size: int) -> None:
+    reader = LogReader(1)
+    reader.begin(0, 8)
+    assert fed(reader, b"one\ntwo\nth", size) == ["two"]
+    reader.begin(0, 4)
+    assert fed(reader, b"new\nnewer\n", size) == ["new", "newer"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_another_file_is_new_as_a_whole(size: int) -> None:
+    reader = LogReader(1)
+    reader.begin(0, 4)
+    assert fed(reader, b"one\n", size) == ["one"]
+    reader.begin_file()
+    reader.begin(0, 12)
+    assert fed(reader, b"a\nb\nc\nd\ne\nf\n", size) == ["a", "b", "c", "d", "e", "f"]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_rest_of_a_line_at_the_beginning_is_dropped(size: int) -> None:
+    reader = LogReader(10)
+    reader.begin(0, 12, is_inside_line=True)
+    assert fed(reader, b"est\none\ntwo\nthree\n", size) == ["one", "two", "three"]
+
+
+def test_no_old_lines() -> None:
+    reader = LogReader(0)
+    reader.begin(0, 4)
+    assert reader.feed(b"one\ntwo\n") == ["two"]
+
+
+class HeadFirst:
+    """A response whose head arrives before its body."""
+
+    status = 200
+
+    def __init__(self, *_: object) -> None:
+        self.headers = {"x-log-offset": "0", "x-log-end": "12"}
+        self._parts = iter([b"", b"one\ntwo\n", b"six\nten\n"])
+
+    def read(self) -> bytes | None:
+        return next(self._parts, None)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_head_that_arrives_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "Stream", HeadFirst)
+    follower = following.Follower(Ctl().controller, Log("web", "stdout", "/log"), 1)
+    follower.open()
+    assert [follower.read() for _ in range(4)] == [[], [], ["six", "ten"], []]
+    assert follower.retry_at is not None
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_names_are_columns_and_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    logs = [Log("a", "stdout", "/a"), Log("a", "stderr", "/b"), Log("web", "stdout", "/c")]
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for stream, expected in (
+        (io.StringIO(), "a        | x\x1b]0;t\na stderr | y\nweb      | z\n"),
+        (
+            Terminal(),
+            (
+                "\x1b[36ma        |\x1b[0m x\\x1b]0;t\x1b[0m\n"
+                "\x1b[36ma stderr |\x1b[0m y\x1b[0m\n\x1b[33mweb      |\x1b[0m z\x1b[0m\n"
+            ),
+        ),
+    ):
+        output = Output(stream, logs)
+        for log, line in zip(logs, ("x\x1b]0;t", "y", "z"), strict=True):
+            output.write(log, [line])
+        assert stream.getvalue() == expected
+
+
+PLAIN = {"stdout_logfile": "/o", "stderr_logfile": ""}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("logs web", [str(each) for each in range(90, 100)]),
+        ("logs -2 web", ["98", "99"]),
+        ("logs -0 web", []),
+        ("logs -200 web", [str(each) for each in range(100)]),
+    ],
+)
+def test_the_last_lines(line: str, expected: list[str]) -> None:
+    log = "".join(f"{number}\n" for number in range(100))
+    ctl = Ctl(
+        getAllProcessInfo=[process("web", **PLAIN)],
+        readProcessStdoutLog=lambda _name, offset, _length: log[offset:],
+    )
+    assert ctl.run(line) == ("".join(f"web | {each}\n" for each in expected), 0)
+
+
+def test_long_lines_are_whole() -> None:
+    log = "".join(f"{number}{'x' * 1000}\n" for number in range(10))
+    ctl = Ctl(
+        getAllProcessInfo=[process("web", **PLAIN)],
+        readProcessStdoutLog=lambda _name, offset, _length: log[offset:],
+    )
+    assert ctl.run("logs -2 web")[0] == f"web | 8{'x' * 1000}\nweb | 9{'x' * 1000}\n"
+
+
+def test_errors_of_logs() -> None:
+    nolog = process("nolog", stdout_logfile="", stderr_logfile="")
+    ctl = Ctl(getAllProcessInfo=[nolog])
+    assert ctl.run("logs nolog") == ("nolog: ERROR (no log file)\n", 1)
+    assert ctl.run("logs nope") == ("nope: ERROR (no such process)\n", 4)
+    assert ctl.run("logs")[0].startswith("Error: logs requires a process name\n")
+    assert ctl.run("logs")[1] == 2
