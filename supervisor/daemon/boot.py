@@ -33,6 +33,7 @@ ROOT_WARNING = (
 LATE_IMPORTS = (
     "datetime",
     "difflib",
+    "fnmatch",
     "hashlib",
     "hmac",
     "importlib.util",
