@@ -70,7 +70,7 @@ def reasons(details: Details) -> Iterator[Sentence]:
 
 
 def facts(details: Details) -> Iterator[Sentence]:
-    """Yield sentences about hooks, health, the next start, the past and changes that are not applied.
+    """Yield sentences about hooks, health, the next start, the past and pending changes.
 
     `details` may be a struct of Supervisor 4.3, for which there are none.
     """

@@ -229,7 +229,8 @@ class Subprocess(Lifecycle):
 
     def send_stop_signal(self, signum: int, *, whole_group: bool) -> str | None:
         """Send a signal that is meant to end the child; return None or the error text."""
-        logger, tree = self.runtime.logger, self._stopped_tree()
+        logger = self.runtime.logger
+        tree = self._tree = self._tree or _tree_to_stop(self)
         scope = "" if not whole_group else "process group " if tree is None else "process tree "
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
@@ -241,16 +242,6 @@ class Subprocess(Lifecycle):
             tree.signal(signum)
             return None
         return self.send_signal(signum, "killing", whole_group=whole_group)
-
-    def _stopped_tree(self) -> ProcessTree | None:
-        """Return the process tree that a stop ends, None for the child or its group alone."""
-        if self._tree is None and full_config(self.config).killmode == TREE:
-            send = partial(self.send_signal, doing="killing", whole_group=True)
-            names = (self.group_name, self.name)
-            self._tree = self.runtime.services.trees.tree(
-                self.pid, names, send, self.runtime.logger
-            )
-        return self._tree
 
     def signal(self, signum: int) -> str | None:
         """Send a signal that is not a stop request; return None or the error text."""
@@ -309,7 +300,7 @@ class Subprocess(Lifecycle):
             self.fail_start(failure)
             return
         if self.killing and self.config.stopasgroup:
-            tree = self._stopped_tree()
+            tree = self._tree = self._tree or _tree_to_stop(self)
             watch = self.runtime.services.orphans.groups.watch if tree is None else tree.watch
             self._orphans = watch(self.pid, lambda _orphans: self._ended(status))
         if self._orphans is None:
@@ -406,6 +397,16 @@ class Subprocess(Lifecycle):
             for failure in dispatcher.reopenlogs() or ()  # plugins replace it
         ]
         return failures if self.hooks is None else failures + self.hooks.reopenlogs()
+
+
+def _tree_to_stop(process: Subprocess) -> ProcessTree | None:
+    """Return the process tree that a stop ends, None for the child or its group alone."""
+    if full_config(process.config).killmode != TREE:
+        return None
+    send = partial(process.send_signal, doing="killing", whole_group=True)
+    names = (process.group_name, process.name)
+    runtime = process.runtime
+    return runtime.services.trees.tree(process.pid, names, send, runtime.logger)
 
 
 def _make_hooks(process: Subprocess) -> Hooks | None:

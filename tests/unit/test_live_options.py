@@ -50,6 +50,12 @@ TEXTS = {
     "umask": "007",
     "environment": "A=7",
     "killmode": "group",
+    "pre_start_hook": "/7",
+    "post_start_hook": "/7",
+    "pre_stop_hook": "/7",
+    "stopcommand": "/7",
+    "post_stop_hook": "/7",
+    "hook_timeout": "7",
     "nice": "7",
     "ioprio": "idle",
     "oom_score_adj": "7",
@@ -508,7 +514,7 @@ def test_a_running_process_gets_another_check(
 
 
 def test_an_equal_check_goes_on(programs: Programs) -> None:
-    """Its failures count, whatever else has changed."""
+    """Its failures count, also after other changes."""
     process = running(programs, liveness_check_script=parse_probe("one"))
     monitor = process.health
     change(process, stopwaitsecs=77)

@@ -275,7 +275,7 @@ def close(programs: Programs) -> None:
 def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
     db = programs.add("db", autostart=False, max_runtime=1e6)
     processes = [programs.add(name, **ALL_OPTIONS | options) for name, options in MESSAGES.items()]
-    hooked = programs.add("hooked", **hook_options(PRE_START, autostart=False))
+    hooked = programs.add("hooked", **hook_options(PRE_START, autostart=False, max_runtime=1e6))
     walk = Walk()
 
     def look() -> None:
