@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from supervisor.config.changes import changed_options
 from supervisor.config.hooks import HOOKS, HookCommand
-from supervisor.config.process_config import changed_options
 from tests.support.configs import located, read, refusal
 
 if TYPE_CHECKING:
