@@ -37,7 +37,9 @@ class ExitWatch:
     def __init__(self, daemon: Daemon) -> None:
         self.exit_status = 0
         self._daemon = daemon
-        self._policy = ExitPolicy(exits_when_all_exited=False)
+        self._watches_all = daemon.runtime.settings.exit_when_all_exited
+        self._policy = ExitPolicy(exits_when_all_exited=self._watches_all)
+        self._members: dict[str, list[Subprocess]] = {}  # those that count, by group
         self._callbacks: dict[Subprocess, Callable[[], None]] = {}
         self._changed: dict[Subprocess, None] = {}
         self._is_scheduled = False
@@ -48,30 +50,45 @@ class ExitWatch:
 
     def begin(self) -> None:
         """Begin the decisions: the groups have been added, and may be started."""
-        watches_all = self._daemon.runtime.settings.exit_when_all_exited
-        self._policy = ExitPolicy(exits_when_all_exited=watches_all)
         self._is_beginning = True
         for group in self._daemon.process_groups.values():
-            self.group_added(group)
-        if watches_all:
+            self.group_changed(group)
+        for process in self._callbacks:
+            self._note(process)
+        if self._watches_all:
             self._schedule()
 
-    def group_added(self, group: ProcessGroupBase) -> None:
-        """Watch the processes of a group that count."""
-        watches_all = self._daemon.runtime.settings.exit_when_all_exited
-        for process in group.processes.values():
-            if full_config(process.config).essential or (watches_all and not is_listener(process)):
-                self._callbacks[process] = partial(self._note, process)
+    def group_changed(self, group: ProcessGroupBase) -> None:
+        """Watch the processes of a group that count by now, and no others of it.
+
+        An end before that does not count: it is an update that has made the process essential.
+        """
+        counting = list(filter(self._counts, group.processes.values()))
+        for process in set(self._members.get(group.config.name, ())).difference(counting):
+            self._drop(process)
+        self._members[group.config.name] = counting
+        for process in counting:
+            if process in self._callbacks:
+                continue
+            callback = self._callbacks[process] = partial(self._note, process)
+            if _change(process).outlook is Outlook.ENDED:
+                process.changed.add(callback)
+            else:
                 self._note(process)
 
     def group_removed(self, group: ProcessGroupBase) -> None:
         """Watch the processes of a group no longer."""
-        for process in group.processes.values():
-            callback = self._callbacks.pop(process, None)
-            if callback is not None:
-                process.changed.discard(callback)
-                self._changed.pop(process, None)
-                self._policy.forget(process)
+        for process in self._members.pop(group.config.name, ()):
+            self._drop(process)
+
+    def _counts(self, process: Subprocess) -> bool:
+        is_essential = bool(full_config(process.config).essential)
+        return is_essential or (self._watches_all and not is_listener(process))
+
+    def _drop(self, process: Subprocess) -> None:
+        process.changed.discard(self._callbacks.pop(process))
+        self._changed.pop(process, None)
+        self._policy.forget(process)
 
     def _note(self, process: Subprocess) -> None:
         self._changed[process] = None
