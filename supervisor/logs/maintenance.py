@@ -45,6 +45,12 @@ machine was suspended, the rotation is late by this much at most.
 MAX_ROTATION_SECONDS = 0.01
 """Time for rotations in one iteration of the loop; the next one continues."""
 
+MAX_SEARCH_SECONDS = 0.005
+"""Time to look for a backup to compress in one iteration of the loop; the next one continues.
+
+Thousands of logs without any may have been opened during one compression.
+"""
+
 MIN_HELPER_SECONDS = 60.0
 MIN_BYTES_PER_SECOND = 1_000_000
 """The deadline of a helper follows from the size of the file."""
@@ -132,6 +138,7 @@ class LogMaintenance:
     def __init__(
         self, loop: Loop, start_helper: StartHelper, report: Callable[[str], object]
     ) -> None:
+        self._loop = loop
         self._clock = loop.clock
         self._start_helper = start_helper
         self._report = report
@@ -139,6 +146,7 @@ class LogMaintenance:
         self._waiting: dict[str, LogPolicy] = {}  # logs with backups to compress, by path
         self._helper: Helper | None = None
         self._job: Compression | None = None
+        self._is_search_postponed = False
         self._is_closed = False
 
     def opened(self, sink: Sink, policy: LogPolicy, *, is_first: bool) -> None:
@@ -200,7 +208,15 @@ class LogMaintenance:
             self._compress_next()
 
     def _compress_next(self) -> None:
+        """Compress the next backup, unless one is being compressed."""
+        if self._is_search_postponed:
+            return
+        ends_at = self._clock.monotonic() + MAX_SEARCH_SECONDS
         while self._job is None and self._waiting:
+            if self._clock.monotonic() >= ends_at:
+                self._is_search_postponed = True
+                self._loop.call_later(0, self._continue_search)
+                return
             path, policy = next(iter(self._waiting.items()))
             try:
                 self._job = begin_compression(path, policy.backups)
@@ -211,6 +227,10 @@ class LogMaintenance:
                     self._start(self._job)
             except OSError as error:
                 self._failed(path, error.strerror or str(error))
+
+    def _continue_search(self) -> None:
+        self._is_search_postponed = False
+        self._compress_next()
 
     def _start(self, job: Compression) -> None:
         size = os.fstat(job.source).st_size

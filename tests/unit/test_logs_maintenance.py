@@ -11,7 +11,8 @@ import pytest
 
 from supervisor.common.rotation_period import RotationPeriod
 from supervisor.engine.loop import Loop
-from supervisor.logs import maintenance, rotation
+from supervisor.logs import compression, maintenance, rotation
+from supervisor.logs.compression import Compression
 from supervisor.logs.gzip_child import compress
 from supervisor.logs.maintenance import MAX_WAIT_SECONDS, LogMaintenance
 from supervisor.logs.policy import LogPolicy
@@ -342,6 +343,32 @@ class TestCompression:
         site.helpers[0].finish()
         site.helpers[1].finish()
         assert site.files() == {"a": b"", "a.1.gz": b"x\n", "b": b"", "b.1.gz": b"x\n"}
+
+    def test_many_logs_without_backups_are_spread_over_iterations(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They wait while another log is compressed, as after the start of many programs."""
+        seen: list[str] = []
+
+        def begin(path: str, count: int) -> Compression | None:
+            seen.append(path)
+            site.clock.advance(0.004)
+            return compression.begin_compression(path, count)
+
+        sinks = [site.open("large", is_compressed=True)]
+        self.rotate(sinks[0], b"x\n")
+        monkeypatch.setattr(maintenance, "begin_compression", begin)
+        sinks += [site.open(f"log{number}", is_compressed=True) for number in range(10)]
+        site.helpers[0].finish()
+        sinks.append(site.open("late", is_compressed=True))
+        looked_at = [len(seen)]
+        for _ in range(4):
+            site.loop.run_once(0)
+            looked_at.append(len(seen))
+        assert looked_at == [2, 4, 6, 8, 10]
+        assert site.reports == []
+        for sink in sinks:
+            sink.close()
 
     @pytest.mark.parametrize("reason", ["No space left on device", "terminated by SIGKILL"])
     def test_after_a_failure_the_plain_file_stays(self, site: Site, reason: str) -> None:
