@@ -6,6 +6,7 @@ import gzip
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from supervisor.logs.compression import Compression
 from supervisor.logs.gzip_child import compress
 from supervisor.logs.maintenance import MAX_WAIT_SECONDS, LogMaintenance
 from supervisor.logs.policy import LogPolicy
-from supervisor.logs.sinks import Sink, open_sink
+from supervisor.logs.sinks import Sink, clear, open_sink
 from tests.support.clock import FakeClock
 from tests.support.world import StillPoller
 
@@ -166,6 +167,43 @@ class TestRotationByTime:
         sink = site.open(period=MINUTE)
         assert site.files() == {"log": b"", "log.1": b"one\n"}
         sink.close()
+
+    @pytest.mark.parametrize("other", [None, {}, {"is_compressed": True}, {"period": MINUTE}])
+    def test_the_options_of_a_writer_that_has_left_do_not_count(
+        self, site: Site, other: dict[str, Any] | None
+    ) -> None:
+        """An update replaces the writer of a running program, and opens the new one first."""
+        first = site.open(period=MINUTE)
+        policy = None if other is None else LogPolicy(backups=5, **other)
+        second = open_sink(first.path, policy=policy)
+        first.close(site.policy(period=MINUTE))
+        second.write(b"one\n")
+        assert second.policy == policy
+        assert site.maintenance._periods._sinks == {}
+        site.pass_time(60)
+        assert site.files() == {"log": b"one\n"}
+        second.close(policy)
+        assert site.reports == []
+
+    def test_the_options_of_a_writer_that_stays_go_on(self, site: Site) -> None:
+        policy = site.policy(period=MINUTE)
+        first, second = (open_sink(str(site.directory / "log"), policy=policy) for _ in range(2))
+        third = open_sink(first.path, policy=site.policy(period=RotationPeriod("daily")))
+        third.close(site.policy(period=RotationPeriod("daily")))
+        second.close(policy)
+        first.write(b"one\n")
+        site.pass_time(60)
+        assert site.files() == {"log": b"", "log.1": b"one\n"}
+        first.close(policy)
+
+    def test_a_log_that_is_cleared_is_not_rotated_first(self, site: Site) -> None:
+        policy = site.policy(period=MINUTE)
+        log = site.directory / "log"
+        log.write_bytes(b"secret\n")
+        os.utime(log, (START - 1, START - 1))
+        clear(str(log), policy)
+        assert site.files() == {"log": b""}
+        assert site.maintenance._periods._sinks == {}
 
     @pytest.mark.parametrize(
         ("written_at", "is_due"), [(START - 1, True), (START, False), (START + DAY, False)]
