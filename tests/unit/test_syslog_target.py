@@ -244,7 +244,7 @@ def test_a_restarted_syslog_daemon_that_is_busy_gets_what_was_queued(
 
 
 class Stream:
-    """A connection of streams that takes so many bytes at each call; then it fails."""
+    """A connection of streams that takes a given number of bytes at each call, then fails."""
 
     def __init__(self, *sizes: int) -> None:
         self.sizes = list(sizes)

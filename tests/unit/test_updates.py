@@ -18,6 +18,7 @@ from supervisor.options import ServerOptions
 from supervisor.process.child import Subprocess
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.event_pools import EventListenerPool
+from supervisor.rpc import control
 from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
 from tests.support.configs import HANDLER
@@ -618,19 +619,24 @@ def test_a_removed_process_is_no_longer_watched(site: Site) -> None:
     assert site.world.runtime.daemon_state == SupervisorStates.RUNNING
 
 
-def test_a_process_becomes_essential_while_it_runs(site: Site) -> None:
+@pytest.mark.parametrize("all_exited", [True, False])
+def test_a_process_becomes_essential(site: Site, *, all_exited: bool) -> None:
+    """Its next end counts, but not an end before that, and no further update."""
     once = {"autorestart": "false"}
     site.boot(program("web", **once) + program("job", **once))
-    watch_exits(site)
-    assert die(site, "job", EXIT_0) == SupervisorStates.RUNNING
-    essential = {**once, "essential": "true"}
-    assert site.update(program("web", **essential) + program("job", **essential)) == {
-        "web": "apply",
-        "job": "apply",
-    }
+    watch_exits(site, all_exited=all_exited)
+    assert die(site, "job") == SupervisorStates.RUNNING
+    for seconds in (10, 11):
+        options = {**once, "essential": "true", "stopwaitsecs": seconds}
+        assert site.update(program("web", **options) + program("job", **options)) == {
+            "web": "apply",
+            "job": "apply",
+        }
+        site.turn()
+        assert site.world.runtime.daemon_state == SupervisorStates.RUNNING
+    control.start(site.process("job"), "job", wait=False)
     site.turn()
-    assert site.world.runtime.daemon_state == SupervisorStates.RUNNING  # an update never counts
-    assert die(site, "web") == SupervisorStates.SHUTDOWN
+    assert die(site, "job") == SupervisorStates.SHUTDOWN
 
 
 def test_a_process_is_essential_no_longer(site: Site) -> None:
