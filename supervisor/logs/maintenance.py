@@ -8,7 +8,6 @@ helper for each program.
 from __future__ import annotations
 
 import os
-from collections import deque
 
 from supervisor.logs.compression import begin_compression, remove_older, remove_partial
 from supervisor.logs.reading import notify_written
@@ -64,7 +63,7 @@ class PeriodicRotation:
         self._rotate = rotate
         self._sinks: dict[RotationPeriod, dict[Sink, None]] = {}
         self._due: dict[RotationPeriod, float] = {}
-        self._pending: deque[Sink] = deque()
+        self._pending: dict[Sink, None] = {}  # not empty: the loop will continue
         self._timer: Timer | None = None
 
     def add(self, sink: Sink, period: RotationPeriod) -> None:
@@ -109,24 +108,28 @@ class PeriodicRotation:
 
     def _on_timer(self) -> None:
         now = self._loop.clock.time()
+        is_idle = not self._pending
         for period, due in list(self._due.items()):
             if due <= now:
                 del self._due[period]
-                self._pending.extend(self._sinks[period])
+                self._pending.update(self._sinks[period])
         self._arm()
-        self._rotate_pending()
+        if is_idle:
+            self._rotate_pending()
 
     def _rotate_pending(self) -> None:
         """Rotate the logs that are due, for a bounded time in each iteration of the loop."""
         clock = self._loop.clock
         ends_at = clock.monotonic() + MAX_ROTATION_SECONDS
-        while self._pending:
-            if clock.monotonic() >= ends_at:
+        try:
+            while self._pending and clock.monotonic() < ends_at:
+                sink = next(iter(self._pending))
+                del self._pending[sink]
+                if sink.fd >= 0:  # else closed meanwhile
+                    self._rotate(sink)
+        finally:
+            if self._pending:
                 self._loop.call_later(0, self._rotate_pending)  # in the next iteration
-                return
-            sink = self._pending.popleft()
-            if sink.fd >= 0:  # else closed meanwhile
-                self._rotate(sink)
 
 
 class LogMaintenance:

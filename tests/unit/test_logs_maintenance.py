@@ -257,6 +257,28 @@ class TestRotationByTime:
         for sink in sinks:
             sink.close()
 
+    def test_rotations_that_take_longer_than_their_period(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One log in each iteration, and none waits twice."""
+        rotated: list[Sink] = []
+
+        def rotate(sink: Sink, _backups: int) -> None:
+            rotated.append(sink)
+            site.clock.advance(1.0)
+
+        monkeypatch.setattr(maintenance, "rotate_if_not_empty", rotate)
+        period = RotationPeriod(seconds=2.0)
+        sinks = [site.open(f"log{number}", period=period) for number in range(5)]
+        site.clock.advance(2)
+        for turn in range(1, 13):
+            site.loop.run_once(0)
+            assert len(rotated) == turn
+            assert len(site.maintenance._periods._pending) <= len(sinks)
+        assert set(rotated) == set(sinks)
+        for sink in sinks:
+            sink.close()
+
     def test_a_log_that_is_closed_before_its_turn(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
