@@ -72,11 +72,13 @@ LATE_MODULES: Final = (
     "supervisor.web.event_stream",
     "supervisor.web.filtering",
     "supervisor.web.follow",
+    "supervisor.web.language",
     "supervisor.web.pages",
     "supervisor.web.rows",
     "supervisor.web.status",
     "supervisor.web.tail",
     "supervisor.web.templates",
+    "supervisor.web.texts",
     "supervisor.web.views",
 )
 """Modules that a running daemon may import, and those that they import; a test keeps the list

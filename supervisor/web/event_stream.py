@@ -13,6 +13,7 @@ import json
 from supervisor import events
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.web import rows
+from supervisor.web.language import language_of
 from supervisor.web.views import MeldView
 
 TYPE_CHECKING = False
@@ -40,7 +41,8 @@ class ChangesView(MeldView):
     def render(self) -> Changes:
         """Return the stream."""
         self.context.response["headers"].update(STREAM_HEADERS)
-        return Changes(self.context.supervisord, rows.status_texts(self.root))
+        language = language_of(self.context.form)
+        return Changes(self.context.supervisord, rows.status_texts(self.root, language))
 
 
 class Changes:

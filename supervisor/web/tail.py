@@ -6,17 +6,22 @@ selects the activity log.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.faults import Faults, RPCError
 from supervisor.rpc.lookup import find_process
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
+from supervisor.web.language import cookie_field, language_of
 from supervisor.web.templates import DOCTYPE, escaped, placeholder, text_with_placeholders
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
+
+    from supervisor.web.language import Language
 
 MIN_BYTES: Final = 1024
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -29,17 +34,21 @@ class TailView(MeldView):
 
     def render(self) -> str:
         """Return the page."""
-        self.context.response["headers"].update(PAGE_HEADERS)
         form = self.context.form
+        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
         name, stream = form.get("processname") or None, form.get("stream")
         stream = stream if stream in STREAMS else STREAMS[0]
         limit = _limit(form.get("limit", ""))
         is_main = form.get("log") == "main"
         tail, is_there = self._tail(None if is_main else name, stream, limit, is_main=is_main)
-        title = "Supervisor activity log" if is_main else f"Supervisor tail of process {name}"
+        title = self._language.text("tail.activity" if is_main else "tail.title", name=name)
         return self._page(
             name or "", stream, limit, title, tail, is_main=is_main, is_there=is_there
         )
+
+    @cached_property
+    def _language(self) -> Language:
+        return language_of(self.context.form)
 
     def _tail(
         self, name: str | None, stream: str, limit: int, *, is_main: bool
@@ -47,7 +56,7 @@ class TailView(MeldView):
         """Return the end of the log and True, or the reason for its absence and False."""
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if not name and not is_main:
-            return "No process name found", False
+            return self._language.text("message.no_name"), False
         try:
             if is_main or name is None:
                 return rpc.readLog(-limit, 0), True
@@ -56,26 +65,26 @@ class TailView(MeldView):
         except RPCError as error:
             if error.code == Faults.NO_FILE:
                 return self._absence(name, stream), False
-            return f"ERROR: {fault_text(error)}", False
+            return self._language.text("message.error", reason=fault_text(error)), False
 
     def _absence(self, name: str | None, stream: str) -> str:
         """Return the reason why there is no log."""
         if name is None:
-            return "No file for the activity log"
+            return self._language.text("tail.no_activity")
         if (
             stream == "stderr"
             and find_process(self.context.supervisord, name).config.redirect_stderr
         ):
-            return f"The stderr of {name} goes into its stdout log (redirect_stderr=true)"
-        return f"No file for {name}"
+            return self._language.text("tail.redirected", name=name)
+        return self._language.text("tail.no_file", name=name)
 
     def _heading(self, name: str, *, is_main: bool) -> str:
         if is_main:
-            return "Activity log"
+            return self._language.text("page.activity_log")
         try:
             find_process(self.context.supervisord, name)
         except RPCError:
-            return f"There is no process {name}" if name else "Which process?"
+            return self._language.text("tail.no_process" if name else "tail.which", name=name)
         return name
 
     def _page(
@@ -92,6 +101,8 @@ class TailView(MeldView):
         from urllib.parse import urlencode
 
         root = self.clone()
+        self._language.localize(root)
+        root.findmeld("body").attributes(**{"data-texts": placeholder("texts")})
         which = {"log": "main"} if is_main else {"processname": name}
         of_stream = which | ({"stream": stream} if stream == "stderr" else {})
         root.findmeld("title").content(placeholder("title"))
@@ -121,6 +132,7 @@ class TailView(MeldView):
         texts = {"title": title, "heading": self._heading(name, is_main=is_main)}
         texts["tail"] = without_sequences(tail)
         values = {key: escaped(value) for key, value in (addresses | texts).items()}
+        values["texts"] = self._language.script_texts
         return DOCTYPE + text_with_placeholders(root) % values
 
 

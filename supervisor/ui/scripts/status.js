@@ -10,12 +10,17 @@ const byId = (id) => document.getElementById(id);
 const table = document.querySelector("#processes table");
 const live = byId("live");
 const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
-const KINDS = { bad: "failed", busy: "changing", ok: "running", off: "stopped" };
-const URGENCY = Object.keys(KINDS);
+const URGENCY = ["bad", "busy", "ok", "off"];
+const TEXTS = JSON.parse(document.body.dataset.texts); // of web/texts.py, in the page's language
 const title = document.title;
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
 let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
 let source = null;
+
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const text = (key, values = {}) => fill(TEXTS[key], values);
+const counted = (key, count, values = {}) =>
+  text(`${key}.${count === 1 ? "one" : "other"}`, { count, ...values });
 
 const rows = () => table.querySelectorAll("tr[data-name]");
 const rowOf = (name) => table.querySelector(`tr[data-name="${CSS.escape(name)}"]`);
@@ -98,12 +103,13 @@ function filterRows() {
     body.hidden = here === 0;
     shown += here;
   }
-  const told = URGENCY.filter((kind) => numbers[kind]).map((kind) => `${numbers[kind]} ${KINDS[kind]}`);
-  const noun = total === 1 ? "process" : "processes";
-  setText(byId("counts"), `${total} ${noun}${told.length ? ": " : ""}${told.join(", ")}`);
+  const ofKind = (kind) => text(`script.kind.${kind}`, { count: numbers[kind] });
+  const parts = URGENCY.filter((kind) => numbers[kind]).map(ofKind).join(text("script.comma"));
+  const processes = counted("script.processes", total);
+  setText(byId("counts"), parts ? text("script.counts", { total: processes, parts }) : processes);
   nameButtonsForAll(shown, Boolean(q || state));
-  setText(byId("none"), total === 0 ? "No programs are configured." : shown ? "" : "No process matches the filter.");
-  document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
+  setText(byId("none"), total === 0 ? text("script.none") : shown ? "" : text("script.no_match"));
+  document.title = numbers.bad ? text("script.failed_title", { failed: ofKind("bad"), title }) : title;
 }
 
 // The buttons for all processes act on those that are shown; under a filter, their
@@ -116,14 +122,14 @@ function nameButtonsForAll(shown, isFiltered) {
       if (filters[name].value.trim()) address.searchParams.set(name, filters[name].value.trim());
     }
     button.setAttribute("formaction", address.href);
-    const { label } = button.dataset;
-    setText(button, isFiltered ? label.replace("All", `${shown} shown`) : label);
+    const action = address.searchParams.get("ask") || address.searchParams.get("action");
+    setText(button, isFiltered ? text(`script.${action}.shown`, { count: shown }) : button.dataset.label);
     button.disabled = shown === 0;
   }
 }
 
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+function setText(element, content) {
+  if (element.textContent !== content) element.textContent = content;
 }
 
 // -- the whole page, after a reconnect or a change of groups -------------------------------
@@ -160,8 +166,8 @@ function uptime(seconds) {
   const days = Math.floor(seconds / 86400);
   const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
   const hours = Math.floor((seconds % 86400) / 3600);
-  const day = days ? `${days} day${days === 1 ? "" : "s"}, ` : "";
-  return `${day}${hours}:${two(seconds / 60)}:${two(seconds)}`;
+  const time = `${hours}:${two(seconds / 60)}:${two(seconds)}`;
+  return days ? counted("message.days", days, { time }) : time;
 }
 
 function tick() {
@@ -169,11 +175,11 @@ function tick() {
   const now = Date.now() / 1000 + clockOffset;
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
     const seconds = Math.max(0, Math.floor(now - about.dataset.start));
-    setText(about, `pid ${about.dataset.pid}, uptime ${uptime(seconds)}`);
+    setText(about, text("message.running", { pid: about.dataset.pid, uptime: uptime(seconds) }));
   }
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
     const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
-    setText(about, about.textContent.replace(/restart in \d+ s$/, `restart in ${seconds} s`));
+    setText(about, about.textContent.replace(/\d+(?=\D*$)/, String(seconds))); // the last number
   }
 }
 
@@ -213,8 +219,8 @@ function showLive(isLive) {
   live.classList.toggle("lost", !isLive);
   document.body.classList.toggle("lost", !isLive);
   for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
-  if (isLive) setText(live, "Live");
-  else if (!wasLost) setText(live, `No response since ${new Date().toLocaleTimeString()}`);
+  if (isLive) setText(live, text("script.live"));
+  else if (!wasLost) setText(live, text("script.no_response", { time: new Date().toLocaleTimeString() }));
 }
 
 // -- acting -----------------------------------------------------------------------------------
@@ -236,7 +242,7 @@ async function act(button) {
   const asked = address.searchParams.get("ask");
   const label = button.getAttribute("aria-label") || button.textContent.trim();
   if (asked) {
-    if (!(await confirmed(`${label}?`, label))) return;
+    if (!(await confirmed(text("script.question", { action: label }), label))) return;
     address.searchParams.delete("ask");
     address.searchParams.set("action", asked);
   }
@@ -253,9 +259,10 @@ async function send(address) {
       headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
     });
     if (response.ok) return await response.json();
-    return { message: `The server refused: ${response.status} ${response.statusText}`, trouble: true };
+    const status = `${response.status} ${response.statusText}`;
+    return { message: text("script.refused", { status }), trouble: true };
   } catch {
-    return { message: "The server cannot be reached.", trouble: true };
+    return { message: text("script.unreachable"), trouble: true };
   }
 }
 

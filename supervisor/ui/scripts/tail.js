@@ -13,6 +13,7 @@ const log = byId("log");
 const live = byId("live");
 const search = byId("q");
 const pause = byId("pause");
+const TEXTS = JSON.parse(document.body.dataset.texts || "{}"); // of web/texts.py
 let text = log.textContent;
 let held = ""; // arrived while paused
 let heldIsWhole = false; // the stream was restarted while paused
@@ -117,8 +118,8 @@ function show() {
   } else {
     const lines = matching(text.split("\n").filter(Boolean));
     log.replaceChildren(rendered(lines.join("\n")));
-    byId("found").textContent = lines.length === 0 ? "No line contains this"
-      : lines.length === 1 ? "1 line" : `${lines.length} lines`;
+    const key = lines.length === 0 ? "no_line" : lines.length === 1 ? "lines.one" : "lines.other";
+    byId("found").textContent = TEXTS[`script.${key}`].replace("{count}", lines.length);
   }
   if (follows) toTheEnd();
 }
@@ -221,13 +222,13 @@ async function read(reader) {
 function showLive(isLive) {
   live.hidden = false;
   live.classList.toggle("lost", !isLive);
-  live.textContent = isPaused ? "Paused" : isLive ? "Live" : "Reconnecting";
+  live.textContent = TEXTS[`script.${isPaused ? "paused" : isLive ? "live" : "reconnecting"}`];
 }
 
 function togglePause() {
   isPaused = !isPaused;
   pause.setAttribute("aria-pressed", String(isPaused));
-  pause.textContent = isPaused ? "Resume" : "Pause";
+  pause.textContent = TEXTS[`script.${isPaused ? "resume" : "pause"}`];
   showLive(true);
   if (!isPaused) {
     if (heldIsWhole) begin(held);

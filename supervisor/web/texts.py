@@ -1,0 +1,208 @@
+"""The texts of all pages and of their scripts, in each language.
+
+`language` selects and fills them in.  A key begins with its place:
+
+* `page.`: a text of a template, which contains the English one.
+* `script.`: a text that a script needs (`SCRIPT_KEYS`).
+* `message.`: a message about an action, or a description or reason of a process.  Scripts and
+  clients parse the English ones, so they travel in English and are translated when they are shown.
+
+A pair of keys that end in `.one` and `.other` depends on `{count}`.  Names of states are the same
+in each language, since logs, events and `supervisorctl` show them too.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+LANGUAGES: Final = {"en": "English", "zh": "简体中文"}
+"""Code of each language -> its own name; the first is the default."""
+
+TAGS: Final = {"en": "en", "zh": "zh-Hans"}
+"""Language tag of the pages (RFC 5646)."""
+
+SCRIPT_KEYS: Final = ("script.", "message.running", "message.days.")
+"""Beginnings of the keys whose texts are sent to scripts."""
+
+TEXTS: Final[dict[str, dict[str, str]]] = {
+    # -- all pages -----------------------------------------------------------------
+    "page.status": {"en": "Supervisor Status", "zh": "Supervisor 状态"},
+    "page.skip": {"en": "Skip to the processes", "zh": "跳到进程列表"},
+    "page.activity_log": {"en": "Activity log", "zh": "活动日志"},
+    "page.all_processes": {"en": "All processes", "zh": "所有进程"},
+    "page.cancel": {"en": "Cancel", "zh": "取消"},
+    "action.refresh": {"en": "Refresh", "zh": "刷新"},
+    "page.apply": {"en": "Apply", "zh": "应用"},
+    "page.yes": {"en": "Yes", "zh": "是"},
+    # -- the status page -----------------------------------------------------------
+    "page.filter_name": {"en": "Filter by name", "zh": "按名称筛选"},
+    "page.filter_state": {"en": "Filter by state", "zh": "按状态筛选"},
+    "page.sort": {"en": "Sort", "zh": "排序"},
+    "page.processes": {"en": "Processes", "zh": "进程"},
+    "page.name": {"en": "Name", "zh": "名称"},
+    "page.state": {"en": "State", "zh": "状态"},
+    "page.description": {"en": "Description", "zh": "说明"},
+    "page.actions": {"en": "Actions", "zh": "操作"},
+    "state.": {"en": "All states", "zh": "所有状态"},
+    "state.bad": {"en": "Failed", "zh": "失败"},
+    "state.busy": {"en": "Changing", "zh": "变化中"},
+    "state.ok": {"en": "Running", "zh": "运行中"},
+    "state.off": {"en": "Stopped", "zh": "已停止"},
+    "sort.name": {"en": "By name", "zh": "按名称"},
+    "sort.state": {"en": "By state", "zh": "按状态"},
+    "sort.changed": {"en": "Latest change first", "zh": "最近变化在前"},
+    "action.start": {"en": "Start", "zh": "启动"},
+    "action.restart": {"en": "Restart", "zh": "重启"},
+    "action.stop": {"en": "Stop", "zh": "停止"},
+    "action.clearlog": {"en": "Clear Log", "zh": "清空日志"},
+    "action.startgroup": {"en": "Start", "zh": "启动"},
+    "action.restartgroup": {"en": "Restart", "zh": "重启"},
+    "action.stopgroup": {"en": "Stop", "zh": "停止"},
+    "action.startall": {"en": "Start All", "zh": "全部启动"},
+    "action.restartall": {"en": "Restart All", "zh": "全部重启"},
+    "action.stopall": {"en": "Stop All", "zh": "全部停止"},
+    "script.startall.shown": {"en": "Start {count} shown", "zh": "启动所示 {count} 个"},
+    "script.restartall.shown": {"en": "Restart {count} shown", "zh": "重启所示 {count} 个"},
+    "script.stopall.shown": {"en": "Stop {count} shown", "zh": "停止所示 {count} 个"},
+    "startall.shown.one": {"en": "Start {count} shown process", "zh": "启动所示 {count} 个进程"},
+    "startall.shown.other": {
+        "en": "Start {count} shown processes",
+        "zh": "启动所示 {count} 个进程",
+    },
+    "restartall.shown.one": {
+        "en": "Restart {count} shown process",
+        "zh": "重启所示 {count} 个进程",
+    },
+    "restartall.shown.other": {
+        "en": "Restart {count} shown processes",
+        "zh": "重启所示 {count} 个进程",
+    },
+    "stopall.shown.one": {"en": "Stop {count} shown process", "zh": "停止所示 {count} 个进程"},
+    "stopall.shown.other": {"en": "Stop {count} shown processes", "zh": "停止所示 {count} 个进程"},
+    "group": {"en": "group {name}", "zh": "组 {name}"},
+    "on": {"en": "{action} {name}", "zh": "{action} {name}"},
+    "tail_stdout": {"en": "Tail stdout of {name}", "zh": "{name} 的标准输出"},
+    "tail_stderr": {"en": "Tail stderr of {name}", "zh": "{name} 的标准错误"},
+    "message.not_done": {
+        "en": "Nothing was done: the request did not come from this page.",
+        "zh": "未执行任何操作：请求不是来自本页面。",
+    },
+    "script.none": {"en": "No programs are configured.", "zh": "没有配置任何程序。"},
+    "script.no_match": {"en": "No process matches the filter.", "zh": "没有符合条件的进程。"},
+    "script.processes.one": {"en": "{count} process", "zh": "{count} 个进程"},
+    "script.processes.other": {"en": "{count} processes", "zh": "{count} 个进程"},
+    "script.counts": {"en": "{total}: {parts}", "zh": "{total}：{parts}"},
+    "script.comma": {"en": ", ", "zh": "，"},
+    "script.kind.bad": {"en": "{count} failed", "zh": "{count} 个失败"},
+    "script.kind.busy": {"en": "{count} changing", "zh": "{count} 个变化中"},
+    "script.kind.ok": {"en": "{count} running", "zh": "{count} 个运行中"},
+    "script.kind.off": {"en": "{count} stopped", "zh": "{count} 个已停止"},
+    "script.failed_title": {"en": "({failed}) {title}", "zh": "（{failed}）{title}"},
+    "script.question": {"en": "{action}?", "zh": "{action}？"},
+    "script.no_response": {"en": "No response since {time}", "zh": "自 {time} 起无响应"},
+    "script.live": {"en": "Live", "zh": "实时"},
+    "script.refused": {"en": "The server refused: {status}", "zh": "服务器拒绝：{status}"},
+    "script.unreachable": {"en": "The server cannot be reached.", "zh": "无法连接服务器。"},
+    # -- a log ---------------------------------------------------------------------
+    "page.tail": {"en": "Supervisor tail", "zh": "Supervisor 日志"},
+    "page.log": {"en": "Log", "zh": "日志"},
+    "page.streams": {"en": "Streams", "zh": "输出流"},
+    "page.stdout": {"en": "Stdout", "zh": "标准输出"},
+    "page.stderr": {"en": "Stderr", "zh": "标准错误"},
+    "page.show_lines": {"en": "Show lines with", "zh": "只显示包含"},
+    "page.show_only": {"en": "Show only lines that contain", "zh": "只显示包含此文字的行"},
+    "page.download": {"en": "Download", "zh": "下载"},
+    "tail.title": {
+        "en": "Supervisor tail of process {name}",
+        "zh": "进程 {name} 的日志 - Supervisor",
+    },
+    "tail.activity": {"en": "Supervisor activity log", "zh": "Supervisor 活动日志"},
+    "tail.which": {"en": "Which process?", "zh": "哪个进程？"},
+    "tail.no_process": {"en": "There is no process {name}", "zh": "没有进程 {name}"},
+    "tail.no_file": {"en": "No file for {name}", "zh": "{name} 没有日志文件"},
+    "tail.no_activity": {"en": "No file for the activity log", "zh": "活动日志没有文件"},
+    "tail.redirected": {
+        "en": "The stderr of {name} goes into its stdout log (redirect_stderr=true)",
+        "zh": "{name} 的标准错误写入其标准输出日志（redirect_stderr=true）",
+    },
+    "script.paused": {"en": "Paused", "zh": "已暂停"},
+    "script.pause": {"en": "Pause", "zh": "暂停"},
+    "script.resume": {"en": "Resume", "zh": "继续"},
+    "script.reconnecting": {"en": "Reconnecting", "zh": "重新连接中"},
+    "script.no_line": {"en": "No line contains this", "zh": "没有包含此文字的行"},
+    "script.lines.one": {"en": "{count} line", "zh": "{count} 行"},
+    "script.lines.other": {"en": "{count} lines", "zh": "{count} 行"},
+    # -- messages about actions ----------------------------------------------------
+    "message.failed": {"en": "{message}; failed: {failed}", "zh": "{message}；失败：{failed}"},
+    "message.start_error": {
+        "en": "ERROR: Process {name}: {reason}",
+        "zh": "错误：进程 {name}：{reason}",
+    },
+    "message.error": {"en": "ERROR: {reason}", "zh": "错误：{reason}"},
+    "message.no_file": {"en": "no such file", "zh": "没有此文件"},
+    "message.not_executable": {"en": "file not executable", "zh": "文件不可执行"},
+    "message.already_started": {"en": "already started", "zh": "已经启动"},
+    "message.spawn_error": {"en": "spawn error", "zh": "启动失败"},
+    "message.abnormal_termination": {"en": "abnormal termination", "zh": "异常终止"},
+    "message.fault": {
+        "en": "unexpected rpc fault [{code}] {reason}",
+        "zh": "意外的 RPC 错误 [{code}] {reason}",
+    },
+    "message.start": {"en": "Process {name} started", "zh": "进程 {name} 已启动"},
+    "message.stop": {"en": "Process {name} stopped", "zh": "进程 {name} 已停止"},
+    "message.restart": {"en": "Process {name} restarted", "zh": "进程 {name} 已重启"},
+    "message.clearlog": {"en": "Log for {name} cleared", "zh": "{name} 的日志已清空"},
+    "message.refresh": {"en": "Page refreshed at {time}", "zh": "页面已于 {time} 刷新"},
+    "message.group_start": {
+        "en": "Group {name} started at {time}",
+        "zh": "组 {name} 已于 {time} 启动",
+    },
+    "message.group_stop": {
+        "en": "Group {name} stopped at {time}",
+        "zh": "组 {name} 已于 {time} 停止",
+    },
+    "message.group_restart": {
+        "en": "Group {name} restarted at {time}",
+        "zh": "组 {name} 已于 {time} 重启",
+    },
+    "message.all_start": {"en": "All started at {time}", "zh": "已于 {time} 全部启动"},
+    "message.all_stop": {"en": "All stopped at {time}", "zh": "已于 {time} 全部停止"},
+    "message.all_restart": {"en": "All restarted at {time}", "zh": "已于 {time} 全部重启"},
+    "message.shown_start": {"en": "{subject} started at {time}", "zh": "{subject}已于 {time} 启动"},
+    "message.shown_stop": {"en": "{subject} stopped at {time}", "zh": "{subject}已于 {time} 停止"},
+    "message.shown_restart": {
+        "en": "{subject} restarted at {time}",
+        "zh": "{subject}已于 {time} 重启",
+    },
+    "message.subject.one": {"en": "{count} shown process", "zh": "所示 {count} 个进程"},
+    "message.subject.other": {"en": "{count} shown processes", "zh": "所示 {count} 个进程"},
+    "message.no_such_process": {
+        "en": "No such process named {name}",
+        "zh": "没有名为 {name} 的进程",
+    },
+    "message.no_such_group": {"en": "No such group named {name}", "zh": "没有名为 {name} 的组"},
+    "message.no_name": {"en": "No process name found", "zh": "缺少进程名称"},
+    "message.unknown_action": {"en": "Unknown action {name}", "zh": "未知操作 {name}"},
+    "message.not_running": {"en": "NOT_RUNNING: {name}", "zh": "NOT_RUNNING：{name}"},
+    # -- descriptions --------------------------------------------------------------
+    "message.running": {"en": "pid {pid}, uptime {uptime}", "zh": "pid {pid}，已运行 {uptime}"},
+    "message.days.one": {"en": "{count} day, {time}", "zh": "{count} 天 {time}"},
+    "message.days.other": {"en": "{count} days, {time}", "zh": "{count} 天 {time}"},
+    "message.not_started": {"en": "Not started", "zh": "未启动"},
+    "message.waiting": {"en": "waiting for {names}", "zh": "等待 {names}"},
+    "message.pausing": {
+        "en": "{description}, restart in {seconds} s",
+        "zh": "{description}，{seconds} 秒后重启",
+    },
+    "message.too_quickly": {
+        "en": "Exited too quickly (process log may have details)",
+        "zh": "退出过快（详情可能在进程日志中）",
+    },
+    "message.unknown_error": {
+        "en": 'unknown error (try "tail {name}")',
+        "zh": "未知错误（请看 {name} 的日志）",
+    },
+    "message.no_command": {"en": "can't find command {command}", "zh": "找不到命令 {command}"},
+}
