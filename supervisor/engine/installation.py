@@ -70,15 +70,18 @@ LATE_MODULES: Final = (
     "supervisor.socket_manager",
     "supervisor.web.actions",
     "supervisor.web.event_stream",
+    "supervisor.web.facts",
     "supervisor.web.filtering",
     "supervisor.web.follow",
     "supervisor.web.language",
     "supervisor.web.pages",
     "supervisor.web.rows",
     "supervisor.web.status",
+    "supervisor.web.status_texts",
     "supervisor.web.tail",
     "supervisor.web.templates",
     "supervisor.web.texts",
+    "supervisor.web.usage",
     "supervisor.web.views",
 )
 """Modules that a running daemon may import, and those that they import; a test keeps the list

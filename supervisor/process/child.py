@@ -211,7 +211,7 @@ class Subprocess(Lifecycle):
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
         now = self.runtime.clock.monotonic()
-        self._stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
+        self.stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
         return self.send_signal(signum, "killing", whole_group=whole_group)
@@ -303,7 +303,7 @@ class Subprocess(Lifecycle):
         self.history.exited(status, self.laststop)
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
-            seconds = self._stop_deadline.remaining(self.runtime.clock.monotonic())
+            seconds = self.stop_deadline.remaining(self.runtime.clock.monotonic())
             self.runtime.services.orphans.kill_group_later(self.pid, seconds)
         if self.startup.readiness is not None:
             self.startup.readiness.drain()

@@ -46,7 +46,7 @@ class Lifecycle(ProcessStatus):
             None,
         )
         """Whether the description is that of Supervisor 4."""
-        self._stop_deadline = StopDeadline()
+        self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
 
     def get_state(self) -> int:
@@ -84,10 +84,10 @@ class Lifecycle(ProcessStatus):
         return self.starts.next_step()
 
     def _step_while_stopping(self) -> Step:
-        report_at = self._stop_deadline.next_report(self.laststopreport)
+        report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self._stop_deadline.kill_at, self._kill_stubborn
+        return self.stop_deadline.kill_at, self._kill_stubborn
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -219,7 +219,7 @@ class Lifecycle(ProcessStatus):
         """Log every `stop_deadline.REPORT_SECONDS` that the process is still stopping."""
         if self.state == ProcessStates.STOPPING:
             now = self.runtime.clock.monotonic()
-            if self._stop_deadline.report_due(self.laststopreport, now):
+            if self.stop_deadline.report_due(self.laststopreport, now):
                 self.runtime.logger.info(f"waiting for {self.name} to stop")
                 self.laststopreport = now
                 self.arm()

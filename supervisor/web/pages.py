@@ -4,6 +4,7 @@ from supervisor.web.event_stream import ChangesView
 from supervisor.web.follow import DownloadView, EarlierView, FollowView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView
+from supervisor.web.usage import UsageView
 from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
 
 __all__ = ["VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"]
@@ -13,6 +14,7 @@ VIEWS.update(
         "index.html": {"template": "ui/status.html", "view": StatusView},
         "tail.html": {"template": "ui/tail.html", "view": TailView},
         "ok.html": {"template": None, "view": OKView},
+        "usage": {"template": None, "view": UsageView},
         "changes": {"template": "ui/status.html", "view": ChangesView},
         "follow": {"template": None, "view": FollowView},
         "earlier": {"template": None, "view": EarlierView},

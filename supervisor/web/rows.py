@@ -14,6 +14,7 @@ from supervisor.process.description import NO_OUTLOOK, outlook
 from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
+from supervisor.web.facts import exact_time, facts, flaps_until
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
@@ -49,8 +50,10 @@ PAUSING_ACTIONS: Final = ("start", "stop")
 PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
 """States in which a process may pause before its next start; the page counts down."""
 
-KINDS: Final = ("bad", "busy", "ok", "off")
-"""Kinds of states, in order of urgency."""
+KINDS: Final = ("bad", "flapping", "busy", "ok", "off")
+"""Kinds of processes, in order of urgency: by state, or by restarts."""
+
+TROUBLED_KINDS: Final = ("bad", "flapping")
 
 
 @record(frozen=True)
@@ -143,7 +146,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.attributes(
         **{
             "data-name": placeholder("name"),
-            "data-kind": kind,
+            "data-kind": placeholder("kind"),
             "data-changed": placeholder("changed"),
         }
     )
@@ -154,10 +157,14 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.findmeld("state").attributes(**{"class": f"state {kind}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
+    row.findmeld("facts").replace(placeholder("facts"))
     if state in PAUSING_STATES:
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
-        about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
+        about.attributes(
+            title=placeholder("exact"),
+            **{"data-start": placeholder("start"), "data-pid": placeholder("pid")},
+        )
     row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
@@ -175,6 +182,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
+    text = text.replace(' data-kind="%(kind)s"', ' data-kind="%(kind)s"%(calm)s')
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
@@ -217,15 +225,28 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
     state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
+    flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
         "description": escaped(texts.language.message(info["description"])),
+        "facts": facts(texts.language, process, flapping_until),
+        **_kind(state, flapping_until),
+        "exact": exact_time(info["start"]),
         "start": info["start"],
         "pid": info["pid"],
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def _kind(state: int, flapping_until: float) -> dict[str, str]:
+    """Return the kind of a row; the script gives a flapping one that of its state in time."""
+    kind = APPEARANCE[state][0]
+    if not flapping_until:
+        return {"kind": kind, "calm": ""}
+    calm = f' data-calm="{kind}" data-calm-at="{flapping_until:.0f}"'
+    return {"kind": "flapping", "calm": calm}
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
@@ -246,6 +267,8 @@ def group_heading(texts: StatusTexts, name: str) -> str:
 
 
 def kind_of(member: Member) -> str:
-    """Return the kind of a process's state."""
+    """Return the kind of a process."""
+    if flaps_until(member[1]):
+        return "flapping"
     appearance = APPEARANCE.get(member[1].get_state())
     return "bad" if appearance is None else appearance[0]

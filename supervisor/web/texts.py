@@ -13,6 +13,8 @@ in each language, since logs, events and `supervisorctl` show them too.
 
 from __future__ import annotations
 
+from supervisor.web.status_texts import STATUS_TEXTS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -27,6 +29,7 @@ SCRIPT_KEYS: Final = ("script.", "message.running", "message.days.")
 """Beginnings of the keys whose texts are sent to scripts."""
 
 TEXTS: Final[dict[str, dict[str, str]]] = {
+    **STATUS_TEXTS,
     # -- all pages -----------------------------------------------------------------
     "page.status": {"en": "Supervisor Status", "zh": "Supervisor 状态"},
     "page.skip": {"en": "Skip to the processes", "zh": "跳到进程列表"},
@@ -204,5 +207,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": 'unknown error (try "tail {name}")',
         "zh": "未知错误（请看 {name} 的日志）",
     },
+    "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},
+    "message.terminated": {"en": "terminated by {signal}", "zh": "被 {signal} 终止"},
     "message.no_command": {"en": "can't find command {command}", "zh": "找不到命令 {command}"},
 }

@@ -10,7 +10,9 @@ const byId = (id) => document.getElementById(id);
 const table = document.querySelector("#processes table");
 const live = byId("live");
 const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
-const URGENCY = ["bad", "busy", "ok", "off"];
+const URGENCY = ["bad", "flapping", "busy", "ok", "off"];
+const TROUBLED = ["bad", "flapping"];
+const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
 const TEXTS = JSON.parse(document.body.dataset.texts); // of web/texts.py, in the page's language
 const title = document.title;
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
@@ -59,6 +61,7 @@ function putRow(html) {
   const hasChanged = old.dataset.kind !== fresh.dataset.kind;
   old.replaceWith(fresh);
   if (hasChanged) fresh.classList.add("fresh");
+  showUsage(fresh);
   showResult(fresh.dataset.name);
 }
 
@@ -109,7 +112,8 @@ function filterRows() {
   setText(byId("counts"), parts ? text("script.counts", { total: processes, parts }) : processes);
   nameButtonsForAll(shown, Boolean(q || state));
   setText(byId("none"), total === 0 ? text("script.none") : shown ? "" : text("script.no_match"));
-  document.title = numbers.bad ? text("script.failed_title", { failed: ofKind("bad"), title }) : title;
+  const failed = TROUBLED.filter((kind) => numbers[kind]).map(ofKind).join(text("script.comma"));
+  document.title = failed ? text("script.failed_title", { failed, title }) : title;
 }
 
 // The buttons for all processes act on those that are shown; under a filter, their
@@ -151,6 +155,7 @@ async function synchronise() {
   });
   for (const name of results.keys()) showResult(name);
   filterRows();
+  showUsages();
 }
 
 function isSame(old, fresh) {
@@ -170,6 +175,23 @@ function uptime(seconds) {
   return days ? counted("message.days", days, { time }) : time;
 }
 
+function brief(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const [unit, size] = UNITS.find(([, each]) => whole >= each) || UNITS[UNITS.length - 1];
+  return text(`script.${unit}`, { count: Math.floor(whole / size) });
+}
+
+// A program that was restarted too often is trouble for a while after the last restart.
+function calmRows(now) {
+  const calm = [...table.querySelectorAll("tr[data-calm-at]")].filter((row) => now > row.dataset.calmAt);
+  for (const row of calm) {
+    row.dataset.kind = row.dataset.calm;
+    delete row.dataset.calmAt;
+    row.querySelector(".warning").remove();
+  }
+  if (calm.length) filterRows();
+}
+
 function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
@@ -181,6 +203,14 @@ function tick() {
     const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
     setText(about, about.textContent.replace(/\d+(?=\D*$)/, String(seconds))); // the last number
   }
+  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-at]")) {
+    setText(fact, text(fact.dataset.text, { duration: brief(now - fact.dataset.at) }));
+  }
+  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-until]")) {
+    const seconds = Math.max(0, Math.ceil(fact.dataset.until - now));
+    setText(fact, text(fact.dataset.text, { seconds }));
+  }
+  calmRows(now);
 }
 
 // -- the stream of changes ------------------------------------------------------------------
@@ -190,6 +220,7 @@ function listen() {
   source = new EventSource("changes");
   source.onopen = () => {
     showLive(true);
+    measure();
     synchronise().catch(() => {}); // fetch the changes from before the stream began
   };
   source.onmessage = (event) => {
@@ -210,6 +241,14 @@ function listen() {
 function deafen() {
   if (source) source.close();
   source = null;
+}
+
+function isConnected() {
+  return live.hidden === false && !live.classList.contains("lost");
+}
+
+function usageHasChanged() {
+  showUsages();
 }
 
 // Without a connection the rows are stale, and the buttons are disabled.
@@ -314,6 +353,7 @@ setClock(document.body.dataset.now);
 filterRows();
 listen();
 setInterval(tick, 1000);
+setInterval(measure, USAGE_SECONDS * 1000);
 
 for (const form of [byId("processes"), byId("all")]) {
   form.addEventListener("submit", (event) => {
