@@ -24,6 +24,7 @@ from supervisor.config.commandline import (
 from supervisor.config.option import parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import processes_from_section
+from supervisor.config.scales import Scales
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
 from supervisor.engine.posix import (
@@ -164,6 +165,7 @@ class ConfigurationOptions:
         self.arguments: list[str] = []
         self.file_before: str | None = None
         self.process_group_configs: list[model.ProcessGroupConfig] = []
+        self.scales = Scales()
 
     def realize(self, args: Sequence[str] | None = None, file: str | None = None) -> None:
         """Read the command line and the configuration; an error ends the program.
@@ -188,9 +190,11 @@ class ConfigurationOptions:
                 self.usage(str(error))
             raise
         self.process_group_configs = self.configuration.groups
+        self.scales.end_reading()
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
+        self.scales.begin_reading()
         return read_server_configuration(
             self.arguments,
             file=self.file_before,
@@ -229,6 +233,7 @@ class ConfigurationOptions:
         supervisor_twiddler calls this with its own parser.
         """
         klass = klass or ProcessConfig
+        parser.scales = self.scales
         return list(
             self._processes_from_section(
                 parser, section, group_name, PLUGIN_CONFIG_CLASSES.get(klass, klass)

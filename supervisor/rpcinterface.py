@@ -186,6 +186,46 @@ class SupervisorNamespaceRPCInterface:
             raise RPCError(Faults.STILL_RUNNING, name)
         return True
 
+    def planUpdate(self) -> Any:
+        """Reread the configuration and return the steps of a minimal update, which changes nothing.
+
+        The action of a step is `add`, `remove`, `restart` (an option differs that cannot be changed
+        while the process runs) or `apply`.  Values that may hold secrets are empty strings.
+
+        @return struct result  `id`, for applyUpdate, and `steps`, an array of structs of `action`,
+            `group`, `name` (`*` for the options of the group), `options` (array of structs of
+            `name`, `old` and `new`)
+        """
+        self._update("planUpdate")
+        return self.supervisord.updates.plan()
+
+    def applyUpdate(self, id: str, names: Sequence[str] = ()) -> Any:  # noqa: A002 - the API's name
+        """Apply a plan of planUpdate; only processes that must be restarted are restarted.
+
+        Nothing happens if the configuration or the groups have changed since the plan was made.
+
+        @param string id  Id of the plan
+        @param array names  Names of groups (default: all groups)
+        @return array result  A struct for each step of the plan: `action`, `name`, `group`,
+            `status`, `description`
+        """
+        self._update("applyUpdate")
+        return self.supervisord.updates.apply(id, names)
+
+    def setNumprocs(self, name: str, numprocs: int) -> Any:
+        """Change the number of processes of a program; those with the highest numbers stop.
+
+        The number replaces `numprocs` until the value in the file changes, or the daemon restarts.
+        The program's process_name must contain %(process_num).
+
+        @param string name  Name of the program (the part of its section after the colon)
+        @param int numprocs  Number of processes, 1 or more
+        @return array result  A struct for each process that is added or removed: `action`, `name`,
+            `group`, `status`, `description`
+        """
+        self._update("setNumprocs")
+        return self.supervisord.updates.scale(name, numprocs)
+
     # -- starting -------------------------------------------------------------
 
     @starting(_in_turn)

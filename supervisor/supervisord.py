@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from functools import partial
+from functools import cached_property, partial
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
+    from supervisor.daemon.updates import Updates
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
 
@@ -254,6 +255,13 @@ class Supervisor:
         except ValueError as error:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
+
+    @cached_property
+    def updates(self) -> Updates:
+        """Plans of updates, and their application."""
+        from supervisor.daemon.updates import Updates  # not every daemon is updated
+
+        return Updates(self)
 
     def check_configuration(self) -> None:
         """Check that a restart would find a valid configuration; raises `RPCError`."""

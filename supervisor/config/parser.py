@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Self, TextIO, TypeVar
 
+    from supervisor.config.scales import Scales
+
     Converted = TypeVar("Converted")
 
 NO_DEFAULT: Any = []
@@ -246,9 +248,9 @@ class UnhosedConfigParser(configparser.RawConfigParser):
     """A RawConfigParser with Supervisor's comments, merged duplicates and `%()s` fields.
 
     It also holds the state that the readers of its sections share: the names that values may
-    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, and
-    the `warnings` and `infos` to log once the log is open.  `mistakes` decides whether the first
-    mistake ends the reading.
+    use (`expansions`, `here`), the `environment` of `[supervisord]`, the `program_defaults`, the
+    `scales` of the daemon, and the `warnings` and `infos` to log once the log is open.  `mistakes`
+    decides whether the first mistake ends the reading.
     """
 
     mysection = "supervisord"
@@ -270,6 +272,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.program_defaults: dict[str, Any] = {}
         # called with the section and the config of each process, if defaults depend on its options
         self.adjust_process: Callable[[Section, Any], object] | None = None
+        self.scales: Scales | None = None
         # path, text and file mode of each file read, the main file first
         self.sources: list[tuple[str, str, int]] = []
         # section -> file and line of its first definition, once they are needed

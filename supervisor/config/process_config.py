@@ -319,24 +319,38 @@ class ProcessConfig:
         "readiness by a check: http://…, https://…, tcp://host:port, unix:///path, or a command",
         default=None,
         per_process=True,
+        live=True,
         in_sample=False,
     )
     readiness_check_initial_delay: float = option(
-        seconds, "seconds from the start to the first check", default="0", in_sample=False
+        seconds,
+        "seconds from the start to the first check",
+        default="0",
+        live=True,
+        in_sample=False,
     )
     readiness_check_period: float = option(
-        seconds, "seconds between the starts of two checks", default="1", in_sample=False
+        seconds, "seconds between the starts of two checks", default="1", live=True, in_sample=False
     )
     readiness_check_timeout: float = option(
-        positive_seconds, "seconds after which a check has failed", default="5", in_sample=False
+        positive_seconds,
+        "seconds after which a check has failed",
+        default="5",
+        live=True,
+        in_sample=False,
     )
     readiness_check_success_threshold: int = option(
-        count(least=1), "successes in a row that are needed", default="1", in_sample=False
+        count(least=1),
+        "successes in a row that are needed",
+        default="1",
+        live=True,
+        in_sample=False,
     )
     ready_timeout: float = option(
         seconds,
         "seconds after which a start without readiness has failed; 0: no limit",
         default="0",
+        live=True,
         in_sample=False,
     )
     essential: str = option(
@@ -387,7 +401,7 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
 
     A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
     """
-    if old == new:
+    if old is new or old == new:
         return []
     return [
         row.name

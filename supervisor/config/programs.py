@@ -44,6 +44,9 @@ PROCESS = tuple(
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
 
+NUMBER = "%(process_num)"
+"""Field of `process_name` that distinguishes the processes of a program."""
+
 FORMATS = ("stdout_logfile_format", "stderr_logfile_format")
 """Options whose default is `[supervisord] childlog_format`."""
 
@@ -92,6 +95,9 @@ def _read_processes(
         _check(section, program)
     _look_up_groups(parser, program["uid"])
     numprocs, first = (program.pop(option) for option in COUNTING)
+    if parser.scales is not None:
+        is_numbered = NUMBER in section.options["process_name"]
+        numprocs = parser.scales.count(section.name, numprocs, is_numbered=is_numbered)
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
         config = _read_process(parser, section, make, program, names)
@@ -101,7 +107,7 @@ def _read_processes(
 
 def _check(section: Section, program: dict[str, Any]) -> None:
     """Reject conflicting options; by default, `killasgroup` follows `stopasgroup`."""
-    if program["numprocs"] > 1 and "%(process_num)" not in section.options["process_name"]:
+    if program["numprocs"] > 1 and NUMBER not in section.options["process_name"]:
         raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )

@@ -51,6 +51,7 @@ LATE_IMPORTS = (
     "supervisor.common.rotation_period",
     "supervisor.daemon.exit_watch",
     "supervisor.daemon.profiling",
+    "supervisor.daemon.updates",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",

@@ -16,6 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
+    from supervisor.engine.loop import Loop
+
 
 class NOT_DONE_YET:  # noqa: N801 - the name that plugins compare with
     """Returned (the class itself) by a deferred function that has no result yet."""
@@ -218,6 +220,55 @@ class _Gather:
         self._ready.notify()
 
 
+def detached(function: Deferred, loop: Loop) -> Deferred:
+    """Poll a deferred function from the loop; return one that waits for its result.
+
+    So the work goes on when the client that has requested it is gone.
+    """
+    return _Detached(function, loop).function
+
+
+class _Detached:
+    def __init__(self, polled: Deferred, loop: Loop) -> None:
+        self._polled = polled
+        self._loop = loop
+        self._result: Any = NOT_DONE_YET
+        self._error: Exception | None = None
+        self._is_scheduled = False
+        self._done = Notifier()
+        self.function = deferred(self._poll_result, wake_sources=[self._done])
+        self._poll()
+
+    def _poll(self) -> None:
+        self._is_scheduled = False
+        try:
+            self._result = self._polled()
+        except Exception as error:  # noqa: BLE001 - raised again where the result is polled
+            self._error = error
+        if self._is_over:
+            self._done.notify()
+            return
+        sources = wake_sources_of(self._polled)
+        for source in sources:
+            source.add(self._schedule)
+        if not sources:
+            self._loop.call_later(delay_of(self._polled), self._poll)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._error is not None or self._result is not NOT_DONE_YET
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._poll)
+
+    def _poll_result(self) -> Any:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+
 def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     """Run steps one after the other; the result is the list of their results.
 
@@ -225,6 +276,28 @@ def in_sequence(steps: Sequence[Callable[[], Any]]) -> Deferred:
     previous one has returned its result.
     """
     return _InSequence(steps).function
+
+
+def then(function: Deferred, use: Callable[[Any], Any]) -> Deferred:
+    """Return a deferred function with the result of `use`, which gets the result of `function`.
+
+    `use` may return a value or a deferred function.
+    """
+    found: list[Any] = []
+
+    def keep() -> Any:
+        result = function()
+        if result is not NOT_DONE_YET:
+            found.append(result)
+        return result
+
+    both = in_sequence([lambda: derived(function, keep), lambda: use(found[0])])
+
+    def poll() -> Any:
+        results = both()
+        return results if results is NOT_DONE_YET else results[-1]
+
+    return derived(both, poll)
 
 
 class _InSequence:

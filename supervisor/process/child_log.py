@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor import loggers
 from supervisor.common.namespec import make_namespec
+from supervisor.common.records import replace
 from supervisor.common.text import RAW_FORMAT
 from supervisor.config.process_config import PLAIN, full_config
 from supervisor.config.targets import SYSLOG, syslog_pri
@@ -11,12 +12,18 @@ from supervisor.process.log_files import log_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from supervisor.config.stream_config import StreamConfig
     from supervisor.logs.copies import Target
     from supervisor.logs.formatted_file import Formatter
     from supervisor.process.status import ProcessStatus
+
+
+def log_options(process: ProcessStatus, channel: str) -> object:
+    """Return all options that the log of the stream `channel` depends on, to be compared."""
+    stream: StreamConfig = getattr(process.config, channel)
+    return replace(stream, events_enabled=False), tuple(_syslog_options(process, channel))
 
 
 def open_child_log(
@@ -99,11 +106,16 @@ def _open_target(process: ProcessStatus, channel: str, target: str, line_format:
     return SyslogTarget(pri, config.syslog_tag, start, process.runtime.clock.time)
 
 
+def _syslog_options(process: ProcessStatus, channel: str) -> Iterator[tuple[str, object]]:
+    """Yield the names and values of the options of a stream's messages in syslog."""
+    config = full_config(process.config)
+    for name in ("syslog_facility", "syslog_tag", f"syslog_{channel}_priority"):
+        yield name, getattr(config, name)
+
+
 def _has_syslog_options(process: ProcessStatus, channel: str) -> bool:
     """Whether a program has options that syslog(3) cannot apply to its messages alone."""
-    names = ("syslog_facility", "syslog_tag", f"syslog_{channel}_priority")
-    config = full_config(process.config)
-    return any(getattr(config, name) != getattr(PLAIN, name) for name in names)
+    return any(value != getattr(PLAIN, name) for name, value in _syslog_options(process, channel))
 
 
 def _copies(

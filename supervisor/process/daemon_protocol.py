@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from supervisor.config.model import ProcessGroupConfig
+    from supervisor.config.scales import Scales
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.runtime import Runtime
 
@@ -20,6 +21,7 @@ class DaemonOptions(Protocol):
 
     mood: int
     process_group_configs: list[ProcessGroupConfig]
+    scales: Scales
 
     @property
     def identifier(self) -> str:
@@ -37,6 +39,19 @@ class DaemonOptions(Protocol):
         """Return the daemon's pid."""
 
 
+class Updates(Protocol):
+    """Changes of the configuration while the daemon runs."""
+
+    def plan(self) -> Callable[[], Any]:
+        """Read the configuration again; return the struct of `planUpdate`."""
+
+    def apply(self, plan_id: str, names: Sequence[str] = ()) -> Callable[[], Any]:
+        """Apply a plan; see `applyUpdate`."""
+
+    def scale(self, program: str, count: int) -> Callable[[], Any]:
+        """Change the number of processes of a program; see `setNumprocs`."""
+
+
 class Daemon(Protocol):
     """The running daemon, as plugins get it in their `supervisord` argument."""
 
@@ -49,6 +64,10 @@ class Daemon(Protocol):
     @property
     def options(self) -> DaemonOptions:
         """The plugin API of the daemon's settings."""
+
+    @property
+    def updates(self) -> Updates:
+        """Plans of updates, and their application."""
 
     def add_process_group(self, config: ProcessGroupConfig) -> bool:
         """Add a group; return False if a group of that name exists."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from weakref import WeakValueDictionary
 
 from supervisor.common.dependency_graph import closure
+from supervisor.engine.deferred import Notifier
 from supervisor.process.conditions import Condition, ConditionWatch, Kind
 
 TYPE_CHECKING = False
@@ -51,19 +52,22 @@ class ProcessIndex:
     def __init__(self, groups: Mapping[str, Group]) -> None:
         self.waiting: set[StartGate] = set()
         """Gates of processes that wait for others."""
+        self.changed = Notifier()
+        """Notified when a group or a process has been added or removed."""
         self._groups = groups
         self._watches: WeakValueDictionary[Condition, ConditionWatch] = WeakValueDictionary()
         self._found: dict[str, list[Any]] = {}
         self._by_program: dict[str, list[Any]] | None = None
 
     def groups_changed(self) -> None:
-        """Look names up again: a group has been added or removed."""
+        """Look names up again: a group or a process has been added or removed."""
         self._found.clear()
         self._by_program = None
         for watch in list(self._watches.values()):
             watch.reset()
         for gate in list(self.waiting):
             gate.look_up_again()
+        self.changed.notify()
 
     def watch(self, condition: Condition, runtime: Runtime) -> ConditionWatch:
         """Return the watch of a condition, which all that have it share."""
@@ -192,7 +196,7 @@ class StartGate:
             self._schedule()
 
     def look_up_again(self) -> None:
-        """Examine the wait again: groups have been added or removed."""
+        """Examine the wait again: groups or processes have been added or removed."""
         self._schedule()
 
     def renew(self) -> None:

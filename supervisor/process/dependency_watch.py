@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from supervisor.config.model import ProcessConfig
     from supervisor.process.dependencies import StartGate
 
 
@@ -35,12 +36,12 @@ class DependencyWatch:
         self._is_watching = False
         self._stops_before = 0
 
-    def begin(self) -> None:
-        """Watch the dependencies of a process that has been started."""
+    def begin(self, *, was_stopped: bool = False) -> None:
+        """Watch the dependencies of a process that is up; `was_stopped`, if one was stopped."""
         self._is_watching = True
         for watch in self._watches:
             watch.add_follower(self)
-        self._stops_before = self._stops()
+        self._stops_before = self._stops() - was_stopped
 
     def end(self) -> None:
         """Stop watching: the process is down, or is being stopped."""
@@ -67,8 +68,7 @@ class DependencyWatch:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self.end()
         if saved.get("is_watching", False):
-            self.begin()
-            self._stops_before -= saved.get("was_stopped", False)
+            self.begin(was_stopped=saved.get("was_stopped", False))
             for watch in self._watches:
                 watch.look_again()
 
@@ -83,3 +83,12 @@ class DependencyWatch:
         if not (self._follows_restarts and self._watches and self._was_stopped):
             return False
         return all(watch.unmet() is None for watch in self._watches)
+
+
+def make_watch(
+    config: ProcessConfig, gate: StartGate | None, requeue: Callable[[], object]
+) -> DependencyWatch | None:
+    """Return the watch of a process, None if it does not follow its dependencies."""
+    if gate is None or config.on_dependency_failure == "ignore":
+        return None
+    return DependencyWatch(gate, requeue, config.on_dependency_failure == "restart")

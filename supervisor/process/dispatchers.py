@@ -59,13 +59,22 @@ class POutputDispatcher(OutputDispatcher):
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self.events_enabled = self._config.events_enabled
         capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
         self._observe = process.observer_of_output()
-        if not self.events_enabled and not capture_bytes:
+        self._follow_events()
+
+    def _follow_events(self) -> None:
+        self.events_enabled = self._config.events_enabled
+        self._batcher = None
+        if not self.events_enabled and self._splitter is None:
             self.batch_reads()
+
+    def reconfigure(self, childlog: loggers.Logger | None) -> None:
+        """Follow the process's config, and replace the log if it is another one."""
+        super().reconfigure(childlog)
+        self._follow_events()
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""

@@ -19,7 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from supervisor.config.model import EventListenerPoolConfig, ProcessConfig
+    from supervisor.config.model import (
+        EventListenerPoolConfig,
+        ProcessConfig,
+        ProcessGroupConfig,
+    )
     from supervisor.engine.loop import Loop, Timer
     from supervisor.process.child import Subprocess
     from supervisor.process.runtime import Runtime
@@ -96,6 +100,17 @@ class EventListenerPool(ProcessGroupBase):
             events.subscribe(event_type, self.enqueue)
         events.subscribe(events.EventRejectedEvent, self.requeue)
 
+    def reconfigure(self, config: ProcessGroupConfig) -> None:
+        """Take another config; change the subscriptions only where they differ."""
+        before, after = self.config.pool_events, getattr(config, "pool_events", [])
+        for event_type in before:
+            if event_type not in after:
+                events.unsubscribe(event_type, self.enqueue)
+        super().reconfigure(config)
+        for event_type in after:
+            if event_type not in before:
+                events.subscribe(event_type, self.enqueue)
+
     def before_remove(self) -> None:
         """Unsubscribe from events."""
         super().before_remove()
@@ -156,7 +171,7 @@ class EventListenerPool(ProcessGroupBase):
         name, waiting = self.config.name, self.event_buffer
         if name not in serials:
             serials[name] = next(self._poolserials)
-        if waiting and len(waiting) >= self.config.buffer_size:
+        while waiting and len(waiting) >= self.config.buffer_size:
             dropped = waiting.popleft()
             self.runtime.logger.error(
                 f"pool {name} event buffer overflowed, discarding event {dropped.serial}"

@@ -46,6 +46,21 @@ class ProcessGroupBase:
         self.processes[config.name] = process
         return process
 
+    def remove_process(self, name: str) -> None:
+        """Remove a process that is down; it is never started again."""
+        self.processes.pop(name).retire()
+
+    def reconfigure(self, config: ProcessGroupConfig) -> None:
+        """Take another config; the processes follow its order, and it lists those that there are.
+
+        They have been added, removed and changed before.
+        """
+        order = {each.name: number for number, each in enumerate(config.process_configs)}
+        members = sorted(self.processes.items(), key=lambda item: order.get(item[0], len(order)))
+        self.processes.clear()
+        self.processes.update(members)
+        self.config = replace(config, process_configs=[each.config for _, each in members])
+
     def transition(self) -> None:
         """Run everything that is due for the processes."""
         for process in list(self.processes.values()):

@@ -40,11 +40,7 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.is_plain = (self.starts.gate, self.starts.restarts.limits, self.startup.readiness) == (
-            None,
-            None,
-            None,
-        )
+        self.is_plain = has_no_policy(self.starts, self.startup)
         """Whether the description is that of Supervisor 4."""
         self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
@@ -210,7 +206,7 @@ class Lifecycle(ProcessStatus):
     @property
     def is_down_for_good(self) -> bool:
         """Whether the process is down and nothing but a request will start it."""
-        if self.state not in STOPPED_STATES:
+        if self.state not in STOPPED_STATES or self.starts.is_replaced:
             return False
         gate = self.starts.gate
         return not self.starts.is_wanted or (gate is not None and gate.is_hopeless)
@@ -260,3 +256,8 @@ class Lifecycle(ProcessStatus):
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
         raise NotImplementedError
+
+
+def has_no_policy(starts: Starts, startup: Startup) -> bool:
+    """Whether a process has no options beyond those of Supervisor 4 that delay its starts."""
+    return (starts.gate, starts.restarts.limits, startup.readiness) == (None, None, None)

@@ -48,6 +48,7 @@ class ReadinessCheck:
         """Number of failures in a row."""
         self.reason: str | None = None
         """Reason of the last failure, None before the first one and after a success."""
+        self._run_at = 0.0
         self._successes = 0
         self._due: float | None = None
         self._started: float | None = None
@@ -55,6 +56,7 @@ class ReadinessCheck:
     def run_started(self, now: float) -> None:
         """Begin a run: its first probe is due after the initial delay."""
         self.reset()
+        self._run_at = now
         self._due = now + self.schedule.initial_delay
 
     @property
@@ -94,6 +96,16 @@ class ReadinessCheck:
             self.ready, self._due = True, None
         return self.ready
 
+    def take_over(self, before: ReadinessCheck, now: float) -> None:
+        """Continue a run that had another schedule; the next probe is due as this one requires."""
+        self.restore(before.snapshot())
+        if self._due is None:
+            return
+        if self.failures or self._successes:
+            self._due = min(self._due, now + max(self.schedule.period, MIN_PERIOD_SECONDS))
+        else:
+            self._due = self._run_at + self.schedule.initial_delay
+
     def describe(self) -> str | None:
         """Return why the check is not fulfilled, None if it is."""
         if self.ready:
@@ -111,6 +123,7 @@ class ReadinessCheck:
             "ready": self.ready,
             "failures": self.failures,
             "reason": self.reason,
+            "run_at": self._run_at,
             "successes": self._successes,
             # A running probe does not survive the daemon: another one is due at once.
             "due": self._due if self._started is None else self._started,
@@ -124,6 +137,8 @@ class ReadinessCheck:
         reason = state.get("reason")
         self.reason = reason if isinstance(reason, str) else None
         self._successes = _count(state, "successes")
+        run_at = state.get("run_at")
+        self._run_at = run_at if isinstance(run_at, float) else 0.0
         due = state.get("due")
         if isinstance(due, int | float) and not isinstance(due, bool) and not self.ready:
             self._due = due
@@ -171,6 +186,23 @@ class Readiness:
         self._is_active = True
         if self.check is not None:
             self.check.run_started(now)
+
+    def assume_ready(self) -> None:
+        """Count the present run as ready: its program did not declare readiness at its start."""
+        self.reset()
+        self.ready = True
+
+    def replace_check(self, check: ReadinessCheck | None, now: float) -> bool:
+        """Take another check, for the run in progress too; return whether the program is now ready.
+
+        The results so far count.
+        """
+        before, self.check = self.check, check
+        if check is not None and before is not None:
+            check.take_over(before, now)
+        elif check is not None and self._is_active and not self.ready:
+            check.run_started(now)
+        return self._is_active and self._decide()
 
     def message_arrived(self) -> bool:
         """Record the program's message; return whether the program is now ready."""

@@ -66,18 +66,8 @@ class ReadinessMonitor:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        config, loop = owner.config, owner.runtime.loop
-        check = None
-        if config.readiness_check_script is not None:
-            check = ReadinessCheck(
-                CheckSchedule(
-                    config.readiness_check_initial_delay,
-                    config.readiness_check_period,
-                    config.readiness_check_timeout,
-                    config.readiness_check_success_threshold,
-                )
-            )
-        self._state = Readiness(_kind(config), check)
+        loop = owner.runtime.loop
+        self._state = Readiness(_kind(owner.config), _check(owner.config))
         self.channels = NO_CHANNELS
         self._socket: NotifySocket | None = None
         self._pipe: NotificationFd | None = None
@@ -145,10 +135,8 @@ class ReadinessMonitor:
 
     def started(self, pid: int, now: float) -> None:
         """Begin the run: the child exists."""
-        owner = self._owner
         self.status_text, self.ready_at = "", 0.0
-        timeout = owner.config.ready_timeout
-        self.timeout_at = now + timeout if timeout else None
+        self.timeout_at = _timeout_at(self._owner.config, now)
         if self._socket is not None:
             self._socket.main_pid = pid
         if self._pipe_fd is not None:
@@ -156,6 +144,20 @@ class ReadinessMonitor:
             self._pipe_fd = None
         self._state.run_started(now)
         self._arm()
+
+    def assume_ready(self) -> None:
+        """Count the present run as ready: its program did not declare readiness at its start."""
+        self._state.assume_ready()
+
+    def reconfigure(self, started_at: float) -> None:
+        """Follow the config, whose check or time limit has changed, in the run in progress too."""
+        self._cancel_probe()
+        config, now = self._owner.config, self._owner.runtime.clock.monotonic()
+        self.timeout_at = _timeout_at(config, started_at)
+        if self._state.replace_check(_check(config), now):
+            self._became_ready()
+        else:
+            self._arm()
 
     def drain(self) -> None:
         """Read the last messages of a child that has exited."""
@@ -176,11 +178,14 @@ class ReadinessMonitor:
             os.close(self._pipe_fd)
         self._socket = self._pipe = self._pipe_fd = None
         self._matchers = []
+        self._cancel_probe()
+        self._state.reset()
+
+    def _cancel_probe(self) -> None:
         self._runner.cancel()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._state.reset()
 
     # -- messages -----------------------------------------------------------------
 
@@ -322,6 +327,23 @@ class ReadinessMonitor:
 
 def _snapshot_if_open(channel: NotifySocket | NotificationFd | None) -> dict[str, Any] | None:
     return None if channel is None or channel.closed else channel.snapshot()
+
+
+def _check(config: ProcessConfig) -> ReadinessCheck | None:
+    if config.readiness_check_script is None:
+        return None
+    return ReadinessCheck(
+        CheckSchedule(
+            config.readiness_check_initial_delay,
+            config.readiness_check_period,
+            config.readiness_check_timeout,
+            config.readiness_check_success_threshold,
+        )
+    )
+
+
+def _timeout_at(config: ProcessConfig, started_at: float) -> float | None:
+    return started_at + config.ready_timeout if config.ready_timeout else None
 
 
 def _kind(config: ProcessConfig) -> str | None:

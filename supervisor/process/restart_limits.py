@@ -40,6 +40,7 @@ class RestartLimits:
         self.restarts_in_a_row = 0
         self._random_share = random_share
         self._running_since: float | None = None
+        self._down_at = 0.0
         self._restarts: deque[float] = deque(maxlen=max(options.burst, 1))
 
     # -- what happens -------------------------------------------------------------
@@ -53,7 +54,13 @@ class RestartLimits:
         since, self._running_since = self._running_since, None
         if since is not None and now - since >= self.options.reset_seconds:
             self.restarts_in_a_row = 0
+        self._down_at = now
         self.next_start_at = now + self._pause()
+
+    def draw_again(self) -> None:
+        """Draw the pause in progress again, from its beginning: the options have changed."""
+        if self.next_start_at:
+            self.next_start_at = self._down_at + self._pause()
 
     def restarted(self, now: float) -> None:
         """Note an automatic start."""
@@ -98,6 +105,7 @@ class RestartLimits:
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values; times are of the monotonic clock."""
         return {
+            "down_at": self._down_at,
             "next_start_at": self.next_start_at,
             "restarts_in_a_row": self.restarts_in_a_row,
             "running_since": self._running_since,
@@ -106,6 +114,7 @@ class RestartLimits:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._down_at = saved.get("down_at", 0.0)
         self.next_start_at = saved.get("next_start_at", 0.0)
         self.restarts_in_a_row = saved.get("restarts_in_a_row", 0)
         self._running_since = saved.get("running_since")

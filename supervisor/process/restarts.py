@@ -32,15 +32,34 @@ class RestartPolicy:
 
     def __init__(self, options: RestartOptions | None = None) -> None:
         self.limits = None if options is None else _limits(options)
+        self._failed_at = 0.0
         self._retry_at = 0.0
+
+    def reconfigure(self, options: RestartOptions | None, failures: int) -> None:
+        """Take other options; a pause in progress lasts as long as they require.
+
+        `failures` is the number of failed starts in a row, 0 if the last one has not failed.
+        """
+        saved = {} if self.limits is None else self.limits.snapshot()
+        self.limits = None if options is None else _limits(options)
+        if self.limits is not None:
+            self.limits.restore(saved)
+            self.limits.draw_again()
+        if failures:
+            self._set_retry(failures)
 
     def start_failed(self, failures: int, now: float) -> None:
         """Set the pause after the latest of several failed starts in a row."""
+        self._failed_at = now
+        self._set_retry(failures)
+        if self.limits is not None:
+            self.limits.went_down(now)
+
+    def _set_retry(self, failures: int) -> None:
         delay = failures * BACKOFF_STEP_SECONDS
         if self.limits is not None:
             delay = self.limits.capped(delay)
-            self.limits.went_down(now)
-        self._retry_at = now + delay
+        self._retry_at = self._failed_at + delay
 
     def exited(self, now: float) -> None:
         """Note the exit of a process that was RUNNING."""
@@ -92,6 +111,7 @@ class RestartPolicy:
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values; times are of the monotonic clock."""
         return {
+            "failed_at": self._failed_at,
             "limits": None if self.limits is None else self.limits.snapshot(),
             "retry_at": self._retry_at,
         }
@@ -100,6 +120,7 @@ class RestartPolicy:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         if self.limits is not None:
             self.limits.restore(saved.get("limits") or {})
+        self._failed_at = saved.get("failed_at", 0.0)
         self._retry_at = saved.get("retry_at", 0.0)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from supervisor.common.text import in_seconds
 from supervisor.config.process_config import full_config
 from supervisor.config.restart import restart_options
-from supervisor.process.dependencies import make_gate
-from supervisor.process.dependency_watch import DependencyWatch
+from supervisor.process.dependencies import StartGate, make_gate
+from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.restarts import RestartPolicy
 from supervisor.process.start_origin import StartOrigin
-from supervisor.states import STOPPED_STATES, ProcessStates
+from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,21 +75,38 @@ class Starts:
     """The automatic and requested starts of one process."""
 
     def __init__(self, process: Startable) -> None:
-        config, runtime = full_config(process.config), process.runtime
-        self.restarts = RestartPolicy(restart_options(config))
-        self.gate = make_gate(config, runtime, self._reconsider)
-        self._watch = None
-        if self.gate is not None and config.on_dependency_failure != "ignore":
-            follows_restarts = config.on_dependency_failure == "restart"
-            self._watch = DependencyWatch(self.gate, self._requeue, follows_restarts)
         self._process = process
+        self.restarts = RestartPolicy()
+        self.gate: StartGate | None = None
+        self._watch: DependencyWatch | None = None
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
+        self.is_replaced = False
+        """Whether an update has stopped the process, and will start it with its new options."""
         self._is_withdrawn = False
         self._is_retired = False
         self._is_alone = False
         self._request_reason = ""
         self.origin = StartOrigin()
+        self.reconfigure()
+
+    def reconfigure(self) -> None:
+        """Follow the process's config, which has changed; a wait or a pause in progress goes on."""
+        process, before = self._process, self.snapshot()
+        config, runtime = full_config(process.config), process.runtime
+        is_failed = process.state == ProcessStates.BACKOFF
+        self.restarts.reconfigure(restart_options(config), process.backoff if is_failed else 0)
+        if self.gate is not None:
+            self.gate.stop_waiting()
+        if self._watch is not None:
+            self._watch.end()
+        self.gate = make_gate(config, runtime, self._reconsider)
+        self._watch = make_watch(config, self.gate, self._requeue)
+        if self.gate is not None:
+            self.gate.restore(before["gate"] or {})
+        if self._watch is not None and process.state in RUNNING_STATES:
+            was_stopped = (before["watch"] or {}).get("was_stopped", False)
+            self._watch.begin(was_stopped=was_stopped)
 
     # -- the rule -----------------------------------------------------------------
 
@@ -157,10 +174,14 @@ class Starts:
 
     # -- starting -----------------------------------------------------------------
 
-    def request(self, *, alone: bool = False) -> None:
-        """Request a start as soon as it is possible; `alone`, without waiting for dependencies."""
+    def request(self, *, alone: bool = False, reason: str = "") -> None:
+        """Request a start as soon as it is possible; `alone`, without waiting for dependencies.
+
+        `reason` is for the history; without it, a person has requested the start.
+        """
         self._process.start_requested = True
         self._is_alone = alone
+        self._request_reason = reason
 
     def withdraw_request(self) -> None:
         """Drop a request that has failed; a start that was wanted before it is still wanted."""
@@ -169,7 +190,7 @@ class Starts:
         self.origin.clear()
         process.arm()
         process.changed.notify()
-        self._description_changed()
+        self._process.runtime.services.description_changed(self._process)
 
     def _enqueue(self) -> None:
         self.is_queued = True
@@ -207,6 +228,7 @@ class Starts:
 
     def spawning(self) -> None:
         """Note that the process is being started, by the queue or by hand."""
+        self.is_replaced = False
         self._is_withdrawn = False
         self._request_reason = ""
         if self.gate is not None:
@@ -234,7 +256,7 @@ class Starts:
         self._is_withdrawn = True
         self._request_reason = ""
         self.origin.clear()
-        self._description_changed()
+        self._process.runtime.services.description_changed(self._process)
 
     # -- waiting ------------------------------------------------------------------
 
@@ -248,24 +270,20 @@ class Starts:
         else:
             self.gate.stop_waiting()
         if was_waiting != (self.gate.waiting_since is not None):
-            self._description_changed()
-
-    def _description_changed(self) -> None:
-        self._process.runtime.services.description_changed(self._process)
+            self._process.runtime.services.description_changed(self._process)
 
     def _reconsider(self) -> None:
         """Start, if the dependencies are up; else notify the processes that depend on it."""
         self._process.transition()
         self._process.changed.notify()
-        self._description_changed()
+        self._process.runtime.services.description_changed(self._process)
 
     def _requeue(self) -> None:
         """Stop the process, and start it again when its dependencies are up."""
         self._process.history.explain(STOP_WITH_DEPENDENCY)
         self._process.stop()
-        self._request_reason = START_WITH_DEPENDENCY
         self.origin.clear()
-        self.request()
+        self.request(reason=START_WITH_DEPENDENCY)
 
     def _give_up_waiting(self) -> None:
         """Fail, because `dependency_timeout` is over."""

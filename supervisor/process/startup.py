@@ -10,15 +10,15 @@ from __future__ import annotations
 import signal
 
 from supervisor.common.text import in_seconds
-from supervisor.config.process_config import full_config
+from supervisor.config.process_config import ProcessConfig, changed_options, full_config
 from supervisor.process.stop_deadline import StopDeadline
+from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, TypeAlias
 
-    from supervisor.config.model import ProcessConfig
     from supervisor.process.readiness_monitor import ReadinessMonitor
     from supervisor.process.runtime import Runtime
 
@@ -62,6 +62,17 @@ SPAWN_POLL_SECONDS = 0.05
 """Poll interval while a `spawn` runs in another thread, in seconds."""
 
 
+CHECK_OPTIONS = (
+    "readiness_check_script",
+    "readiness_check_initial_delay",
+    "readiness_check_period",
+    "readiness_check_timeout",
+    "readiness_check_success_threshold",
+    "ready_timeout",
+)
+"""Options of readiness that can change during a run."""
+
+
 class Startup:
     """The start in progress of one process."""
 
@@ -82,6 +93,23 @@ class Startup:
         self._failure = None  # of a child that was stopped by request, before it had failed
         if self.readiness is not None:
             self.readiness.open()
+
+    def reconfigure(self, before: ProcessConfig) -> None:
+        """Follow the process's config, which has replaced `before`."""
+        process = self._process
+        self._deadline.reschedule(process.config.stopwaitsecs)
+        if not process.pid or self.readiness is None:
+            self.readiness = _monitor(process)
+            if self.readiness is not None and process.pid:
+                if process.state == ProcessStates.STARTING:
+                    self.readiness.started(process.pid, process.started_at)
+                else:
+                    self.readiness.assume_ready()
+        elif not full_config(process.config).declares_readiness:
+            self.readiness.close()
+            self.readiness = None
+        elif any(name in CHECK_OPTIONS for name in changed_options(before, process.config)):
+            self.readiness.reconfigure(process.started_at)
 
     def next_step(self) -> Step | None:
         """Return what happens next in STARTING: (deadline in monotonic seconds, action)."""

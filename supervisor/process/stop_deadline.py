@@ -23,21 +23,32 @@ class StopDeadline:
 
     def __init__(self) -> None:
         self.kill_at = 0.0
+        self._signalled_at = 0.0
+        self._least_seconds = 0.0
 
     def snapshot(self) -> dict[str, float]:
         """Return the state as JSON values."""
-        return {"kill_at": self.kill_at}
+        return {
+            "kill_at": self.kill_at,
+            "signalled_at": self._signalled_at,
+            "least_seconds": self._least_seconds,
+        }
 
     def restore(self, saved: Mapping[str, float]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self.kill_at = saved.get("kill_at", 0.0)
+        self._signalled_at = saved.get("signalled_at", 0.0)
+        self._least_seconds = saved.get("least_seconds", 0.0)
 
     def signalled(self, signum: int, stopwaitsecs: float, now: float) -> None:
         """Set the deadline after a signal that is meant to end the process."""
-        seconds = stopwaitsecs
-        if signum == signal.SIGKILL:
-            seconds = max(seconds, MIN_KILL_INTERVAL_SECONDS)
-        self.kill_at = now + seconds
+        self._signalled_at = now
+        self._least_seconds = MIN_KILL_INTERVAL_SECONDS if signum == signal.SIGKILL else 0.0
+        self.reschedule(stopwaitsecs)
+
+    def reschedule(self, stopwaitsecs: float) -> None:
+        """Set the deadline again, from the same signal: `stopwaitsecs` has changed."""
+        self.kill_at = self._signalled_at + max(stopwaitsecs, self._least_seconds)
 
     def remaining(self, now: float) -> float:
         """Return the seconds until the deadline, 0 after it."""

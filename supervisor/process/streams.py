@@ -16,7 +16,7 @@ from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBa
 from supervisor.common.records import record
 from supervisor.engine import posix
 from supervisor.logs import reading
-from supervisor.process.child_log import open_child_log
+from supervisor.process.child_log import log_options, open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,17 +196,40 @@ class OutputDispatcher(Dispatcher):
 
     def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
         super().__init__(process, channel, fd)
-        self._config: StreamConfig = getattr(process.config, channel)
         self.pid = 0
-        self.childlog = open_child_log(process, channel, lambda: self.pid or process.pid)
+        self._config: StreamConfig = getattr(process.config, channel)
+        self._log_options = log_options(process, channel)
+        self.childlog = self.open_log()
+        self._limit_reads()
+        self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
+        self._batcher: ReadBatcher | None = None
+        self._is_delayed = False
+
+    def _limit_reads(self) -> None:
         handlers = () if self.childlog is None else self.childlog.handlers
         line_passes = sum([handler.line_passes for handler in handlers])
         self._is_formatted = line_passes > 0
         self._limits = limits_of(line_passes)
         self._buffers = _buffers(self._limits.read_bytes)
-        self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
-        self._batcher: ReadBatcher | None = None
-        self._is_delayed = False
+
+    def open_log(self) -> loggers.Logger | None:
+        """Open the log that is configured, None if there is none; raises `OSError`."""
+        process = self.process
+        return open_child_log(process, self.channel, lambda: self.pid or process.pid)
+
+    @property
+    def has_outdated_log(self) -> bool:
+        """Whether options of the log differ from those with which it was opened."""
+        return self._log_options != log_options(self.process, self.channel)
+
+    def reconfigure(self, childlog: loggers.Logger | None) -> None:
+        """Follow the process's config, and replace the log if it is another one."""
+        self._config = getattr(self.process.config, self.channel)
+        self._log_options = log_options(self.process, self.channel)
+        before, self.childlog = self.childlog, childlog
+        self._limit_reads()
+        if before is not None and before is not childlog:
+            before.close()
 
     def readable(self) -> bool:
         """Whether to read: until the child, and each process that inherited its end, closes it."""

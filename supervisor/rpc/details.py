@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.xmlrpc_codec import Serialized, to_xml
-from supervisor.engine.deferred import NOT_DONE_YET, derived, gather, in_sequence
+from supervisor.engine.deferred import gather, in_sequence, then
 from supervisor.process.details import process_details
 
 TYPE_CHECKING = False
@@ -53,13 +53,7 @@ def details_as_xml(daemon: Daemon, members: Iterable[Member], *, with_usage: boo
 
 def with_fresh_usage(daemon: Daemon, step: Callable[[], Any]) -> Deferred:
     """Return a deferred function with the result of `step`, which follows a sample of /proc."""
-    both = in_sequence([daemon.runtime.services.usage.refreshed, step])
-
-    def poll() -> Any:
-        results = both()
-        return results if results is NOT_DONE_YET else results[-1]
-
-    return derived(both, poll)
+    return then(in_sequence([daemon.runtime.services.usage.refreshed]), lambda _: step())
 
 
 def dependencies(members: Iterable[Member]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ GROUPS = (
     ("follow", "FollowCommands", ("logs",)),
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
-    ("update", "UpdateCommands", ("update",)),
+    ("update", "UpdateCommands", ("update", "scale")),
     ("daemon", "DaemonCommands", ("version", "reload", "shutdown")),
     ("shell", "ShellCommands", ("open", "exit", "quit")),
     ("complete", "CompleteCommands", ("complete",)),

@@ -64,6 +64,8 @@ NO_LOG = {**NO_SUCH_PROCESS, Faults.NO_FILE: "ERROR (no log file)"}
 ROTATE_RESULTS = {**NO_LOG, Faults.SUCCESS: "rotated"}
 REOPEN_RESULTS = {**NO_LOG, Faults.SUCCESS: "reopened"}
 
+NO_CONFIG_UPDATES = "No config updates to processes"
+
 LOG_FAULTS = {
     Faults.NO_FILE: "ERROR (no log file)",
     Faults.FAILED: "ERROR (unknown error reading log)",

@@ -60,12 +60,13 @@ class Changes:
         self.wake_sources = (self._has_changed,)
         self._subscriptions: tuple[tuple[type, Callable[[Any], None]], ...] = (
             (events.ProcessStateEvent, self._process_changed),
-            (events.ProcessGroupEvent, self._groups_changed),
         )
         for event_type, callback in self._subscriptions:
             events.subscribe(event_type, callback)
         self._descriptions = supervisord.runtime.services.description_subscribers
         self._descriptions.append(self._row_changed)
+        self._index = supervisord.runtime.services.processes
+        self._index.changed.add(self._groups_changed)
 
     def more(self) -> Any:
         """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
@@ -83,6 +84,7 @@ class Changes:
                 events.unsubscribe(*subscription)
         with contextlib.suppress(ValueError):
             self._descriptions.remove(self._row_changed)
+        self._index.changed.discard(self._groups_changed)
 
     def _process_changed(self, event: Any) -> None:
         self._row_changed(event.process)
@@ -92,7 +94,8 @@ class Changes:
         self._changed[group, process.config.name] = None
         self._has_changed.notify()
 
-    def _groups_changed(self, _event: object) -> None:
+    def _groups_changed(self) -> None:
+        self._index.changed.add(self._groups_changed)
         self._has_new_groups = True
         self._has_changed.notify()
 

@@ -23,14 +23,17 @@ SURROUNDINGS = "tests/faults/test_hostile_surroundings.py"
 RAW_HTTP = "tests/conformance/test_raw_http.py::test_on_purpose_not_the_same"
 
 ADDED_METHODS = (
+    "supervisor.applyUpdate",
     "supervisor.getAllProcessDetails",
     "supervisor.getDependencies",
     "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
+    "supervisor.planUpdate",
     "supervisor.reopenAllProcessLogs",
     "supervisor.reopenProcessLogs",
     "supervisor.rotateAllProcessLogs",
     "supervisor.rotateProcessLogs",
+    "supervisor.setNumprocs",
     "supervisor.startProcessAlone",
     "supervisor.stopProcessWithDependents",
 )
@@ -44,12 +47,15 @@ ADDED_COMMANDS = (
     "logs",
     "reopen",
     "rotate",
+    "scale",
     "wait",
 )
 """Commands of supervisorctl that 4.3.0 does not have."""
 
 ADDED_FLAGS = (
+    "--minimal",
     "--no-deps",
+    "--plan",
     "--with-dependents",
     "--json",
     "-v, --verbose",

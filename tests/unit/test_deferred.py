@@ -15,11 +15,16 @@ from supervisor.engine.deferred import (
     deferred,
     delay_of,
     derived,
+    detached,
     gather,
     in_sequence,
     run_at_once,
+    then,
     wake_sources_of,
 )
+from supervisor.engine.loop import Loop
+from tests.support.clock import FakeClock
+from tests.support.world import StillPoller
 
 
 class Slow:
@@ -264,3 +269,44 @@ def test_a_failure_of_a_later_step_fails_the_whole() -> None:
     assert woken
     with pytest.raises(ValueError, match="broken"):
         function()
+
+
+def test_then_uses_the_result_of_a_deferred_function() -> None:
+    first, second = iter([NOT_DONE_YET, 3]), iter([NOT_DONE_YET, 4])
+    used: list[int] = []
+
+    def use(result: int) -> Deferred:
+        used.append(result)
+        return deferred(lambda: next(second))
+
+    function = then(deferred(lambda: next(first)), use)
+    assert [function() for _ in range(3)] == [NOT_DONE_YET, NOT_DONE_YET, 4]
+    assert used == [3]
+
+
+def test_a_detached_function_is_polled_by_the_loop() -> None:
+    """With notifiers and without; the result, or the exception, is kept for the caller."""
+    clock = FakeClock()
+    loop = Loop(clock, StillPoller())
+    wake = Notifier()
+    results = iter([NOT_DONE_YET, NOT_DONE_YET, "done"])
+    woken = detached(deferred(lambda: next(results), wake_sources=[wake]), loop)
+    for _ in range(2):
+        assert woken() is NOT_DONE_YET
+        wake.notify()
+        loop.run_once(0)
+    assert [woken(), woken()] == ["done", "done"]
+    failures = iter([NOT_DONE_YET, ValueError("failed")])
+
+    def fail() -> object:
+        result = next(failures)
+        if isinstance(result, ValueError):
+            raise result
+        return result
+
+    failed = detached(deferred(fail), loop)
+    clock.advance(1)
+    loop.run_once(0)
+    with pytest.raises(ValueError, match="failed"):
+        failed()
+    loop.close()

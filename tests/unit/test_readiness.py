@@ -310,3 +310,17 @@ def test_a_snapshot_of_another_version(state: dict[str, Any]) -> None:
     assert made.next_probe() is None
     made.restore({"check": 3})
     assert made.missing() == ["no READY=1", "readiness check: no result yet"]
+
+
+def test_a_check_continues_under_another_schedule() -> None:
+    """The results count, and the next probe is due as the new delay or the new period requires."""
+    before = ReadinessCheck(CheckSchedule(initial_delay=60.0, period=60.0))
+    before.run_started(100.0)
+    first = ReadinessCheck(CheckSchedule(initial_delay=5.0))
+    first.take_over(before, 102.0)
+    assert first.next_probe() == 105.0
+    before.probe_started(160.0)
+    before.probe_finished(161.0, "refused")
+    later = ReadinessCheck(CheckSchedule(period=2.0))
+    later.take_over(before, 162.0)
+    assert (later.next_probe(), later.describe()) == (164.0, "readiness check failed: refused")

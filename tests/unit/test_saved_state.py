@@ -72,6 +72,7 @@ DERIVED: dict[str, dict[str, str]] = {
     "Starts": {
         "_process": CONTEXT,
         "_request_reason": "a text for the history",
+        "is_replaced": "an update ends with its daemon",
         "is_queued": "a start that is due is queued by `arm`",
     },
     "History": {"_next_reason": "set just before a transition"},

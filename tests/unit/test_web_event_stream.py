@@ -126,7 +126,7 @@ def test_a_pause_arrives_with_its_end_and_may_be_cancelled(site: WebSite) -> Non
 
 def test_other_groups_are_notified(site: WebSite) -> None:
     client = listen(site)
-    events.notify(events.ProcessGroupAddedEvent("new"))
+    site.runtime.services.processes.groups_changed()
     told = message(client)
     assert told["groups"] is True
     assert told["rows"] == []
@@ -155,6 +155,7 @@ def test_a_closed_page_leaves_no_subscriber(site: WebSite) -> None:
     client.close()
     site.turn_until(lambda: events.callbacks == [])
     assert site.runtime.services.description_subscribers == []
+    assert not site.runtime.services.processes.changed
 
 
 def test_a_reader_that_does_not_read_costs_no_memory(site: WebSite) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import is_pattern, make_namespec
 from supervisor.supervisorctl.commands import CommandGroup
+from supervisor.supervisorctl.results import NO_CONFIG_UPDATES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
@@ -48,7 +49,7 @@ class ConfigCommands(CommandGroup):
         for name, change in sorted(changes.items()):
             self.ctl.output(f"{name}: {change}")
         if not changes:
-            self.ctl.output("No config updates to processes")
+            self.ctl.output(NO_CONFIG_UPDATES)
 
     def help_reread(self) -> None:
         """Print the help of `reread`."""
