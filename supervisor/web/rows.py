@@ -14,6 +14,7 @@ from supervisor.process.description import NO_OUTLOOK, outlook
 from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
+from supervisor.web.columns import COLUMNS
 from supervisor.web.facts import exact_time, facts, flaps_until
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
+    from supervisor.web.folding import Fold
     from supervisor.web.language import Language
 
     RowKey: TypeAlias = tuple[int, tuple[str, ...]]
@@ -97,6 +99,12 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
+    for column, sorts in COLUMNS.items():
+        root.findmeld(f"column_{column}").attributes(
+            **{"aria-sort": placeholder(f"order_{column}")}
+        )
+        for sort in sorts:
+            root.findmeld(f"sort_{sort}").attributes(href=placeholder(f"url_{sort}"))
     rows = _extract_rows(root.findmeld("row"), language)
     root.findmeld("row").deparent()
     group = _extract_group(root.findmeld("group"), language)
@@ -116,11 +124,18 @@ def _extract_confirmation(ask: Any) -> str:
     ask.attributes(action=placeholder("url"))
     ask.findmeld("question").content(placeholder("question"))
     ask.findmeld("yes").content(placeholder("yes"))
+    ask.findmeld("ask_selected").attributes(value=placeholder("selected"))
     return extract_fragment(ask)
 
 
 def _extract_group(group: Any, language: Language) -> str:
     group.findmeld("group_name").content(placeholder("group"))
+    group.findmeld("tally").content(placeholder("tally"))
+    group.findmeld("fold").attributes(
+        href=placeholder("fold"), **{"aria-expanded": placeholder("expanded")}
+    )
+    label = language.text("select", name=language.text("group", name=placeholder("group")))
+    group.findmeld("pick_group").attributes(**{"aria-label": label})
     button = group.findmeld("group_action")
     button.replace(placeholder("buttons"))
     group.deparent()
@@ -148,9 +163,12 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
             "data-name": placeholder("name"),
             "data-kind": placeholder("kind"),
             "data-changed": placeholder("changed"),
+            "data-restarts": placeholder("restarts"),
         }
     )
     row.attrib.update(hidden=placeholder("hidden"))
+    label = language.text("select", name=placeholder("name"))
+    row.findmeld("pick").attributes(value=placeholder("name"), **{"aria-label": label})
     row.findmeld("prefix").content(placeholder("prefix"))
     row.findmeld("process").content(placeholder("process"))
     row.findmeld("state").content(str(getProcessStateDescription(state)))
@@ -236,6 +254,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         "pid": info["pid"],
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
+        "restarts": process.history.restarts,
         "hidden": " hidden" if is_hidden else "",
     }
 
@@ -259,11 +278,41 @@ def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
     return APPEARANCE[state][1]
 
 
-def group_heading(texts: StatusTexts, name: str) -> str:
-    """Return the heading of a group as HTML."""
+def group_body(
+    texts: StatusTexts, name: str, group: list[Member], rows_html: str, fold: Fold
+) -> str:
+    """Return the table body of a group as HTML: its heading and its rows."""
     from urllib.parse import quote
 
-    return texts.group % {"group": escaped(name), "quoted": quote(name, safe="")}
+    heading = texts.group % {
+        "group": escaped(name),
+        "quoted": quote(name, safe=""),
+        "tally": tally(texts.language, group),
+        "fold": escaped(fold.url(name)),
+        "expanded": "false" if fold.is_folded(name) else "true",
+    }
+    return f'<tbody class="of-group" data-group="{escaped(name)}">{heading}{rows_html}</tbody>'
+
+
+def tally(language: Language, group: list[Member]) -> str:
+    """Return a phrase with the numbers of processes of a group: that run, and in trouble."""
+    running = sum(member[1].get_state() == ProcessStates.RUNNING for member in group)
+    parts = [language.text("script.tally", running=running, count=len(group))]
+    numbers = numbers_by_kind(group)
+    parts += [
+        language.text(f"script.kind.{kind}", count=numbers[kind])
+        for kind in TROUBLED_KINDS
+        if numbers[kind]
+    ]
+    return language.text("script.comma").join(parts)
+
+
+def numbers_by_kind(every: list[Member]) -> dict[str, int]:
+    """Return the number of processes of each kind."""
+    numbers = dict.fromkeys(KINDS, 0)
+    for member in every:
+        numbers[kind_of(member)] += 1
+    return numbers
 
 
 def kind_of(member: Member) -> str:

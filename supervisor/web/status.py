@@ -24,8 +24,11 @@ from supervisor.web.actions import (
     reports_failure,
     run_steps,
 )
+from supervisor.web.columns import BY_NAME, head_values
 from supervisor.web.filtering import Filter
+from supervisor.web.folding import Fold
 from supervisor.web.language import cookie_field, english, language_of
+from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
 from supervisor.web.templates import DOCTYPE, escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 STATES: Final = ("", *rows.KINDS)
 
-SORTS: Final = ("name", "state", "changed")
+CURRENT: Final = ' aria-current="true"'
 
 FORBIDDEN: Final = 403
 
@@ -55,6 +58,8 @@ class StatusView(MeldView):
         self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
         action = form.get("action")
         if not action or request.command == "HEAD":
+            if self._needs_usage():
+                return NOT_DONE_YET
             return self._page(ask=form.get("ask"), message=form.get("message"))
         if request.command == "GET" and action != "refresh" and csrf.may_be_cross_site(request):
             self.context.response["status"] = FORBIDDEN
@@ -80,7 +85,7 @@ class StatusView(MeldView):
             return _message_only(english("message.no_such_group", name=name))
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if known.make_on is not None and self._filter.is_active:
-            return known.make_on(rpc, self._shown(self._all_members()))
+            return known.make_on(rpc, self._shown(self._all_members()), self._filter.choice)
         return known.make(rpc, name)
 
     @cached_property
@@ -117,6 +122,19 @@ class StatusView(MeldView):
 
     # -- the page -----------------------------------------------------------------
 
+    @property
+    def _sort(self) -> str:
+        chosen: str = self.context.form.get("sort", BY_NAME)
+        return chosen if chosen in KEYS else BY_NAME
+
+    def _needs_usage(self) -> bool:
+        """Whether the order of the rows depends on a sample of /proc that is still being taken."""
+        if self._sort not in SORTS_BY_USAGE:
+            return False
+        if self.callback is None:
+            self.callback = self.context.supervisord.runtime.services.usage.refreshed()
+        return self.callback() is NOT_DONE_YET
+
     def _page(self, *, ask: str | None, message: str | None) -> str:
         supervisord = self.context.supervisord
         language = self._language
@@ -132,8 +150,9 @@ class StatusView(MeldView):
             "ask": self._confirmation(texts, ask),
             "q": escaped(form.get("q", "")),
             "states": _options(language, "state", STATES, form.get("state", "")),
-            "sorts": _options(language, "sort", SORTS, form.get("sort", "name")),
-            "counts": counts(all_members, language),
+            "sorts": _options(language, "sort", SORTS, self._sort),
+            **head_values(self._sort, self._filter.fields),
+            "counts": counts(all_members, language, self._filter.state),
             "all": self._buttons_for_all(all_members),
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
@@ -154,13 +173,14 @@ class StatusView(MeldView):
             label = language.text("on", action=label, name=subjects[known.scope])
         fields = {"action": action, "processname": name}
         if known.make_on is not None and self._filter.is_active:
-            label = language.count(f"{action}.shown", len(self._shown(self._all_members())))
+            label = self._label_for(action, self._all_members())
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
         return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
             "question": escaped(language.text("script.question", action=label)),
             "yes": escaped(label),
+            "selected": escaped("\n".join(self._filter.selected)),
         }
 
     def _buttons_for_all(self, all_members: list[Member]) -> str:
@@ -169,13 +189,17 @@ class StatusView(MeldView):
             return "".join(self._button_for_all(name) for name in actions_on("all"))
         from urllib.parse import urlencode
 
-        shown, fields = len(self._shown(all_members)), urlencode(self._filter.fields)
+        fields = urlencode(self._filter.fields)
         return "".join(
-            self._button_for_all(
-                name, self._language.text(f"script.{name}.shown", count=shown), fields
-            )
+            self._button_for_all(name, self._label_for(name, all_members), fields)
             for name in actions_on("all")
         )
+
+    def _label_for(self, action: str, all_members: list[Member]) -> str:
+        """Return the label of an action on the chosen processes, with their number."""
+        number = len(self._shown(all_members))
+        subject = self._language.text(self._filter.subject_key, count=number)
+        return self._language.text(f"script.{action}.on", subject=subject)
 
     def _button_for_all(self, name: str, label: str | None = None, fields: str = "") -> str:
         """Return a button; `data-label` is its label without a filter."""
@@ -189,26 +213,31 @@ class StatusView(MeldView):
 
     def _sections(self, texts: rows.StatusTexts, all_members: list[Member]) -> str:
         """Return the table bodies: single programs, then each group under its heading."""
-        sort = self.context.form.get("sort")
-        if sort in _KEYS:
-            return _body(
-                "", [self._row(texts, member) for member in sorted(all_members, key=_KEYS[sort])]
-            )
+        if self._sort in KEYS:
+            in_order = sorted(all_members, key=KEYS[self._sort])
+            return _body([self._row(texts, member) for member in in_order])
         singles: list[str] = []
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, list[Member]] = {}
         for member in all_members:
             group, process = member
             name = group.config.name
-            is_single = name == process.config.name and len(group.processes) == 1
-            section = singles if is_single else groups.setdefault(name, [])
-            section.append(self._row(texts, member))
-        bodies = [
-            _body(rows.group_heading(texts, name), rows_html) for name, rows_html in groups.items()
-        ]
-        return _body("", singles) + "".join(bodies)
+            if name == process.config.name and len(group.processes) == 1:
+                singles.append(self._row(texts, member))
+            else:
+                groups.setdefault(name, []).append(member)
+        fold = Fold(self.context.form, self._filter.fields)
+        return _body(singles) + "".join(
+            self._group(texts, name, group, fold) for name, group in groups.items()
+        )
 
-    def _row(self, texts: rows.StatusTexts, member: Member) -> str:
-        return rows.row(texts, member, is_hidden=not self._filter.matches(member))
+    def _group(self, texts: rows.StatusTexts, name: str, group: list[Member], fold: Fold) -> str:
+        """Return the table body of a group; a filter shows rows of folded groups too."""
+        is_folded = fold.is_folded(name) and not self._filter.is_active
+        made = [self._row(texts, member, is_folded=is_folded) for member in group]
+        return rows.group_body(texts, name, group, "".join(made), fold)
+
+    def _row(self, texts: rows.StatusTexts, member: Member, *, is_folded: bool = False) -> str:
+        return rows.row(texts, member, is_hidden=is_folded or not self._filter.matches(member))
 
 
 def _message_only(text: str) -> Callable[[], Any]:
@@ -228,18 +257,24 @@ def _options(language: Language, kind: str, values: Iterable[str], chosen: str) 
     )
 
 
-def _body(heading: str, rows_html: list[str]) -> str:
-    return f"<tbody>{heading}{''.join(rows_html)}</tbody>" if rows_html else ""
+def _body(rows_html: list[str]) -> str:
+    return f"<tbody>{''.join(rows_html)}</tbody>" if rows_html else ""
 
 
-def counts(all_members: list[Member], language: Language) -> str:
-    """Return a phrase with the number of processes, in total and of each kind."""
-    numbers = dict.fromkeys(rows.KINDS, 0)
-    for member in all_members:
-        numbers[rows.kind_of(member)] += 1
+def _toggled(kind: str, shown: str) -> str:
+    return "./" if kind == shown else f"./?state={kind}"
+
+
+def counts(all_members: list[Member], language: Language, shown: str = "") -> str:
+    """Return a phrase with the number of processes, in total and of each kind, as HTML.
+
+    The number of a kind is a link to the processes of that kind; that of `shown` to all.
+    """
     parts = [
-        language.text(f"script.kind.{kind}", count=number)
-        for kind, number in numbers.items()
+        f'<a href="{_toggled(kind, shown)}" data-state="{kind}"'
+        f"{CURRENT if kind == shown else ''}>"
+        f"{language.text(f'script.kind.{kind}', count=number)}</a>"
+        for kind, number in rows.numbers_by_kind(all_members).items()
         if number
     ]
     total = language.count("script.processes", len(all_members))
@@ -248,14 +283,3 @@ def counts(all_members: list[Member], language: Language) -> str:
     return language.text(
         "script.counts", total=total, parts=language.text("script.comma").join(parts)
     )
-
-
-def _urgency(member: Member) -> tuple[int, str]:
-    return rows.KINDS.index(rows.kind_of(member)), member[1].config.name
-
-
-def _latest_first(member: Member) -> float:
-    return -max(member[1].laststart, member[1].laststop)
-
-
-_KEYS: Final[dict[str, Callable[[Member], Any]]] = {"state": _urgency, "changed": _latest_first}

@@ -158,7 +158,7 @@ def test_a_program_that_is_restarted_again_and_again_is_trouble_for_a_while(site
     assert facts(site)[1:] == ["3 in 10 min", "last exit: exit status 3"]
     assert 'data-kind="flapping"' in row(site, "web")
     assert 'data-calm="ok"' in row(site, "web")
-    assert "1 process: 1 flapping" in site.get("/").text
+    assert '<a href="./?state=flapping" data-state="flapping">1 flapping</a>' in site.get("/").text
     assert 'data-name="web"' in site.get("/?state=flapping").text
     site.clock.advance(FLAPPING_SECONDS)
     assert facts(site) == ["3 restarts", "last exit: exit status 3"]

@@ -15,6 +15,8 @@ const TROUBLED = ["bad", "flapping"];
 const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
 const TEXTS = JSON.parse(document.body.dataset.texts); // of web/texts.py, in the page's language
 const title = document.title;
+const picked = new Set(); // names of the selected processes
+const folded = new Set(); // names of the groups whose rows are folded
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
 let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
 let source = null;
@@ -62,6 +64,7 @@ function putRow(html) {
   old.replaceWith(fresh);
   if (hasChanged) fresh.classList.add("fresh");
   showUsage(fresh);
+  pickBox(fresh).checked = picked.has(fresh.dataset.name);
   showResult(fresh.dataset.name);
 }
 
@@ -71,54 +74,135 @@ function putRows(htmls) {
   filterRows();
 }
 
+const COMPARISONS = {
+  state: (a, b) => URGENCY.indexOf(a.dataset.kind) - URGENCY.indexOf(b.dataset.kind),
+  changed: (a, b) => b.dataset.changed - a.dataset.changed,
+  restarts: (a, b) => b.dataset.restarts - a.dataset.restarts,
+  cpu: (a, b) => lastUsage(b.dataset.name, 0) - lastUsage(a.dataset.name, 0),
+  memory: (a, b) => lastUsage(b.dataset.name, 1) - lastUsage(a.dataset.name, 1),
+};
+
 function sortRows() {
-  const sort = filters.sort.value;
-  if (sort === "name") return;
+  const compare = COMPARISONS[filters.sort.value];
   const body = table.tBodies[0];
-  if (!body) return;
-  const byName = (a, b) => a.dataset.name.localeCompare(b.dataset.name);
-  const urgency = (row) => URGENCY.indexOf(row.dataset.kind);
-  const compare = sort === "state"
-    ? (a, b) => urgency(a) - urgency(b) || byName(a, b)
-    : (a, b) => b.dataset.changed - a.dataset.changed || byName(a, b);
+  if (!compare || !body) return;
   const before = [...rows()];
-  const after = [...before].sort(compare);
+  const byName = (a, b) => a.dataset.name.localeCompare(b.dataset.name);
+  const after = [...before].sort((a, b) => compare(a, b) || byName(a, b));
   if (before.some((row, index) => row !== after[index])) {
     keepingFocus(() => body.append(...after));
   }
 }
 
+const isFiltered = () => Boolean(filters.q.value.trim() || filters.state.value);
+const isRunning = (row) => row.querySelector(".state").classList.contains("ok");
+const zeros = () => Object.fromEntries(URGENCY.map((kind) => [kind, 0]));
+const ofKind = (numbers, kind) => text(`script.kind.${kind}`, { count: numbers[kind] });
+
 function filterRows() {
   const q = filters.q.value.trim().toLowerCase();
   const state = filters.state.value;
-  const numbers = Object.fromEntries(URGENCY.map((kind) => [kind, 0]));
+  const numbers = zeros();
   let total = 0;
   let shown = 0;
   for (const body of table.tBodies) {
-    let here = 0;
-    for (const row of body.querySelectorAll("tr[data-name]")) {
+    const here = zeros();
+    const isFolded = folded.has(body.dataset.group) && !isFiltered();
+    let running = 0;
+    let matching = 0;
+    const members = body.querySelectorAll("tr[data-name]");
+    for (const row of members) {
       const { kind, name } = row.dataset;
-      numbers[kind] += 1;
-      total += 1;
-      row.hidden = (state && kind !== state) || !name.toLowerCase().includes(q);
-      here += row.hidden ? 0 : 1;
+      here[kind] += 1;
+      const matches = (!state || kind === state) && name.toLowerCase().includes(q);
+      row.hidden = !matches || isFolded;
+      matching += matches ? 1 : 0;
+      if (!matches) pick(row, false); // an action on a row that is out of sight would surprise
+      if (body.dataset.group !== undefined && isRunning(row)) running += 1;
     }
-    body.hidden = here === 0;
-    shown += here;
+    if (body.dataset.group !== undefined) showGroup(body, running, members.length, here, isFolded);
+    for (const kind of URGENCY) numbers[kind] += here[kind];
+    body.hidden = matching === 0;
+    total += members.length;
+    shown += matching;
   }
-  const ofKind = (kind) => text(`script.kind.${kind}`, { count: numbers[kind] });
-  const parts = URGENCY.filter((kind) => numbers[kind]).map(ofKind).join(text("script.comma"));
-  const processes = counted("script.processes", total);
-  setText(byId("counts"), parts ? text("script.counts", { total: processes, parts }) : processes);
-  nameButtonsForAll(shown, Boolean(q || state));
+  showCounts(numbers, total, state);
+  nameButtonsForAll(shown);
   setText(byId("none"), total === 0 ? text("script.none") : shown ? "" : text("script.no_match"));
-  const failed = TROUBLED.filter((kind) => numbers[kind]).map(ofKind).join(text("script.comma"));
-  document.title = failed ? text("script.failed_title", { failed, title }) : title;
+  const failed = TROUBLED.filter((kind) => numbers[kind]).map((kind) => ofKind(numbers, kind));
+  document.title = failed.length
+    ? text("script.failed_title", { failed: failed.join(text("script.comma")), title }) : title;
 }
 
-// The buttons for all processes act on those that are shown; under a filter, their
-// labels give the number.
-function nameButtonsForAll(shown, isFiltered) {
+function showGroup(body, running, count, numbers, isFolded) {
+  const troubles = TROUBLED.filter((kind) => numbers[kind]).map((kind) => ofKind(numbers, kind));
+  const tally = [text("script.tally", { running, count }), ...troubles].join(text("script.comma"));
+  setText(body.querySelector(".tally"), tally);
+  body.querySelector(".fold").setAttribute("aria-expanded", String(!isFolded));
+}
+
+// The number of each kind is a link that shows only these processes, or all of them again.
+function showCounts(numbers, total, state) {
+  const counts = byId("counts");
+  const kinds = URGENCY.filter((kind) => numbers[kind]);
+  const processes = counted("script.processes", total);
+  const parts = kinds.map((kind) => ofKind(numbers, kind)).join(text("script.comma"));
+  const whole = parts ? text("script.counts", { total: processes, parts }) : processes;
+  if (counts.textContent === whole && counts.dataset.state === state) return;
+  counts.dataset.state = state;
+  const focused = counts.contains(document.activeElement) && document.activeElement.dataset.state;
+  counts.replaceChildren(whole.slice(0, whole.length - parts.length));
+  for (const kind of kinds) {
+    const link = document.createElement("a");
+    link.href = kind === state ? "./" : `./?state=${kind}`;
+    link.dataset.state = kind;
+    if (kind === state) link.setAttribute("aria-current", "true");
+    link.textContent = ofKind(numbers, kind);
+    counts.append(...(counts.childElementCount ? [text("script.comma"), link] : [link]));
+    if (kind === focused) link.focus();
+  }
+}
+
+// -- selecting ---------------------------------------------------------------------------
+
+const pickBox = (row) => row.querySelector(".pick input");
+
+function pick(row, isPicked) {
+  if (picked.has(row.dataset.name) !== isPicked) {
+    if (isPicked) picked.add(row.dataset.name);
+    else picked.delete(row.dataset.name);
+  }
+  pickBox(row).checked = isPicked;
+}
+
+function pickRows(found, isPicked) {
+  for (const row of found) if (!row.hidden) pick(row, isPicked);
+  filterRows();
+}
+
+function showPicks() {
+  const all = [...rows()].filter((row) => !row.hidden);
+  const boxes = [[byId("pick-all"), all]];
+  for (const box of table.querySelectorAll(".pick-group")) {
+    boxes.push([box, all.filter((row) => row.parentNode === box.closest("tbody"))]);
+  }
+  for (const [box, found] of boxes) {
+    const count = picked.size ? found.filter((row) => picked.has(row.dataset.name)).length : 0;
+    box.checked = count > 0 && count === found.length;
+    box.indeterminate = count > 0 && count < found.length;
+  }
+}
+
+// What the buttons for all processes act on, as text: the selected ones, else those shown.
+function subject(shown) {
+  if (picked.size) return text("script.subject.selected", { count: picked.size });
+  if (filters.q.value.trim()) return text("script.subject.shown", { count: shown });
+  return text(`script.kind.${filters.state.value}`, { count: shown });
+}
+
+// The buttons for all processes name what they act on, unless it is all.
+function nameButtonsForAll(shown) {
+  const isChosen = picked.size > 0 || isFiltered();
   for (const button of byId("all").querySelectorAll("[data-label]")) {
     const address = new URL(button.formAction);
     for (const name of ["q", "state"]) {
@@ -127,9 +211,11 @@ function nameButtonsForAll(shown, isFiltered) {
     }
     button.setAttribute("formaction", address.href);
     const action = address.searchParams.get("ask") || address.searchParams.get("action");
-    setText(button, isFiltered ? text(`script.${action}.shown`, { count: shown }) : button.dataset.label);
+    const label = isChosen ? text(`script.${action}.on`, { subject: subject(shown) }) : button.dataset.label;
+    setText(button, label);
     button.disabled = shown === 0;
   }
+  showPicks();
 }
 
 function setText(element, content) {
@@ -153,9 +239,19 @@ async function synchronise() {
     for (const body of [...table.tBodies]) body.remove();
     table.append(...bodies);
   });
+  const names = new Set([...rows()].map((row) => row.dataset.name));
+  for (const name of picked) if (!names.has(name)) picked.delete(name);
+  for (const row of rows()) pickBox(row).checked = picked.has(row.dataset.name);
+  for (const name of ["name", "state", "changed", "usage"]) showDirection(name, page);
   for (const name of results.keys()) showResult(name);
   filterRows();
   showUsages();
+}
+
+function showDirection(column, page) {
+  const selector = `th[data-column=${column}]`;
+  const direction = page.querySelector(selector).getAttribute("aria-sort");
+  table.querySelector(selector).setAttribute("aria-sort", direction);
 }
 
 function isSame(old, fresh) {
@@ -248,6 +344,7 @@ function isConnected() {
 }
 
 function usageHasChanged() {
+  if (["cpu", "memory"].includes(filters.sort.value)) sortRows();
   showUsages();
 }
 
@@ -287,14 +384,20 @@ async function act(button) {
   }
   const name = address.searchParams.get("processname") || "";
   button.setAttribute("aria-busy", "true");
-  tellResult(name, await send(address));
+  const isOnChosen = button.form === byId("all") && picked.size > 0;
+  const result = await send(address, isOnChosen ? [...picked] : []);
+  if (isOnChosen && !result.trouble) pickRows(rows(), false);
+  tellResult(name, result);
   button.removeAttribute("aria-busy");
 }
 
-async function send(address) {
+async function send(address, selected) {
+  const body = new URLSearchParams();
+  if (selected.length) body.set("selected", selected.join("\n"));
   try {
     const response = await fetch(address, {
       method: "POST",
+      body,
       headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
     });
     if (response.ok) return await response.json();
@@ -344,11 +447,15 @@ function rememberFilters() {
   for (const [name, field] of Object.entries(filters)) {
     if (field.value && field.value !== "name") kept.set(name, field.value);
   }
+  if (folded.size) kept.set("fold", [...folded].map(encodeURIComponent).join(","));
   const query = kept.toString();
   history.replaceState(null, "", query ? `?${query}` : location.pathname);
 }
 
 document.documentElement.classList.add("scripted");
+for (const name of (new URLSearchParams(location.search).get("fold") || "").split(",")) {
+  if (name) folded.add(decodeURIComponent(name));
+}
 setClock(document.body.dataset.now);
 filterRows();
 listen();
@@ -362,6 +469,37 @@ for (const form of [byId("processes"), byId("all")]) {
   });
 }
 byId("find").addEventListener("submit", (event) => event.preventDefault());
+function choose(field, value) {
+  field.value = value;
+  field.dispatchEvent(new Event("change"));
+}
+byId("counts").addEventListener("click", (event) => {
+  const link = event.target.closest("a");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  choose(filters.state, link.dataset.state === filters.state.value ? "" : link.dataset.state);
+});
+table.addEventListener("click", (event) => {
+  const link = event.target.closest("thead a, .fold");
+  if (!link || event.ctrlKey || event.metaKey) return;
+  event.preventDefault();
+  if (!link.classList.contains("fold")) {
+    choose(filters.sort, new URL(link.href).searchParams.get("sort"));
+    return;
+  }
+  const { group } = link.closest("tbody").dataset;
+  if (!folded.delete(group)) folded.add(group);
+  rememberFilters();
+  filterRows();
+  showUsages();
+});
+table.addEventListener("change", (event) => {
+  const box = event.target;
+  if (box.id === "pick-all") pickRows(rows(), box.checked);
+  else if (box.classList.contains("pick-group")) {
+    pickRows(box.closest("tbody").querySelectorAll("tr[data-name]"), box.checked);
+  } else pickRows([box.closest("tr")], box.checked);
+});
 for (const [name, field] of Object.entries(filters)) {
   field.addEventListener(field === filters.q ? "input" : "change", () => {
     rememberFilters();
