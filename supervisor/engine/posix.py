@@ -403,6 +403,15 @@ def read_stat(pid: int) -> ProcessStat | None:
         return None
 
 
+def read_name(pid: int) -> str:
+    """Return the name of a process in /proc/PID/comm (proc_pid_comm(5)); "" if it has ended."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read().decode("utf-8", "replace").rstrip("\n")
+    except OSError:
+        return ""
+
+
 def is_zombie(pid: int) -> bool:
     """Whether a process has exited, or does not exist."""
     stat = read_stat(pid)

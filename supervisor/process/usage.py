@@ -144,6 +144,10 @@ class UsageMonitor:
         """Return the use of CPU and memory by a child, by the last sample."""
         return NO_USAGE if self._sample is None else self._sample.usage(pid, self._before)
 
+    def tree(self, pid: int) -> list[ProcessStat]:
+        """Return a child, its descendants and its process group, by the last sample."""
+        return [] if self._sample is None else self._sample.tree(pid)
+
     def _poll(self) -> Any:
         if not self._is_reading and self._clock.monotonic() >= self._is_current_until:
             self._is_reading = True

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from functools import cached_property
 
+from supervisor.common.explanation import largest_unit
 from supervisor.web.templates import escaped
 from supervisor.web.texts import LANGUAGES, SCRIPT_KEYS, TAGS, TEXTS
 
@@ -57,6 +59,25 @@ class Language:
         """Return the text for a number: that of `KEY.one` or `KEY.other`."""
         return self.text(f"{key}.{'one' if count == 1 else 'other'}", count=count)
 
+    def duration(self, seconds: float) -> str:
+        """Return a duration in its largest unit."""
+        number, unit = largest_unit(seconds)
+        return self.count(f"duration.{unit}", number)
+
+    def time(self, seconds: float) -> str:
+        """Return a local time; `seconds` is since the epoch."""
+        return time.strftime(self.text("time"), time.localtime(seconds))
+
+    def sentence(self, key: str, values: Mapping[str, Any]) -> str:
+        """Return a sentence of an explanation (see `common.explanation`)."""
+        shown = dict(values)
+        for name, text_of in (("duration", self.duration), ("time", self.time)):
+            if name in shown:
+                shown[name] = text_of(shown[name])
+        for name in NESTED & shown.keys():
+            shown[name] = self.message(shown[name])
+        return self.text(f"explain.{key}", **shown)
+
     def message(self, english: str, depth: int = 0) -> str:
         """Return a message or description in this language, unchanged if it is not known."""
         if self.code == DEFAULT or depth > MAX_NESTING or len(english) > MAX_MESSAGE_CHARS:
@@ -81,11 +102,16 @@ class Language:
 
     @cached_property
     def script_texts(self) -> str:
-        """The texts of the scripts in JSON, for an attribute of the page."""
+        """The texts of the scripts, escaped for an attribute of the page."""
+        return escaped(self.script_json)
+
+    @cached_property
+    def script_json(self) -> str:
+        """The texts of the scripts in JSON."""
         texts = {
             key: texts[self.code] for key, texts in TEXTS.items() if key.startswith(SCRIPT_KEYS)
         }
-        return escaped(json.dumps(texts, ensure_ascii=False, separators=(",", ":")))
+        return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
 
     def localize(self, root: Any) -> None:
         """Translate the texts and attributes of a template's tree, and set its language."""

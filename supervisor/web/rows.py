@@ -242,7 +242,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     group, process = member
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
-    state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
+    state = _known(info["state"])
     flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
@@ -266,6 +266,18 @@ def _kind(state: int, flapping_until: float) -> dict[str, str]:
         return {"kind": kind, "calm": ""}
     calm = f' data-calm="{kind}" data-calm-at="{flapping_until:.0f}"'
     return {"kind": "flapping", "calm": calm}
+
+
+def allowed_actions(member: Member) -> tuple[str, ...]:
+    """Return the actions that a process allows, in the order of its buttons."""
+    process = member[1]
+    ahead = NO_OUTLOOK if process.is_plain else outlook(process)
+    return _actions(_known(process.get_state()), ahead)
+
+
+def _known(state: int) -> int:
+    """Return a state; UNKNOWN for one that a plugin has made up."""
+    return state if state in APPEARANCE else ProcessStates.UNKNOWN
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:

@@ -71,6 +71,16 @@ class StatusView(MeldView):
             return NOT_DONE_YET
         return self._respond(message)
 
+    # -- the address, which differs for other pages with actions --------------------
+
+    def _fields(self) -> dict[str, str]:
+        """Return the query fields of the page, which a redirect keeps."""
+        return self._filter.fields
+
+    def _address(self, query: str) -> str:
+        """Return the relative URL of the page."""
+        return f"./?{query}"
+
     def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
         """Return the deferred function of an action; it returns a message in case of errors too."""
         known = ACTIONS.get(action)
@@ -115,9 +125,9 @@ class StatusView(MeldView):
             return json.dumps({"message": shown, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
-        filter_query = urlencode(self._filter.fields)
-        query = f"{filter_query}{'&' if filter_query else ''}message={quote(message, safe='')}"
-        self.context.response["headers"]["Location"] = f"./?{query}"
+        fields = urlencode(self._fields())
+        query = f"{fields}{'&' if fields else ''}message={quote(message, safe='')}"
+        self.context.response["headers"]["Location"] = self._address(query)
         return ""
 
     # -- the page -----------------------------------------------------------------
@@ -135,7 +145,7 @@ class StatusView(MeldView):
             self.callback = self.context.supervisord.runtime.services.usage.refreshed()
         return self.callback() is NOT_DONE_YET
 
-    def _page(self, *, ask: str | None, message: str | None) -> str:
+    def _page(self, *, ask: str | None, message: str | None) -> Any:
         supervisord = self.context.supervisord
         language = self._language
         texts = rows.status_texts(self.root, language)

@@ -67,6 +67,38 @@ def extract_fragment(element: Any) -> str:
     return text
 
 
+class Page:
+    """A copy of a template's tree whose texts and attributes are filled in.
+
+    meld3 cannot write all characters together with markup, so it writes placeholders.
+    """
+
+    def __init__(self, root: Any) -> None:
+        """`root` is a tree of this page's own."""
+        self.root = root
+        self._values: dict[str, str] = {}
+
+    def find(self, name: str) -> Any:
+        """Return the element of a meld3 id."""
+        return self.root.findmeld(name)
+
+    def put(self, element: Any, text: str | None = None, **attributes: str) -> None:
+        """Set the text of an element, and attributes."""
+        if text is not None:
+            element.content(self._hold(text))
+        for name, value in attributes.items():
+            element.attributes(**{name: self._hold(value)})
+
+    def html(self) -> str:
+        """Return the page."""
+        return DOCTYPE + text_with_placeholders(self.root) % self._values
+
+    def _hold(self, text: str) -> str:
+        name = "value_" + "".join(chr(ord("a") + int(digit)) for digit in str(len(self._values)))
+        self._values[name] = escaped(text)
+        return placeholder(name)
+
+
 def escaped(text: str) -> str:
     """Return text escaped for HTML elements and quoted attributes."""
     return (

@@ -13,6 +13,7 @@ in each language, since logs, events and `supervisorctl` show them too.
 
 from __future__ import annotations
 
+from supervisor.common.explanation import SENTENCES, UNKNOWN_REASON
 from supervisor.web.status_texts import STATUS_TEXTS
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ LANGUAGES: Final = {"en": "English", "zh": "简体中文"}
 TAGS: Final = {"en": "en", "zh": "zh-Hans"}
 """Language tag of the pages (RFC 5646)."""
 
-SCRIPT_KEYS: Final = ("script.", "message.running", "message.days.")
+SCRIPT_KEYS: Final = ("script.", "message.running", "message.days.", "explain.running")
 """Beginnings of the keys whose texts are sent to scripts."""
 
 TEXTS: Final[dict[str, dict[str, str]]] = {
@@ -99,6 +100,22 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "page.show_lines": {"en": "Show lines with", "zh": "只显示包含"},
     "page.show_only": {"en": "Show only lines that contain", "zh": "只显示包含此文字的行"},
     "page.download": {"en": "Download", "zh": "下载"},
+    "page.both": {"en": "Both", "zh": "两者"},
+    "page.search": {"en": "Search whole log", "zh": "搜索整个日志"},
+    "page.wrap": {"en": "Wrap", "zh": "自动换行"},
+    "page.times": {"en": "Times", "zh": "时间戳"},
+    "page.together": {"en": "Together", "zh": "合并显示"},
+    "page.show_too": {"en": "Show another process too", "zh": "同时显示另一个进程"},
+    "page.add": {"en": "Add", "zh": "添加"},
+    "tail.another": {"en": "Another process", "zh": "另一个进程"},
+    "found.one": {"en": "{count} line found", "zh": "找到 {count} 行"},
+    "found.other": {"en": "{count} lines found", "zh": "找到 {count} 行"},
+    "found.last": {
+        "en": "{found}, the last {count} are shown",
+        "zh": "{found}，显示最后 {count} 行",
+    },
+    "found.part": {"en": "{found} in the last {size} MB", "zh": "在最后 {size} MB 中{found}"},
+    "found.back": {"en": "Back to the log", "zh": "返回日志"},
     "tail.title": {
         "en": "Supervisor tail of process {name}",
         "zh": "进程 {name} 的日志 - Supervisor",
@@ -119,6 +136,106 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "script.no_line": {"en": "No line contains this", "zh": "没有包含此文字的行"},
     "script.lines.one": {"en": "{count} line", "zh": "{count} 行"},
     "script.lines.other": {"en": "{count} lines", "zh": "{count} 行"},
+    # -- a process -----------------------------------------------------------------
+    "page.skip_facts": {"en": "Skip to the facts", "zh": "跳到正文"},
+    "page.timeline": {"en": "Timeline", "zh": "时间线"},
+    "page.configuration": {"en": "Configuration", "zh": "配置"},
+    "page.dependencies": {"en": "Dependencies", "zh": "依赖关系"},
+    "page.needs": {"en": "Needs", "zh": "依赖"},
+    "page.needed_by": {"en": "Needed by", "zh": "被依赖"},
+    "page.descendants": {"en": "Processes of the system", "zh": "系统进程"},
+    "page.pid": {"en": "pid", "zh": "pid"},
+    "page.parent": {"en": "Parent", "zh": "父进程"},
+    "page.cpu": {"en": "CPU time", "zh": "CPU 时间"},
+    "page.memory": {"en": "Memory", "zh": "内存"},
+    "page.control": {"en": "Signals and standard input", "zh": "信号与标准输入"},
+    "page.signal": {"en": "Signal", "zh": "信号"},
+    "page.line": {"en": "Line", "zh": "一行文字"},
+    "page.process": {"en": "Process", "zh": "进程"},
+    "action.signal": {"en": "Send Signal", "zh": "发送信号"},
+    "action.stdin": {"en": "Send to stdin", "zh": "写入标准输入"},
+    "process.title": {"en": "{name} - Supervisor", "zh": "{name} - Supervisor"},
+    "script.signal": {"en": "Send {signal} to {name}", "zh": "向 {name} 发送 {signal}"},
+    "process.since": {"en": "since {time}", "zh": "自 {time}"},
+    "process.more.one": {"en": "and {count} more", "zh": "以及另外 {count} 个"},
+    "process.more.other": {"en": "and {count} more", "zh": "以及另外 {count} 个"},
+    "process.cpu": {"en": "{seconds} s", "zh": "{seconds} 秒"},
+    "fact.command": {"en": "Command", "zh": "命令"},
+    "fact.directory": {"en": "Directory", "zh": "目录"},
+    "fact.user": {"en": "User", "zh": "用户"},
+    "fact.environment": {"en": "Environment (names)", "zh": "环境变量（名称）"},
+    "fact.envfiles": {"en": "Environment files", "zh": "环境变量文件"},
+    "fact.place": {"en": "File", "zh": "文件"},
+    "fact.pending": {"en": "Changed, but not applied", "zh": "已更改但尚未生效"},
+    "fact.stopsignal": {"en": "Stop signal", "zh": "停止信号"},
+    "fact.stdout": {"en": "Stdout log", "zh": "标准输出日志"},
+    "fact.stderr": {"en": "Stderr log", "zh": "标准错误日志"},
+    "fact.daemon_directory": {
+        "en": "that of supervisord ({name})",
+        "zh": "与 supervisord 相同（{name}）",
+    },
+    "fact.daemon_user": {
+        "en": "that of supervisord ({name})",
+        "zh": "与 supervisord 相同（{name}）",
+    },
+    "fact.uid": {"en": "uid {uid}", "zh": "uid {uid}"},
+    "fact.line": {"en": "{file}, line {line}", "zh": "{file}，第 {line} 行"},
+    "kind.optional": {"en": "optional", "zh": "可选"},
+    "kind.completed": {"en": "completed", "zh": "已完成"},
+    "kind.exited": {"en": "exited", "zh": "已退出"},
+    "time": {"en": "%b %d %H:%M:%S", "zh": "%m-%d %H:%M:%S"},
+    "duration.day.one": {"en": "{count} day", "zh": "{count} 天"},
+    "duration.day.other": {"en": "{count} days", "zh": "{count} 天"},
+    "duration.hour.one": {"en": "{count} hour", "zh": "{count} 小时"},
+    "duration.hour.other": {"en": "{count} hours", "zh": "{count} 小时"},
+    "duration.minute.one": {"en": "{count} minute", "zh": "{count} 分钟"},
+    "duration.minute.other": {"en": "{count} minutes", "zh": "{count} 分钟"},
+    "duration.second.one": {"en": "{count} second", "zh": "{count} 秒"},
+    "duration.second.other": {"en": "{count} seconds", "zh": "{count} 秒"},
+    "explain.waiting": {"en": SENTENCES["waiting"], "zh": "正在等待 {names}。"},
+    "explain.running": {"en": SENTENCES["running"], "zh": "正在运行：{description}。"},
+    "explain.backoff": {"en": SENTENCES["backoff"], "zh": "上次启动失败：{reason}。"},
+    "explain.fatal": {"en": SENTENCES["fatal"], "zh": "已放弃：{reason}。"},
+    "explain.exited": {"en": SENTENCES["exited"], "zh": "进程自行结束。"},
+    "explain.ended": {"en": SENTENCES["ended"], "zh": "进程自行结束，不会自动重启。"},
+    "explain.stopped": {"en": SENTENCES["stopped"], "zh": "进程已被停止。"},
+    "explain.not_started": {"en": SENTENCES["not_started"], "zh": "进程尚未启动。"},
+    "explain.starting": {"en": SENTENCES["starting"], "zh": "进程已启动，但尚未算作运行中。"},
+    "explain.stopping": {"en": SENTENCES["stopping"], "zh": "已要求进程停止，进程尚未结束。"},
+    "explain.unknown": {"en": SENTENCES["unknown"], "zh": "无法向进程发送信号，状态未知。"},
+    "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
+    "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
+    "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
+    "explain.expected_exit": {
+        "en": SENTENCES["expected_exit"],
+        "zh": "上次退出：{reason}（符合预期），{time}。",
+    },
+    "explain.unexpected_exit": {
+        "en": SENTENCES["unexpected_exit"],
+        "zh": "上次退出：{reason}（不符合预期），{time}。",
+    },
+    "explain.starts.one": {
+        "en": SENTENCES["starts.one"],
+        "zh": "守护进程启动以来共启动 {count} 次。",
+    },
+    "explain.starts.other": {
+        "en": SENTENCES["starts.other"],
+        "zh": "守护进程启动以来共启动 {count} 次。",
+    },
+    "explain.restarts.one": {
+        "en": SENTENCES["restarts.one"],
+        "zh": "守护进程启动以来共启动 {count} 次，其中自动 {restarts} 次。",
+    },
+    "explain.restarts.other": {
+        "en": SENTENCES["restarts.other"],
+        "zh": "守护进程启动以来共启动 {count} 次，其中自动 {restarts} 次。",
+    },
+    "explain.pending": {
+        "en": SENTENCES["pending"],
+        "zh": "配置已更改但尚未生效（见 update）：{names}。",
+    },
+    "explain.place": {"en": SENTENCES["place"], "zh": "配置于 {file}。"},
+    "explain.line": {"en": SENTENCES["line"], "zh": "配置于 {file}，第 {line} 行。"},
     # -- messages about actions ----------------------------------------------------
     "message.failed": {"en": "{message}; failed: {failed}", "zh": "{message}；失败：{failed}"},
     "message.start_error": {
@@ -170,6 +287,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.no_such_group": {"en": "No such group named {name}", "zh": "没有名为 {name} 的组"},
     "message.no_name": {"en": "No process name found", "zh": "缺少进程名称"},
     "message.unknown_action": {"en": "Unknown action {name}", "zh": "未知操作 {name}"},
+    "message.signalled": {
+        "en": "Signal {signal} sent to {name}",
+        "zh": "已向 {name} 发送信号 {signal}",
+    },
+    "message.written": {"en": "Line sent to {name}", "zh": "已将一行写入 {name}"},
     "message.not_running": {"en": "NOT_RUNNING: {name}", "zh": "NOT_RUNNING：{name}"},
     # -- descriptions --------------------------------------------------------------
     "message.running": {"en": "pid {pid}, uptime {uptime}", "zh": "pid {pid}，已运行 {uptime}"},
@@ -189,6 +311,26 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": 'unknown error (try "tail {name}")',
         "zh": "未知错误（请看 {name} 的日志）",
     },
+    "message.unknown_reason": {"en": UNKNOWN_REASON, "zh": "原因未知"},
+    "message.start_requested": {"en": "start requested", "zh": "要求启动"},
+    "message.start_requested_by": {"en": "start requested by {client}", "zh": "{client} 要求启动"},
+    "message.stop_requested": {"en": "stop requested", "zh": "要求停止"},
+    "message.stop_requested_by": {"en": "stop requested by {client}", "zh": "{client} 要求停止"},
+    "message.autostart": {"en": "autostart", "zh": "自动启动"},
+    "message.automatic_restart": {"en": "automatic restart", "zh": "自动重启"},
+    "message.retry": {"en": "retry after a failed start", "zh": "启动失败后重试"},
+    "message.follows": {
+        "en": "follows a dependency (on_dependency_failure)",
+        "zh": "跟随依赖项（on_dependency_failure）",
+    },
+    "message.dependencies_up": {
+        "en": "dependencies are up again (on_dependency_failure)",
+        "zh": "依赖项已恢复（on_dependency_failure）",
+    },
+    "message.ready": {"en": "ready", "zh": "已就绪"},
+    "message.cannot_signal": {"en": "cannot be signalled", "zh": "无法发送信号"},
+    "message.up": {"en": "up for startsecs", "zh": "已运行 startsecs 秒"},
+    "message.gave_up": {"en": "gave up", "zh": "已放弃"},
     "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},
     "message.terminated": {"en": "terminated by {signal}", "zh": "被 {signal} 终止"},
     "message.no_command": {"en": "can't find command {command}", "zh": "找不到命令 {command}"},

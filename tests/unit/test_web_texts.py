@@ -35,7 +35,8 @@ UNTRANSLATED = {
     *("Supervisor", "supervisor", "4.3"),  # names and numbers
     *("cat", "group", "group:", "RUNNING", "nothing"),  # replaced by values
     *("pid 1, uptime 0:00:00", "1 process: 1 running", "Process cat started"),
-    *("Stop cat?", "Stop cat", "Sure?"),
+    *("Stop cat?", "Stop cat", "Sure?", "since", "It runs.", "now", "start requested"),
+    *("db", "web", "0", "1", "more", "HUP"),
 }
 """Texts of templates that are names, or stand-ins for values."""
 

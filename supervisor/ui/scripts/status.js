@@ -1,30 +1,23 @@
 // Live updates of the status page: changed rows arrive as HTML, actions are sent without
 // leaving the page, and their results appear beside the process. Without this script the
 // page works with forms and redirects.
-"use strict";
+
+import { Changes, byId, confirmed, counted, running, send, setText, text } from "./common.js";
+import { UsageCharts } from "./usage.js";
 
 const RESULT_SECONDS = 12;
-const RETRY_SECONDS = 3;
 
-const byId = (id) => document.getElementById(id);
 const table = document.querySelector("#processes table");
 const live = byId("live");
 const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
 const URGENCY = ["bad", "flapping", "busy", "ok", "off"];
 const TROUBLED = ["bad", "flapping"];
 const UNITS = [["days", 86400], ["hours", 3600], ["minutes", 60], ["seconds", 1]];
-const TEXTS = JSON.parse(document.body.dataset.texts); // of web/texts.py, in the page's language
 const title = document.title;
 const picked = new Set(); // names of the selected processes
 const folded = new Set(); // names of the groups whose rows are folded
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
 let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
-let source = null;
-
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const text = (key, values = {}) => fill(TEXTS[key], values);
-const counted = (key, count, values = {}) =>
-  text(`${key}.${count === 1 ? "one" : "other"}`, { count, ...values });
 
 const rows = () => table.querySelectorAll("tr[data-name]");
 const rowOf = (name) => table.querySelector(`tr[data-name="${CSS.escape(name)}"]`);
@@ -63,7 +56,7 @@ function putRow(html) {
   const hasChanged = old.dataset.kind !== fresh.dataset.kind;
   old.replaceWith(fresh);
   if (hasChanged) fresh.classList.add("fresh");
-  showUsage(fresh);
+  usage.drawRow(fresh);
   pickBox(fresh).checked = picked.has(fresh.dataset.name);
   showResult(fresh.dataset.name);
 }
@@ -78,8 +71,8 @@ const COMPARISONS = {
   state: (a, b) => URGENCY.indexOf(a.dataset.kind) - URGENCY.indexOf(b.dataset.kind),
   changed: (a, b) => b.dataset.changed - a.dataset.changed,
   restarts: (a, b) => b.dataset.restarts - a.dataset.restarts,
-  cpu: (a, b) => lastUsage(b.dataset.name, 0) - lastUsage(a.dataset.name, 0),
-  memory: (a, b) => lastUsage(b.dataset.name, 1) - lastUsage(a.dataset.name, 1),
+  cpu: (a, b) => usage.last(b.dataset.name, 0) - usage.last(a.dataset.name, 0),
+  memory: (a, b) => usage.last(b.dataset.name, 1) - usage.last(a.dataset.name, 1),
 };
 
 function sortRows() {
@@ -218,10 +211,6 @@ function nameButtonsForAll(shown) {
   showPicks();
 }
 
-function setText(element, content) {
-  if (element.textContent !== content) element.textContent = content;
-}
-
 // -- the whole page, after a reconnect or a change of groups -------------------------------
 
 async function synchronise() {
@@ -245,7 +234,7 @@ async function synchronise() {
   for (const name of ["name", "state", "changed", "usage"]) showDirection(name, page);
   for (const name of results.keys()) showResult(name);
   filterRows();
-  showUsages();
+  usage.draw();
 }
 
 function showDirection(column, page) {
@@ -262,14 +251,6 @@ function isSame(old, fresh) {
 }
 
 // -- time ---------------------------------------------------------------------------------
-
-function uptime(seconds) {
-  const days = Math.floor(seconds / 86400);
-  const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
-  const hours = Math.floor((seconds % 86400) / 3600);
-  const time = `${hours}:${two(seconds / 60)}:${two(seconds)}`;
-  return days ? counted("message.days", days, { time }) : time;
-}
 
 function brief(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
@@ -292,8 +273,7 @@ function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
-    const seconds = Math.max(0, Math.floor(now - about.dataset.start));
-    setText(about, text("message.running", { pid: about.dataset.pid, uptime: uptime(seconds) }));
+    setText(about, running(about.dataset, now));
   }
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
     const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
@@ -311,42 +291,30 @@ function tick() {
 
 // -- the stream of changes ------------------------------------------------------------------
 
-function listen() {
-  if (source || document.hidden) return;
-  source = new EventSource("changes");
-  source.onopen = () => {
-    showLive(true);
-    measure();
+const changes = new Changes("changes", {
+  onOpen: () => {
+    usage.measure();
     synchronise().catch(() => {}); // fetch the changes from before the stream began
-  };
-  source.onmessage = (event) => {
-    const message = JSON.parse(event.data);
+  },
+  onMessage: (message) => {
     setClock(message.now);
     putRows(message.rows);
     if (message.groups) synchronise().catch(() => {});
-  };
-  source.onerror = () => {
-    showLive(false);
-    if (source && source.readyState === EventSource.CLOSED) {
-      deafen();
-      setTimeout(listen, RETRY_SECONDS * 1000);
-    }
-  };
-}
-
-function deafen() {
-  if (source) source.close();
-  source = null;
-}
+  },
+  onLive: showLive,
+});
 
 function isConnected() {
   return live.hidden === false && !live.classList.contains("lost");
 }
 
-function usageHasChanged() {
-  if (["cpu", "memory"].includes(filters.sort.value)) sortRows();
-  showUsages();
-}
+const usage = new UsageCharts({
+  rows,
+  isWanted: isConnected,
+  onChange: () => {
+    if (["cpu", "memory"].includes(filters.sort.value)) sortRows();
+  },
+});
 
 // Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
@@ -361,18 +329,6 @@ function showLive(isLive) {
 
 // -- acting -----------------------------------------------------------------------------------
 
-function confirmed(question, yes) {
-  const dialog = byId("confirm");
-  setText(byId("confirm-question"), question);
-  setText(byId("confirm-yes"), yes);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  byId("confirm-no").focus();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
-
 async function act(button) {
   const address = new URL(button.formAction);
   const asked = address.searchParams.get("ask");
@@ -385,27 +341,11 @@ async function act(button) {
   const name = address.searchParams.get("processname") || "";
   button.setAttribute("aria-busy", "true");
   const isOnChosen = button.form === byId("all") && picked.size > 0;
-  const result = await send(address, isOnChosen ? [...picked] : []);
+  const body = isOnChosen ? new URLSearchParams({ selected: [...picked].join("\n") }) : undefined;
+  const result = await send(address, body);
   if (isOnChosen && !result.trouble) pickRows(rows(), false);
   tellResult(name, result);
   button.removeAttribute("aria-busy");
-}
-
-async function send(address, selected) {
-  const body = new URLSearchParams();
-  if (selected.length) body.set("selected", selected.join("\n"));
-  try {
-    const response = await fetch(address, {
-      method: "POST",
-      body,
-      headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
-    });
-    if (response.ok) return await response.json();
-    const status = `${response.status} ${response.statusText}`;
-    return { message: text("script.refused", { status }), trouble: true };
-  } catch {
-    return { message: text("script.unreachable"), trouble: true };
-  }
 }
 
 // Show a result in the row of its process. Above the table, show results for groups and for
@@ -458,9 +398,9 @@ for (const name of (new URLSearchParams(location.search).get("fold") || "").spli
 }
 setClock(document.body.dataset.now);
 filterRows();
-listen();
+changes.listen();
 setInterval(tick, 1000);
-setInterval(measure, USAGE_SECONDS * 1000);
+usage.start();
 
 for (const form of [byId("processes"), byId("all")]) {
   form.addEventListener("submit", (event) => {
@@ -491,7 +431,7 @@ table.addEventListener("click", (event) => {
   if (!folded.delete(group)) folded.add(group);
   rememberFilters();
   filterRows();
-  showUsages();
+  usage.draw();
 });
 table.addEventListener("change", (event) => {
   const box = event.target;
@@ -507,7 +447,6 @@ for (const [name, field] of Object.entries(filters)) {
     else filterRows();
   });
 }
-document.addEventListener("visibilitychange", () => (document.hidden ? deafen() : listen()));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) {
     event.preventDefault();

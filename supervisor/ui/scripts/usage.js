@@ -1,6 +1,6 @@
 // CPU and memory of the processes, with charts of the last minutes. The server measures only
 // when asked; what it has answered is kept here, until the page is closed.
-"use strict";
+import { setText, text } from "./common.js";
 
 const USAGE_SECONDS = 5;
 const USAGE_SAMPLES = 60;
@@ -8,59 +8,80 @@ const CHART = { width: 60, height: 16 };
 const SVG = "http://www.w3.org/2000/svg";
 const MEGABYTE = 1048576;
 
-const usageOf = new Map(); // name -> samples [cpu in percent, memory in bytes], oldest first
-let isMeasuring = false;
-
-async function measure() {
-  if (document.hidden || isMeasuring || !isConnected()) return;
-  isMeasuring = true;
-  try {
-    const response = await fetch("usage");
-    if (response.ok) takeUsage(await response.json());
-  } catch {
-    // The stream of changes notices that the server is gone.
-  } finally {
-    isMeasuring = false;
+export class UsageCharts {
+  constructor({ rows, isWanted, onChange }) {
+    Object.assign(this, { rows, isWanted, onChange, isMeasuring: false, isDrawing: false });
+    this.samples = new Map(); // name -> [cpu in percent, memory in bytes] each, oldest first
   }
-}
 
-function takeUsage({ usage }) {
-  for (const name of usageOf.keys()) if (!(name in usage)) usageOf.delete(name);
-  for (const [name, sample] of Object.entries(usage)) {
-    const samples = usageOf.get(name) || [];
-    samples.push(sample);
-    if (samples.length > USAGE_SAMPLES) samples.shift();
-    usageOf.set(name, samples);
+  start() {
+    setInterval(() => this.measure(), USAGE_SECONDS * 1000);
+    addEventListener("scroll", () => this.drawSoon(), { passive: true });
+    addEventListener("resize", () => this.drawSoon());
   }
-  usageHasChanged();
-}
 
-function lastUsage(name, index) {
-  const samples = usageOf.get(name);
-  return samples ? samples[samples.length - 1][index] : -1;
-}
-
-// Draw the rows in view; a page of a thousand rows must not draw all of them each time.
-function showUsages() {
-  const shown = [...rows()].filter((row) => {
-    const { top, bottom } = row.getBoundingClientRect();
-    return bottom > 0 && top < innerHeight && bottom > top;
-  });
-  shown.forEach(showUsage);
-}
-
-function showUsage(row) {
-  const cell = row.querySelector(".usage");
-  const samples = usageOf.get(row.dataset.name);
-  if (!samples) {
-    if (cell.firstElementChild) cell.textContent = "";
-    return;
+  async measure() {
+    if (document.hidden || this.isMeasuring || !this.isWanted()) return;
+    this.isMeasuring = true;
+    try {
+      const response = await fetch("usage");
+      if (response.ok) this.take(await response.json());
+    } catch {
+      // The stream of changes notices that the server is gone.
+    } finally {
+      this.isMeasuring = false;
+    }
   }
-  if (!cell.firstElementChild) cell.replaceChildren(gauge("cpu"), gauge("memory"));
-  const [cpu, memory] = samples[samples.length - 1];
-  const [first, second] = cell.children;
-  setGauge(first, `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} %`, samples.map((each) => each[0]), 100);
-  setGauge(second, bytes(memory), samples.map((each) => each[1]), 0);
+
+  take({ usage }) {
+    for (const name of this.samples.keys()) if (!(name in usage)) this.samples.delete(name);
+    for (const [name, sample] of Object.entries(usage)) {
+      const known = this.samples.get(name) || [];
+      known.push(sample);
+      if (known.length > USAGE_SAMPLES) known.shift();
+      this.samples.set(name, known);
+    }
+    this.onChange();
+    this.draw();
+  }
+
+  last(name, index) {
+    const known = this.samples.get(name);
+    return known ? known[known.length - 1][index] : -1;
+  }
+
+  // Draw the rows in view; a page of a thousand rows must not draw all of them each time.
+  draw() {
+    const shown = [...this.rows()].filter((row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight && bottom > top;
+    });
+    for (const row of shown) this.drawRow(row);
+  }
+
+  drawSoon() {
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    requestAnimationFrame(() => {
+      this.isDrawing = false;
+      this.draw();
+    });
+  }
+
+  drawRow(row) {
+    const cell = row.querySelector(".usage");
+    const samples = this.samples.get(row.dataset.name);
+    if (!samples) {
+      if (cell.firstElementChild) cell.textContent = "";
+      return;
+    }
+    if (!cell.firstElementChild) cell.replaceChildren(gauge("cpu"), gauge("memory"));
+    const [cpu, memory] = samples[samples.length - 1];
+    const [first, second] = cell.children;
+    const percent = `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} %`;
+    setGauge(first, percent, samples.map((each) => each[0]), 100);
+    setGauge(second, bytes(memory), samples.map((each) => each[1]), 0);
+  }
 }
 
 function bytes(count) {
@@ -94,15 +115,3 @@ function setGauge(shown, label, values, least) {
   shown.querySelector("polyline").setAttribute("points", points.join(" "));
   setText(shown.lastElementChild, label);
 }
-
-let isDrawing = false;
-function drawSoon() {
-  if (isDrawing) return;
-  isDrawing = true;
-  requestAnimationFrame(() => {
-    isDrawing = false;
-    showUsages();
-  });
-}
-addEventListener("scroll", drawSoon, { passive: true });
-addEventListener("resize", drawSoon);
