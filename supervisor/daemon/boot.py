@@ -70,6 +70,7 @@ LATE_IMPORTS = (
     "supervisor.client.transport",
     "supervisor.web",
     "supervisor.web.pages",
+    "supervisor.web.search",
     "supervisor.xmlrpc",
     "syslog",
     "tempfile",

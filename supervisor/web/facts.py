@@ -12,7 +12,7 @@ import signal
 import time
 from functools import lru_cache
 
-from supervisor.common.text import one_line
+from supervisor.common.text import visible
 from supervisor.engine.files import open_for_reading
 from supervisor.engine.posix import decode_wait_status, signame
 from supervisor.process.details import next_start
@@ -210,5 +210,5 @@ def last_line(path: str, _changed_at: float) -> str:
         os.close(fd)
     for line in reversed(data.decode("utf-8", "replace").split("\n")):
         if line.strip():
-            return one_line(line.strip(), MAX_LINE_CHARS)
+            return visible(line.strip()[:MAX_LINE_CHARS])
     return ""

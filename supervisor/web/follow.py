@@ -122,7 +122,8 @@ class FollowedLogs:
             self._next = (index + 1) % len(self._logs)
             news = self._logs[index].news()
             if news is not None:
-                return json.dumps({"log": self._numbers[index], **news}).encode() + b"\n"
+                line = json.dumps({"log": self._numbers[index], **news}, ensure_ascii=False)
+                return line.encode() + b"\n"
         return NOT_DONE_YET
 
     def close(self) -> None:

@@ -48,6 +48,7 @@ class Language:
     def __init__(self, code: str) -> None:
         """`code` is a key of `LANGUAGES`."""
         self.code = code
+        self.name = LANGUAGES[code]
         self.tag = TAGS[code]
 
     def text(self, key: str, **values: object) -> str:
@@ -112,6 +113,16 @@ class Language:
             key: texts[self.code] for key, texts in TEXTS.items() if key.startswith(SCRIPT_KEYS)
         }
         return json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def others(self) -> list[Language]:
+        """The other languages, which a page links to."""
+        return [each for code, each in _languages.items() if code != self.code]
+
+    @property
+    def link(self) -> dict[str, str]:
+        """The attributes of a link to a page in this language, except its address."""
+        return {"lang": self.tag, "hreflang": self.tag}
 
     def localize(self, root: Any) -> None:
         """Translate the texts and attributes of a template's tree, and set its language."""

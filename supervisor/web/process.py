@@ -102,6 +102,7 @@ class ProcessView(StatusView):
                 "data-now": str(int(self.context.supervisord.runtime.clock.time())),
             },
         )
+        page.put_languages(language, url)
         shown = page.find("message")
         page.put(shown, visible(language.message(message or "")))
         if message and reports_failure(message):

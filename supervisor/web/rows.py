@@ -99,12 +99,12 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
-    for column, sorts in COLUMNS.items():
-        root.findmeld(f"column_{column}").attributes(
-            **{"aria-sort": placeholder(f"order_{column}")}
-        )
-        for sort in sorts:
-            root.findmeld(f"sort_{sort}").attributes(href=placeholder(f"url_{sort}"))
+    _hold_columns(root)
+    for link, other in root.findmeld("language").repeat(language.others):
+        del link.attrib["hidden"]
+        link.content(other.name)
+        address = f"index.html?{placeholder('fields')}lang={other.code}"
+        link.attributes(href=address, **other.link)
     rows = _extract_rows(root.findmeld("row"), language)
     root.findmeld("row").deparent()
     group = _extract_group(root.findmeld("group"), language)
@@ -118,6 +118,15 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
         rows=rows,
         page=text_with_placeholders(root),
     )
+
+
+def _hold_columns(root: Any) -> None:
+    """Put placeholders for the orders of the columns and the links that select them."""
+    for column, sorts in COLUMNS.items():
+        head = root.findmeld(f"column_{column}")
+        head.attributes(**{"aria-sort": placeholder(f"order_{column}")})
+        for sort in sorts:
+            root.findmeld(f"sort_{sort}").attributes(href=placeholder(f"url_{sort}"))
 
 
 def _extract_confirmation(ask: Any) -> str:
@@ -183,7 +192,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
             title=placeholder("exact"),
             **{"data-start": placeholder("start"), "data-pid": placeholder("pid")},
         )
-    row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
+    row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
         **{"aria-label": language.text("tail_stdout", name=placeholder("name"))},

@@ -155,6 +155,7 @@ class StatusView(MeldView):
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
             "texts": language.script_texts,
+            "fields": self._escaped_fields(),
             "now": int(supervisord.runtime.clock.time()),
             "message": _message(texts, message),
             "ask": self._confirmation(texts, ask),
@@ -167,6 +168,14 @@ class StatusView(MeldView):
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
         }
+
+    def _escaped_fields(self) -> str:
+        """Return the query fields of the page, each followed by `&`, for links to it."""
+        from urllib.parse import urlencode
+
+        form = self.context.form
+        sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
+        return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
 
     def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""

@@ -141,6 +141,9 @@ class TailView(MeldView):
         page.put(page.find("title"), visible(language.text(key, name=title)))
         page.put(page.find("heading"), visible(self._heading()))
         page.put(page.find("body"), **{"data-texts": language.script_json})
+        page.put_languages(
+            language, f"tail.html?{self._query(**({'q': wanted} if wanted else {}))}"
+        )
         limit = _limit(self.context.form.get("limit", ""))
         page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query(limit=str(limit))}")
         is_there = self._fill_panes(page, limit)
@@ -214,6 +217,11 @@ class TailView(MeldView):
             page.put(page.find(each), href=f"tail.html?{self._query(each)}")
         stream = self.context.form.get("stream")
         current = stream if stream in {*STREAMS, BOTH} else STREAMS[0]
+        about = page.find("about")
+        if len(self._names) > 1:
+            about.deparent()
+        else:
+            page.put(about, href=f"process.html?{_query([('processname', self._names[0])])}")
         page.find(current).attributes(**{"aria-current": "page"})
 
     def _fill_search(self, page: Page, wanted: str, *, is_there: bool) -> None:

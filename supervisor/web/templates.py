@@ -14,7 +14,22 @@ from supervisor.engine.installation import PACKAGE, kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any, Final, Protocol
+
+    class Language(Protocol):
+        """The part of a language that its links need."""
+
+        code: str
+        name: str
+
+        @property
+        def link(self) -> dict[str, str]:
+            """The attributes of a link to it."""
+
+        @property
+        def others(self) -> list[Any]:
+            """The other languages."""
+
 
 DOCTYPE: Final = "<!DOCTYPE html>\n"
 """First line of the daemon's own pages."""
@@ -88,6 +103,12 @@ class Page:
             element.content(self._hold(text))
         for name, value in attributes.items():
             element.attributes(**{name: self._hold(value)})
+
+    def put_languages(self, language: Language, address: str) -> None:
+        """Link to a page in the other languages."""
+        for link, other in self.find("language").repeat(language.others):
+            del link.attrib["hidden"]
+            self.put(link, other.name, href=f"{address}&lang={other.code}", **other.link)
 
     def html(self) -> str:
         """Return the page."""

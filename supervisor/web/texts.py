@@ -329,6 +329,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     },
     "message.ready": {"en": "ready", "zh": "已就绪"},
     "message.cannot_signal": {"en": "cannot be signalled", "zh": "无法发送信号"},
+    "message.too_many_retries": {
+        "en": "too many start retries too quickly",
+        "zh": "启动重试次数过多、过快",
+    },
     "message.up": {"en": "up for startsecs", "zh": "已运行 startsecs 秒"},
     "message.gave_up": {"en": "gave up", "zh": "已放弃"},
     "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},

@@ -312,6 +312,11 @@ SHOWN_BY = {
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
     "The pages": RAW_HTTP,
+    "More pages": "tests/unit/test_web_logs.py::test_both_streams_and_several_processes",
+    "Languages": (
+        "tests/unit/test_web_texts.py"
+        "::test_redirects_stay_english_and_scripts_of_pages_get_translations"
+    ),
     "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
     "Messages instead of errors on the page": (
         "tests/conformance/test_web.py::test_unknown_actions_differ"

@@ -169,8 +169,8 @@ def test_a_program_that_is_restarted_again_and_again_is_trouble_for_a_while(site
     ("written", "expected"),
     [
         (b"first\nlast <b>&\n\n", "last &lt;b&gt;&amp;"),
-        (b"\x1b[31mred\x00\xff", "\\x1b[31mred\\x00\N{REPLACEMENT CHARACTER}"),
-        ("\u202egnp.exe\n".encode(), "\\u202egnp.exe"),
+        (b"\x1b[31mred\x00\xff", "␛[31mred␀\N{REPLACEMENT CHARACTER}"),
+        ("\u202egnp.exe\n".encode(), "[U+202E]gnp.exe"),
         (b"x" * 10_000, "x" * 160),
     ],
 )

@@ -33,7 +33,7 @@ CHINESE = Language("zh")
 
 UNTRANSLATED = {
     *("Supervisor", "supervisor", "4.3"),  # names and numbers
-    *("cat", "group", "group:", "RUNNING", "nothing"),  # replaced by values
+    *("English", "cat", "group", "group:", "RUNNING", "nothing"),  # replaced by values
     *("pid 1, uptime 0:00:00", "1 process: 1 running", "Process cat started"),
     *("Stop cat?", "Stop cat", "Sure?", "since", "It runs.", "now", "start requested"),
     *("db", "web", "0", "1", "more", "HUP"),
@@ -211,3 +211,27 @@ def test_redirects_stay_english_and_scripts_of_pages_get_translations(site: WebS
     assert answer.header("Location") == "./?message=No%20such%20process%20named%20nope"
     answer = site.post("/?action=stop&processname=nope", chinese, "Accept: application/json")
     assert json.loads(answer.text) == {"message": "没有名为 nope 的进程", "trouble": True}
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("/?q=a%26b&sort=state", "index.html?q=a%26b&sort=state&lang=zh"),
+        ("/tail.html?processname=cat&stream=both", "tail.html?processname=cat&stream=both&lang=zh"),
+        ("/tail.html?processname=cat&q=x", "tail.html?processname=cat&q=x&lang=zh"),
+        ("/process.html?processname=cat", "process.html?processname=cat&lang=zh"),
+    ],
+)
+def test_a_page_links_to_itself_in_the_other_language(
+    site: WebSite, path: str, address: str
+) -> None:
+    link = re.search(
+        r'<a class="language" href="([^"]*)" hreflang="zh-Hans" lang="zh-Hans">(.*?)</a>',
+        site.get(path).text,
+    )
+    assert link is not None
+    assert html.unescape(link[1]) == address
+    assert link[2] == "简体中文"
+    answer = site.get(f"/{address}")
+    assert (answer.header("Set-Cookie") or "").startswith("supervisor_lang=zh;")
+    assert ">English</a>" in answer.text
