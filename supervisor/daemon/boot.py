@@ -69,6 +69,7 @@ LATE_IMPORTS = (
     "supervisor.process.variable_files",
     "supervisor.client.transport",
     "supervisor.web",
+    "supervisor.web.error_pages",
     "supervisor.web.pages",
     "supervisor.web.search",
     "supervisor.xmlrpc",

@@ -91,7 +91,7 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     message.content(placeholder("text"))
     message.attributes(**{"class": f"message {placeholder('kind')}"})
     root.findmeld("all").replace(placeholder("all"))
-    for name in ("identifier", "version", "counts", "none"):
+    for name in ("identifier", "place", "title", "version", "counts", "none"):
         root.findmeld(name).content(placeholder(name))
     root.findmeld("body").attributes(
         **{"data-now": placeholder("now"), "data-texts": placeholder("texts")}
@@ -100,6 +100,8 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
     _hold_columns(root)
+    root.findmeld("icon").attributes(href=placeholder("icon"))
+    root.findmeld("outdated").attrib.update(hidden=placeholder("outdated"))
     for link, other in root.findmeld("language").repeat(language.others):
         del link.attrib["hidden"]
         link.content(other.name)
@@ -116,7 +118,7 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
         confirmation=confirmation,
         group=group,
         rows=rows,
-        page=text_with_placeholders(root),
+        page=text_with_placeholders(root).replace(' hidden="%(outdated)s"', "%(outdated)s"),
     )
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 
 from supervisor.common.namespec import split_namespec
 from supervisor.common.version import VERSION
+from supervisor.config.file_stamps import have_changed
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.http import csrf
 from supervisor.rpc.lookup import members
@@ -27,6 +28,7 @@ from supervisor.web.actions import (
 from supervisor.web.columns import BY_NAME, head_values
 from supervisor.web.filtering import Filter
 from supervisor.web.folding import Fold
+from supervisor.web.identity import place
 from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
 from supervisor.web.templates import DOCTYPE, escaped
@@ -152,7 +154,7 @@ class StatusView(MeldView):
         all_members = self._all_members()
         form = self.context.form
         return DOCTYPE + texts.page % {
-            "identifier": escaped(supervisord.options.identifier),
+            **self._identity(all_members),
             "version": escaped(VERSION),
             "texts": language.script_texts,
             "fields": self._escaped_fields(),
@@ -176,6 +178,21 @@ class StatusView(MeldView):
         form = self.context.form
         sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
         return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
+
+    def _identity(self, all_members: list[Member]) -> dict[str, str]:
+        """Return the identity of the daemon, and whether something needs attention."""
+        options = self.context.supervisord.options
+        host = place(self.context.form)
+        title = self._language.text("status.title", identifier=options.identifier, host=host)
+        numbers = rows.numbers_by_kind(all_members)
+        has_trouble = any(numbers[kind] for kind in rows.TROUBLED_KINDS)
+        return {
+            "identifier": escaped(options.identifier),
+            "place": escaped(host),
+            "title": escaped(title),
+            "icon": "images/trouble.png" if has_trouble else "images/icon.png",
+            "outdated": "" if have_changed(options.file_stamps) else " hidden",
+        }
 
     def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""

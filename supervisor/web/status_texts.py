@@ -64,6 +64,55 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "sort.memory": {"en": "Most memory first", "zh": "内存最多在前"},
     "column.cpu": {"en": "CPU", "zh": "CPU"},
     "column.memory": {"en": "Memory", "zh": "内存"},
+    # -- identity, and what needs attention ------------------------------------------------
+    "status.title": {
+        "en": "{identifier} on {host} - Supervisor Status",
+        "zh": "{host} 上的 {identifier} - Supervisor 状态",
+    },
+    "page.login": {"en": "Log in again", "zh": "重新登录"},
+    "script.login": {"en": "The login has ended", "zh": "登录已失效"},
+    "page.outdated": {
+        "en": "The configuration files have changed since they were read.",
+        "zh": "配置文件在读取之后已更改。",
+    },
+    # -- errors --------------------------------------------------------------------------
+    "error.title": {"en": "{phrase}", "zh": "{phrase}"},
+    "error.advice": {
+        "en": "The server cannot do what this request asks for.",
+        "zh": "服务器无法执行此请求。",
+    },
+    "error.401.title": {"en": "Login required", "zh": "需要登录"},
+    "error.401.advice": {
+        "en": "This server asks for the user name and the password that the configuration of"
+        " supervisord gives it. If you do not know them, ask the owner of this machine.",
+        "zh": "请输入 supervisord 配置中为此服务器设置的用户名和密码。不知道时请询问管理员。",
+    },
+    "error.403.title": {"en": "Refused", "zh": "已拒绝"},
+    "error.403.advice": {
+        "en": "The request was refused, and nothing was done. Open the status page by its own"
+        " address, and try again there.",
+        "zh": "请求被拒绝，未执行任何操作。请用状态页面自己的地址打开，再试一次。",
+    },
+    "error.404.title": {"en": "There is no such page", "zh": "没有此页面"},
+    "error.404.advice": {
+        "en": "The address may be mistyped, or the process or its log may have been removed.",
+        "zh": "地址可能有误，或者进程或其日志已被移除。",
+    },
+    "error.500.title": {"en": "An error in Supervisor", "zh": "Supervisor 内部错误"},
+    "error.500.advice": {
+        "en": "The page could not be made. The activity log has the details. The programs go on.",
+        "zh": "无法生成页面，详情见活动日志。程序继续运行。",
+    },
+    "error.503.title": {"en": "The server is busy", "zh": "服务器繁忙"},
+    "error.503.advice": {
+        "en": "There are too many large requests at once. Try again in a few seconds. The programs"
+        " go on.",
+        "zh": "同时有过多的大请求，请几秒后重试。程序继续运行。",
+    },
+    "error.home": {"en": "All processes", "zh": "所有进程"},
+    "error.log": {"en": "Activity log", "zh": "活动日志"},
+    "error.login": {"en": "Log in", "zh": "登录"},
+    "error.again": {"en": "Try again", "zh": "重试"},
     # -- groups, selection and actions on several processes -------------------------------
     "page.pick_all": {"en": "Select all shown", "zh": "选择所有显示的进程"},
     "page.pick_group": {"en": "Select group", "zh": "选择组"},

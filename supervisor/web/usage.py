@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 from supervisor.common.namespec import make_namespec
+from supervisor.config.file_stamps import have_changed
 from supervisor.engine.deferred import NOT_DONE_YET, gather
 from supervisor.rpc.details import with_fresh_usage
 from supervisor.rpc.lookup import members
@@ -26,13 +27,19 @@ class UsageView(MeldView):
     content_type = "application/json"
 
     def render(self) -> Any:
-        """Return `{"usage": {name: [cpu, memory]}}` of running processes, or `NOT_DONE_YET`."""
+        """Return `NOT_DONE_YET`, or `usage`, by name, and `outdated`.
+
+        The latter is whether the configuration files have changed since they were read.
+        """
         if self.callback is None:
             daemon = self.context.supervisord
             put = daemon.runtime.services.start_queue.put
             self.callback = with_fresh_usage(daemon, lambda: gather(self._usages(), put))
         found = self.callback()
-        return NOT_DONE_YET if found is NOT_DONE_YET else json.dumps({"usage": dict(found)})
+        if found is NOT_DONE_YET:
+            return NOT_DONE_YET
+        outdated = have_changed(self.context.supervisord.options.file_stamps)
+        return json.dumps({"usage": dict(found), "outdated": outdated})
 
     def _usages(self) -> Iterator[tuple[str, tuple[float, int]]]:
         daemon = self.context.supervisord

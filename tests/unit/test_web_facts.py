@@ -211,4 +211,7 @@ def test_the_use_of_cpu_and_memory(site: WebSite, monkeypatch: pytest.MonkeyPatc
     start(site, site.add("<web>", "both"))
     answer = site.get("/usage")
     assert answer.header("Content-Type") == "application/json"
-    assert json.loads(answer.text) == {"usage": {"both:<web>": [12.5, 1001000]}}
+    assert json.loads(answer.text) == {
+        "usage": {"both:<web>": [12.5, 1001000]},
+        "outdated": False,
+    }

@@ -125,6 +125,8 @@ function filterRows() {
   const failed = TROUBLED.filter((kind) => numbers[kind]).map((kind) => ofKind(numbers, kind));
   document.title = failed.length
     ? text("script.failed_title", { failed: failed.join(text("script.comma")), title }) : title;
+  const icon = failed.length ? "images/trouble.png" : "images/icon.png";
+  if (byId("icon").getAttribute("href") !== icon) byId("icon").setAttribute("href", icon);
 }
 
 function showGroup(body, running, count, numbers, isFolded) {
@@ -302,6 +304,10 @@ const changes = new Changes("changes", {
     if (message.groups) synchronise().catch(() => {});
   },
   onLive: showLive,
+  onLogin: () => {
+    setText(live, text("script.login"));
+    byId("login").hidden = false;
+  },
 });
 
 function isConnected() {
@@ -311,7 +317,8 @@ function isConnected() {
 const usage = new UsageCharts({
   rows,
   isWanted: isConnected,
-  onChange: () => {
+  onChange: ({ outdated }) => {
+    byId("outdated").hidden = !outdated;
     if (["cpu", "memory"].includes(filters.sort.value)) sortRows();
   },
 });

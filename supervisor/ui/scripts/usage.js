@@ -33,7 +33,8 @@ export class UsageCharts {
     }
   }
 
-  take({ usage }) {
+  take(answer) {
+    const { usage } = answer;
     for (const name of this.samples.keys()) if (!(name in usage)) this.samples.delete(name);
     for (const [name, sample] of Object.entries(usage)) {
       const known = this.samples.get(name) || [];
@@ -41,7 +42,7 @@ export class UsageCharts {
       if (known.length > USAGE_SAMPLES) known.shift();
       this.samples.set(name, known);
     }
-    this.onChange();
+    this.onChange(answer);
     this.draw();
   }
 
