@@ -96,6 +96,7 @@ LATE_MODULES: Final = (
     "supervisor.web.tail",
     "supervisor.web.templates",
     "supervisor.web.texts",
+    "supervisor.web.update",
     "supervisor.web.usage",
     "supervisor.web.views",
 )

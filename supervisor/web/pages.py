@@ -5,6 +5,7 @@ from supervisor.web.follow import DownloadView, EarlierView, FollowLogsView, Fol
 from supervisor.web.process import ProcessView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView
+from supervisor.web.update import UpdateView
 from supervisor.web.usage import UsageView
 from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
 
@@ -16,6 +17,7 @@ VIEWS.update(
         "tail.html": {"template": "ui/tail.html", "view": TailView},
         "process.html": {"template": "ui/process.html", "view": ProcessView},
         "ok.html": {"template": None, "view": OKView},
+        "update.html": {"template": "ui/update.html", "view": UpdateView},
         "usage": {"template": None, "view": UsageView},
         "changes": {"template": "ui/status.html", "view": ChangesView},
         "follow": {"template": None, "view": FollowView},

@@ -113,6 +113,24 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "error.log": {"en": "Activity log", "zh": "活动日志"},
     "error.login": {"en": "Log in", "zh": "登录"},
     "error.again": {"en": "Try again", "zh": "重试"},
+    # -- the plan of an update -------------------------------------------------------------
+    "page.show_changes": {"en": "Show the changes", "zh": "查看更改"},
+    "page.changes": {"en": "Configuration changes", "zh": "配置更改"},
+    "update.nothing": {"en": "There is nothing to change.", "zh": "没有需要应用的更改。"},
+    "update.steps.one": {
+        "en": "{count} step brings what runs in line with the files. Nothing has been done yet.",
+        "zh": "共 {count} 步使运行状态与配置文件一致，尚未执行。",
+    },
+    "update.steps.other": {
+        "en": "{count} steps bring what runs in line with the files. Nothing has been done yet.",
+        "zh": "共 {count} 步使运行状态与配置文件一致，尚未执行。",
+    },
+    "update.add": {"en": "add", "zh": "添加"},
+    "update.remove": {"en": "remove", "zh": "移除"},
+    "update.restart": {"en": "restart", "zh": "重启"},
+    "update.apply": {"en": "apply", "zh": "应用"},
+    "update.option": {"en": "{name} {old} → {new}", "zh": "{name} {old} → {new}"},
+    "message.update_applied": {"en": "Configuration applied", "zh": "配置已应用"},
     # -- groups, selection and actions on several processes -------------------------------
     "page.pick_all": {"en": "Select all shown", "zh": "选择所有显示的进程"},
     "page.pick_group": {"en": "Select group", "zh": "选择组"},
