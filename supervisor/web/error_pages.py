@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from supervisor.web.language import Language
 
 STYLE: Final = """
-:root { color-scheme: light dark; }
+:root { color-scheme: light dark; background: #f5f6f8; color: #1c2430; --link: #0b57a4; }
+@media (prefers-color-scheme: dark) {
+  :root { background: #12161c; color: #e4e8ee; --link: #82b8f7; }
+}
+a { color: var(--link); }
 body { max-width: 36rem; margin: 12vh auto; padding: 0 1.25rem; }
 body { font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.3rem; }
