@@ -152,9 +152,10 @@ class StatusView(MeldView):
         language = self._language
         texts = rows.status_texts(self.root, language)
         all_members = self._all_members()
+        numbers = rows.numbers_by_kind(all_members)
         form = self.context.form
         return DOCTYPE + texts.page % {
-            **self._identity(all_members),
+            **self._identity(numbers),
             "version": escaped(VERSION),
             "texts": language.script_texts,
             "fields": self._escaped_fields(),
@@ -165,7 +166,7 @@ class StatusView(MeldView):
             "states": _options(language, "state", STATES, form.get("state", "")),
             "sorts": _options(language, "sort", SORTS, self._sort),
             **head_values(self._sort, self._filter.fields),
-            "counts": counts(all_members, language, self._filter.state),
+            "counts": counts(numbers, language, self._filter.state),
             "all": self._buttons_for_all(all_members),
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
@@ -179,12 +180,11 @@ class StatusView(MeldView):
         sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
         return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
 
-    def _identity(self, all_members: list[Member]) -> dict[str, str]:
+    def _identity(self, numbers: dict[str, int]) -> dict[str, str]:
         """Return the identity of the daemon, and whether something needs attention."""
         options = self.context.supervisord.options
         host = place(self.context.form)
         title = self._language.text("status.title", identifier=options.identifier, host=host)
-        numbers = rows.numbers_by_kind(all_members)
         has_trouble = any(numbers[kind] for kind in rows.TROUBLED_KINDS)
         return {
             "identifier": escaped(options.identifier),
@@ -301,7 +301,7 @@ def _toggled(kind: str, shown: str) -> str:
     return "./" if kind == shown else f"./?state={kind}"
 
 
-def counts(all_members: list[Member], language: Language, shown: str = "") -> str:
+def counts(numbers: dict[str, int], language: Language, shown: str = "") -> str:
     """Return a phrase with the number of processes, in total and of each kind, as HTML.
 
     The number of a kind is a link to the processes of that kind; that of `shown` to all.
@@ -310,10 +310,10 @@ def counts(all_members: list[Member], language: Language, shown: str = "") -> st
         f'<a href="{_toggled(kind, shown)}" data-state="{kind}"'
         f"{CURRENT if kind == shown else ''}>"
         f"{language.text(f'script.kind.{kind}', count=number)}</a>"
-        for kind, number in rows.numbers_by_kind(all_members).items()
+        for kind, number in numbers.items()
         if number
     ]
-    total = language.count("script.processes", len(all_members))
+    total = language.count("script.processes", sum(numbers.values()))
     if not parts:
         return total
     return language.text(
