@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, NoReturn, TextIO
 
+    from supervisor.config.file_stamps import Stamps
     from supervisor.config.model import (
         Configuration,
         RPCInterfaceConfig,
@@ -265,6 +266,11 @@ class ConfigurationOptions:
     @configfile.setter
     def configfile(self, file: str) -> None:
         self.file_before = file
+
+    @property
+    def file_stamps(self) -> Stamps:
+        """The times of the files that the configuration was read from."""
+        return self.configuration.file_stamps
 
     @property
     def server_configs(self) -> Sequence[ServerConfig]:

@@ -160,6 +160,9 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
+            from supervisor.web import error_page  # only for a daemon that has a server
+
+            server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
             server.handlers = make_handlers(self, server_config, options.rpcinterface_factories)
         self._signal_handler.catch()

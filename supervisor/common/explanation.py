@@ -31,6 +31,8 @@ SENTENCES: Final = {
     "starting": "It has been started, but does not count as running yet.",
     "stopping": "It has been asked to stop, and has not ended yet.",
     "unknown": "It cannot be signalled, so its state is unknown.",
+    "ready": "It has been ready since {time}.",
+    "health": "Health: {health}.",
     "next_start": "The next start is in {duration}.",
     "expected_exit": "Last exit: {reason} (expected), {time}.",
     "unexpected_exit": "Last exit: {reason} (not expected), {time}.",

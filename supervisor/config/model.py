@@ -44,6 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from supervisor.config.file_stamps import Stamps
     from supervisor.config.parser import Remark
 
 
@@ -384,8 +385,8 @@ class Configuration:
     """The complete result of reading the files and the command line.
 
     `warnings`, `infos` and `criticals` are collected while reading and logged once the activity
-    log is open.  `serverurl` becomes SUPERVISOR_SERVER_URL of the children, unless a program
-    sets its own `serverurl`.
+    log is open.  `file_stamps` are the times of the files.  `serverurl` becomes
+    SUPERVISOR_SERVER_URL of the children, unless a program sets its own `serverurl`.
     """
 
     settings: Settings
@@ -396,3 +397,4 @@ class Configuration:
     criticals: tuple[str, ...] = ()
     warnings: tuple[Remark, ...] = ()
     infos: tuple[str, ...] = ()
+    file_stamps: Stamps = ()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import configparser
 import os
+import stat
 from collections.abc import Iterable, Mapping
 
 from supervisor.common.records import record
 from supervisor.config.exits import check_exit_code_from, lint_exits
+from supervisor.config.file_stamps import stamps_of
 from supervisor.config.groups import read_groups
 from supervisor.config.includes import read_includes
 from supervisor.config.lint import lint, lint_groups
@@ -135,6 +137,12 @@ def _read(
             *lint_exits(parser, settings, groups),
         ),
         infos=tuple(parser.infos),
+        file_stamps=stamps_of(
+            [
+                *(path for path, _, mode in parser.sources if stat.S_ISREG(mode)),
+                *parser.include_directories,
+            ]
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from supervisor.loggers import LevelsByName, exception_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Protocol
 
     from supervisor.engine.loop import Loop
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
         loop: Loop
         logger: Logger
+
+        error_page: Callable[[Request, Response], Response] | None
 
         def date(self) -> str:
             """Return the current time in HTTP's format."""
@@ -139,6 +142,8 @@ class Exchange:
     def _send(self, response: Response) -> None:
         if response.incident is not None:
             self._host.log_incident(self._request.peer.origin, response.incident)
+        if response.error is not None and self._host.error_page is not None:
+            response = self._host.error_page(self._request, response)
         self._status = response.status
         pieces, self._stream, self.keep_alive = frame(
             self._request, response, self._host.date(), keep_alive=self.keep_alive

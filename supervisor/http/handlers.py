@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 FAILED_LOGINS: Final = "failed logins"
 
+EVENT_STREAM: Final = "text/event-stream"
+"""The value of Accept of a page that reconnects to its stream by itself."""
+
+QUIET_SCHEME: Final = "X-Basic"
+"""A scheme for which browsers do not prompt: the page tells its reader that the login has ended."""
+
 
 # -- authentication ------------------------------------------------------------
 
@@ -59,7 +65,9 @@ class supervisor_auth_handler(Gate):
             name = shown_user(given[0])
             text = f"{request.peer.description}: login failed for user {name!r}"
             incident = Incident(FAILED_LOGINS, text)
-        fields = {"Connection": "close", "WWW-Authenticate": f'Basic realm="{self.realm}"'}
+        is_quiet = request.get_header("accept") == EVENT_STREAM
+        scheme = QUIET_SCHEME if is_quiet else "Basic"
+        fields = {"Connection": "close", "WWW-Authenticate": f'{scheme} realm="{self.realm}"'}
         return error_response(401, fields=fields, incident=incident)
 
     def _are_good(self, name: bytes, password: bytes) -> bool:

@@ -50,7 +50,10 @@ class Response:
     """A response: status code, header fields, and a body of bytes and producers.
 
     The length, the date and the fields about the connection are added when it is sent.
+    `error` is the message of an error page, None if the body is anything else.
     """
+
+    error: str | None = None
 
     def __init__(
         self,
@@ -110,7 +113,9 @@ def error_response(
         return Response(code, merged, [], incident)
     merged["Content-Length"] = str(len(page))
     merged["Content-Type"] = "text/html"
-    return Response(code, merged, [page], incident)
+    response = Response(code, merged, [page], incident)
+    response.error = message or phrase
+    return response
 
 
 def field_value(name: str, value: object) -> str:

@@ -24,14 +24,14 @@ from supervisor.loggers import LevelsByName, exception_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from supervisor.config.model import ServerConfig
     from supervisor.engine.loop import Loop
     from supervisor.http.listening import SocketFile
     from supervisor.http.request import Request
-    from supervisor.http.response import Incident
+    from supervisor.http.response import Incident, Response
     from supervisor.loggers import Logger
 
 
@@ -64,6 +64,8 @@ class HTTPServer:
         self.limits = limits or Limits()
         self.guards: list[Any] = []
         self.handlers: list[Any] = []
+        self.error_page: Callable[[Request, Response], Response] | None = None
+        """Replaces the response with an error page, for clients that expect another one."""
         self.received = Ledger(MAX_RECEIVED_BYTES, HTTPChannel.evict)
         self.unsent = Ledger(MAX_UNSENT_BYTES, HTTPChannel.close)
         self._throttles: dict[str, Throttle] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from supervisor.config.file_stamps import Stamps
     from supervisor.config.model import ProcessGroupConfig
     from supervisor.config.scales import Scales
     from supervisor.process.groups import ProcessGroupBase
@@ -30,6 +31,10 @@ class DaemonOptions(Protocol):
     @property
     def logfile(self) -> Any:
         """The path of the activity log, None, or the marker for syslog."""
+
+    @property
+    def file_stamps(self) -> Stamps:
+        """The times of the files that the configuration was read from."""
 
     @property
     def server_configs(self) -> Sequence[Any]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_TRANSITIONS: Final = 8
 """Number of transitions that are kept: two restarts, or one with a failed start."""
 
+MAX_RESTART_TIMES: Final = 99
+"""Number of automatic starts whose times are kept."""
+
 # State -> its reason, unless more is known; a request is followed by its client.
 REASONS: Final = {
     ProcessStates.STARTING: "start requested",
@@ -38,15 +41,24 @@ class History:
     """The last transitions and the last exit of one process, and the number of its starts.
 
     `starts` counts all starts; `restarts` counts the automatic ones after an exit or a failed
-    start.
+    start, and `restarted_at` has the times of the last ones.
     """
 
-    __slots__ = ("_next_reason", "exited_at", "restarts", "starts", "transitions", "wait_status")
+    __slots__ = (
+        "_next_reason",
+        "exited_at",
+        "restarted_at",
+        "restarts",
+        "starts",
+        "transitions",
+        "wait_status",
+    )
 
     def __init__(self) -> None:
         self.transitions: tuple[Transition, ...] = ()
         self.starts = 0
         self.restarts = 0
+        self.restarted_at: tuple[float, ...] = ()
         self.exited_at = 0.0
         """Time of the last exit in wall-clock seconds, 0 if there has been none."""
         self.wait_status = 0
@@ -66,6 +78,11 @@ class History:
         self.transitions = (*self.transitions[1 - MAX_TRANSITIONS :], (now, state, reason))
         if state == ProcessStates.STARTING:
             self.starts += 1
+
+    def restarted(self, now: float) -> None:
+        """Count an automatic start after an exit or a failed start."""
+        self.restarts += 1
+        self.restarted_at = (*self.restarted_at[1 - MAX_RESTART_TIMES :], now)
 
     def exited(self, wait_status: int, now: float) -> None:
         """Note the end of the child, with its status from `waitpid`."""
@@ -119,6 +136,7 @@ class History:
             "transitions": [list(each) for each in self.transitions],
             "starts": self.starts,
             "restarts": self.restarts,
+            "restarted_at": list(self.restarted_at),
             "wait_status": self.wait_status,
             "exited_at": self.exited_at,
         }
@@ -130,5 +148,6 @@ class History:
         )
         self.starts = saved.get("starts", 0)
         self.restarts = saved.get("restarts", 0)
+        self.restarted_at = tuple(saved.get("restarted_at", ()))
         self.wait_status = saved.get("wait_status", 0)
         self.exited_at = saved.get("exited_at", 0.0)

@@ -236,7 +236,7 @@ class Starts:
         process = self._process
         if is_restart:
             self.restarts.restarted(now)
-            process.history.restarts += 1
+            process.history.restarted(process.runtime.clock.time())
             is_retry = process.state == ProcessStates.BACKOFF
             process.history.explain(RETRY if is_retry else RESTART)
         else:

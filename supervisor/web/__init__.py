@@ -19,7 +19,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["supervisor_ui_handler"]
+    from supervisor.http.request import Request
+    from supervisor.http.response import Response
+
+__all__ = ["error_page", "supervisor_ui_handler"]
+
+FIRST_ERROR_CODE = 400
+
+
+def error_page(request: Request, response: Response) -> Response:
+    """Return the response with an error page, as a page for people if the client accepts HTML."""
+    accepts_html = "text/html" in (request.get_header("accept") or "")
+    if response.status < FIRST_ERROR_CODE or not accepts_html:
+        return response
+    try:
+        from supervisor.web.error_pages import page_for
+    except ImportError:  # Python itself has been replaced or removed
+        return response
+    return page_for(request, response)
+
 
 PAGE_NAMES = frozenset({"VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"})
 

@@ -151,16 +151,18 @@ def _on_all(verb: str, rpc: SupervisorNamespaceRPCInterface, _name: str) -> Defe
     return _on_several(verb, "all", {}, rpc.startAllProcesses, rpc.stopAllProcesses)
 
 
-def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Member]) -> Deferred:
+def _on_chosen(
+    verb: str, rpc: SupervisorNamespaceRPCInterface, chosen: list[Member], choice: str
+) -> Deferred:
     def start() -> Deferred:
         queue = rpc.supervisord.runtime.services.start_queue
-        return make_allfunc(shown, to_be_started(shown), rpc.startProcess, queue.put)
+        return make_allfunc(chosen, to_be_started(chosen), rpc.startProcess, queue.put)
 
     def stop() -> Deferred:
         pace = Pace(rpc.supervisord.runtime.loop)
-        return make_allfunc(shown, is_to_be_stopped, in_order(shown, rpc.stopProcess), pace.run)
+        return make_allfunc(chosen, is_to_be_stopped, in_order(chosen, rpc.stopProcess), pace.run)
 
-    subject = ENGLISH.count("message.subject", len(shown))
+    subject = ENGLISH.count(f"message.{choice}", len(chosen))
     return _on_several(verb, "shown", {"subject": subject}, start, stop)
 
 
@@ -199,12 +201,13 @@ class Action:
     """One action of the page; its label is the text `action.NAME`.
 
     `scope` is process, group, all or page.  `make` returns the deferred function of the action for
-    the name of a process or group, `make_on` that for the processes that a filter shows.
+    the name of a process or group, `make_on` that for processes that are chosen: by the filter
+    (`shown`), or one by one (`selected`).
     """
 
     scope: str
     make: Callable[[SupervisorNamespaceRPCInterface, str], Deferred]
-    make_on: Callable[[SupervisorNamespaceRPCInterface, list[Member]], Deferred] | None = None
+    make_on: Callable[[SupervisorNamespaceRPCInterface, list[Member], str], Deferred] | None = None
     is_confirmed: bool = True
 
     @property
@@ -214,7 +217,7 @@ class Action:
 
 
 def _action_on_all(verb: str, *, is_confirmed: bool = True) -> Action:
-    make_on = partial(_on_shown, verb)
+    make_on = partial(_on_chosen, verb)
     return Action("all", partial(_on_all, verb), make_on, is_confirmed=is_confirmed)
 
 

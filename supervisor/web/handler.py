@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from supervisor.http.response import Reply
     from supervisor.process.daemon_protocol import Daemon
 
-MAX_FIELDS = 100
-"""Limit of the fields of a form; ours have three."""
+MAX_FIELDS = 5000
+"""Limit of the fields of a form; a selection has one for each process."""
+
+REPEATED_FIELD = "selected"
+"""Field whose values are collected, one in each line."""
 
 DEFAULT_PAGE = "index.html"
 
@@ -104,8 +107,8 @@ def page_name(request: Request) -> str:
 def read_form(request: Request) -> dict[str, Any]:
     """Return the CGI variables of a request, and the fields of its body and its query.
 
-    The first of several values of a field wins.  Raises `ValueError` for a body or query
-    that is not a form.
+    The first of several values of a field wins, except of `REPEATED_FIELD`.  Raises `ValueError`
+    for a body or query that is not a form.
     """
     form = _cgi_variables(request)
     texts = [form["QUERY_STRING"]]
@@ -113,7 +116,10 @@ def read_form(request: Request) -> dict[str, Any]:
         texts.insert(0, request.body.decode())
     for text in texts:
         for name, value in _fields(text):
-            form.setdefault(name, value)
+            if name == REPEATED_FIELD and name in form:
+                form[name] += f"\n{value}"
+            else:
+                form.setdefault(name, value)
     return form
 
 

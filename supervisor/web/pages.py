@@ -5,6 +5,8 @@ from supervisor.web.follow import DownloadView, EarlierView, FollowLogsView, Fol
 from supervisor.web.process import ProcessView
 from supervisor.web.status import StatusView
 from supervisor.web.tail import TailView
+from supervisor.web.update import UpdateView
+from supervisor.web.usage import UsageView
 from supervisor.web.views import VIEWS, MeldView, OKView, ViewContext
 
 __all__ = ["VIEWS", "MeldView", "OKView", "StatusView", "TailView", "ViewContext"]
@@ -15,6 +17,8 @@ VIEWS.update(
         "tail.html": {"template": "ui/tail.html", "view": TailView},
         "process.html": {"template": "ui/process.html", "view": ProcessView},
         "ok.html": {"template": None, "view": OKView},
+        "update.html": {"template": "ui/update.html", "view": UpdateView},
+        "usage": {"template": None, "view": UsageView},
         "changes": {"template": "ui/status.html", "view": ChangesView},
         "follow": {"template": None, "view": FollowView},
         "follow-logs": {"template": None, "view": FollowLogsView},

@@ -14,6 +14,8 @@ from supervisor.process.description import NO_OUTLOOK, outlook
 from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
+from supervisor.web.columns import COLUMNS
+from supervisor.web.facts import exact_time, facts, flaps_until
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
+    from supervisor.web.folding import Fold
     from supervisor.web.language import Language
 
     RowKey: TypeAlias = tuple[int, tuple[str, ...]]
@@ -49,8 +52,10 @@ PAUSING_ACTIONS: Final = ("start", "stop")
 PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
 """States in which a process may pause before its next start; the page counts down."""
 
-KINDS: Final = ("bad", "busy", "ok", "off")
-"""Kinds of states, in order of urgency."""
+KINDS: Final = ("bad", "flapping", "busy", "ok", "off")
+"""Kinds of processes, in order of urgency: by state, or by restarts."""
+
+TROUBLED_KINDS: Final = ("bad", "flapping")
 
 
 @record(frozen=True)
@@ -86,7 +91,7 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     message.content(placeholder("text"))
     message.attributes(**{"class": f"message {placeholder('kind')}"})
     root.findmeld("all").replace(placeholder("all"))
-    for name in ("identifier", "version", "counts", "none"):
+    for name in ("identifier", "place", "title", "version", "counts", "none"):
         root.findmeld(name).content(placeholder(name))
     root.findmeld("body").attributes(
         **{"data-now": placeholder("now"), "data-texts": placeholder("texts")}
@@ -94,6 +99,9 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
+    _hold_columns(root)
+    root.findmeld("icon").attributes(href=placeholder("icon"))
+    root.findmeld("outdated").attrib.update(hidden=placeholder("outdated"))
     for link, other in root.findmeld("language").repeat(language.others):
         del link.attrib["hidden"]
         link.content(other.name)
@@ -110,19 +118,35 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
         confirmation=confirmation,
         group=group,
         rows=rows,
-        page=text_with_placeholders(root),
+        page=text_with_placeholders(root).replace(' hidden="%(outdated)s"', "%(outdated)s"),
     )
+
+
+def _hold_columns(root: Any) -> None:
+    """Put placeholders for the orders of the columns and the links that select them."""
+    for column, sorts in COLUMNS.items():
+        head = root.findmeld(f"column_{column}")
+        head.attributes(**{"aria-sort": placeholder(f"order_{column}")})
+        for sort in sorts:
+            root.findmeld(f"sort_{sort}").attributes(href=placeholder(f"url_{sort}"))
 
 
 def _extract_confirmation(ask: Any) -> str:
     ask.attributes(action=placeholder("url"))
     ask.findmeld("question").content(placeholder("question"))
     ask.findmeld("yes").content(placeholder("yes"))
+    ask.findmeld("ask_selected").attributes(value=placeholder("selected"))
     return extract_fragment(ask)
 
 
 def _extract_group(group: Any, language: Language) -> str:
     group.findmeld("group_name").content(placeholder("group"))
+    group.findmeld("tally").content(placeholder("tally"))
+    group.findmeld("fold").attributes(
+        href=placeholder("fold"), **{"aria-expanded": placeholder("expanded")}
+    )
+    label = language.text("select", name=language.text("group", name=placeholder("group")))
+    group.findmeld("pick_group").attributes(**{"aria-label": label})
     button = group.findmeld("group_action")
     button.replace(placeholder("buttons"))
     group.deparent()
@@ -148,21 +172,28 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.attributes(
         **{
             "data-name": placeholder("name"),
-            "data-kind": kind,
+            "data-kind": placeholder("kind"),
             "data-changed": placeholder("changed"),
+            "data-restarts": placeholder("restarts"),
         }
     )
     row.attrib.update(hidden=placeholder("hidden"))
+    label = language.text("select", name=placeholder("name"))
+    row.findmeld("pick").attributes(value=placeholder("name"), **{"aria-label": label})
     row.findmeld("prefix").content(placeholder("prefix"))
     row.findmeld("process").content(placeholder("process"))
     row.findmeld("state").content(str(getProcessStateDescription(state)))
     row.findmeld("state").attributes(**{"class": f"state {kind}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
+    row.findmeld("facts").replace(placeholder("facts"))
     if state in PAUSING_STATES:
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
-        about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
+        about.attributes(
+            title=placeholder("exact"),
+            **{"data-start": placeholder("start"), "data-pid": placeholder("pid")},
+        )
     row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
@@ -180,6 +211,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
+    text = text.replace(' data-kind="%(kind)s"', ' data-kind="%(kind)s"%(calm)s')
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
@@ -222,15 +254,29 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
     state = _known(info["state"])
+    flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
         "description": escaped(texts.language.message(info["description"])),
+        "facts": facts(texts.language, process, flapping_until),
+        **_kind(state, flapping_until),
+        "exact": exact_time(info["start"]),
         "start": info["start"],
         "pid": info["pid"],
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
+        "restarts": process.history.restarts,
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def _kind(state: int, flapping_until: float) -> dict[str, str]:
+    """Return the kind of a row; the script gives a flapping one that of its state in time."""
+    kind = APPEARANCE[state][0]
+    if not flapping_until:
+        return {"kind": kind, "calm": ""}
+    calm = f' data-calm="{kind}" data-calm-at="{flapping_until:.0f}"'
+    return {"kind": "flapping", "calm": calm}
 
 
 def allowed_actions(member: Member) -> tuple[str, ...]:
@@ -255,14 +301,46 @@ def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
     return APPEARANCE[state][1]
 
 
-def group_heading(texts: StatusTexts, name: str) -> str:
-    """Return the heading of a group as HTML."""
+def group_body(
+    texts: StatusTexts, name: str, group: list[Member], rows_html: str, fold: Fold
+) -> str:
+    """Return the table body of a group as HTML: its heading and its rows."""
     from urllib.parse import quote
 
-    return texts.group % {"group": escaped(name), "quoted": quote(name, safe="")}
+    heading = texts.group % {
+        "group": escaped(name),
+        "quoted": quote(name, safe=""),
+        "tally": tally(texts.language, group),
+        "fold": escaped(fold.url(name)),
+        "expanded": "false" if fold.is_folded(name) else "true",
+    }
+    return f'<tbody class="of-group" data-group="{escaped(name)}">{heading}{rows_html}</tbody>'
+
+
+def tally(language: Language, group: list[Member]) -> str:
+    """Return a phrase with the numbers of processes of a group: that run, and in trouble."""
+    running = sum(member[1].get_state() == ProcessStates.RUNNING for member in group)
+    parts = [language.text("script.tally", running=running, count=len(group))]
+    numbers = numbers_by_kind(group)
+    parts += [
+        language.text(f"script.kind.{kind}", count=numbers[kind])
+        for kind in TROUBLED_KINDS
+        if numbers[kind]
+    ]
+    return language.text("script.comma").join(parts)
+
+
+def numbers_by_kind(every: list[Member]) -> dict[str, int]:
+    """Return the number of processes of each kind."""
+    numbers = dict.fromkeys(KINDS, 0)
+    for member in every:
+        numbers[kind_of(member)] += 1
+    return numbers
 
 
 def kind_of(member: Member) -> str:
-    """Return the kind of a process's state."""
+    """Return the kind of a process."""
+    if flaps_until(member[1]):
+        return "flapping"
     appearance = APPEARANCE.get(member[1].get_state())
     return "bad" if appearance is None else appearance[0]

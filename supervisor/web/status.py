@@ -13,6 +13,7 @@ from functools import cached_property
 
 from supervisor.common.namespec import split_namespec
 from supervisor.common.version import VERSION
+from supervisor.config.file_stamps import have_changed
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.http import csrf
 from supervisor.rpc.lookup import members
@@ -24,8 +25,12 @@ from supervisor.web.actions import (
     reports_failure,
     run_steps,
 )
+from supervisor.web.columns import BY_NAME, head_values
 from supervisor.web.filtering import Filter
+from supervisor.web.folding import Fold
+from supervisor.web.identity import place
 from supervisor.web.language import cookie_field, english, language_of
+from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
 from supervisor.web.templates import DOCTYPE, escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 
 STATES: Final = ("", *rows.KINDS)
 
-SORTS: Final = ("name", "state", "changed")
+CURRENT: Final = ' aria-current="true"'
 
 FORBIDDEN: Final = 403
 
@@ -55,6 +60,8 @@ class StatusView(MeldView):
         self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
         action = form.get("action")
         if not action or request.command == "HEAD":
+            if self._needs_usage():
+                return NOT_DONE_YET
             return self._page(ask=form.get("ask"), message=form.get("message"))
         if request.command == "GET" and action != "refresh" and csrf.may_be_cross_site(request):
             self.context.response["status"] = FORBIDDEN
@@ -90,7 +97,7 @@ class StatusView(MeldView):
             return _message_only(english("message.no_such_group", name=name))
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if known.make_on is not None and self._filter.is_active:
-            return known.make_on(rpc, self._shown(self._all_members()))
+            return known.make_on(rpc, self._shown(self._all_members()), self._filter.choice)
         return known.make(rpc, name)
 
     @cached_property
@@ -127,14 +134,28 @@ class StatusView(MeldView):
 
     # -- the page -----------------------------------------------------------------
 
+    @property
+    def _sort(self) -> str:
+        chosen: str = self.context.form.get("sort", BY_NAME)
+        return chosen if chosen in KEYS else BY_NAME
+
+    def _needs_usage(self) -> bool:
+        """Whether the order of the rows depends on a sample of /proc that is still being taken."""
+        if self._sort not in SORTS_BY_USAGE:
+            return False
+        if self.callback is None:
+            self.callback = self.context.supervisord.runtime.services.usage.refreshed()
+        return self.callback() is NOT_DONE_YET
+
     def _page(self, *, ask: str | None, message: str | None) -> Any:
         supervisord = self.context.supervisord
         language = self._language
         texts = rows.status_texts(self.root, language)
         all_members = self._all_members()
+        numbers = rows.numbers_by_kind(all_members)
         form = self.context.form
         return DOCTYPE + texts.page % {
-            "identifier": escaped(supervisord.options.identifier),
+            **self._identity(numbers),
             "version": escaped(VERSION),
             "texts": language.script_texts,
             "fields": self._escaped_fields(),
@@ -143,8 +164,9 @@ class StatusView(MeldView):
             "ask": self._confirmation(texts, ask),
             "q": escaped(form.get("q", "")),
             "states": _options(language, "state", STATES, form.get("state", "")),
-            "sorts": _options(language, "sort", SORTS, form.get("sort", "name")),
-            "counts": counts(all_members, language),
+            "sorts": _options(language, "sort", SORTS, self._sort),
+            **head_values(self._sort, self._filter.fields),
+            "counts": counts(numbers, language, self._filter.state),
             "all": self._buttons_for_all(all_members),
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
@@ -157,6 +179,20 @@ class StatusView(MeldView):
         form = self.context.form
         sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
         return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
+
+    def _identity(self, numbers: dict[str, int]) -> dict[str, str]:
+        """Return the identity of the daemon, and whether something needs attention."""
+        options = self.context.supervisord.options
+        host = place(self.context.form)
+        title = self._language.text("status.title", identifier=options.identifier, host=host)
+        has_trouble = any(numbers[kind] for kind in rows.TROUBLED_KINDS)
+        return {
+            "identifier": escaped(options.identifier),
+            "place": escaped(host),
+            "title": escaped(title),
+            "icon": "images/trouble.png" if has_trouble else "images/icon.png",
+            "outdated": "" if have_changed(options.file_stamps) else " hidden",
+        }
 
     def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""
@@ -173,13 +209,14 @@ class StatusView(MeldView):
             label = language.text("on", action=label, name=subjects[known.scope])
         fields = {"action": action, "processname": name}
         if known.make_on is not None and self._filter.is_active:
-            label = language.count(f"{action}.shown", len(self._shown(self._all_members())))
+            label = self._label_for(action, self._all_members())
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
         return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
             "question": escaped(language.text("script.question", action=label)),
             "yes": escaped(label),
+            "selected": escaped("\n".join(self._filter.selected)),
         }
 
     def _buttons_for_all(self, all_members: list[Member]) -> str:
@@ -188,13 +225,17 @@ class StatusView(MeldView):
             return "".join(self._button_for_all(name) for name in actions_on("all"))
         from urllib.parse import urlencode
 
-        shown, fields = len(self._shown(all_members)), urlencode(self._filter.fields)
+        fields = urlencode(self._filter.fields)
         return "".join(
-            self._button_for_all(
-                name, self._language.text(f"script.{name}.shown", count=shown), fields
-            )
+            self._button_for_all(name, self._label_for(name, all_members), fields)
             for name in actions_on("all")
         )
+
+    def _label_for(self, action: str, all_members: list[Member]) -> str:
+        """Return the label of an action on the chosen processes, with their number."""
+        number = len(self._shown(all_members))
+        subject = self._language.text(self._filter.subject_key, count=number)
+        return self._language.text(f"script.{action}.on", subject=subject)
 
     def _button_for_all(self, name: str, label: str | None = None, fields: str = "") -> str:
         """Return a button; `data-label` is its label without a filter."""
@@ -208,26 +249,31 @@ class StatusView(MeldView):
 
     def _sections(self, texts: rows.StatusTexts, all_members: list[Member]) -> str:
         """Return the table bodies: single programs, then each group under its heading."""
-        sort = self.context.form.get("sort")
-        if sort in _KEYS:
-            return _body(
-                "", [self._row(texts, member) for member in sorted(all_members, key=_KEYS[sort])]
-            )
+        if self._sort in KEYS:
+            in_order = sorted(all_members, key=KEYS[self._sort])
+            return _body([self._row(texts, member) for member in in_order])
         singles: list[str] = []
-        groups: dict[str, list[str]] = {}
+        groups: dict[str, list[Member]] = {}
         for member in all_members:
             group, process = member
             name = group.config.name
-            is_single = name == process.config.name and len(group.processes) == 1
-            section = singles if is_single else groups.setdefault(name, [])
-            section.append(self._row(texts, member))
-        bodies = [
-            _body(rows.group_heading(texts, name), rows_html) for name, rows_html in groups.items()
-        ]
-        return _body("", singles) + "".join(bodies)
+            if name == process.config.name and len(group.processes) == 1:
+                singles.append(self._row(texts, member))
+            else:
+                groups.setdefault(name, []).append(member)
+        fold = Fold(self.context.form, self._filter.fields)
+        return _body(singles) + "".join(
+            self._group(texts, name, group, fold) for name, group in groups.items()
+        )
 
-    def _row(self, texts: rows.StatusTexts, member: Member) -> str:
-        return rows.row(texts, member, is_hidden=not self._filter.matches(member))
+    def _group(self, texts: rows.StatusTexts, name: str, group: list[Member], fold: Fold) -> str:
+        """Return the table body of a group; a filter shows rows of folded groups too."""
+        is_folded = fold.is_folded(name) and not self._filter.is_active
+        made = [self._row(texts, member, is_folded=is_folded) for member in group]
+        return rows.group_body(texts, name, group, "".join(made), fold)
+
+    def _row(self, texts: rows.StatusTexts, member: Member, *, is_folded: bool = False) -> str:
+        return rows.row(texts, member, is_hidden=is_folded or not self._filter.matches(member))
 
 
 def _message_only(text: str) -> Callable[[], Any]:
@@ -247,34 +293,29 @@ def _options(language: Language, kind: str, values: Iterable[str], chosen: str) 
     )
 
 
-def _body(heading: str, rows_html: list[str]) -> str:
-    return f"<tbody>{heading}{''.join(rows_html)}</tbody>" if rows_html else ""
+def _body(rows_html: list[str]) -> str:
+    return f"<tbody>{''.join(rows_html)}</tbody>" if rows_html else ""
 
 
-def counts(all_members: list[Member], language: Language) -> str:
-    """Return a phrase with the number of processes, in total and of each kind."""
-    numbers = dict.fromkeys(rows.KINDS, 0)
-    for member in all_members:
-        numbers[rows.kind_of(member)] += 1
+def _toggled(kind: str, shown: str) -> str:
+    return "./" if kind == shown else f"./?state={kind}"
+
+
+def counts(numbers: dict[str, int], language: Language, shown: str = "") -> str:
+    """Return a phrase with the number of processes, in total and of each kind, as HTML.
+
+    The number of a kind is a link to the processes of that kind; that of `shown` to all.
+    """
     parts = [
-        language.text(f"script.kind.{kind}", count=number)
+        f'<a href="{_toggled(kind, shown)}" data-state="{kind}"'
+        f"{CURRENT if kind == shown else ''}>"
+        f"{language.text(f'script.kind.{kind}', count=number)}</a>"
         for kind, number in numbers.items()
         if number
     ]
-    total = language.count("script.processes", len(all_members))
+    total = language.count("script.processes", sum(numbers.values()))
     if not parts:
         return total
     return language.text(
         "script.counts", total=total, parts=language.text("script.comma").join(parts)
     )
-
-
-def _urgency(member: Member) -> tuple[int, str]:
-    return rows.KINDS.index(rows.kind_of(member)), member[1].config.name
-
-
-def _latest_first(member: Member) -> float:
-    return -max(member[1].laststart, member[1].laststop)
-
-
-_KEYS: Final[dict[str, Callable[[Member], Any]]] = {"state": _urgency, "changed": _latest_first}

@@ -14,6 +14,7 @@ in each language, since logs, events and `supervisorctl` show them too.
 from __future__ import annotations
 
 from supervisor.common.explanation import SENTENCES, UNKNOWN_REASON
+from supervisor.web.status_texts import STATUS_TEXTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ SCRIPT_KEYS: Final = ("script.", "message.running", "message.days.", "explain.ru
 """Beginnings of the keys whose texts are sent to scripts."""
 
 TEXTS: Final[dict[str, dict[str, str]]] = {
+    **STATUS_TEXTS,
     # -- all pages -----------------------------------------------------------------
     "page.status": {"en": "Supervisor Status", "zh": "Supervisor 状态"},
     "page.skip": {"en": "Skip to the processes", "zh": "跳到进程列表"},
@@ -53,7 +55,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "state.ok": {"en": "Running", "zh": "运行中"},
     "state.off": {"en": "Stopped", "zh": "已停止"},
     "sort.name": {"en": "By name", "zh": "按名称"},
-    "sort.state": {"en": "By state", "zh": "按状态"},
+    "sort.state": {"en": "Trouble first", "zh": "有问题的在前"},
     "sort.changed": {"en": "Latest change first", "zh": "最近变化在前"},
     "action.start": {"en": "Start", "zh": "启动"},
     "action.restart": {"en": "Restart", "zh": "重启"},
@@ -65,24 +67,6 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "action.startall": {"en": "Start All", "zh": "全部启动"},
     "action.restartall": {"en": "Restart All", "zh": "全部重启"},
     "action.stopall": {"en": "Stop All", "zh": "全部停止"},
-    "script.startall.shown": {"en": "Start {count} shown", "zh": "启动所示 {count} 个"},
-    "script.restartall.shown": {"en": "Restart {count} shown", "zh": "重启所示 {count} 个"},
-    "script.stopall.shown": {"en": "Stop {count} shown", "zh": "停止所示 {count} 个"},
-    "startall.shown.one": {"en": "Start {count} shown process", "zh": "启动所示 {count} 个进程"},
-    "startall.shown.other": {
-        "en": "Start {count} shown processes",
-        "zh": "启动所示 {count} 个进程",
-    },
-    "restartall.shown.one": {
-        "en": "Restart {count} shown process",
-        "zh": "重启所示 {count} 个进程",
-    },
-    "restartall.shown.other": {
-        "en": "Restart {count} shown processes",
-        "zh": "重启所示 {count} 个进程",
-    },
-    "stopall.shown.one": {"en": "Stop {count} shown process", "zh": "停止所示 {count} 个进程"},
-    "stopall.shown.other": {"en": "Stop {count} shown processes", "zh": "停止所示 {count} 个进程"},
     "group": {"en": "group {name}", "zh": "组 {name}"},
     "on": {"en": "{action} {name}", "zh": "{action} {name}"},
     "tail_stdout": {"en": "Tail stdout of {name}", "zh": "{name} 的标准输出"},
@@ -221,6 +205,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.starting": {"en": SENTENCES["starting"], "zh": "进程已启动，但尚未算作运行中。"},
     "explain.stopping": {"en": SENTENCES["stopping"], "zh": "已要求进程停止，进程尚未结束。"},
     "explain.unknown": {"en": SENTENCES["unknown"], "zh": "无法向进程发送信号，状态未知。"},
+    "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
+    "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
     "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
     "explain.expected_exit": {
         "en": SENTENCES["expected_exit"],
@@ -296,8 +282,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": "{subject} restarted at {time}",
         "zh": "{subject}已于 {time} 重启",
     },
-    "message.subject.one": {"en": "{count} shown process", "zh": "所示 {count} 个进程"},
-    "message.subject.other": {"en": "{count} shown processes", "zh": "所示 {count} 个进程"},
+    "message.shown.one": {"en": "{count} shown process", "zh": "所示 {count} 个进程"},
+    "message.shown.other": {"en": "{count} shown processes", "zh": "所示 {count} 个进程"},
     "message.no_such_process": {
         "en": "No such process named {name}",
         "zh": "没有名为 {name} 的进程",

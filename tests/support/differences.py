@@ -156,6 +156,7 @@ SHOWN_BY = {
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
     "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
+    "Error pages for browsers": "tests/unit/test_web_errors.py::test_a_missing_page",
     "Escape sequences": (
         "tests/unit/test_streams.py::test_text_after_unknown_or_broken_sequences_stays"
     ),

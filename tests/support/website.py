@@ -46,6 +46,7 @@ class WebSite(Site):
             options=SimpleNamespace(
                 logfile=None,
                 identifier="test",
+                file_stamps=(),
                 mood=SupervisorStates.RUNNING,
                 process_group_configs=[],
             ),

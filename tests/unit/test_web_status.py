@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.process import usage
 from supervisor.states import ProcessStates
 from tests.support.httpsite import get
 from tests.support.website import WebSite
@@ -153,7 +155,7 @@ def test_buttons_for_all_count_the_rows_of_a_filter(site: WebSite) -> None:
     assert labels("q=CAT") == ["Start 2 shown", "Restart 2 shown", "Stop 2 shown"]
     page = site.get("/?q=cat&state=off&ask=stopall").text
     assert 'formaction="index.html?ask=stopall&amp;q=cat&amp;state=off"' in page
-    assert "Stop 2 shown processes?" in page
+    assert "Stop 2 shown?" in page
     assert 'action="index.html?action=stopall&amp;q=cat&amp;state=off"' in page
 
 
@@ -183,8 +185,76 @@ def test_rows_are_sorted(site: WebSite) -> None:
 
 
 def test_processes_are_counted(site: WebSite) -> None:
+    """The number of a kind is a link that shows only these, and one back to all."""
     site.add("zebra").state = ProcessStates.FATAL
-    assert "2 processes: 1 failed, 1 stopped" in site.get("/").text
+
+    def counts(query: str) -> str:
+        return site.get(f"/?{query}").text.partition('id="counts">')[2].partition("</p>")[0]
+
+    assert re.sub("<[^>]*>", "", counts("")) == "2 processes: 1 failed, 1 stopped"
+    assert '<a href="./?state=bad" data-state="bad">' in counts("")
+    assert '<a href="./" data-state="bad" aria-current="true">' in counts("state=bad")
+
+
+def test_groups_tell_how_many_run_and_fold(site: WebSite) -> None:
+    """The links of the headings fold without scripts; a filter shows folded rows too."""
+    for name in ("one", "two", "three"):
+        site.add(name, "a,b").state = ProcessStates.RUNNING
+    site.add("four", "a,b").state = ProcessStates.FATAL
+    site.add("five", "other").state = ProcessStates.STOPPED
+    site.add("six", "other").state = ProcessStates.STOPPED
+    page = site.get("/?sort=name").text
+    assert ">3 of 4 running, 1 failed<" in page
+    assert ">0 of 2 running<" in page
+    assert 'href="./?fold=a%252Cb"' in page
+    folded = site.get("/?fold=a%252Cb").text
+    assert shown(folded) == ["cat", "other:five", "other:six"]
+    assert 'aria-expanded="false"' in folded
+    assert 'href="./"' in folded.partition('aria-expanded="false"')[2].partition(">")[0]
+    assert 'href="./?fold=a%252Cb%2Cother"' in folded
+    assert shown(site.get("/?fold=a%252Cb&state=bad").text) == ["a,b:four"]
+
+
+def test_columns_sort(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The links in the head of the table keep the filter."""
+    monitor = site.runtime.services.usage
+    monkeypatch.setattr(monitor, "usage", lambda pid: usage.Usage(pid, 1.0, 5000 - pid, 1))
+    for name in ("ant", "bee"):
+        process = site.add(name)
+        process.spawn()
+    process.history.restarted(1.0)
+    head = site.get("/?q=e&sort=memory").text.partition("<thead>")[2].partition("</thead>")[0]
+    assert 'href="./?q=e&amp;sort=cpu"' in head
+    assert re.findall('aria-sort="([a-z]*)"', head) == ["none", "none", "none", "descending"]
+    assert shown(site.get("/?sort=restarts").text)[0] == "bee"
+    assert shown(site.get("/?sort=cpu").text)[0] == "bee"  # its pid is 1002
+    assert shown(site.get("/?sort=memory").text) == ["cat", "ant", "bee"]
+
+
+def test_actions_on_a_selection(site: WebSite) -> None:
+    """Without scripts, the fields of the checkboxes are in the body, and in the confirmation."""
+    for name in ("<dog>", "eel"):
+        site.add(name)
+    body = b"selected=%3Cdog%3E&selected=cat"
+    page = site.post("/index.html?ask=stopall", content=body).text
+    assert "Stop 2 selected?" in page
+    asked = re.search(r'name="selected" type="hidden" value="([^"]*)"', page)
+    assert asked is not None
+    assert sorted(html.unescape(asked[1]).split("\n")) == ["<dog>", "cat"]
+    answer = site.post("/index.html?action=startall", content=b"selected=%3Cdog%3E%0D%0Acat")
+    assert "2%20selected%20processes%20started%20at" in (answer.header("Location") or "")
+    assert "selected=" not in (answer.header("Location") or "")
+    assert len(site.plans) == 2
+    answer = site.post("/index.html?action=startall&q=nothing", content=b"selected=eel")
+    assert "0%20selected%20processes" in (answer.header("Location") or "")
+    assert len(site.plans) == 2
+
+
+def test_an_action_names_the_kind_of_its_processes(site: WebSite) -> None:
+    site.add("dog").state = ProcessStates.FATAL
+    page = site.get("/?state=bad").text
+    assert ">Restart 1 failed<" in page
+    assert "Restart 1 failed?" in site.get("/?state=bad&ask=restartall").text
 
 
 def test_a_daemon_without_programs(site: WebSite) -> None:
@@ -367,7 +437,7 @@ def test_a_confirmation_is_first_where_it_is_requested(site: WebSite) -> None:
     assert site.plans == []
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe=1", b"&".join([b"a=1"] * 101)])
+@pytest.mark.parametrize("content", [b"\xff\xfe=1", b"&".join([b"a=1"] * 5001)])
 def test_a_body_that_is_no_form(site: WebSite, content: bytes) -> None:
     assert site.post("/index.html", content=content).status == 400
 

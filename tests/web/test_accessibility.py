@@ -23,6 +23,8 @@ PAGES = {
     "log": "tail.html?processname=speaks",
     "both streams": "tail.html?processname=speaks&stream=both",
     "a search": "tail.html?processname=speaks&q=line",
+    "no plan": "update.html",
+    "no page": "nope/nope",
     "process": "process.html?processname=speaks",
     "no process": "process.html?processname=nope",
     "Chinese": "process.html?processname=speaks&ask=stop&lang=zh",

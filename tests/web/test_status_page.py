@@ -67,7 +67,7 @@ def test_waits_and_pauses_are_shown_and_follow_what_happens(page: Browser, direc
 
 def _pause(page: Browser) -> int:
     """Return the seconds to the next start that the page shows."""
-    found = re.search(r", restart in (\d+) s$", page.text(f"{row('job')} .about"))
+    found = re.search(r", restart in (\d+) s$", page.text(f"{row('job')} .about > span"))
     assert found is not None
     return int(found[1])
 

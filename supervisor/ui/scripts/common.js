@@ -64,10 +64,21 @@ export async function send(address, body = undefined) {
 
 // -- the stream of changes ------------------------------------------------------------------
 
+// Whether the server, or a proxy before it, no longer accepts this browser.
+async function needsLogin() {
+  try {
+    const headers = { Accept: "text/event-stream" }; // with another value, the browser would prompt
+    const response = await fetch("ok.html", { headers });
+    return response.status === 401 || response.status === 403 || response.redirected;
+  } catch {
+    return false;
+  }
+}
+
 // A hidden page reads nothing.
 export class Changes {
-  constructor(address, { onOpen, onMessage, onLive }) {
-    Object.assign(this, { address, onOpen, onMessage, onLive, source: null });
+  constructor(address, { onOpen, onMessage, onLive, onLogin }) {
+    Object.assign(this, { address, onOpen, onMessage, onLive, onLogin, source: null });
     document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.listen()));
   }
 
@@ -82,11 +93,15 @@ export class Changes {
     source.onmessage = (event) => this.onMessage(JSON.parse(event.data));
     source.onerror = () => {
       this.onLive(false);
-      if (this.source === source && source.readyState === EventSource.CLOSED) {
-        this.close();
-        setTimeout(() => this.listen(), RETRY_SECONDS * 1000);
-      }
+      if (this.source === source && source.readyState === EventSource.CLOSED) this.retry();
     };
+  }
+
+  // Without a login, only a person can do something: the browser would ask again and again.
+  async retry() {
+    this.close();
+    if (this.onLogin && await needsLogin()) this.onLogin();
+    else setTimeout(() => this.listen(), RETRY_SECONDS * 1000);
   }
 
   close() {

@@ -1,0 +1,217 @@
+"""The facts of a row beside its description, and the use of CPU and memory."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from supervisor.datatypes import RestartUnconditionally
+from supervisor.process import usage
+from supervisor.process.child import Subprocess
+from supervisor.states import ProcessStates
+from supervisor.web.facts import FLAPPING_RESTARTS, FLAPPING_SECONDS, last_line
+from tests.support.tables import assert_none
+from tests.support.website import WebSite
+
+EXIT_0, EXIT_3, EXIT_127, EXIT_137 = 0, 3 << 8, 127 << 8, 137 << 8
+SEGV = signal.SIGSEGV.value
+
+
+@pytest.fixture
+def site(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebSite]:
+    """Pages without a program."""
+    made = WebSite(directory, monkeypatch)
+    made.open()
+    yield made
+    made.close()
+    last_line.cache_clear()
+
+
+def row(site: WebSite, name: str) -> str:
+    """Return the row of a process."""
+    found = re.search(
+        rf'<tr [^>]*data-name="{re.escape(name)}".*?</tr>', site.get("/").text, re.DOTALL
+    )
+    assert found is not None
+    return found[0]
+
+
+def facts(site: WebSite, name: str = "web") -> list[str]:
+    """Return the facts in the row of a process, as they are read."""
+    _, _, found = row(site, name).partition('<span class="facts">')
+    shown = found.partition("</td>")[0].partition("<samp")[0]
+    return [html.unescape(each) for each in re.findall(r">([^<]+)</", shown)]
+
+
+def start(site: WebSite, process: Subprocess) -> None:
+    """Start a process that runs at once."""
+    process.spawn()
+    site.run_once()
+    process.transition()
+
+
+def die(site: WebSite, process: Subprocess, status: int) -> None:
+    """End the child."""
+    process.finish(process.pid, status)
+    site.run_once()
+
+
+def test_a_program_that_just_runs_or_was_never_started_has_no_facts(site: WebSite) -> None:
+    """Its row has the exact time of its start."""
+    web = site.add("web")
+    assert facts(site) == []
+    start(site, web)
+    assert facts(site) == []
+    assert re.search(r'title="\d{4}-\d\d-\d\d \d\d:\d\d:\d\d">pid 1001, ', row(site, "web"))
+
+
+def stopped(site: WebSite, web: Subprocess) -> None:
+    web.stop()
+    die(site, web, signal.SIGTERM)
+    site.clock.advance(300)
+
+
+def stubborn(site: WebSite, web: Subprocess) -> None:
+    web.stop()
+    site.clock.advance(6)
+
+
+def killed(site: WebSite, web: Subprocess) -> None:
+    web.stop()
+    die(site, web, signal.SIGKILL)
+
+
+def exited(status: int) -> Callable[[WebSite, Subprocess], None]:
+    def end(site: WebSite, web: Subprocess) -> None:
+        die(site, web, status)
+        site.clock.advance(7200)
+
+    return end
+
+
+def failed_start(site: WebSite, web: Subprocess) -> None:
+    die(site, web, EXIT_3)
+    web.change_state(ProcessStates.STARTING)
+    web.spawnerr = "Exited too quickly"
+    web.change_state(ProcessStates.BACKOFF)
+
+
+CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
+    "stopped": (stopped, ["5 min ago"]),
+    "stubborn": (stubborn, ["for 6 s", "KILL in 4 s"]),
+    "killed": (
+        killed,
+        ["0 s ago", "last exit: terminated by SIGKILL"],
+    ),
+    "done": (exited(EXIT_0), ["2 h ago", "last exit: exit status 0"]),
+    "own code": (exited(EXIT_3), ["2 h ago", "last exit: exit status 3"]),
+    "no command": (exited(EXIT_127), ["2 h ago", "last exit: exit status 127: command not found"]),
+    "by a shell": (exited(EXIT_137), ["2 h ago", "last exit: exit status 137: ended by SIGKILL"]),
+    "crashed": (
+        exited(SEGV),
+        ["2 h ago", "last exit: terminated by SIGSEGV: invalid access to memory"],
+    ),
+    "back-off": (
+        failed_start,
+        ["0 s ago", "restarts in 1 s", "last exit: exit status 3"],
+    ),
+}
+
+
+def test_facts_by_what_has_happened(site: WebSite) -> None:
+    def different() -> Iterator[str]:
+        for name, (happen, expected) in CASES.items():
+            web = site.add(name, startsecs=0, autorestart=False)
+            start(site, web)
+            happen(site, web)
+            found = facts(site, name)
+            if found != expected:
+                yield f"{name}: {found}"
+
+    assert_none(different())
+
+
+def test_an_unlimited_wait_is_not_counted_down(site: WebSite) -> None:
+    web = site.add("web", stopwaitsecs=2**62)
+    start(site, web)
+    web.stop()
+    assert facts(site) == ["for 0 s"]
+
+
+def test_a_program_that_is_restarted_again_and_again_is_trouble_for_a_while(site: WebSite) -> None:
+    web = site.add("web", autorestart=RestartUnconditionally)
+    start(site, web)
+    for count in range(1, FLAPPING_RESTARTS + 1):
+        assert 'data-kind="ok"' in row(site, "web")
+        die(site, web, EXIT_3)
+        site.clock.advance(1)
+        web.history.restarted(site.clock.time())
+        start(site, web)
+        assert facts(site)[0] == f"{count} restart{'s' if count > 1 else ''}"
+    assert facts(site)[1:] == ["3 in 10 min", "last exit: exit status 3"]
+    assert 'data-kind="flapping"' in row(site, "web")
+    assert 'data-calm="ok"' in row(site, "web")
+    assert '<a href="./?state=flapping" data-state="flapping">1 flapping</a>' in site.get("/").text
+    assert 'data-name="web"' in site.get("/?state=flapping").text
+    site.clock.advance(FLAPPING_SECONDS)
+    assert facts(site) == ["3 restarts", "last exit: exit status 3"]
+    assert 'data-kind="ok"' in row(site, "web")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (b"first\nlast <b>&\n\n", "last &lt;b&gt;&amp;"),
+        (b"\x1b[31mred\x00\xff", "␛[31mred␀\N{REPLACEMENT CHARACTER}"),
+        ("\u202egnp.exe\n".encode(), "[U+202E]gnp.exe"),
+        (b"x" * 10_000, "x" * 160),
+    ],
+)
+def test_the_last_line_of_a_failed_program(
+    site: WebSite, directory: Path, written: bytes, expected: str
+) -> None:
+    """As text, also if it is markup or has control characters."""
+    log = directory / "web.err"
+    web = site.add("web", stderr_logfile=str(log))
+    log.write_bytes(written)
+    start(site, web)
+    die(site, web, EXIT_3)
+    assert "<samp>" not in row(site, "web")
+    web.change_state(ProcessStates.FATAL)
+    found = re.search(r"<samp>.*?</span>(.*)</samp>", row(site, "web"))
+    assert found is not None
+    assert found[1] == expected
+
+
+@pytest.mark.parametrize("kind", ["missing", "fifo", "empty"])
+def test_a_log_without_a_last_line(site: WebSite, directory: Path, kind: str) -> None:
+    log = directory / "web.err"
+    if kind == "fifo":
+        os.mkfifo(log)
+    elif kind == "empty":
+        log.touch()
+    web = site.add("web", stdout_logfile=str(log), redirect_stderr=True)
+    web.history.exited(EXIT_3, 1.0)
+    web.state = ProcessStates.FATAL
+    assert "<samp>" not in row(site, "web")
+
+
+def test_the_use_of_cpu_and_memory(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the processes that run; measured when a page asks."""
+    monitor = site.runtime.services.usage
+    monkeypatch.setattr(monitor, "usage", lambda pid: usage.Usage(12.5, 3.0, pid * 1000, 2))
+    site.add("off")
+    start(site, site.add("<web>", "both"))
+    answer = site.get("/usage")
+    assert answer.header("Content-Type") == "application/json"
+    assert json.loads(answer.text) == {
+        "usage": {"both:<web>": [12.5, 1001000]},
+        "outdated": False,
+    }
