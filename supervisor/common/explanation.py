@@ -37,8 +37,6 @@ SENTENCES: Final = {
     "expected_exit": "Last exit: {reason} (expected), {time}.",
     "unexpected_exit": "Last exit: {reason} (not expected), {time}.",
     "hook": "Its {hook} is running.",
-    "ready": "It has been ready since {time}.",
-    "health": "Health: {health}.",
     "starts.one": "{count} start.",
     "starts.other": "{count} starts.",
     "restarts.one": "{count} start, {restarts} of these automatic.",

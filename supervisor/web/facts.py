@@ -125,7 +125,7 @@ def _ahead(language: Language, process: Subprocess) -> Iterator[str]:
     key, until = "script.restarts_in", 0.0
     if process.state == ProcessStates.STOPPING:
         key = "script.kill_in"
-        until = clock.time() + process.stop_deadline.kill_at - clock.monotonic()
+        until = clock.time() + process.stop_deadline.remaining(clock.monotonic())
     elif process.state in (ProcessStates.BACKOFF, ProcessStates.EXITED):
         if process.starts.restarts.limits is None:
             until = next_start(process)

@@ -232,8 +232,6 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": SENTENCES["restarts.other"],
         "zh": "共启动 {count} 次，其中自动 {restarts} 次。",
     },
-    "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
-    "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
     "explain.pending": {
         "en": SENTENCES["pending"],
         "zh": "配置已更改但尚未生效（见 update）：{names}。",
