@@ -197,6 +197,8 @@ class ConditionWatch:
             self._outlook = UNKNOWN
             if self._followers:
                 self._refresh()
+            elif self._waiters:  # else a change of the processes would not wake them
+                self._schedule()
 
     def look_again(self) -> None:
         """Treat all processes as changed: states have been restored."""
@@ -252,7 +254,11 @@ class ConditionWatch:
             if target.get_state() == ProcessStates.STOPPING:
                 self.stops += 1  # it may be up again before `_decide`
                 self._was_met = False
-        if (self._waiters or self._followers) and not self._is_due:
+        if self._waiters or self._followers:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_due:
             self._is_due = True
             self._runtime.loop.call_soon(self._decide)
 

@@ -571,3 +571,22 @@ def test_a_dependency_that_an_update_restarts_is_not_down_for_good(site: Site, r
     assert set(site.states().values()) == {S.RUNNING}
     assert (site.process("app").pid == pid) is (rule == "stop")
     assert site.process("db0").starts.is_replaced is False
+
+
+def test_the_end_of_one_wait_leaves_the_others(site: Site) -> None:
+    """Two processes wait for the same one; an update ends the wait of the first."""
+    text = program("db", autostart="false")
+    for name in ("first", "second"):
+        text += program(name, depends_on="db", autostart="false", autorestart="true")
+    site.boot(text)
+    for name in ("first", "second"):
+        site.process(name).spawn()
+        site.process(name).finish(site.process(name).pid, EXIT_0)
+    site.turn(2)
+    assert [str(each) for each in site.process("second").starts.unmet()] == ["db (STOPPED)"]
+    changed = text.replace("autorestart=true", "autorestart=false", 1)
+    assert site.update(changed) == {"first": "apply"}
+    site.process("db").spawn()
+    site.turn(1)
+    site.turn()
+    assert site.states() == {"db": S.RUNNING, "first": S.EXITED, "second": S.RUNNING}
