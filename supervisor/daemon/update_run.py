@@ -24,6 +24,7 @@ from supervisor.daemon.update_plan import (
     replacement_reason,
 )
 from supervisor.engine.deferred import NOT_DONE_YET, derived, gather, in_sequence
+from supervisor.engine.start_queue import Pace
 from supervisor.loggers import exception_text
 from supervisor.process.groups import create_auto_logs
 from supervisor.process.reconfigure import reconfigure
@@ -192,7 +193,10 @@ class UpdateRun:
             return control.stop(named[name], name, wait=wait)
 
         in_order = control.in_order(members, stop)
-        return control.make_allfunc(members, control.is_to_be_stopped, in_order, wait=True)
+        pace = Pace(self._daemon.runtime.loop)
+        return control.make_allfunc(
+            members, control.is_to_be_stopped, in_order, pace.run, wait=True
+        )
 
     def _replacements(self, steps: Sequence[Step]) -> Iterator[None]:
         """Change the processes of a batch, then start them."""

@@ -299,6 +299,29 @@ def test_a_dependency_moves_to_a_program_that_is_added(site: Site) -> None:
     assert (site.process("web").state, site.stopped) == (S.STOPPED, ["db", "new", "web"])
 
 
+def test_the_stops_of_many_are_spread_over_iterations(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.boot(several("web", 12))
+    stop, stopped = Subprocess.stop, []
+
+    def slow(process: Subprocess) -> str | None:
+        site.world.clock.advance(0.004)
+        stopped.append(process.name)
+        return stop(process)
+
+    monkeypatch.setattr(Subprocess, "stop", slow)
+    plan = site.plan(several("web", 12, command="/bin/tac"))
+    result = site.daemon.updates.apply(plan["id"])
+    counts = [len(stopped)]
+    while len(stopped) < 12:
+        before = len(stopped)
+        site.world.runtime.loop.run_once(0)
+        counts.append(len(stopped) - before)
+    assert max(counts) <= 3
+    assert set(site.finished(result).values()) == {"restart"}
+
+
 # -- groups with options of their own --------------------------------------------------------------
 
 POOL = f"[eventlistener:l]\ncommand=/bin/cat\nstartsecs=0\nevents=TICK_5,TICK_60\n{HANDLER}"
