@@ -96,6 +96,9 @@ class UpdateRun:
             fault = error
         except (OSError, ValueError) as error:  # a log or a FastCGI socket
             fault = RPCError(Faults.FAILED, error)
+        except Exception:  # noqa: BLE001 - of a plugin; what has been stopped must start again
+            self._log_failure()
+            fault = NOT_TAKEN
         self._outcomes.update(((step.group, step.name), fault) for step in steps)
 
     # -- changes while a process runs -------------------------------------------------
@@ -165,7 +168,10 @@ class UpdateRun:
         try:
             yield from steps
         except Exception:  # noqa: BLE001 - else the update would never end
-            self._daemon.runtime.logger.critical(f"an update failed\n{exception_text()}")
+            self._log_failure()
+
+    def _log_failure(self) -> None:
+        self._daemon.runtime.logger.critical(f"an update failed\n{exception_text()}")
 
     def _stopping(self, steps: Sequence[Step]) -> list[Member]:
         """Return the processes that steps stop, as far as they are still there."""

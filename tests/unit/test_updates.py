@@ -11,7 +11,7 @@ import pytest
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
-from supervisor.daemon import updates
+from supervisor.daemon import update_run, updates
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.options import ServerOptions
 from supervisor.process.child import Subprocess
@@ -563,6 +563,31 @@ def test_an_unexpected_error_ends_an_update_but_not_the_next_one(
         }
     assert any("ZeroDivisionError" in line for line in site.world.lines("critical"))
     assert site.update(future) == {"web": "restart"}
+
+
+def test_an_unexpected_error_fails_its_step_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes that the update has stopped are started again."""
+    text = several("web", 3) + program("app", depends_on="web")
+    site.boot(text)
+    site.turn()
+    change = update_run.reconfigure
+
+    def fail(process: Subprocess, config: Any) -> None:
+        if process.name == "web1":
+            raise ZeroDivisionError
+        change(process, config)
+
+    monkeypatch.setattr(update_run, "reconfigure", fail)
+    assert site.update(text.replace("cat", "tac")) == {
+        **dict.fromkeys(("app", "web0", "web2"), "restart"),
+        "web1": "FAILED: the step was not taken, see the activity log",
+    }
+    assert any("ZeroDivisionError" in line for line in site.world.lines("critical"))
+    site.turn()
+    assert [site.process(name).state for name in ("web0", "web2")] == [S.RUNNING, S.RUNNING]
+    assert not any(site.process(name).starts.is_replaced for name in site.pids())
 
 
 @pytest.mark.parametrize("names", [5, "web", {"web": 1}, [5], [["web"]], ["nope"]])
