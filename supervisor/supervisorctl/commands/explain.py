@@ -188,7 +188,11 @@ def _present(details: Details) -> str:
         again = "" if details["next_start"] else ", and will not be restarted automatically"
         return f"It ended by itself{again}."
     if state == ProcessStates.STOPPED:
-        return "It was stopped." if details["starts"] else "It has not been started."
+        if details["history"]:
+            return "It was stopped."
+        # A state file continues the number of starts.
+        since = " since the start of supervisord" if details["starts"] else ""
+        return f"It has not been started{since}."
     return STATE_TEXTS.get(state, "")
 
 
