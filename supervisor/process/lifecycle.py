@@ -15,7 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.process.starts import Starts
+from supervisor.process.starts import Starts, has_no_policy
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
 from supervisor.process.stop_deadline import StopDeadline
@@ -256,12 +256,3 @@ class Lifecycle(ProcessStatus):
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
         raise NotImplementedError
-
-
-def has_no_policy(starts: Starts, startup: Startup) -> bool:
-    """Whether nothing delays the starts of a process that Supervisor 4 does not have."""
-    return not starts.held_by and (starts.gate, starts.restarts.limits, startup.readiness) == (
-        None,
-        None,
-        None,
-    )

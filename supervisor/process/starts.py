@@ -275,7 +275,7 @@ class Starts:
     def hold(self, reason: str) -> None:
         """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
         self.held_by = reason
-        self._process.is_plain = False
+        self._process.is_plain = has_no_policy(self, self._process.startup)
         self._reconsider()
 
     def update_wait(self) -> None:
@@ -341,3 +341,12 @@ class Starts:
             self.gate.restore(saved.get("gate") or {})
         if self._watch is not None:
             self._watch.restore(saved.get("watch") or {})
+
+
+def has_no_policy(starts: Starts, startup: Startup) -> bool:
+    """Whether nothing delays the starts of a process that Supervisor 4 does not have."""
+    return not starts.held_by and (starts.gate, starts.restarts.limits, startup.readiness) == (
+        None,
+        None,
+        None,
+    )

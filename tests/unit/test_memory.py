@@ -330,6 +330,7 @@ def test_a_hold_delays_a_start(held: Programs) -> None:
         held.process(name).starts.hold("")
     held.world.pass_time(0)
     assert states(held) == [S.STARTING, S.STOPPED]
+    assert held.process("web").is_plain  # from now on, its row is as cheap as any other
 
 
 @pytest.mark.parametrize("alone", [False, True])
