@@ -246,4 +246,4 @@ class Leftovers:
         del self.pending[name]
         self._on_change()
         if process is not None:
-            process.starts.hold("")
+            self._runtime.run_guarded(partial(process.starts.hold, ""), process.name)

@@ -6,6 +6,7 @@ import errno
 import signal
 import subprocess
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,8 +46,11 @@ class Site:
     def _changed(self) -> None:
         self.changes += 1
 
-    def stop(self, name: str, pid: int, **options: Any) -> Identity:
-        """Stop a process as the child of a program; return its identity."""
+    def stop(self, name: str, pid: int, replacement: Any = None, **options: Any) -> Identity:
+        """Stop a process as the child of a program; return its identity.
+
+        `replacement` is the process that may follow it.
+        """
         stat = posix.read_stat(pid)
         assert stat is not None
         child = SavedChild(
@@ -54,7 +58,7 @@ class Site:
             **{"stopsignal": 15, "stopwaitsecs": 60, "stopasgroup": False, "killasgroup": False}
             | options,
         )
-        self.leftovers.stop(SavedProcess(name, child=child), None)
+        self.leftovers.stop(SavedProcess(name, child=child), replacement)
         return child.identity
 
     def turn(self) -> None:
@@ -94,3 +98,22 @@ def test_the_group_of_a_zombie_cannot_be_signalled(
         ("critical", f"cannot stop 'web' (pid {leader.pid}): Invalid argument"),
         ("info", f"stopped: web (pid {leader.pid}), which an earlier supervisord has left"),
     ]
+
+
+def test_a_start_that_fails_keeps_no_other_from_being_stopped(
+    leader: subprocess.Popen[bytes], site: Site
+) -> None:
+    """A plugin may have wrapped `spawn`."""
+
+    def hold(reason: str) -> None:
+        if not reason:
+            raise ZeroDivisionError
+
+    broken = SimpleNamespace(name="web", starts=SimpleNamespace(hold=hold))
+    identity = site.stop("web", leader.pid, broken)
+    wait_until(lambda: not is_alive(identity))
+    site.turn()
+    assert (site.leftovers.pending, site.changes) == ({}, 1)
+    (failure,) = [text for level, text in site.recorder.lines if level == "critical"]
+    assert failure.startswith("web failed\nTraceback")
+    assert failure.endswith("ZeroDivisionError\n")
