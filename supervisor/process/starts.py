@@ -17,7 +17,7 @@ from supervisor.process.dependencies import StartGate, make_gate
 from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.restarts import RestartPolicy
 from supervisor.process.start_origin import StartOrigin
-from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
+from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,6 +74,9 @@ RETRY = "retry after a failed start"
 STOP_WITH_DEPENDENCY = "follows a dependency (on_dependency_failure)"
 START_WITH_DEPENDENCY = "dependencies are up again (on_dependency_failure)"
 
+FOLLOWING_STATES = (ProcessStates.STARTING, ProcessStates.RUNNING)
+"""States in which a process follows its dependencies (`on_dependency_failure`)."""
+
 
 class Starts:
     """The automatic and requested starts of one process."""
@@ -110,7 +113,7 @@ class Starts:
         self._watch = make_watch(config, self.gate, self._requeue)
         if self.gate is not None:
             self.gate.restore(before["gate"] or {})
-        if self._watch is not None and process.state in RUNNING_STATES:
+        if self._watch is not None and process.state in FOLLOWING_STATES:
             was_stopped = (before["watch"] or {}).get("was_stopped", False)
             self._watch.begin(was_stopped=was_stopped)
 
@@ -260,7 +263,7 @@ class Starts:
         if self._watch is not None:
             if state == ProcessStates.STARTING:
                 self._watch.begin()
-            elif state != ProcessStates.RUNNING:
+            elif state not in FOLLOWING_STATES:
                 self._watch.end()
 
     def withdraw(self) -> None:

@@ -638,3 +638,18 @@ def test_the_end_of_one_wait_leaves_the_others(site: Site) -> None:
     site.turn(1)
     site.turn()
     assert site.states() == {"db": S.RUNNING, "first": S.EXITED, "second": S.RUNNING}
+
+
+def test_a_process_in_backoff_does_not_follow_its_dependencies(site: Site) -> None:
+    """An update of its options makes no difference."""
+    web = {"startsecs": 5, "on_dependency_failure": "stop"}
+    text = program("db") + program("web", depends_on="db", **web)
+    site.boot(text)
+    site.turn()
+    site.process("web").finish(site.process("web").pid, EXIT_3)
+    assert site.update(text.replace("startsecs=5", "startsecs=6")) == {"web": "apply"}
+    site.process("db").stop()
+    site.turn()
+    site.turn(2)
+    assert site.states() == {"db": S.STOPPED, "web": S.BACKOFF}
+    assert [str(each) for each in site.process("web").starts.unmet()] == ["db (STOPPED)"]
