@@ -85,14 +85,14 @@ def _until_heard(pid: int, from_listener: Stamps) -> float:
     return (from_listener.next()[0] - began) * 1e3
 
 
-def start_and_stop(bench: Bench) -> Figures:
-    """Start and stop one program by RPC, waiting for the answers.
+def start_and_stop(bench: Bench, options: str = "") -> Figures:
+    """Start and stop one program by RPC, waiting for the answers; `options` are further ones.
 
     In between, wait until the child reports that it runs: 4.3.0 hangs if a child receives the
     stop signal before exec.
     """
     starts, stops = [], []
-    config = programs(1, f"{child('stamp')} %(here)s/stamps", "autostart=false")
+    config = programs(1, f"{child('stamp')} %(here)s/stamps", f"autostart=false\n{options}")
     daemon = bench.daemon(config)
     with (
         stamps(daemon) as from_child,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import boot, client, events, idle, logs, pages, processes, rpc
+from benchmarks import boot, checks, client, events, idle, logs, pages, processes, rpc
 from benchmarks.bench import Bench, Figures
 
 
@@ -26,6 +26,9 @@ class Row:
 
 STATE, INFO = "getState", "getAllProcessInfo"
 
+LIMITS = "rlimit_core=0\nnice=5\noom_score_adj=500\npdeathsig=KILL"
+"""Limits of a program, which the reference ignores."""
+
 ROWS = (
     Row("boot-0", partial(boot.boot_and_shutdown, count=0), 15, 3),
     Row("boot-200", partial(boot.boot_and_shutdown, count=200), 5, 1),
@@ -38,6 +41,7 @@ ROWS = (
     Row("restart-3000", partial(processes.restart, count=3000), 1, 0),
     Row("death-to-listener", processes.death_to_listener),
     Row("start-stop", processes.start_and_stop),
+    Row("start-stop-limits", partial(processes.start_and_stop, options=LIMITS)),
     Row("start-startsecs-1", processes.start_slowly, 3, 0),
     Row("start-stop-all-200", partial(processes.start_and_stop_all, count=200), 5, 1),
     Row("getState-starting-500", partial(processes.answers_while_starting, count=500), 3, 0),
@@ -93,6 +97,8 @@ ROWS = (
     Row("idle-0", partial(idle.idle, count=0)),
     Row("idle-1000", partial(idle.idle, count=1000), 1, 0),
     Row("idle-3000", partial(idle.idle, count=3000), 1, 0),
+    Row("checks-100-tcp", partial(checks.tcp, count=100), 1, 0),
+    Row("checks-100-command", partial(checks.command, count=100), 1, 0),
     Row("client-status", partial(client.client, arguments=("status",))),
     Row("client-help", partial(client.client, arguments=("-h",))),
     Row("client-version", partial(client.client, arguments=("version",))),

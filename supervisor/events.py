@@ -2,7 +2,7 @@
 
 Processes, groups and the daemon publish events with `notify`; event listener pools and plugins
 subscribe.  Names and payload texts are the protocol that listeners read, so they are exactly
-those of Supervisor 4.3.
+those of Supervisor 4.3; `ProcessHealthEvent` is the only addition.
 """
 
 from __future__ import annotations
@@ -294,6 +294,31 @@ PROCESS_STATE_EVENTS: dict[int, type[ProcessStateEvent]] = {
 """State -> the event of entering it."""
 
 
+class ProcessHealthEvent(Event):
+    """Base class of the verdicts on a program with a liveness check.
+
+    `failures` is the number of failed checks in a row, and `reason` that of the last one.
+    """
+
+    def __init__(self, process: Process, failures: int = 0, reason: str = "") -> None:
+        self.process = process
+        self.pid = process.pid
+        self.failures = failures
+        self.reason = reason
+
+    def payload(self) -> str:
+        """Return the process and the failures on one line, the reason on the next one."""
+        return f"{_origin(self.process)} pid:{self.pid} failures:{self.failures}\n{self.reason}"
+
+
+class ProcessHealthOkEvent(ProcessHealthEvent):
+    """The liveness checks of a program succeed: the first ones of a run, or again."""
+
+
+class ProcessHealthFailedEvent(ProcessHealthEvent):
+    """Too many liveness checks of a program have failed in a row."""
+
+
 class TickEvent(Event):
     """A boundary of `period` seconds of wall time has passed."""
 
@@ -353,6 +378,8 @@ class EventTypes:
     PROCESS_STATE_FATAL = ProcessStateFatalEvent
     PROCESS_STATE_RUNNING = ProcessStateRunningEvent
     PROCESS_STATE_UNKNOWN = ProcessStateUnknownEvent
+    PROCESS_HEALTH_OK = ProcessHealthOkEvent
+    PROCESS_HEALTH_FAILED = ProcessHealthFailedEvent
     PROCESS_COMMUNICATION = ProcessCommunicationEvent
     PROCESS_COMMUNICATION_STDOUT = ProcessCommunicationStdoutEvent
     PROCESS_COMMUNICATION_STDERR = ProcessCommunicationStderrEvent

@@ -40,7 +40,9 @@ SUBJECTS = {
     "Starts and restarts": r"autostart|autorestart|start|restart|maxbackoff|exitcodes",
     "Dependencies": r"depend|on_dependency",
     "Readiness": r"notif|ready_|readiness_",
-    "Stops": r"stop|killasgroup",
+    "Health": r"liveness_|watchdog|max_memory|memory_check|max_runtime",
+    "Stops": r"stop|kill",
+    "Limits": r"rlimit_|nice$|ioprio|oom_|cpu_|pdeathsig|group$|supplementary_",
     "Output": r"stdout_|stderr_|redirect_",
     "Environment": r"environment|\w+_environment|envfiles|secretfiles",
 }

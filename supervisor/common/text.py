@@ -13,6 +13,16 @@ PREFIX_FORMAT = "prefix"
 JSON_FORMAT = "json"
 """Format of a log whose lines are JSON objects."""
 
+VISIBLE = {
+    **{code: chr(0x2400 + code) for code in range(32) if chr(code) not in "\n\t"},
+    0x7F: "\u2421",
+    **{
+        code: f"[U+{code:04X}]"
+        for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    },
+}
+"""Characters that could hide or reorder others -> visible ones."""
+
 ACTIVITY_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 """Default format of the activity log."""
 
@@ -37,6 +47,16 @@ def one_line(text: str, max_chars: int) -> str:
     return "".join(
         [each if each.isprintable() else each.encode("unicode_escape").decode() for each in text]
     )
+
+
+def visible(text: str) -> str:
+    """Return text whose control characters are symbols, and bidirectional controls `[U+202E]`.
+
+    Neither can then hide or reorder the text around it on a page.  Newlines and tabs remain.
+    """
+    if text.isprintable():
+        return text
+    return text.replace("\r\n", "\n").translate(VISIBLE)
 
 
 def in_seconds(seconds: float) -> str:

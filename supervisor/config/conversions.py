@@ -186,6 +186,12 @@ def probe(value: str) -> Probe:
     return parse_probe(value)
 
 
+TREE = "tree"
+"""Value of `killmode` for the whole process tree."""
+
+kill_mode = one_of("process", "group", TREE)
+
+
 # Few programs have the following options, so their module is imported for the first one that does.
 
 

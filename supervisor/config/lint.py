@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 from supervisor.common.namespec import make_namespec
-from supervisor.config import schema
+from supervisor.config import lint_environment, lint_health, schema
 from supervisor.config.comments import section_bodies
+from supervisor.config.hooks import STOP_COMMAND
+from supervisor.config.lint_limits import limit_warnings
 from supervisor.config.parser import PROGRAM_DEFAULT, Remark
 from supervisor.config.process_config import PLAIN
 from supervisor.config.restart import restart_options
 from supervisor.config.state import forgotten_stops
 from supervisor.datatypes import TRUTHY_STRINGS
-from supervisor.engine import paths
 from supervisor.engine.files import find_unprotected, is_trusted
 
 TYPE_CHECKING = False
@@ -92,6 +93,16 @@ COMPANIONS: Sequence[tuple[Sequence[str], Callable[[ProcessConfig], object], str
         ("ready_timeout",),
         lambda config: config.declares_readiness,
         "the program declares no readiness",
+    ),
+    (
+        ("hook_timeout",),
+        lambda config: set(config.hooks.names) - {STOP_COMMAND},
+        "there is no hook",
+    ),
+    (
+        ("stopcommand",),
+        lambda config: config.stopwaitsecs,
+        "stopwaitsecs is 0",
     ),
     (
         ("stdout_tee_format",),
@@ -186,12 +197,14 @@ def lint_groups(parser: UnhosedConfigParser, groups: Sequence[ProcessGroupConfig
         *_shared_logs(parser, groups),
         *_unreachable_limits(parser, programs),
         *_unreachable_readiness(parser, programs),
+        *lint_health.lint_health(parser, programs),
         *_options_without_effect(parser, programs),
         *forgotten_stops(parser, programs),
-        *_overridden_secrets(parser, programs),
-        *_missing_paths(parser, programs),
-        *_unprotected(_envfiles_of_root(parser, groups)),
+        *lint_environment.overridden_secrets(parser, programs),
+        *lint_environment.missing_paths(parser, programs),
+        *_unprotected(lint_environment.envfiles_of_root(parser, groups)),
         *_copies_without_effect(parser, programs),
+        *limit_warnings(parser, programs),
     ]
 
 
@@ -397,62 +410,13 @@ def _options_without_effect(
     """
     for section, config in programs.items():
         defaults = parser.defaults_for(section)
-        for options, has_effect, reason in COMPANIONS:
+        for options, has_effect, reason in (*COMPANIONS, *lint_health.COMPANIONS):
             if not has_effect(config):
                 for option in options:
                     is_own = option not in defaults
                     if is_own and getattr(config, option) != getattr(PLAIN, option):
                         text = f"option {option!r} {{where}} has no effect: {reason}"
                         yield parser.remark(section, option, text)
-
-
-def _overridden_secrets(
-    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[Remark]:
-    """Yield a line for each variable of `secretfiles` that `environment` sets as well."""
-    for section, config in programs.items():
-        own = config.environment.keys() - config.inherited_environment.keys()
-        for secret in config.secretfiles:
-            if secret.variable in own:
-                text = (
-                    f"{secret.variable} in option 'secretfiles' {{where}} has no effect:"
-                    " environment sets it"
-                )
-                yield parser.remark(section, "secretfiles", text)
-
-
-def _missing_paths(
-    parser: UnhosedConfigParser, programs: Mapping[str, ProcessConfig]
-) -> Iterator[Remark]:
-    """Yield a line for each program with a clean environment that gets no PATH."""
-    for section, config in programs.items():
-        if not config.clean_environment or config.envfiles or "PATH" in config.environment:
-            continue
-        from supervisor.common.env_files import passed_variables  # few programs have such options
-
-        if not passed_variables({"PATH": ""}, config.pass_environment):
-            option = "clean_environment"
-            text = (
-                f"option {option!r} {{where}} leaves the program without PATH"
-                " (fix: pass_environment=PATH)"
-            )
-            yield parser.remark(section, option, text)
-
-
-def _envfiles_of_root(
-    parser: UnhosedConfigParser, groups: Iterable[ProcessGroupConfig]
-) -> Iterator[str]:
-    """Yield the env files of programs that run as root: LD_PRELOAD in one is code to run.
-
-    Files on a file system that may hang are left out.
-    """
-    if os.geteuid() != 0 or parser.has_option(parser.mysection, "user"):
-        return
-    for group in groups:
-        for config in group.process_configs:
-            for file in config.envfiles if not config.uid else ():
-                if not paths.Route(file.path, paths.mounts.slow_points()).may_wait:
-                    yield file.path
 
 
 def _copies_without_effect(

@@ -134,19 +134,24 @@ class Option(Field):
 class OptionGroup(Field):
     """A nested record whose options have the field's name as prefix, as `stdout_` does.
 
-    The owner also gets each of them as an attribute with the flat name, for plugins.
+    The owner also gets each of them as an attribute with the flat name, for plugins.  Without
+    `prefixed`, the flat names are those of the nested record.
     """
 
-    def __init__(self, kind: type[Any], info: int | None = None) -> None:
-        super().__init__(kind)
+    def __init__(self, kind: type[Any], info: int | None = None, *, prefixed: bool = True) -> None:
+        self.default = kind()
+        super().__init__(lambda: self.default)  # shared, because nested records are frozen
         self.kind = kind
         self._info = info
+        self._prefixed = prefixed
         self.options: tuple[Option, ...] = ()
         self._attributes: list[tuple[str, str]] = []  # flat name, attribute of the nested record
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         rows = options_of(self.kind)
-        self.options = tuple(row.of_group(name, self._info) for row in rows)
+        self.options = rows
+        if self._prefixed:
+            self.options = tuple(row.of_group(name, self._info) for row in rows)
         for flat, row in zip(self.options, rows, strict=True):
             self._attributes.append((flat.attribute, row.attribute))
             setattr(owner, flat.attribute, _flat_attribute(name, row.attribute))
@@ -154,6 +159,8 @@ class OptionGroup(Field):
     def nest(self, flat: dict[str, Any], base: Any) -> Any:
         """Return the nested record; its values are taken out of `flat`, the rest from `base`."""
         own = {attribute: flat.pop(name) for name, attribute in self._attributes if name in flat}
+        if not own:
+            return self.default if base is None else base
         return self.kind(**own) if base is None else replace(base, **own)
 
 
@@ -191,9 +198,9 @@ def option(
     return made  # type: ignore[no-any-return]
 
 
-def option_group(*, default_factory: type[T], info: int | None = None) -> T:
+def option_group(*, default_factory: type[T], info: int | None = None, prefixed: bool = True) -> T:
     """Return the field of a nested record; `info` is the position of its first option."""
-    made: Any = OptionGroup(default_factory, info)
+    made: Any = OptionGroup(default_factory, info, prefixed=prefixed)
     return made  # type: ignore[no-any-return]
 
 

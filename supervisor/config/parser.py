@@ -289,7 +289,7 @@ class UnhosedConfigParser(configparser.RawConfigParser):
         self.warnings: list[Remark] = []
         self.infos: list[str] = []
         # uids whose groups have been looked up during this read
-        self.users: set[int] = set()
+        self.users: set[tuple[int, ...]] = set()
 
     def _read(self, fp: Iterable[str], fpname: str) -> None:
         """Read one file; all public reading methods of configparser call this."""

@@ -10,6 +10,7 @@ from supervisor.config.conversions import (
     envfiles,
     essential_mode,
     fd_or_variable,
+    kill_mode,
     limit,
     notify_mode,
     number,
@@ -21,19 +22,20 @@ from supervisor.config.conversions import (
     secretfiles,
     server_url,
 )
+from supervisor.config.health import HealthConfig
+from supervisor.config.hooks import HooksConfig
+from supervisor.config.limits import LimitsConfig
 from supervisor.config.option import (
     Option,
     nest_groups,
     option,
     option_group,
     option_record,
-    options_of,
 )
 from supervisor.config.state import autostart
 from supervisor.config.stream_config import StreamConfig
 from supervisor.config.targets import syslog_facility, syslog_priority, syslog_tag
 from supervisor.datatypes import (
-    Automatic,
     AutoRestart,
     auto_restart,
     boolean,
@@ -373,6 +375,16 @@ class ProcessConfig:
         live=True,
         in_sample=False,
     )
+    killmode: str = option(
+        kill_mode,
+        "scope of a stop: process, group or tree (default: by stopasgroup and killasgroup)",
+        default=None,
+        value="",
+        in_sample=False,
+    )
+    limits: LimitsConfig = option_group(default_factory=LimitsConfig, prefixed=False)
+    health: HealthConfig = option_group(default_factory=HealthConfig, prefixed=False)
+    hooks: HooksConfig = option_group(default_factory=HooksConfig, prefixed=False)
     command_hint: str = ""
     inherited_environment: Mapping[str, str] = NO_VARIABLES
     """The part of `environment` that is from `[supervisord]`, if other options override it."""
@@ -400,35 +412,6 @@ class ProcessConfig:
         Raises TypeError for an unknown name.
         """
         assign_fields(self, name, command, **nest_groups(type(self), options))
-
-
-def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
-    """Return the names of the options in which two configs of one process differ.
-
-    A log path generated for AUTO equals AUTO, as in the comparison of whole configs.
-    """
-    if old is new or old == new:
-        return []
-    return [
-        row.name
-        for row in options_of(ProcessConfig)
-        if hasattr(old, row.attribute)
-        and not (
-            _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
-            and _further_targets(old, row) == _further_targets(new, row)
-        )
-    ]
-
-
-def _further_targets(config: ProcessConfig, row: Option) -> tuple[str, ...]:
-    """Return the targets behind the log, if the option sets a log."""
-    stream, _, option = row.attribute.partition("_")
-    found: tuple[str, ...] = getattr(config, stream).further_targets if option == "logfile" else ()
-    return found
-
-
-def _are_same(old: object, new: object) -> bool:
-    return old == new or old is Automatic or new is Automatic
 
 
 class EventListenerConfig(ProcessConfig):

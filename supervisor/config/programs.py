@@ -6,9 +6,12 @@ groups, which all get their processes from here.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.common.records import replace
+from supervisor.config.conversions import TREE
+from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import ProcessConfig
 from supervisor.config.option import options_of, read_options
 from supervisor.config.parser import (
@@ -31,15 +34,25 @@ if TYPE_CHECKING:
 OPTIONS = {option.attribute: option for option in options_of(ProcessConfig)}
 NAME, COMMAND, ENVIRONMENT = (OPTIONS[each] for each in ("name", "command", "environment"))
 
-PROGRAM = tuple(option for option in OPTIONS.values() if not option.per_process)
+LIMITS = {option.name: option for option in options_of(LimitsConfig)}
+"""Options of which most programs have none; there are many, so they are read only if one is set."""
+
+PROGRAM = tuple(
+    option
+    for option in OPTIONS.values()
+    if not option.per_process and option not in LIMITS.values()
+)
 """Read once for each program, independent of its `numprocs`."""
 
 PROCESS = tuple(
     option
     for option in OPTIONS.values()
-    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT)
+    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT, *LIMITS.values())
 )
 """Read for each process of a program."""
+
+PROGRAM_LIMITS = tuple(option for option in LIMITS.values() if not option.per_process)
+PROCESS_LIMITS = tuple(option for option in LIMITS.values() if option.per_process)
 
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
@@ -88,12 +101,14 @@ def _read_processes(
     section.names = {**section.names, "program_name": section.name_of_group()}
     mistakes = parser.mistakes
     program = read_options(PROGRAM, section)
+    if not section.options.keys().isdisjoint(LIMITS):
+        program.update(read_options(PROGRAM_LIMITS, section))
     template = section.options.setdefault(NAME.name, NAME.value)
     with mistakes:
         section.convert(process_or_group_name, template, NAME.name)
     with mistakes:
         _check(section, program)
-    _look_up_groups(parser, program["uid"])
+    _look_up_groups(parser, program["uid"], program.get("gid"))
     numprocs, first = (program.pop(option) for option in COUNTING)
     if parser.scales is not None:
         is_numbered = NUMBER in section.options["process_name"]
@@ -111,7 +126,8 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error(
             "%(process_num) must be present within process_name when numprocs > 1", "process_name"
         )
-    if "killasgroup" not in section.options:
+    _apply_killmode(section, program)
+    if "killasgroup" not in section.options and not program["killmode"]:
         program["killasgroup"] = program["stopasgroup"]
     kinds = [each for each in READINESS if program[each]]
     if len(kinds) > 1:
@@ -120,11 +136,30 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
-def _look_up_groups(parser: UnhosedConfigParser, uid: int | None) -> None:
+def _apply_killmode(section: Section, program: dict[str, Any]) -> None:
+    """Set `stopasgroup` and `killasgroup` by `killmode`, unless they contradict it."""
+    mode = program["killmode"]
+    if not mode:
+        return
+    for option in ("stopasgroup", "killasgroup"):
+        if option in section.options and program[option] != (mode != "process"):
+            text = f"killmode={mode} and {option}={section.options[option]} contradict each other"
+            raise section.error(text, option)
+        program[option] = mode != "process"
+    if mode == TREE and not os.path.exists("/proc/self/stat"):
+        raise section.error(
+            "killmode=tree needs /proc, which this system does not have", "killmode"
+        )
+
+
+def _look_up_groups(parser: UnhosedConfigParser, uid: int | None, group: int | None) -> None:
     """Look up a user's groups now and cache them for the starts of its programs."""
-    if uid is not None and uid not in parser.users:
-        parser.users.add(uid)
-        posix.look_up_identity(uid)
+    if uid is None:
+        return
+    keys = {(uid,)} if group is None else {(uid,), (uid, group)}
+    for each in keys - parser.users:
+        parser.users.add(each)
+        posix.look_up_identity(*each)
 
 
 def _read_process(
@@ -138,6 +173,8 @@ def _read_process(
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
     values = {**program, **read_options(PROCESS, section, names)}
+    if not section.options.keys().isdisjoint(LIMITS):
+        values.update(read_options(PROCESS_LIMITS, section, names))
     defaults = parser.program_defaults.items()
     values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)

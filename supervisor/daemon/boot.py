@@ -31,9 +31,9 @@ ROOT_WARNING = (
 
 # Modules that the daemon imports on demand; a test keeps the list complete.
 LATE_IMPORTS = (
-    "ctypes",
     "datetime",
     "difflib",
+    "fnmatch",
     "hashlib",
     "hmac",
     "importlib.util",
@@ -53,6 +53,7 @@ LATE_IMPORTS = (
     "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
     "supervisor.daemon.updates",
+    "supervisor.engine.libc",
     "supervisor.engine.socket_holders",
     "supervisor.http.handlers",
     "supervisor.logs.activity_json",
@@ -61,8 +62,12 @@ LATE_IMPORTS = (
     "supervisor.logs.ownership",
     "supervisor.logs.policy",
     "supervisor.logs.syslog_target",
+    "supervisor.process.child_limits",
     "supervisor.process.fastcgi",
+    "supervisor.process.health_monitor",
     "supervisor.process.log_maintenance",
+    "supervisor.process.hooks",
+    "supervisor.process.process_tree",
     "supervisor.process.readiness_monitor",
     "supervisor.process.restart_limits",
     "supervisor.process.runtime_directory",

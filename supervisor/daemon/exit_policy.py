@@ -4,8 +4,8 @@ Pure: `exit_watch.ExitWatch` passes the facts about processes in, and acts on th
 
 The statuses are those that shells use (sh(1p), "Exit Status for Commands"): the exit code of the
 program; 128 and the number of the signal that ended it; 127 for a command that was not found and
-126 for one that could not be started.  A program that was not ready in time has 11, as the last
-run's status is that of the daemon's own stop signal.
+126 for one that could not be started.  A program that was not ready in time, or that failed its
+liveness checks, has 11, as the last run's status is that of the daemon's own stop signal.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class LastRun:
     """The last run of a process.
 
     `wait_status` is that of `waitpid`, None if the process has never run.  `gave_up` is true for
-    FATAL, and `error` is then the reason; `timed_out` if it was not ready in time, `not_found` if
-    the command does not exist.
+    FATAL, and `error` is then the reason; `timed_out` if it was not ready in time or failed its
+    liveness checks, `not_found` if the command does not exist.
     """
 
     wait_status: int | None = None

@@ -206,7 +206,7 @@ def last_run(process: Subprocess) -> LastRun:
     return LastRun(
         wait_status=history.wait_status if history.exited_at else None,
         gave_up=process.state == ProcessStates.FATAL,
-        timed_out=process.startup.timed_out,
+        timed_out=process.startup.timed_out or process.starts.planned_stop.is_timeout,
         not_found=is_missing_command(error),
         error=error,
     )

@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 
+from supervisor.common.probes import Probe
 from supervisor.common.records import record
 from supervisor.config.problems import ERROR, WARNING
 from supervisor.datatypes import Automatic
@@ -124,7 +125,7 @@ def _send(fd: int, rows: Iterable[Row]) -> None:
 
 @record(frozen=True)
 class Command:
-    """A command of a program: its own, or that of its readiness check; `words` may be empty."""
+    """A command of a program: its own, or that of a check; `words` may be empty."""
 
     process: ProcessConfig
     option: str
@@ -163,9 +164,16 @@ class Command:
 
 def _commands(process: ProcessConfig) -> Iterator[Command]:
     """Yield the commands of a program; raises `BadCommand` for its own."""
-    probe = process.readiness_check_script
-    if probe is not None and probe.argv:
-        yield Command(process, "readiness_check_script", probe.argv)
+    health = process.health
+    for option, probe in (
+        ("readiness_check_script", process.readiness_check_script),
+        ("liveness_check_script", health.liveness_check_script),
+        ("liveness_check_failure_action", health.liveness_check_failure_action),
+    ):
+        if isinstance(probe, Probe) and probe.argv:
+            yield Command(process, option, probe.argv)
+    for name in process.hooks.names:
+        yield Command(process, name, getattr(process, name).argv)
     yield Command(process, "command", tuple(posix.split_command(process.command)))
 
 

@@ -11,8 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.process.runtime import Runtime
 
-PID_OF_INIT = 1
-
 MAX_SECONDS = 0.005
 """Time for reaping in one step, and for the signals of one iteration of the loop, in seconds.
 
@@ -77,7 +75,7 @@ class Reaper:
             finish = partial(process.finish, pid, status)
             runtime.run_guarded(finish, f"the end of {process.name}")
             return
-        is_expected = self._is_subreaper or os.getpid() == PID_OF_INIT
+        is_expected = self._is_subreaper or os.getpid() == posix.PID_OF_INIT
         log = runtime.logger.debug if is_expected else runtime.logger.info
         log(f"reaped unknown pid {pid} ({posix.decode_wait_status(status)[1]})")
 

@@ -17,6 +17,7 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from supervisor.engine.loop import Loop, Timer
     from supervisor.http.server import HTTPServer
@@ -103,10 +104,12 @@ class Shutdown:
             if not self._may_stop(self._groups[-1]):
                 return False
             self._stop_next_group()
+        if self._has_helpers():
+            return False
         for timer in (self._timer, self._deadline):
             if timer is not None:
                 timer.cancel()
-        return not self._has_helpers()
+        return True
 
     def kill(self, reason: str) -> None:
         """Kill all processes that are not down, with SIGKILL, and wait for no order any more.
@@ -117,21 +120,34 @@ class Shutdown:
             return
         self._is_hurried = True
         alive = [each for each in self._programs if each.get_state() not in STOPPED_STATES]
-        if alive:
-            names = ", ".join(make_namespec(each.group_name, each.name) for each in alive)
-            self._runtime.logger.warn(f"{reason}, killing with SIGKILL: {names}")
+        names = [make_namespec(each.group_name, each.name) for each in alive]
+        if not alive:
+            names = [hook.name for hook in self._hooks_in_progress()]
+        if names:
+            self._runtime.logger.warn(f"{reason}, killing with SIGKILL: {', '.join(names)}")
+        for process in self._programs:
+            if process.hooks is not None:
+                self._runtime.run_guarded(process.hooks.abandon, f"the hooks of {process.name}")
         for process in alive:
             self._runtime.run_guarded(partial(_kill, process), f"killing {process.name}")
 
-    def _has_helpers(self) -> bool:
-        """Whether helpers are still to be reaped: those of programs, and of logs, have been killed.
+    def _hooks_in_progress(self) -> list[Any]:
+        """Return the helpers that have not been killed: hooks, if all processes are down."""
+        children: Iterable[object] = self._runtime.children.values()
+        return [each for each in children if getattr(each, "is_in_progress", False)]
 
-        The daemon that follows a reload would not know them.
+    def _has_helpers(self) -> bool:
+        """Whether helpers are still to be reaped; the daemon after a reload would not know them.
+
+        Hooks go on to their ends or deadlines.  All others, those of programs and of logs, have
+        been killed.
         """
         self._runtime.services.close_log_maintenance()
         children: Iterable[object] = self._runtime.children.values()
         if all(child in self._programs for child in children):
             return False
+        if self._hooks_in_progress():
+            return True
         now = self._runtime.clock.monotonic()
         if self._helpers_end is None:
             self._helpers_end = now + HELPER_SECONDS
@@ -175,6 +191,7 @@ class Shutdown:
     def _report(self) -> None:
         later = [p for group in self._groups for p in group.get_unstopped_processes()]
         names = [p.name for p in (*later, *self._dying) if p.get_state() not in STOPPED_STATES]
+        names += [hook.name for hook in self._hooks_in_progress()]
         if names:
             self._runtime.logger.info(f"waiting for {', '.join(names)} to die")
             self._timer = self._runtime.loop.call_later(REPORT_SECONDS, self._report)

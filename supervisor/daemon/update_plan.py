@@ -13,10 +13,11 @@ the socket of an `[fcgi-program:x]` changes: its processes share the socket.
 from __future__ import annotations
 
 from supervisor.common.records import record
+from supervisor.config.changes import changed_options
 from supervisor.config.model import EventListenerPoolConfig, FastCGIGroupConfig
 from supervisor.config.notation import in_notation
 from supervisor.config.option import options_of
-from supervisor.config.process_config import ProcessConfig, changed_options
+from supervisor.config.process_config import ProcessConfig
 from supervisor.events import getEventNameByType
 
 TYPE_CHECKING = False

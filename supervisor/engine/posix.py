@@ -25,6 +25,8 @@ from supervisor.engine import paths
 
 STANDARD_FDS = (0, 1, 2)
 
+PID_OF_INIT = 1
+
 PR_SET_CHILD_SUBREAPER = 36
 """From linux/prctl.h."""
 
@@ -169,11 +171,11 @@ class Identity:
     login: Mapping[str, str]
 
 
-_identities: dict[int, Identity] = {}
+_identities: dict[tuple[int, int | None], Identity] = {}
 
 
-def look_up_identity(uid: int) -> Identity:
-    """Look up the groups of a user and cache them.
+def look_up_identity(uid: int, group: int | None = None) -> Identity:
+    """Look up the groups of a user and cache them; `group` replaces the primary one.
 
     A directory service (LDAP, sssd) may take seconds to respond, so the users of programs are
     looked up when the configuration is read.  A uid without an entry has no supplementary groups,
@@ -181,13 +183,14 @@ def look_up_identity(uid: int) -> Identity:
     """
     try:
         entry = pwd.getpwuid(uid)
-        gid, groups = entry.pw_gid, os.getgrouplist(entry.pw_name, entry.pw_gid)
+        gid = entry.pw_gid if group is None else group
+        groups = os.getgrouplist(entry.pw_name, gid)
         login = _login(entry.pw_name, entry.pw_dir, entry.pw_shell)
     except KeyError:
-        gid, groups = gid_for_uid(uid), []
+        gid, groups = gid_for_uid(uid) if group is None else group, []
         login = _login(str(uid), "", "")
     others = [group for group in groups if group != gid]
-    found = _identities[uid] = Identity(uid, gid, (gid, *others), login)
+    found = _identities[uid, group] = Identity(uid, gid, (gid, *others), login)
     return found
 
 
@@ -196,9 +199,9 @@ def _login(name: str, home: str, shell: str) -> dict[str, str]:
     return {"HOME": home or "/", "USER": name, "LOGNAME": name, "SHELL": shell or "/bin/sh"}
 
 
-def identity_of(uid: int) -> Identity:
-    """Return the cached identity of a user, or look it up."""
-    return _identities.get(uid) or look_up_identity(uid)
+def identity_of(uid: int, group: int | None = None) -> Identity:
+    """Return the cached identity of a user, or look it up; `group` replaces its primary group."""
+    return _identities.get((uid, group)) or look_up_identity(uid, group)
 
 
 def cannot_become(uid: int) -> str | None:
@@ -336,13 +339,9 @@ def set_subreaper(*, is_subreaper: bool) -> None:
     """
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, "this system has no subreapers")
-    import ctypes  # few daemons need it, and it takes a MiB
+    from supervisor.engine.libc import prepare_call  # few daemons need ctypes, which takes a MiB
 
-    zero = ctypes.c_ulong(0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    value = ctypes.c_ulong(is_subreaper)
-    if libc.prctl(PR_SET_CHILD_SUBREAPER, value, zero, zero, zero):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    prepare_call("prctl", PR_SET_CHILD_SUBREAPER, is_subreaper, 0, 0, 0)()
 
 
 def is_leaderless_group(pgid: int) -> bool:
@@ -401,6 +400,27 @@ def read_stat(pid: int) -> ProcessStat | None:
             return parse_stat(file.read())
     except OSError:
         return None
+
+
+def read_processes() -> Iterator[ProcessStat | None]:
+    """Yield each process of the machine, None for one that has ended; nothing without /proc."""
+    try:
+        entries = os.scandir("/proc")
+    except OSError:
+        return
+    with entries:
+        for entry in entries:
+            if entry.name.isdigit():
+                yield read_stat(int(entry.name))
+
+
+def read_name(pid: int) -> str:
+    """Return the name of a process in /proc/PID/comm (proc_pid_comm(5)); "" if it has ended."""
+    try:
+        with open(f"/proc/{pid}/comm", "rb") as file:
+            return file.read().decode("utf-8", "replace").rstrip("\n")
+    except OSError:
+        return ""
 
 
 def is_zombie(pid: int) -> bool:

@@ -10,6 +10,8 @@ import os
 from functools import partial
 
 from supervisor import events
+from supervisor.config.conversions import TREE
+from supervisor.config.process_config import full_config
 from supervisor.engine.posix import ProcessException, decode_wait_status, signame
 from supervisor.loggers import exception_text
 from supervisor.logs import sinks
@@ -38,7 +40,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from supervisor.config.model import ProcessConfig
+    from supervisor.process.hooks import Hooks
     from supervisor.process.process_group import LeaderlessGroup
+    from supervisor.process.process_tree import ProcessTree
     from supervisor.process.runtime import Runtime
     from supervisor.process.streams import Dispatcher
 
@@ -50,8 +54,10 @@ class Subprocess(Lifecycle):
         """Fall back to the context of `config.options` (plugins' own tests pass none)."""
         super().__init__(config, runtime or config.options.runtime)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
-        self._orphans: LeaderlessGroup | None = None
+        self._tree: ProcessTree | None = None
+        self._orphans: LeaderlessGroup | ProcessTree | None = None
         self._launch: LaunchReport | None = None
+        self.hooks: Hooks | None = _make_hooks(self)
 
     # -- starting -----------------------------------------------------------------
 
@@ -61,7 +67,7 @@ class Subprocess(Lifecycle):
 
     def spawn(self) -> int | None:
         """Start the process; return its pid, or None if that failed (see `spawnerr`)."""
-        if self.pid:
+        if self.pid or self.is_launching:
             self.runtime.logger.warn(f"process '{self.name}' already running")
             return None
         self.killing = self.administrative_stop = False
@@ -69,18 +75,24 @@ class Subprocess(Lifecycle):
         self.starts.spawning()
         self.startup.timed_out = False
         self.spawnerr = self.exitstatus = None
-        self._laststart = self.runtime.clock.time()
-        self.started_at = self.runtime.clock.monotonic()
+        self.restart_clock()
         self.change_state(ProcessStates.STARTING)
+        if self.hooks is None:
+            return self.start_child()
+        self.hooks.start()
+        return self.pid or None
+
+    def start_child(self) -> int | None:
+        """Start the child of a process in STARTING; see `spawn`."""
         try:
             command = self.get_execv_args()
             self.startup.begin()
             pipes = self._make_pipes()
         except ProcessException as error:
-            self._spawn_failed(str(error))
+            self.fail_start(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(pipe_failure(self.name, error))
+            self.fail_start(pipe_failure(self.name, error))
             return None
         return self._spawn_as_child(*command, pipes)
 
@@ -104,10 +116,10 @@ class Subprocess(Lifecycle):
         except SpawnError as error:
             if error.in_child:
                 log_spawn_failure(self.dispatchers.values(), str(error))
-            self._spawn_failed(str(error))
+            self.fail_start(str(error))
             return None
         except OSError as error:
-            self._spawn_failed(dispatcher_failure(self.name, error))
+            self.fail_start(dispatcher_failure(self.name, error))
             return None
         finally:
             pipes.close_child_ends()
@@ -137,14 +149,13 @@ class Subprocess(Lifecycle):
 
     @property
     def is_launching(self) -> bool:
-        """Whether there is a child that has not executed the program yet."""
-        return self._launch is not None
+        """Whether the program has not been executed yet: by its child, or because of its hooks."""
+        return self._launch is not None or (self.hooks is not None and self.hooks.delays_start)
 
     def _exec_succeeded(self) -> None:
-        """Restart the clock of `startsecs`: the child has executed the program."""
+        """Note that the child has executed the program."""
         self._launch = None
-        self._laststart = self.runtime.clock.time()
-        self.started_at = self.runtime.clock.monotonic()
+        self.restart_clock()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
@@ -157,11 +168,14 @@ class Subprocess(Lifecycle):
             self._exec_succeeded()
         return failure
 
-    def _spawn_failed(self, reason: str) -> None:
+    def fail_start(self, reason: str) -> None:
+        """End a start that has failed."""
         self._close_dispatchers()
         if self.startup.readiness is not None:
             self.startup.readiness.close()
         self.record_spawnerr(reason)
+        if self.hooks is not None:
+            self.hooks.start_failed()
         self.change_state(ProcessStates.BACKOFF)
 
     def record_spawnerr(self, reason: str) -> None:
@@ -185,6 +199,8 @@ class Subprocess(Lifecycle):
             self.changed.notify()  # those that depend on it need not wait
             return None
         self.laststopreport = 0.0
+        if self.hooks is not None and self.hooks.stop():
+            return None
         return self.kill(self.config.stopsignal)
 
     def kill(self, signum: int) -> str | None:
@@ -207,13 +223,24 @@ class Subprocess(Lifecycle):
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
-        scope = "process group " if whole_group else ""
+        if self.hooks is not None:
+            self.hooks.signalled()
+        return self.send_stop_signal(signum, whole_group=whole_group)
+
+    def send_stop_signal(self, signum: int, *, whole_group: bool) -> str | None:
+        """Send a signal that is meant to end the child; return None or the error text."""
+        logger = self.runtime.logger
+        tree = self._tree = self._tree or _tree_to_stop(self)
+        scope = "" if not whole_group else "process group " if tree is None else "process tree "
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
         now = self.runtime.clock.monotonic()
         self.stop_deadline.signalled(signum, self.config.stopwaitsecs, now)
         if not self.change_state(ProcessStates.STOPPING):
             self.arm()
+        if tree is not None:
+            tree.signal(signum)
+            return None
         return self.send_signal(signum, "killing", whole_group=whole_group)
 
     def signal(self, signum: int) -> str | None:
@@ -270,22 +297,24 @@ class Subprocess(Lifecycle):
         if failure is not None and not self.killing:
             log_spawn_failure(self.dispatchers.values(), failure)
             self.pid = 0
-            self._spawn_failed(failure)
+            self.fail_start(failure)
             return
         if self.killing and self.config.stopasgroup:
-            watch = self.runtime.services.orphans.groups.watch
-            self._orphans = watch(self.pid, lambda _group: self._ended(status))
+            tree = self._tree = self._tree or _tree_to_stop(self)
+            watch = self.runtime.services.orphans.groups.watch if tree is None else tree.watch
+            self._orphans = watch(self.pid, lambda _orphans: self._ended(status))
         if self._orphans is None:
             self._ended(status)
             return
         for dispatcher in self.dispatchers.values():
             if isinstance(dispatcher, PInputDispatcher):
                 dispatcher.close()
+        scope = "group" if self._tree is None else "tree"
         self.runtime.logger.debug(
-            f"{self.name} (pid {self.pid}) has exited, waiting for its process group"
+            f"{self.name} (pid {self.pid}) has exited, waiting for its process {scope}"
         )
 
-    def _signal_orphans(self, orphans: LeaderlessGroup, signum: int) -> None:
+    def _signal_orphans(self, orphans: LeaderlessGroup | ProcessTree, signum: int) -> None:
         """Send a signal to the orphans of the group; give up if that is not permitted."""
         try:
             orphans.signal(signum)
@@ -298,8 +327,12 @@ class Subprocess(Lifecycle):
     def _ended(self, status: int) -> None:
         """Enter the state after the exit; nothing in the group is waited for any more."""
         self._orphans = None
+        if self._tree is not None:
+            self._tree.close()
+            self._tree = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         self.laststop = self.runtime.clock.time()
+        is_stop = self.killing
         self.history.exited(status, self.laststop)
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
@@ -311,6 +344,8 @@ class Subprocess(Lifecycle):
         if self.startup.readiness is not None:
             self.startup.readiness.close()
         self.pid = 0  # only now: the events contain the pid of the dead child
+        if self.hooks is not None:
+            self.hooks.child_exited(status, is_stop=is_stop)
         if self.event is not None:
             event, self.event = self.event, None
             self.runtime.publish(events.EventRejectedEvent(self, event))
@@ -356,8 +391,31 @@ class Subprocess(Lifecycle):
 
     def reopenlogs(self) -> list[str]:
         """Close and reopen the logs, on SIGUSR2; return a line for each failure."""
-        return [
+        failures = [
             failure
             for dispatcher in self.dispatchers.values()
             for failure in dispatcher.reopenlogs() or ()  # plugins replace it
         ]
+        return failures if self.hooks is None else failures + self.hooks.reopenlogs()
+
+
+def _tree_to_stop(process: Subprocess) -> ProcessTree | None:
+    """Return the process tree that a stop ends, None for the child or its group alone."""
+    if full_config(process.config).killmode != TREE:
+        return None
+    send = partial(process.send_signal, doing="killing", whole_group=True)
+    names = (process.group_name, process.name)
+    runtime = process.runtime
+    return runtime.services.trees.tree(process.pid, names, send, runtime.logger)
+
+
+def _make_hooks(process: Subprocess) -> Hooks | None:
+    if not full_config(process.config).hooks.names:
+        return None
+    from supervisor.process.hooks import Hooks  # few programs have any
+
+    def start_child() -> None:
+        process.restart_clock()
+        process.start_child()
+
+    return Hooks(process, start_child, process.send_stop_signal, process.fail_start)

@@ -9,7 +9,7 @@ Later sources override earlier ones:
 5. `envfiles`, in their order
 6. `secretfiles`
 7. `environment` of the program
-8. the channels of its readiness (NOTIFY_SOCKET)
+8. the channels of its readiness (NOTIFY_SOCKET), and its watchdog
 
 The daemon never reads the files: a forked child does, see `variable_files`.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 
+from supervisor.config.conversions import TREE
 from supervisor.config.process_config import full_config
 from supervisor.engine import posix
 
@@ -46,6 +47,8 @@ def child_environment(config: ProcessConfig, group_name: str, runtime: Runtime) 
         environment["SUPERVISOR_SERVER_URL"] = serverurl
     environment["SUPERVISOR_PROCESS_NAME"] = config.name
     environment["SUPERVISOR_GROUP_NAME"] = group_name
+    if options.killmode == TREE:
+        environment.update(runtime.services.trees.mark(group_name, config.name))
     environment.update(config.environment)
     if options.login_environment:
         environment.update(posix.identity_of(_uid(config)).login)

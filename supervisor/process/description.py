@@ -1,7 +1,7 @@
 """The description of a process, which `status` and the status page show after its state.
 
-The texts are those of Supervisor 4.  What a process with dependencies or restart options waits
-for is added here, so a program without such options has the same description as before.
+The texts are those of Supervisor 4.  What a process with dependencies, restart options or
+hooks waits for is added here, so a program without such options has the same description as before.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from typing import Any, Final, Protocol, TypeAlias
 
     from supervisor.engine.loop import Clock
+    from supervisor.process.health_monitor import HealthMonitor
     from supervisor.process.starts import Starts
     from supervisor.process.startup import Startup
+    from supervisor.process.status import HooksStatus
 
     class Runtime(Protocol):
         """The part of the runtime context that a description needs."""
@@ -43,6 +45,14 @@ if TYPE_CHECKING:
             """Its start in progress."""
 
         @property
+        def health(self) -> HealthMonitor | None:
+            """Its supervision while it is RUNNING."""
+
+        @property
+        def hooks(self) -> HooksStatus | None:
+            """Its hooks."""
+
+        @property
         def pid(self) -> int:
             """The pid of its child, 0 if there is none."""
 
@@ -54,16 +64,21 @@ NO_OUTLOOK: Final[Outlook] = ("", 0, "")
 
 
 def outlook(process: Startable) -> Outlook:
-    """Return (what a wanted start waits for, seconds to the next start, the program's own words).
+    """Return (what a wanted start waits for, seconds to the next start, further words).
 
     Each is "" or 0 if there is none.  The seconds are rounded up.  They are those of a pause by
-    restart options only, because Supervisor 4 shows no pause.  A program that declares readiness
-    is described by what is missing of it, or by its latest STATUS= (sd_notify(3)).
+    restart options only, because Supervisor 4 shows no pause.  The words name the hook that is
+    running.  Otherwise, a program that declares readiness is described by what is missing of it,
+    or by its latest STATUS= (sd_notify(3)); one that fails its liveness checks, by that.
     """
     starts, words = process.starts, ""
-    monitor = process.startup.readiness
-    if monitor is not None and process.pid:
+    monitor, health = process.startup.readiness, process.health
+    if process.hooks is not None and process.hooks.running:
+        words = f"running {process.hooks.running}"
+    elif monitor is not None and process.pid:
         words = monitor.status_text or ", ".join(monitor.missing())
+    if health is not None and health.failure:
+        words = ", ".join(filter(None, (words, f"health: {health.failure}")))
     unmet = ", ".join(map(str, starts.unmet()))
     if unmet:
         return unmet, 0, words

@@ -7,7 +7,7 @@ XML-RPC has no null: 0, "" or [] mean that a value is unknown or does not apply.
 from __future__ import annotations
 
 from supervisor.common.xmlrpc_codec import capped_int
-from supervisor.config.process_config import changed_options
+from supervisor.config.changes import changed_options
 from supervisor.process.description import NO_OUTLOOK, describe, outlook
 from supervisor.states import getProcessStateDescription
 
@@ -96,7 +96,8 @@ def process_details(
         **info,
         "signal": 0 if process.pid else history.last_signal,
         "ready_at": 0.0 if monitor is None else monitor.ready_at,
-        "health": "",
+        "health": "" if process.health is None else process.health.text,
+        "hook": "" if process.hooks is None else process.hooks.running,
         "waiting_for": [str(each) for each in process.starts.unmet()] or missing,
         "restarts": history.restarts,
         "next_start": next_start(process),

@@ -31,9 +31,10 @@ class FastCGISubprocess(Subprocess):
             redirect_stderr=self.config.redirect_stderr, child_stdin=listener.fileno()
         )
 
-    def _spawn_failed(self, reason: str) -> None:
+    def fail_start(self, reason: str) -> None:
+        """End a start that has failed, and release the socket."""
         self._release_socket()
-        super()._spawn_failed(reason)
+        super().fail_start(reason)
 
     def _ended(self, status: int) -> None:
         super()._ended(status)

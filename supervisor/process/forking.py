@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from supervisor.engine.loop import Loop
     from supervisor.engine.posix import Identity
+    from supervisor.process.child_limits import LimitSteps
     from supervisor.process.plan import SpawnPlan
 
 STANDARD_FDS = 3
@@ -40,6 +41,9 @@ REPORT_BYTES = 65536
 FAILED_STATUS = 127
 """Exit status of a child that failed before or in exec, as in Supervisor 4."""
 
+NO_MEMORY = b"couldn't exec: ENOMEM (a limit of its memory is too low)"
+"""The report of a child without memory, which can format none."""
+
 LEASE_HELD = "EAGAIN (a lease is held on the file)"
 
 
@@ -49,6 +53,7 @@ def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     Signals are blocked around the fork: a signal that reached the child before it has reset the
     handlers would be handled as the daemon's, and be lost to the child.
     """
+    limits = _limit_steps(plan, identity)
     try:
         reader, writer = os.pipe()
     except OSError as error:
@@ -57,7 +62,7 @@ def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     try:
         pid = _fork_quietly()
         if pid == 0:
-            _go_to_exec(plan, identity, writer, mask)
+            _go_to_exec(plan, identity, limits, writer, mask)
     except OSError as error:
         os.close(reader)
         raise no_fork(plan, error) from None
@@ -70,6 +75,14 @@ def fork(plan: SpawnPlan, identity: Identity | None) -> Launched:
     return Launched(pid, reader)
 
 
+def _limit_steps(plan: SpawnPlan, identity: Identity | None) -> LimitSteps | None:
+    if plan.limits is None:
+        return None
+    from supervisor.process.child_limits import LimitSteps  # few programs have limits
+
+    return LimitSteps(plan.limits, keeps_user=identity is None)
+
+
 def _fork_quietly() -> int:
     """Fork without Python's warning about threads: this child takes no lock before exec."""
     import warnings
@@ -80,18 +93,24 @@ def _fork_quietly() -> int:
 
 
 def _go_to_exec(
-    plan: SpawnPlan, identity: Identity | None, report: int, mask: set[int | signal.Signals]
+    plan: SpawnPlan,
+    identity: Identity | None,
+    limits: LimitSteps | None,
+    report: int,
+    mask: set[int | signal.Signals],
 ) -> NoReturn:
     """Execute the program (in the child), or report the error and exit."""
     try:
         try:
             _leave_daemon(plan, report, mask)
             report = _report_fd(plan)
-            _become_program(plan, identity)
+            _become_program(plan, identity, limits)
         except posix.ProcessException as error:
             os.write(report, os.fsencode(str(error)))
         except (OSError, ValueError) as error:
             os.write(report, os.fsencode(str(no_exec(plan, error))))
+        except MemoryError:  # the limits are too low even for the way to exec
+            os.write(report, NO_MEMORY)
     finally:
         os._exit(FAILED_STATUS)
 
@@ -127,14 +146,22 @@ def _leave_daemon(plan: SpawnPlan, report: int, mask: set[int | signal.Signals])
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def _become_program(plan: SpawnPlan, identity: Identity | None) -> NoReturn:
+def _become_program(
+    plan: SpawnPlan, identity: Identity | None, limits: LimitSteps | None
+) -> NoReturn:
     """Take the steps to exec in the order of Supervisor 4; raises `ProcessException`."""
     environment = plan.environment if plan.files is None else plan.files.complete(plan.environment)
+    if plan.pid_variable:
+        environment = {**environment, plan.pid_variable: str(os.getpid())}
     executable = posix.find_executable(plan.executable, plan.environment)
+    if limits is not None:
+        limits.take_before()
     if identity is not None:
         reason = posix.become(identity)
         if reason is not None:
             raise no_user(identity.uid, reason)
+    if limits is not None:
+        limits.take_after()
     if plan.directory is not None:
         try:
             os.chdir(plan.directory)

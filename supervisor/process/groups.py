@@ -81,12 +81,15 @@ class ProcessGroupBase:
     def get_unstopped_processes(self) -> list[Subprocess]:
         """Return the processes that must still stop before the group can be removed.
 
-        A process that could not be signalled (UNKNOWN) may still run.
+        A process that could not be signalled (UNKNOWN) may still run, and the hook after the last
+        run precedes a start of the process that replaces it.
         """
         return [
             process
             for process in self.processes.values()
-            if process.pid or process.get_state() not in STOPPED_STATES
+            if process.pid
+            or process.get_state() not in STOPPED_STATES
+            or (process.hooks is not None and process.hooks.running)
         ]
 
     def has_pending_events(self) -> bool:

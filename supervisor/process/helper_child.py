@@ -21,6 +21,7 @@ from supervisor.engine.read_channel import ReadChannel
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from supervisor.engine.loop import Loop
 
@@ -53,6 +54,9 @@ class HelperEnd:
 class HelperOutput(ReadChannel):
     """The pipe for the output of a helper."""
 
+    read_bytes = READ_BYTES
+    max_final_reads = MAX_FINAL_READS
+
     def __init__(self, fd: int, loop: Loop) -> None:
         self._line = b""
         self._has_line = False
@@ -71,24 +75,32 @@ class HelperOutput(ReadChannel):
 
     def drain(self) -> None:
         """Read what is in the pipe: the helper has exited."""
-        for _ in range(MAX_FINAL_READS):
+        for _ in range(self.max_final_reads):
             if self.closed or not self._read():
                 return
 
     def _read(self) -> bool:
         """Read once; return whether there were any bytes."""
         try:
-            data = os.read(self._fd, READ_BYTES)
+            data = os.read(self._fd, self.read_bytes)
         except BlockingIOError:
             return False
         self._bytes += len(data)
+        self._arrived(data)
+        if not data:
+            self.close()
+        return bool(data)
+
+    def keep(self) -> int:
+        """Return the fd, which stays open in the next daemon."""
+        return self._fd
+
+    def _arrived(self, data: bytes) -> None:
+        """Keep the first line; overridden by outputs that are logged."""
         if not self._has_line:
             part, newline, _ = data.partition(b"\n")
             self._line = (self._line + part)[-MAX_LINE_BYTES:]
             self._has_line = bool(newline)
-        if not data:
-            self.close()
-        return bool(data)
 
 
 class HelperChild:
@@ -105,14 +117,25 @@ class HelperChild:
         loop: Loop,
         timeout: float,
         on_end: Callable[[HelperEnd], object],
+        *,
+        make_output: Callable[[int, Loop], HelperOutput] = HelperOutput,
     ) -> None:
         """`started` is the pid, and the reading end of the pipe; `timeout` is in seconds."""
         self.name = name
         self.pid, output = started
         self.is_reaped = False
         self._on_end: Callable[[HelperEnd], object] | None = on_end
-        self._output = HelperOutput(output, loop)
+        self._output = make_output(output, loop)
         self._timer = loop.call_later(timeout, self._on_timeout)
+
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether the end is still to be reported."""
+        return self._on_end is not None
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd`, that of the output, stays open."""
+        return {"pid": self.pid, "deadline": self._timer.when, "fd": self._output.keep()}
 
     def finish(self, pid: int, status: int) -> None:
         """Handle the exit: `pid` has just been reaped, with a status of `waitpid`."""

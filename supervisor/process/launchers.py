@@ -13,6 +13,7 @@ import os
 import stat
 from contextlib import suppress
 
+from supervisor.common.records import replace
 from supervisor.engine import paths, posix
 from supervisor.process.forking import fork
 from supervisor.process.interpreters import (
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 def launch(plan: SpawnPlan) -> Launched:
     """Start the child; raises `SpawnError` for errors that are known on return."""
-    identity = _identity(plan.uid)
+    identity = _identity(plan)
     if identity is not None:
         _give_pipes(plan, identity.uid)
     files: list[int] = []
@@ -52,14 +53,21 @@ def launch(plan: SpawnPlan) -> Launched:
         close_fds(files)
 
 
-def _identity(uid: int | None) -> Identity | None:
+def _identity(plan: SpawnPlan) -> Identity | None:
     """Return the user to change to, None if no change is needed."""
+    uid = plan.uid
     if uid is None:
         return None
     reason = posix.cannot_become(uid)
     if reason is not None:
         raise no_user(uid, reason)
-    return None if os.getuid() == uid else posix.identity_of(uid)
+    if os.getuid() == uid:
+        return None
+    if plan.limits is None:
+        return posix.identity_of(uid)
+    identity = posix.identity_of(uid, plan.limits.gid)
+    others = plan.limits.supplementary_groups
+    return identity if others is None else replace(identity, groups=(identity.gid, *others))
 
 
 def _give_pipes(plan: SpawnPlan, uid: int) -> None:
@@ -86,10 +94,12 @@ def _has_to_fork(plan: SpawnPlan, identity: Identity | None, files: list[int]) -
     3. A user other than root and the daemon's controls the executable or its interpreter, and may
        delay exec with a lease.
     4. A part of the environment is in files: they may be on a file system that hangs.
+    5. The child has limits, which it sets for itself, adds its pid to its environment, or gets
+       further fds, whose numbers `Popen` cannot choose.
 
     Appends fds to `files`: while a file is open for reading, it cannot get a write lease.
     """
-    if plan.files is not None or plan.extra_fds:  # 4; `Popen` cannot choose the fds' numbers
+    if plan.has_own_steps:  # 4, 5
         return True
     slow_points = paths.mounts.slow_points()
     if plan.directory is not None and (slow_points or identity is not None):

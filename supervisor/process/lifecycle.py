@@ -15,6 +15,7 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
+from supervisor.process.health import make_health_monitor
 from supervisor.process.starts import Starts, has_no_policy
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
+UNEXPECTED_STATUS = -1
+"""Exit status of a program that the watchdog has ended, as after a signal."""
+
 
 class Lifecycle(ProcessStatus):
     """States, deadlines and restarts of one process."""
@@ -40,7 +44,8 @@ class Lifecycle(ProcessStatus):
         super().__init__(config, runtime)
         self.starts = Starts(self)
         self.startup = Startup(self)
-        self.is_plain = has_no_policy(self.starts, self.startup)
+        self.health = make_health_monitor(self)
+        self.is_plain = has_no_policy(self)
         """Whether the description is that of Supervisor 4."""
         self.stop_deadline = StopDeadline()
         self._timer: Timer | None = None
@@ -77,13 +82,16 @@ class Lifecycle(ProcessStatus):
             return self.startup.next_step()
         if state == ProcessStates.STOPPING:
             return self._step_while_stopping()
+        if state == ProcessStates.RUNNING:
+            return None if self.health is None else self.health.next_step()
         return self.starts.next_step()
 
-    def _step_while_stopping(self) -> Step:
+    def _step_while_stopping(self) -> Step | None:
         report_at = self.stop_deadline.next_report(self.laststopreport)
         if report_at is not None:
             return report_at, self.stop_report
-        return self.stop_deadline.kill_at, self._kill_stubborn
+        kill_at = self.stop_deadline.kill_at
+        return None if kill_at is None else (kill_at, self._kill_stubborn)
 
     def _kill_stubborn(self) -> None:
         self.runtime.logger.warn(f"killing '{self.name}' ({self.pid}) with SIGKILL")
@@ -150,6 +158,8 @@ class Lifecycle(ProcessStatus):
         self.state = new_state
         self.history.entered(new_state, self.runtime.clock.time(), self.spawnerr)
         self.starts.entered(new_state)
+        if self.health is not None:
+            self.health.entered(new_state)
         self.arm()
         event_type = events.PROCESS_STATE_EVENTS[new_state]
         if events.has_subscribers(event_type):
@@ -159,6 +169,9 @@ class Lifecycle(ProcessStatus):
 
     def _exited(self, exit_status: int, text: str) -> None:
         """Enter the state that follows an exit; `text` describes the exit for the log."""
+        abort = "" if self.health is None else self.health.abort_reason
+        if abort:
+            exit_status = UNEXPECTED_STATUS  # a handler of SIGABRT may choose any
         expected = exit_status in self.config.exitcodes
         logger = self.runtime.logger
         lived = self.runtime.clock.monotonic() - self.started_at
@@ -184,7 +197,7 @@ class Lifecycle(ProcessStatus):
         if expected:
             logger.info(f"exited: {self.name} ({text}; expected)")
         else:
-            self.spawnerr = f"Bad exit code {exit_status}"
+            self.spawnerr = abort or f"Bad exit code {exit_status}"
             logger.warn(f"exited: {self.name} ({text}; not expected)")
         self.change_state(ProcessStates.EXITED, expected)
 
@@ -193,7 +206,9 @@ class Lifecycle(ProcessStatus):
     def stop_or_give_up(self) -> None:
         """Stop, or give up trying to start, in any state."""
         self.start_requested = False
-        if self.get_state() == ProcessStates.BACKOFF:
+        if self.state == ProcessStates.STOPPING:
+            self.administrative_stop = True  # nothing follows that the daemon has planned
+        elif self.get_state() == ProcessStates.BACKOFF:
             self.give_up()
         elif self.is_running or self.awaits_start:
             self.stop()

@@ -11,11 +11,14 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 
 from supervisor.common.records import record
+from supervisor.config.limits import NO_LIMITS
+from supervisor.config.process_config import full_config
 from supervisor.engine import paths, posix
 from supervisor.process.child_environment import NOTHING, child_environment, files_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from supervisor.config.limits import LimitsConfig
     from supervisor.config.model import ProcessConfig
     from supervisor.process.runtime import Runtime
     from supervisor.process.variable_files import VariableFiles
@@ -113,6 +116,19 @@ class SpawnPlan:
     """Further fds, by their number in the child."""
     files: VariableFiles | None = None
     """Files with variables, which the child adds to `environment`."""
+    limits: LimitsConfig | None = None
+    """Limits that the child sets for itself."""
+    pid_variable: str = ""
+    """Variable whose value is the pid of the child, "" for none."""
+
+    @property
+    def has_own_steps(self) -> bool:
+        """Whether the child does more before exec than `Popen` can."""
+        return (
+            self.files is not None
+            or self.limits is not None
+            or bool(self.pid_variable or self.extra_fds)
+        )
 
 
 @record(frozen=True)
@@ -121,6 +137,8 @@ class ChildChannels:
 
     environment: Mapping[str, str]
     fds: Mapping[int, int]
+    pid_variable: str = ""
+    """As in `SpawnPlan`."""
 
     def close(self) -> None:
         """Close the child's ends, after the start."""
@@ -196,22 +214,24 @@ def dispatcher_failure(name: str, error: OSError) -> str:
 
 
 def resolve_command(config: ProcessConfig) -> tuple[str, list[str]]:
-    """Return (executable, argv) of a config; raises `ProcessException` with the reason.
-
-    If the search would touch a file system that may hang, the executable is the first word as it
-    is written, and the child searches for it.
-    """
+    """Return (executable, argv) of a config, see `find_at_once`; raises `ProcessException`."""
     try:
         argv = posix.split_command(config.command)
     except posix.BadCommand as error:
         raise posix.BadCommand(f"{error}{config.command_hint}") from None
+    return find_at_once(argv[0], config.environment, config.directory), argv
+
+
+def find_at_once(program: str, environment: Mapping[str, str], directory: str | None) -> str:
+    """Return the executable; raises `ProcessException`.
+
+    If the search would touch a file system that may hang, it is the word itself, and the child
+    searches for it.
+    """
     try:
-        executable = posix.find_executable(
-            argv[0], config.environment, paths.stat_at_once, config.directory
-        )
+        return posix.find_executable(program, environment, paths.stat_at_once, directory)
     except paths.MayWait:
-        executable = argv[0]
-    return executable, argv
+        return program
 
 
 def plan_spawn(
@@ -241,4 +261,11 @@ def plan_spawn(
         stderr=pipes.child_stderr,
         extra_fds=NO_FDS if channels is None else channels.fds,
         files=files_of(config, own),
+        limits=limits_of(full_config(config).limits),
+        pid_variable="" if channels is None else channels.pid_variable,
     )
+
+
+def limits_of(config: LimitsConfig) -> LimitsConfig | None:
+    """Return the limits of a plan: None if there are none."""
+    return None if config == NO_LIMITS else config

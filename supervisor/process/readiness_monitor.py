@@ -9,15 +9,14 @@ from __future__ import annotations
 import errno
 import os
 
+from supervisor.common.notify_protocol import MICROSECONDS
 from supervisor.common.ready_line import ReadyLineMatcher
-from supervisor.engine import paths, posix
+from supervisor.engine import posix
 from supervisor.process import readiness
-from supervisor.process.child_environment import child_environment, files_of
-from supervisor.process.launchers import launch
+from supervisor.process.helper_launch import probe_runner
 from supervisor.process.notification_fd import NotificationFd
 from supervisor.process.notify_socket import NotifySocket, adopt_notify_socket, bind_notify_socket
-from supervisor.process.plan import ChildChannels, SpawnPlan
-from supervisor.process.probes import ProbeRunner
+from supervisor.process.plan import ChildChannels
 from supervisor.process.readiness import CheckSchedule, Readiness, ReadinessCheck
 from supervisor.process.runtime_directory import is_reachable
 from supervisor.states import ProcessStates
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from supervisor.common.notify_protocol import Notification
     from supervisor.config.model import ProcessConfig
     from supervisor.engine.loop import Timer
-    from supervisor.process.helper_child import HelperChild
+    from supervisor.process.health_monitor import HealthMonitor
     from supervisor.process.runtime import Runtime
 
     class Owner(Protocol):
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
         config: ProcessConfig
         runtime: Runtime
         state: int
+        health: HealthMonitor | None
 
         @property
         def name(self) -> str:
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 
 NOTIFY_SOCKET = "NOTIFY_SOCKET"
+WATCHDOG_USEC, WATCHDOG_PID = "WATCHDOG_USEC", "WATCHDOG_PID"
+"""Variables of sd_watchdog_enabled(3): the time of the watchdog, and the process that it is for."""
 
 NO_CHANNELS = ChildChannels({}, {})
 
@@ -66,7 +68,6 @@ class ReadinessMonitor:
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
-        loop = owner.runtime.loop
         self._state = Readiness(_kind(owner.config), _check(owner.config))
         self.channels = NO_CHANNELS
         self._socket: NotifySocket | None = None
@@ -74,9 +75,7 @@ class ReadinessMonitor:
         self._pipe_fd: int | None = None
         self._matchers: list[ReadyLineMatcher] = []
         self._timer: Timer | None = None
-        self._runner = ProbeRunner(
-            f"readiness check of {owner.name}", loop, self._spawn_helper, self._register
-        )
+        self._runner = probe_runner(owner, "readiness check")
         self.status_text = ""
         """The latest STATUS= of the program."""
         self.ready_at = 0.0
@@ -115,7 +114,11 @@ class ReadinessMonitor:
                 reason = f"the program's user cannot reach {directory} (see runtimedir)"
                 raise PermissionError(errno.EACCES, reason)
             self._socket = self._make_socket(bind_notify_socket(directory, config.uid))
-            return ChildChannels({NOTIFY_SOCKET: self._socket.path}, {})
+            variables = {NOTIFY_SOCKET: self._socket.path}
+            if not config.health.watchdog:
+                return ChildChannels(variables, {})
+            variables[WATCHDOG_USEC] = str(round(config.health.watchdog * MICROSECONDS))
+            return ChildChannels(variables, {}, WATCHDOG_PID)
         wanted = config.notification_fd
         if wanted is None:
             return NO_CHANNELS
@@ -204,6 +207,8 @@ class ReadinessMonitor:
         return observe
 
     def _notified(self, notification: Notification, _pid: int) -> None:
+        if self._owner.health is not None:
+            self._owner.health.notified(notification)
         if notification.status is not None:
             self.status_text = notification.status
             self._owner.runtime.services.description_changed(self._owner)
@@ -250,46 +255,6 @@ class ReadinessMonitor:
             self._became_ready()
         else:
             self._arm()
-
-    def _register(self, pid: int, helper: HelperChild) -> None:
-        self._owner.runtime.children[pid] = helper
-
-    def _spawn_helper(self, argv: tuple[str, ...]) -> tuple[int, int]:
-        """Start a probe as the program's user, in its environment and directory."""
-        owner = self._owner
-        environment = child_environment(owner.config, owner.group_name, owner.runtime)
-        executable = posix.find_executable(
-            argv[0], environment, paths.stat_at_once, owner.config.directory
-        )
-        reader, writer = os.pipe()
-        stdin = -1
-        try:
-            stdin = os.open(os.devnull, os.O_RDONLY)
-            launched = launch(
-                SpawnPlan(
-                    name=owner.name,
-                    executable=executable,
-                    argv=argv,
-                    environment=environment,
-                    directory=owner.config.directory,
-                    umask=owner.config.umask,
-                    uid=owner.config.uid,
-                    stdin=stdin,
-                    stdout=writer,
-                    stderr=writer,
-                    files=files_of(owner.config),
-                )
-            )
-        except BaseException:
-            os.close(reader)
-            raise
-        finally:
-            os.close(writer)
-            if stdin >= 0:
-                os.close(stdin)
-        if launched.report is not None:  # a child that cannot exec reports that by its status
-            os.close(launched.report)
-        return launched.pid, reader
 
     # -- saving ---------------------------------------------------------------------
 

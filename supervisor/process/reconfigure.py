@@ -5,6 +5,7 @@ from __future__ import annotations
 from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.groups import create_auto_logs
+from supervisor.process.health import replace_health_monitor
 from supervisor.process.starts import has_no_policy
 from supervisor.process.streams import OutputDispatcher
 
@@ -37,7 +38,8 @@ def reconfigure(process: Subprocess, config: ProcessConfig) -> None:
     process.stop_deadline.reschedule(config.stopwaitsecs)
     process.starts.reconfigure()
     process.startup.reconfigure(before)
-    process.is_plain = has_no_policy(process.starts, process.startup)
+    replace_health_monitor(process, before)
+    process.is_plain = has_no_policy(process)
     process.arm()
     process.changed.notify()
     process.runtime.services.description_changed(process)

@@ -57,7 +57,7 @@ class Runtime:
     @cached_property
     def services(self) -> Services:
         """The objects that all processes share."""
-        return Services(self.loop, self.settings.runtimedir)
+        return Services(self.loop, self.settings.runtimedir, self.children)
 
     def publish(self, event: object) -> None:
         """Publish an event; a subscriber that fails does not stop the caller."""

@@ -13,11 +13,12 @@ from supervisor.process.orphans import OrphanCleanup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from supervisor.engine.loop import Loop
     from supervisor.logs.maintenance import LogMaintenance
+    from supervisor.process.process_tree import TreeWatcher
     from supervisor.process.runtime_directory import RuntimeDirectory
     from supervisor.process.usage import UsageMonitor
 
@@ -29,9 +30,10 @@ class Services:
     state stays.
     """
 
-    def __init__(self, loop: Loop, runtimedir: str | None) -> None:
-        """Take the directory of notify sockets, None for a private one."""
+    def __init__(self, loop: Loop, runtimedir: str | None, children: Mapping[int, object]) -> None:
+        """Take the directory of notify sockets, None for a private one, and the children."""
         self._loop = loop
+        self._children = children
         self._runtimedir = runtimedir
         self.processes = ProcessIndex({})
         self.description_subscribers: list[Callable[[Any], object]] = []
@@ -46,6 +48,13 @@ class Services:
     def orphans(self) -> OrphanCleanup:
         """The orphans of dead children."""
         return OrphanCleanup(self._loop)
+
+    @cached_property
+    def trees(self) -> TreeWatcher:
+        """The process trees that are being stopped."""
+        from supervisor.process.process_tree import TreeWatcher  # few programs have killmode=tree
+
+        return TreeWatcher(self._loop, self._children)
 
     @cached_property
     def notify_directory(self) -> RuntimeDirectory:

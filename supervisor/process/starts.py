@@ -15,6 +15,7 @@ from supervisor.config.restart import restart_options
 from supervisor.process.conditions import Hold
 from supervisor.process.dependencies import StartGate, make_gate
 from supervisor.process.dependency_watch import DependencyWatch, make_watch
+from supervisor.process.planned_stop import PlannedStop
 from supervisor.process.restarts import RestartPolicy
 from supervisor.process.start_origin import StartOrigin
 from supervisor.states import STOPPED_STATES, ProcessStates
@@ -49,7 +50,12 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        starts: Starts
         startup: Startup
+
+        @property
+        def health(self) -> object:
+            """The monitor of its health, None if there is none."""
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -86,6 +92,7 @@ class Starts:
         self.restarts = RestartPolicy()
         self.gate: StartGate | None = None
         self._watch: DependencyWatch | None = None
+        self.planned_stop = PlannedStop(process)
         self.is_queued = False
         """Whether the start is in the queue; it may have become unwanted since."""
         self.held_by = ""
@@ -131,6 +138,8 @@ class Starts:
             return False
         if process.start_requested:
             return True
+        if self.planned_stop.wants_restart:
+            return True
         if process.state == ProcessStates.EXITED:
             return not process.administrative_stop and self.restarts.wants_restart(
                 process.config, process.exitstatus
@@ -173,6 +182,8 @@ class Starts:
             process.config, process.backoff
         ):
             return 0.0, partial(process.fail, "too many start retries too quickly")
+        if self.planned_stop.wants_failure:
+            return 0.0, self.planned_stop.give_up
         if self.is_queued or not self.is_wanted:
             return None
         if self.has_closed_gate:
@@ -246,6 +257,7 @@ class Starts:
         self.is_replaced = False
         self._is_withdrawn = False
         self._request_reason = ""
+        self.planned_stop.clear()
         if self.gate is not None:
             self.gate.stop_waiting()
 
@@ -256,7 +268,7 @@ class Starts:
             self.origin.clear()
         if state == ProcessStates.BACKOFF:
             self.restarts.start_failed(self._process.backoff, now)
-        elif state == ProcessStates.EXITED:
+        elif state == ProcessStates.EXITED or self.planned_stop.wants_restart:
             self.restarts.exited(now)
         elif state == ProcessStates.RUNNING:
             self.restarts.entered_running(now)
@@ -278,7 +290,7 @@ class Starts:
     def hold(self, reason: str) -> None:
         """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
         self.held_by = reason
-        self._process.is_plain = has_no_policy(self, self._process.startup)
+        self._process.is_plain = has_no_policy(self._process)
         self._reconsider()
 
     def update_wait(self) -> None:
@@ -325,6 +337,7 @@ class Starts:
             "is_alone": self._is_alone,
             "is_retired": self._is_retired,
             "is_withdrawn": self._is_withdrawn,
+            "planned_stop": self.planned_stop.snapshot(),
             "origin": self.origin.snapshot(),
             "restarts": self.restarts.snapshot(),
             "watch": None if self._watch is None else self._watch.snapshot(),
@@ -338,6 +351,7 @@ class Starts:
         self._is_alone = saved.get("is_alone", False)
         self._is_retired = saved.get("is_retired", False)
         self._is_withdrawn = saved.get("is_withdrawn", False)
+        self.planned_stop.restore(saved.get("planned_stop") or {})
         self.origin.restore(saved.get("origin") or {})
         self.restarts.restore(saved.get("restarts") or {})
         if self.gate is not None:
@@ -346,10 +360,9 @@ class Starts:
             self._watch.restore(saved.get("watch") or {})
 
 
-def has_no_policy(starts: Starts, startup: Startup) -> bool:
-    """Whether nothing delays the starts of a process that Supervisor 4 does not have."""
-    return not starts.held_by and (starts.gate, starts.restarts.limits, startup.readiness) == (
-        None,
-        None,
-        None,
-    )
+def has_no_policy(process: Startable) -> bool:
+    """Whether a process has nothing beyond Supervisor 4 that its description may show."""
+    starts, readiness, health = process.starts, process.startup.readiness, process.health
+    policies = (starts.gate, starts.restarts.limits, readiness, health)
+    has_hooks = bool(full_config(process.config).hooks.names)
+    return not (starts.held_by or has_hooks) and policies == (None, None, None, None)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import signal
 
 from supervisor.common.text import in_seconds
-from supervisor.config.process_config import ProcessConfig, changed_options, full_config
+from supervisor.config.changes import changed_options
+from supervisor.config.process_config import ProcessConfig, full_config
 from supervisor.process.stop_deadline import StopDeadline
 from supervisor.states import ProcessStates
 
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol, TypeAlias
 
+    from supervisor.config.model import ProcessConfig
+    from supervisor.process.health_monitor import HealthMonitor
     from supervisor.process.readiness_monitor import ReadinessMonitor
     from supervisor.process.runtime import Runtime
+    from supervisor.process.status import HooksStatus
 
     Step: TypeAlias = tuple[float, Callable[[], object]]
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
         state: int
         pid: int
         started_at: float
+        health: HealthMonitor | None
+        hooks: HooksStatus | None
 
         @property
         def name(self) -> str:
@@ -120,8 +126,9 @@ class Startup:
         if not process.pid:  # `spawn` is still running: multivisor calls it from a thread
             later = process.runtime.clock.monotonic() + SPAWN_POLL_SECONDS
             return max(running_at, later), _wait
-        if self._failure is not None:
-            return self._deadline.kill_at, self._kill
+        kill_at = self._deadline.kill_at
+        if self._failure is not None and kill_at is not None:
+            return kill_at, self._kill
         if monitor is None or monitor.is_ready:
             return self._after_other_starts(running_at)
         return None if monitor.timeout_at is None else (monitor.timeout_at, self._give_up)
@@ -136,7 +143,13 @@ class Startup:
             return None
         if self.follows_queue and self._process.runtime.services.start_queue.has_waiting:
             return running_at, self._hold
-        return running_at, self._process.mark_running
+        return running_at, self._succeed
+
+    def _succeed(self) -> None:
+        """Enter RUNNING, and run the hook that follows."""
+        self._process.mark_running()
+        if self._process.hooks is not None:
+            self._process.hooks.entered_running()
 
     def _hold(self) -> None:
         self._is_held = True

@@ -31,6 +31,19 @@ if TYPE_CHECKING:
         def processes(self) -> Mapping[str, ProcessStatus]:
             """The members by name."""
 
+    class HooksStatus(Protocol):
+        """The hooks of a process; see `hooks.Hooks`."""
+
+        @property
+        def running(self) -> str:
+            """The name of the hook that is running, "" if none is."""
+
+        def entered_running(self) -> None:
+            """Run the hook that follows a successful start."""
+
+        def abandon(self) -> None:
+            """Kill the hook that is running, and run no further one."""
+
 
 NEVER = float("-inf")
 """Start time, in monotonic seconds, of a process that has not been started."""
@@ -46,6 +59,7 @@ class ProcessStatus:
     is possible: after a stop in progress, or when dependencies are up.  `has_exited` and
     `has_completed` cover all runs so far (with any exit code, with one of `exitcodes`).
     `listener_state` and `event` (the one being handled) are used in event listener pools only.
+    `hooks` is None for a process without hooks.
     """
 
     def __init__(self, config: ProcessConfig, runtime: Runtime) -> None:
@@ -68,6 +82,7 @@ class ProcessStatus:
         self.spawnerr: str | None = None
         self.listener_state: int = EventListenerStates.ACKNOWLEDGED
         self.event: events.Event | None = None
+        self.hooks: HooksStatus | None = None
         self.changed = Notifier()
         self.history = History()
 
@@ -101,6 +116,11 @@ class ProcessStatus:
         if when and self._laststart:
             self.started_at += when - self._laststart
         self._laststart = when
+
+    def restart_clock(self) -> None:
+        """Begin `startsecs` and the uptime now."""
+        self._laststart = self.runtime.clock.time()
+        self.started_at = self.runtime.clock.monotonic()
 
     def observer_of_output(self) -> Callable[[bytes], object] | None:
         """Return a function to call with the output of one stream, None if none is needed."""

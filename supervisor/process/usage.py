@@ -1,7 +1,8 @@
 """The use of CPU and memory by programs, with their descendants.
 
-/proc is read only when a client asks, at most once a second, and in steps, because a machine may
-have many processes.  The last two samples are kept: their difference gives the use of CPU.
+/proc is read only when a client asks or a memory limit is due, at most once a second, and in
+steps, because a machine may have many processes.  The last two samples are kept: their difference
+gives the use of CPU.
 
 A process belongs to a program if it descends from it or is in its process group.  One that has
 moved to another group and lost its parent is not found.  Resident memory is added up, so pages
@@ -13,13 +14,14 @@ from __future__ import annotations
 import os
 import time
 
+from supervisor.common.process_table import ProcessTable
 from supervisor.common.records import record
 from supervisor.engine import posix
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from typing import Any
 
     from supervisor.common.proc_stat import ProcessStat
@@ -58,23 +60,11 @@ class Sample:
 
     def __init__(self, taken_at: float, processes: Iterable[ProcessStat]) -> None:
         self.taken_at = taken_at
-        self._by_pid: dict[int, ProcessStat] = {}
-        self._related: dict[int, list[int]] = {}
-        for stat in processes:
-            self._by_pid[stat.pid] = stat
-            for pid in {stat.parent, stat.pgid} - {stat.pid}:
-                self._related.setdefault(pid, []).append(stat.pid)
+        self._table = ProcessTable(processes)
 
     def tree(self, pid: int) -> list[ProcessStat]:
         """Return a process, its descendants, and the members of its process group."""
-        found: dict[int, ProcessStat] = {}
-        wanted = [pid]
-        while wanted:
-            each = wanted.pop()
-            if each in self._by_pid and each not in found:
-                found[each] = self._by_pid[each]
-                wanted += self._related.get(each, ())
-        return list(found.values())
+        return list(self._table.tree([pid]).values()) if pid in self._table.by_pid else []
 
     def usage(self, pid: int, before: Sample | None) -> Usage:
         """Return the use by the tree of a process; `before` is the previous sample."""
@@ -87,28 +77,25 @@ class Sample:
         return Usage(
             cpu_percent=round(100.0 * share, 1),
             cpu_seconds=sum(each.cpu_ticks for each in tree) / TICKS_PER_SECOND,
-            memory_bytes=sum(each.resident_pages for each in tree) * PAGE_BYTES,
+            memory_bytes=_resident_bytes(tree),
             processes=len(tree),
         )
 
+    def memory(self, pid: int) -> int:
+        """Return the resident memory of the tree of a process, in bytes."""
+        return _resident_bytes(self.tree(pid))
+
     def cpu_ticks_of(self, process: ProcessStat) -> int:
         """Return the CPU time that a process had used by then, 0 if it is a later one."""
-        known = self._by_pid.get(process.pid)
+        known = self._table.by_pid.get(process.pid)
         return known.cpu_ticks if known is not None and known.started == process.started else 0
 
     def _ticks_since(self, ticks: float) -> float:
         return max(self.taken_at * TICKS_PER_SECOND - ticks, 1)
 
 
-def read_processes() -> Iterator[ProcessStat | None]:
-    """Yield each process of the machine, None for one that has ended; nothing without /proc."""
-    try:
-        names = os.listdir("/proc")
-    except OSError:
-        return
-    for name in names:
-        if name.isdigit():
-            yield posix.read_stat(int(name))
+def _resident_bytes(processes: Iterable[ProcessStat]) -> int:
+    return sum(each.resident_pages for each in processes) * PAGE_BYTES
 
 
 def seconds_since_boot() -> float:
@@ -123,7 +110,7 @@ class UsageMonitor:
         self,
         clock: Clock,
         run: Callable[[Generator[object, None, None]], None],
-        read: Callable[[], Iterable[ProcessStat | None]] = read_processes,
+        read: Callable[[], Iterable[ProcessStat | None]] = posix.read_processes,
         uptime: Callable[[], float] = seconds_since_boot,
     ) -> None:
         self._clock = clock
@@ -140,9 +127,24 @@ class UsageMonitor:
         """Return a deferred function whose result is True once there is a recent sample."""
         return deferred(self._poll, wake_sources=[self._done])
 
+    def when_refreshed(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once there is a recent sample, perhaps at once."""
+        if self._poll() is NOT_DONE_YET:
+            self._done.add(callback)
+        else:
+            callback()
+
+    def memory(self, pid: int) -> int:
+        """Return the resident memory of a child and its descendants, in bytes, as `usage`."""
+        return 0 if self._sample is None else self._sample.memory(pid)
+
     def usage(self, pid: int) -> Usage:
         """Return the use of CPU and memory by a child, by the last sample."""
         return NO_USAGE if self._sample is None else self._sample.usage(pid, self._before)
+
+    def tree(self, pid: int) -> list[ProcessStat]:
+        """Return a child, its descendants and its process group, by the last sample."""
+        return [] if self._sample is None else self._sample.tree(pid)
 
     def _poll(self) -> Any:
         if not self._is_reading and self._clock.monotonic() >= self._is_current_until:

@@ -11,6 +11,8 @@ from contextlib import suppress
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
+from supervisor.config.hooks import PRE_START
+from supervisor.config.process_config import full_config
 from supervisor.datatypes import signal_number
 from supervisor.engine.deferred import (
     NOT_DONE_YET,
@@ -122,6 +124,9 @@ def _begin_start(process: Subprocess, name: str, *, alone: bool) -> None:
 
 
 def _check_command(process: Subprocess) -> None:
+    """Refuse to start a command that does not exist, unless a hook may create it."""
+    if PRE_START in full_config(process.config).hooks.names:
+        return
     try:
         process.get_execv_args()
     except NotFound as reason:
@@ -157,6 +162,7 @@ def stop(process: Subprocess, name: str, *, wait: bool) -> bool | Deferred:
     stopped = _until_stopped(process)
     if process.get_state() == ProcessStates.STOPPING:
         process.start_requested = False
+        process.administrative_stop = True  # nothing follows that the daemon has planned
     elif failure := process.stop():
         raise RPCError(Faults.FAILED, failure)
     return stopped if wait and process.get_state() not in STOPPED_STATES else True

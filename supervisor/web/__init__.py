@@ -1,7 +1,8 @@
 """The web interface: pages, their actions and their live updates.
 
-`handler` looks up the view of a request in `pages`, `views` defines views in general, `status`
-and `tail` are our views, `actions` implements their buttons, `rows` and `templates` render,
+`handler` looks up the view of a request in `pages`, `views` defines views in general, `status`,
+`process` and `tail` are our views, `actions` implements their buttons, `rows` and `templates`
+render, `language` takes their texts from the table in `texts`, `search` searches logs,
 `event_stream` and `follow` are the streams that the pages' scripts read.
 
 The names that plugins import from `supervisor.web` are here.  They are imported on first use:

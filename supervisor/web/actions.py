@@ -14,6 +14,7 @@ from supervisor.common.records import record
 from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 from supervisor.engine.start_queue import Pace
 from supervisor.rpc.control import in_order, is_to_be_stopped, make_allfunc, to_be_started
+from supervisor.web.language import ENGLISH, english
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
 
 
 START_FAULTS: Final = {
-    Faults.NO_FILE: "no such file",
-    Faults.NOT_EXECUTABLE: "file not executable",
-    Faults.ALREADY_STARTED: "already started",
-    Faults.SPAWN_ERROR: "spawn error",
-    Faults.ABNORMAL_TERMINATION: "abnormal termination",
+    Faults.NO_FILE: english("message.no_file"),
+    Faults.NOT_EXECUTABLE: english("message.not_executable"),
+    Faults.ALREADY_STARTED: english("message.already_started"),
+    Faults.SPAWN_ERROR: english("message.spawn_error"),
+    Faults.ABNORMAL_TERMINATION: english("message.abnormal_termination"),
 }
 
 FAILURES: Final = ("ERROR", "unexpected rpc fault", "No such", "No process", "Unknown action")
@@ -45,11 +46,6 @@ SHOWN_FAILURES: Final = 5
 def reports_failure(message: str) -> bool:
     """Whether a message reports a failure."""
     return message.startswith(FAILURES) or "; failed: " in message
-
-
-def shown_processes(count: int) -> str:
-    """Return a phrase for the scope of a filtered action."""
-    return f"{count} shown process{'' if count == 1 else 'es'}"
 
 
 def run_steps(
@@ -83,12 +79,13 @@ def run_steps(
 
 def fault_text(error: RPCError) -> str:
     """Return the message for a fault that has no specific one."""
-    return f"unexpected rpc fault [{error.code}] {error.text}"
+    return english("message.fault", code=error.code, reason=error.text)
 
 
 def _start_error(name: str) -> Callable[[RPCError], str]:
     def text(error: RPCError) -> str:
-        return f"ERROR: Process {name}: {START_FAULTS.get(error.code) or fault_text(error)}"
+        reason = START_FAULTS.get(error.code) or fault_text(error)
+        return english("message.start_error", name=name, reason=reason)
 
     return text
 
@@ -112,11 +109,12 @@ def _ignore_not_running(step: Step) -> Step:
 
 def _start(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
     steps = [lambda: rpc.startProcess(name)]
-    return run_steps(steps, lambda _: f"Process {name} started", _start_error(name))
+    return run_steps(steps, lambda _: english("message.start", name=name), _start_error(name))
 
 
 def _stop(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
-    return run_steps([lambda: rpc.stopProcess(name)], lambda _: f"Process {name} stopped")
+    steps = [lambda: rpc.stopProcess(name)]
+    return run_steps(steps, lambda _: english("message.stop", name=name))
 
 
 def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
@@ -124,15 +122,16 @@ def _restart(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
         _ignore_not_running(lambda: rpc.stopProcess(name)),
         lambda: rpc.startProcess(name),
     ]
-    return run_steps(steps, lambda _: f"Process {name} restarted", _start_error(name))
+    return run_steps(steps, lambda _: english("message.restart", name=name), _start_error(name))
 
 
 def _clear_log(rpc: SupervisorNamespaceRPCInterface, name: str) -> Deferred:
-    return run_steps([lambda: rpc.clearProcessLog(name)], lambda _: f"Log for {name} cleared")
+    steps = [lambda: rpc.clearProcessLog(name)]
+    return run_steps(steps, lambda _: english("message.clearlog", name=name))
 
 
 def _refresh(_rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
-    return run_steps([], lambda _: f"Page refreshed at {time.ctime()}")
+    return run_steps([], lambda _: english("message.refresh", time=time.ctime()))
 
 
 # -- several processes ---------------------------------------------------------
@@ -145,11 +144,11 @@ def _on_group(verb: str, rpc: SupervisorNamespaceRPCInterface, name: str) -> Def
     def stop() -> Any:
         return rpc.stopProcessGroup(name)
 
-    return _on_several(verb, f"Group {name}", start, stop)
+    return _on_several(verb, "group", {"name": name}, start, stop)
 
 
 def _on_all(verb: str, rpc: SupervisorNamespaceRPCInterface, _name: str) -> Deferred:
-    return _on_several(verb, "All", rpc.startAllProcesses, rpc.stopAllProcesses)
+    return _on_several(verb, "all", {}, rpc.startAllProcesses, rpc.stopAllProcesses)
 
 
 def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Member]) -> Deferred:
@@ -161,19 +160,21 @@ def _on_shown(verb: str, rpc: SupervisorNamespaceRPCInterface, shown: list[Membe
         pace = Pace(rpc.supervisord.runtime.loop)
         return make_allfunc(shown, is_to_be_stopped, in_order(shown, rpc.stopProcess), pace.run)
 
-    return _on_several(verb, shown_processes(len(shown)), start, stop)
+    subject = ENGLISH.count("message.subject", len(shown))
+    return _on_several(verb, "shown", {"subject": subject}, start, stop)
 
 
-def _on_several(verb: str, subject: str, start: Step, stop: Step) -> Deferred:
-    """Return a deferred function whose message has the time and the failed processes."""
-    steps, done = {
-        "start": ([start], "started"),
-        "stop": ([stop], "stopped"),
-        "restart": ([stop, start], "restarted"),
-    }[verb]
+def _on_several(verb: str, scope: str, values: dict[str, str], start: Step, stop: Step) -> Deferred:
+    """Return a deferred function whose message has the time and the failed processes.
+
+    `scope` and `verb` select its text, which has further `values`.
+    """
+    steps = {"start": [start], "stop": [stop], "restart": [stop, start]}[verb]
 
     def message_of(results: list[Any]) -> str:
-        return f"{subject} {done} at {time.ctime()}{_failures(results[-1])}"
+        message = english(f"message.{scope}_{verb}", time=time.ctime(), **values)
+        failed = _failures(results[-1])
+        return english("message.failed", message=message, failed=failed) if failed else message
 
     return run_steps(steps, message_of)
 
@@ -184,12 +185,10 @@ def _failures(structs: list[dict[str, Any]]) -> str:
         for struct in structs
         if struct["status"] != Faults.SUCCESS
     ]
-    if not failed:
-        return ""
     more = len(failed) - SHOWN_FAILURES
     if more > 0:
         failed[SHOWN_FAILURES:] = [f"{more} more"]
-    return f"; failed: {', '.join(failed)}"
+    return ", ".join(failed)
 
 
 # -- the table -----------------------------------------------------------------
@@ -197,13 +196,12 @@ def _failures(structs: list[dict[str, Any]]) -> str:
 
 @record(frozen=True)
 class Action:
-    """One action of the page.
+    """One action of the page; its label is the text `action.NAME`.
 
     `scope` is process, group, all or page.  `make` returns the deferred function of the action for
     the name of a process or group, `make_on` that for the processes that a filter shows.
     """
 
-    label: str
     scope: str
     make: Callable[[SupervisorNamespaceRPCInterface, str], Deferred]
     make_on: Callable[[SupervisorNamespaceRPCInterface, list[Member]], Deferred] | None = None
@@ -214,29 +212,25 @@ class Action:
         """The field of the URL: `ask` shows a confirmation first, `action` does not."""
         return "ask" if self.is_confirmed else "action"
 
-    def label_for(self, subject: str) -> str:
-        """Return the label of a button for a part of all processes."""
-        return f"{self.label.removesuffix(' All')} {subject}"
 
-
-def _action_on_all(label: str, verb: str, *, is_confirmed: bool = True) -> Action:
+def _action_on_all(verb: str, *, is_confirmed: bool = True) -> Action:
     make_on = partial(_on_shown, verb)
-    return Action(label, "all", partial(_on_all, verb), make_on, is_confirmed=is_confirmed)
+    return Action("all", partial(_on_all, verb), make_on, is_confirmed=is_confirmed)
 
 
 # Name in the URL -> action, in the order of the buttons.
 ACTIONS: Final = {
-    "start": Action("Start", "process", _start, is_confirmed=False),
-    "restart": Action("Restart", "process", _restart),
-    "stop": Action("Stop", "process", _stop),
-    "clearlog": Action("Clear Log", "process", _clear_log),
-    "startgroup": Action("Start", "group", partial(_on_group, "start"), is_confirmed=False),
-    "restartgroup": Action("Restart", "group", partial(_on_group, "restart")),
-    "stopgroup": Action("Stop", "group", partial(_on_group, "stop")),
-    "startall": _action_on_all("Start All", "start", is_confirmed=False),
-    "restartall": _action_on_all("Restart All", "restart"),
-    "stopall": _action_on_all("Stop All", "stop"),
-    "refresh": Action("Refresh", "page", _refresh, is_confirmed=False),
+    "start": Action("process", _start, is_confirmed=False),
+    "restart": Action("process", _restart),
+    "stop": Action("process", _stop),
+    "clearlog": Action("process", _clear_log),
+    "startgroup": Action("group", partial(_on_group, "start"), is_confirmed=False),
+    "restartgroup": Action("group", partial(_on_group, "restart")),
+    "stopgroup": Action("group", partial(_on_group, "stop")),
+    "startall": _action_on_all("start", is_confirmed=False),
+    "restartall": _action_on_all("restart"),
+    "stopall": _action_on_all("stop"),
+    "refresh": Action("page", _refresh, is_confirmed=False),
 }
 
 

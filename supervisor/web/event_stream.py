@@ -11,8 +11,10 @@ import contextlib
 import json
 
 from supervisor import events
+from supervisor.common.namespec import split_namespec
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.web import rows
+from supervisor.web.language import language_of
 from supervisor.web.views import MeldView
 
 TYPE_CHECKING = False
@@ -40,15 +42,24 @@ class ChangesView(MeldView):
     def render(self) -> Changes:
         """Return the stream."""
         self.context.response["headers"].update(STREAM_HEADERS)
-        return Changes(self.context.supervisord, rows.status_texts(self.root))
+        language = language_of(self.context.form)
+        texts = rows.status_texts(self.root, language)
+        name = self.context.form.get("processname") or None
+        return Changes(self.context.supervisord, texts, name)
 
 
 class Changes:
-    """Changes since the last event: each process at most once, even for a slow reader."""
+    """Changes since the last event: each process at most once, even for a slow reader.
+
+    With the name of a process, those of the others are left out.
+    """
 
     max_wait = BEAT_SECONDS
 
-    def __init__(self, supervisord: Daemon, texts: rows.StatusTexts) -> None:
+    def __init__(
+        self, supervisord: Daemon, texts: rows.StatusTexts, name: str | None = None
+    ) -> None:
+        self._only = None if name is None else split_namespec(name)
         self._supervisord = supervisord
         self._texts = texts
         self._changed: dict[tuple[str, str], None] = {}
@@ -89,6 +100,8 @@ class Changes:
 
     def _row_changed(self, process: Any) -> None:
         group = process.group.config.name if process.group is not None else process.config.name
+        if self._only is not None and self._only != (group, process.config.name):
+            return
         self._changed[group, process.config.name] = None
         self._has_changed.notify()
 

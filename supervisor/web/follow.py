@@ -1,21 +1,25 @@
 """Logs as streams: followed by the log page's script, or downloaded as a whole.
 
-All views take the fields of the log page: `processname` and `stream`, or `log=main`.
+All views take the fields of the log page (see `log_sources`); those of one log use the first.
 """
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import json
 import os
 
-from supervisor.common.faults import RPCError
+from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.files import open_for_reading
-from supervisor.http.bodies import FollowedFile
-from supervisor.rpc.logs import process_log
-from supervisor.rpc.lookup import find_process
+from supervisor.http.bodies import TAIL_POLL_SECONDS, FollowedFile
+from supervisor.logs import reading
 from supervisor.web.event_stream import STREAM_HEADERS
+from supervisor.web.log_sources import sources_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from io import FileIO
     from typing import Any, Final
 
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 
 FOLLOWED_BYTES: Final = 64 * 1024
 """Size of the end of a log with which following begins."""
+
+MIN_FOLLOWED_BYTES: Final = 8 * 1024
 
 READ_BYTES: Final = 64 * 1024
 
@@ -59,15 +65,9 @@ class _LogView:
         """Return further header fields and the body; raises `OSError`."""
         raise NotImplementedError
 
-    def _path(self) -> Any:
-        form, supervisord = self.context.form, self.context.supervisord
-        if form.get("log") == "main":
-            return supervisord.options.logfile
-        stream = "stderr" if form.get("stream") == "stderr" else "stdout"
-        try:
-            return process_log(find_process(supervisord, form.get("processname", "")), stream)
-        except RPCError:
-            return None
+    def _path(self) -> str | None:
+        sources = sources_in(self.context.form)
+        return sources[0].path(self.context.supervisord) if sources else None
 
 
 class FollowView(_LogView):
@@ -80,6 +80,80 @@ class FollowView(_LogView):
             body.sz = line_start(file.fileno(), body.sz)
             size = os.fstat(file.fileno()).st_size
         return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size)}, body
+
+
+class FollowLogsView:
+    """The ends of several logs, and all later output, on one connection.
+
+    Each line is a JSON object with `log`, the number of the log in the request, and `text`; the
+    first one of a log also has `offset`, at which its text begins in the file.
+    """
+
+    delay = 0
+
+    def __init__(self, context: ViewContext) -> None:
+        self.context = context
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the response."""
+        headers = {"Content-Type": "application/x-ndjson", **STREAM_HEADERS}
+        sources = sources_in(self.context.form)
+        paths = [source.path(self.context.supervisord) for source in sources]
+        if not any(paths):
+            return {"headers": headers, "status": 404, "body": "There is no such log.\n"}
+        return {"headers": headers, "body": FollowedLogs(paths)}
+
+
+class FollowedLogs:
+    """Several logs as one endless body; a log without a file is read once there is one."""
+
+    max_wait = TAIL_POLL_SECONDS
+
+    def __init__(self, paths: Sequence[str | None]) -> None:
+        self._logs = [_FollowedLog(path, len(paths)) for path in paths if path]
+        self._numbers = [number for number, path in enumerate(paths) if path]
+        self._next = 0
+        self.wake_sources = tuple(reading.written(path) for path in paths if path)
+
+    def more(self) -> Any:
+        """Return a line about the next log with news, or `NOT_DONE_YET`."""
+        for _ in self._logs:
+            index = self._next
+            self._next = (index + 1) % len(self._logs)
+            news = self._logs[index].news()
+            if news is not None:
+                line = json.dumps({"log": self._numbers[index], **news}, ensure_ascii=False)
+                return line.encode() + b"\n"
+        return NOT_DONE_YET
+
+    def close(self) -> None:
+        """Close the files."""
+        for log in self._logs:
+            log.close()
+
+
+class _FollowedLog:
+    def __init__(self, path: str, count: int) -> None:
+        """Follow a log, one of `count` on the page."""
+        size = max(FOLLOWED_BYTES // count, MIN_FOLLOWED_BYTES)
+        self._follower = reading.Follower(path, start_bytes=size)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._has_begun = False
+
+    def news(self) -> dict[str, Any] | None:
+        """Return the text that has been written since the last call, None if there is none."""
+        if self._has_begun:
+            text = self._decoder.decode(self._follower.read())
+            return {"text": text} if text else None
+        self._has_begun = True
+        with contextlib.suppress(OSError), _opened(self._follower.path) as file:
+            self._follower.offset = line_start(file.fileno(), self._follower.offset)
+        offset = self._follower.offset
+        return {"text": self._decoder.decode(self._follower.read()), "offset": offset}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._follower.close()
 
 
 class EarlierView(_LogView):

@@ -69,6 +69,7 @@ class supervisor_ui_handler(Handler):  # noqa: N801 - Supervisor 4's name
             view,
             on_result=lambda response: _response(response, filled.reply_headers),
             on_error=lambda error: self._failure(request, error),
+            on_cancel=getattr(view, "cancel", None),
         )
 
     def _failure(self, request: Request, _error: Exception) -> Response:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
+    from supervisor.web.language import Language
 
     RowKey: TypeAlias = tuple[int, tuple[str, ...]]
     """State and actions, in which rows differ."""
@@ -48,14 +49,15 @@ PAUSING_ACTIONS: Final = ("start", "stop")
 PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
 """States in which a process may pause before its next start; the page counts down."""
 
-# Kind -> its name, in order of urgency.
-KINDS: Final = {"bad": "failed", "busy": "changing", "ok": "running", "off": "stopped"}
+KINDS: Final = ("bad", "busy", "ok", "off")
+"""Kinds of states, in order of urgency."""
 
 
 @record(frozen=True)
 class StatusTexts:
-    """The status page and its fragments, as texts with placeholders."""
+    """The status page and its fragments in one language, as texts with placeholders."""
 
+    language: Language
     page: str
     message: str
     confirmation: str
@@ -65,34 +67,45 @@ class StatusTexts:
 
 _between_elements = re.compile(r">\s+<").sub
 
-_cached: tuple[Any, StatusTexts] | None = None
+_cached: dict[str, tuple[Any, StatusTexts]] = {}
+"""Code of a language -> the tree of the template, and its texts."""
 
 
-def status_texts(root: Any) -> StatusTexts:
-    """Return the texts of a template's tree; extract them on first use."""
-    global _cached  # noqa: PLW0603 - one page, one cache entry
-    if _cached is None or _cached[0] is not root:
-        _cached = (root, _extract_texts(root.clone()))
-    return _cached[1]
+def status_texts(root: Any, language: Language) -> StatusTexts:
+    """Return the texts of a template's tree in a language; extract them on first use."""
+    cached = _cached.get(language.code)
+    if cached is None or cached[0] is not root:
+        copy = root.clone()
+        language.localize(copy)
+        cached = _cached[language.code] = (root, _extract_texts(copy, language))
+    return cached[1]
 
 
-def _extract_texts(root: Any) -> StatusTexts:
+def _extract_texts(root: Any, language: Language) -> StatusTexts:
     message = root.findmeld("message")
     message.content(placeholder("text"))
     message.attributes(**{"class": f"message {placeholder('kind')}"})
     root.findmeld("all").replace(placeholder("all"))
     for name in ("identifier", "version", "counts", "none"):
         root.findmeld(name).content(placeholder(name))
-    root.findmeld("body").attributes(**{"data-now": placeholder("now")})
+    root.findmeld("body").attributes(
+        **{"data-now": placeholder("now"), "data-texts": placeholder("texts")}
+    )
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
-    rows = _extract_rows(root.findmeld("row"))
+    for link, other in root.findmeld("language").repeat(language.others):
+        del link.attrib["hidden"]
+        link.content(other.name)
+        address = f"index.html?{placeholder('fields')}lang={other.code}"
+        link.attributes(href=address, **other.link)
+    rows = _extract_rows(root.findmeld("row"), language)
     root.findmeld("row").deparent()
-    group = _extract_group(root.findmeld("group"))
+    group = _extract_group(root.findmeld("group"), language)
     root.findmeld("sections").replace(placeholder("sections"))
     confirmation = _extract_confirmation(root.findmeld("ask"))
     return StatusTexts(
+        language=language,
         message=extract_fragment(message),
         confirmation=confirmation,
         group=group,
@@ -108,18 +121,18 @@ def _extract_confirmation(ask: Any) -> str:
     return extract_fragment(ask)
 
 
-def _extract_group(group: Any) -> str:
+def _extract_group(group: Any, language: Language) -> str:
     group.findmeld("group_name").content(placeholder("group"))
     button = group.findmeld("group_action")
     button.replace(placeholder("buttons"))
     group.deparent()
-    buttons = "".join(_button(button, name, "group", "quoted") for name in actions_on("group"))
+    buttons = "".join(_button(button, name, "group", language) for name in actions_on("group"))
     return text_with_placeholders(group).replace("%(buttons)s", buttons)
 
 
-def _extract_rows(row: Any) -> dict[RowKey, str]:
+def _extract_rows(row: Any, language: Language) -> dict[RowKey, str]:
     """Return a row for each kind, so that rendering need not decide by state."""
-    return {key: _extract_row(row.clone(), *key) for key in _row_keys()}
+    return {key: _extract_row(row.clone(), *key, language) for key in _row_keys()}
 
 
 def _row_keys() -> Iterator[RowKey]:
@@ -130,7 +143,7 @@ def _row_keys() -> Iterator[RowKey]:
     yield ProcessStates.EXITED, PAUSING_ACTIONS
 
 
-def _extract_row(row: Any, state: int, actions: tuple[str, ...]) -> str:
+def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Language) -> str:
     kind, _ = APPEARANCE[state]
     row.attributes(
         **{
@@ -150,38 +163,40 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...]) -> str:
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
         about.attributes(**{"data-start": placeholder("start"), "data-pid": placeholder("pid")})
-    row.findmeld("name").attributes(href=f"tail.html?processname={placeholder('quoted')}")
+    row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
-        **{"aria-label": f"Tail stdout of {placeholder('name')}"},
+        **{"aria-label": language.text("tail_stdout", name=placeholder("name"))},
     )
     row.findmeld("stderr").attributes(
         href=f"tail.html?processname={placeholder('quoted')}&stream=stderr",
-        **{"aria-label": f"Tail stderr of {placeholder('name')}"},
+        **{"aria-label": language.text("tail_stderr", name=placeholder("name"))},
     )
     button = row.findmeld("action")
-    clear = _button(row.findmeld("clear"), "clearlog", "name", "quoted")
+    clear = _button(row.findmeld("clear"), "clearlog", "name", language)
     row.findmeld("clear").replace(placeholder("clear"))
     button.replace(placeholder("buttons"))
-    buttons = "".join(_button(button, name, "name", "quoted") for name in actions)
+    buttons = "".join(_button(button, name, "name", language) for name in actions)
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
     return text.replace(' hidden="%(hidden)s"', "%(hidden)s")
 
 
-def _button(button: Any, action_name: str, name: str, quoted: str) -> str:
+def _button(button: Any, action_name: str, name: str, language: Language) -> str:
     """Return the button of an action as text with placeholders.
 
-    `formaction` works without scripts; an action to be confirmed leads to the confirmation.
+    `name` is the placeholder of the subject's name.  `formaction` works without scripts; an
+    action to be confirmed leads to the confirmation.
     """
     button = button.clone()
     action = ACTIONS[action_name]
-    query = f"{action.query_field}={action_name}&processname={placeholder(quoted)}"
-    button.content(action.label)
+    query = f"{action.query_field}={action_name}&processname={placeholder('quoted')}"
+    label = language.text(f"action.{action_name}")
+    button.content(label)
     button.attributes(
         formaction=f"index.html?{query}",
-        **{"aria-label": f"{action.label} {placeholder(name)}"},
+        **{"aria-label": language.text("on", action=label, name=placeholder(name))},
     )
     return text_with_placeholders(button)
 
@@ -206,16 +221,28 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     group, process = member
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
-    state = info["state"] if info["state"] in APPEARANCE else ProcessStates.UNKNOWN
+    state = _known(info["state"])
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
-        "description": escaped(info["description"]),
+        "description": escaped(texts.language.message(info["description"])),
         "start": info["start"],
         "pid": info["pid"],
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def allowed_actions(member: Member) -> tuple[str, ...]:
+    """Return the actions that a process allows, in the order of its buttons."""
+    process = member[1]
+    ahead = NO_OUTLOOK if process.is_plain else outlook(process)
+    return _actions(_known(process.get_state()), ahead)
+
+
+def _known(state: int) -> int:
+    """Return a state; UNKNOWN for one that a plugin has made up."""
+    return state if state in APPEARANCE else ProcessStates.UNKNOWN
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:

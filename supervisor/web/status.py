@@ -23,26 +23,27 @@ from supervisor.web.actions import (
     actions_on,
     reports_failure,
     run_steps,
-    shown_processes,
 )
 from supervisor.web.filtering import Filter
+from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.templates import DOCTYPE, escaped
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, Final
 
     from supervisor.rpc.lookup import Member
+    from supervisor.web.language import Language
 
-STATES: Final = {"": "All states", **{kind: word.title() for kind, word in rows.KINDS.items()}}
+STATES: Final = ("", *rows.KINDS)
 
-SORTS: Final = {"name": "By name", "state": "By state", "changed": "Latest change first"}
+SORTS: Final = ("name", "state", "changed")
 
 FORBIDDEN: Final = 403
 
-NOT_DONE: Final = "Nothing was done: the request did not come from this page."
+NOT_DONE: Final = english("message.not_done")
 
 
 class StatusView(MeldView):
@@ -51,7 +52,7 @@ class StatusView(MeldView):
     def render(self) -> Any:
         """Return the page, the message in JSON, or '' with a redirect."""
         form, request = self.context.form, self.context.request
-        self.context.response["headers"].update(PAGE_HEADERS)
+        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
         action = form.get("action")
         if not action or request.command == "HEAD":
             return self._page(ask=form.get("ask"), message=form.get("message"))
@@ -65,18 +66,28 @@ class StatusView(MeldView):
             return NOT_DONE_YET
         return self._respond(message)
 
+    # -- the address, which differs for other pages with actions --------------------
+
+    def _fields(self) -> dict[str, str]:
+        """Return the query fields of the page, which a redirect keeps."""
+        return self._filter.fields
+
+    def _address(self, query: str) -> str:
+        """Return the relative URL of the page."""
+        return f"./?{query}"
+
     def make_callback(self, namespec: str | None, action: str) -> Callable[[], Any]:
         """Return the deferred function of an action; it returns a message in case of errors too."""
         known = ACTIONS.get(action)
         if known is None:
-            return _message_only(f"Unknown action {action}")
+            return _message_only(english("message.unknown_action", name=action))
         name = namespec or ""
         if known.scope == "process" and not name:
-            return _message_only("No process name found")
+            return _message_only(english("message.no_name"))
         if known.scope == "process" and not self._is_process(name):
-            return _message_only(f"No such process named {name}")
+            return _message_only(english("message.no_such_process", name=name))
         if known.scope == "group" and name not in self.context.supervisord.process_groups:
-            return _message_only(f"No such group named {name}")
+            return _message_only(english("message.no_such_group", name=name))
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
         if known.make_on is not None and self._filter.is_active:
             return known.make_on(rpc, self._shown(self._all_members()))
@@ -85,6 +96,10 @@ class StatusView(MeldView):
     @cached_property
     def _filter(self) -> Filter:
         return Filter.of(self.context.form)
+
+    @cached_property
+    def _language(self) -> Language:
+        return language_of(self.context.form)
 
     def _all_members(self) -> list[Member]:
         return members(list(self.context.supervisord.process_groups.values()), by_name=True)
@@ -101,35 +116,47 @@ class StatusView(MeldView):
         """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
-            return json.dumps({"message": message, "trouble": reports_failure(message)})
+            shown = self._language.message(message)
+            return json.dumps({"message": shown, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
-        filter_query = urlencode(self._filter.fields)
-        query = f"{filter_query}{'&' if filter_query else ''}message={quote(message, safe='')}"
-        self.context.response["headers"]["Location"] = f"./?{query}"
+        fields = urlencode(self._fields())
+        query = f"{fields}{'&' if fields else ''}message={quote(message, safe='')}"
+        self.context.response["headers"]["Location"] = self._address(query)
         return ""
 
     # -- the page -----------------------------------------------------------------
 
-    def _page(self, *, ask: str | None, message: str | None) -> str:
+    def _page(self, *, ask: str | None, message: str | None) -> Any:
         supervisord = self.context.supervisord
-        texts = rows.status_texts(self.root)
+        language = self._language
+        texts = rows.status_texts(self.root, language)
         all_members = self._all_members()
         form = self.context.form
         return DOCTYPE + texts.page % {
             "identifier": escaped(supervisord.options.identifier),
             "version": escaped(VERSION),
+            "texts": language.script_texts,
+            "fields": self._escaped_fields(),
             "now": int(supervisord.runtime.clock.time()),
             "message": _message(texts, message),
             "ask": self._confirmation(texts, ask),
             "q": escaped(form.get("q", "")),
-            "states": _options(STATES, form.get("state", "")),
-            "sorts": _options(SORTS, form.get("sort", "name")),
-            "counts": counts(all_members),
+            "states": _options(language, "state", STATES, form.get("state", "")),
+            "sorts": _options(language, "sort", SORTS, form.get("sort", "name")),
+            "counts": counts(all_members, language),
             "all": self._buttons_for_all(all_members),
-            "none": "" if all_members else "No programs are configured.",
+            "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
         }
+
+    def _escaped_fields(self) -> str:
+        """Return the query fields of the page, each followed by `&`, for links to it."""
+        from urllib.parse import urlencode
+
+        form = self.context.form
+        sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
+        return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
 
     def _confirmation(self, texts: rows.StatusTexts, action: str | None) -> str:
         """Return the confirmation form of an action."""
@@ -139,29 +166,44 @@ class StatusView(MeldView):
         from urllib.parse import urlencode
 
         name = self.context.form.get("processname", "")
-        subject = {"process": name, "group": f"group {name}"}.get(known.scope, "")
-        label = f"{known.label} {subject}".strip()
+        language = self._language
+        subjects = {"process": name, "group": language.text("group", name=name)}
+        label = language.text(f"action.{action}")
+        if known.scope in subjects:
+            label = language.text("on", action=label, name=subjects[known.scope])
         fields = {"action": action, "processname": name}
         if known.make_on is not None and self._filter.is_active:
-            label = known.label_for(shown_processes(len(self._shown(self._all_members()))))
+            label = language.count(f"{action}.shown", len(self._shown(self._all_members())))
             fields = {"action": action, **self._filter.fields}
         query = urlencode(fields)
         return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
-            "question": escaped(f"{label}?"),
+            "question": escaped(language.text("script.question", action=label)),
             "yes": escaped(label),
         }
 
     def _buttons_for_all(self, all_members: list[Member]) -> str:
         """Return the buttons that act on all shown processes, labelled accordingly."""
         if not self._filter.is_active:
-            return "".join(_button_for_all(name, ACTIONS[name].label) for name in actions_on("all"))
+            return "".join(self._button_for_all(name) for name in actions_on("all"))
         from urllib.parse import urlencode
 
         shown, fields = len(self._shown(all_members)), urlencode(self._filter.fields)
         return "".join(
-            _button_for_all(name, ACTIONS[name].label_for(f"{shown} shown"), fields)
+            self._button_for_all(
+                name, self._language.text(f"script.{name}.shown", count=shown), fields
+            )
             for name in actions_on("all")
+        )
+
+    def _button_for_all(self, name: str, label: str | None = None, fields: str = "") -> str:
+        """Return a button; `data-label` is its label without a filter."""
+        without_filter = self._language.text(f"action.{name}")
+        field = ACTIONS[name].query_field
+        url = escaped(f"index.html?{field}={name}{'&' if fields else ''}{fields}")
+        return (
+            f'<button type="submit" data-label="{without_filter}" formaction="{url}">'
+            f"{label or without_filter}</button>"
         )
 
     def _sections(self, texts: rows.StatusTexts, all_members: list[Member]) -> str:
@@ -188,26 +230,20 @@ class StatusView(MeldView):
         return rows.row(texts, member, is_hidden=not self._filter.matches(member))
 
 
-def _button_for_all(name: str, label: str, fields: str = "") -> str:
-    """Return a button; `data-label` is its label without a filter."""
-    action = ACTIONS[name]
-    url = escaped(f"index.html?{action.query_field}={name}{'&' if fields else ''}{fields}")
-    return f'<button type="submit" data-label="{action.label}" formaction="{url}">{label}</button>'
-
-
 def _message_only(text: str) -> Callable[[], Any]:
     return run_steps([], lambda _: text)
 
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:
     kind = "trouble" if message and (reports_failure(message) or message == NOT_DONE) else ""
-    return texts.message % {"text": escaped(message or ""), "kind": kind}
+    return texts.message % {"text": escaped(texts.language.message(message or "")), "kind": kind}
 
 
-def _options(choices: dict[str, str], chosen: str) -> str:
+def _options(language: Language, kind: str, values: Iterable[str], chosen: str) -> str:
     return "".join(
-        f'<option value="{value}"{" selected" if value == chosen else ""}>{word}</option>'
-        for value, word in choices.items()
+        f'<option value="{value}"{" selected" if value == chosen else ""}>'
+        f"{language.text(f'{kind}.{value}')}</option>"
+        for value in values
     )
 
 
@@ -215,18 +251,26 @@ def _body(heading: str, rows_html: list[str]) -> str:
     return f"<tbody>{heading}{''.join(rows_html)}</tbody>" if rows_html else ""
 
 
-def counts(all_members: list[Member]) -> str:
+def counts(all_members: list[Member], language: Language) -> str:
     """Return a phrase with the number of processes, in total and of each kind."""
     numbers = dict.fromkeys(rows.KINDS, 0)
     for member in all_members:
         numbers[rows.kind_of(member)] += 1
-    parts = [f"{number} {rows.KINDS[kind]}" for kind, number in numbers.items() if number]
-    noun = "process" if len(all_members) == 1 else "processes"
-    return f"{len(all_members)} {noun}" + (": " + ", ".join(parts) if parts else "")
+    parts = [
+        language.text(f"script.kind.{kind}", count=number)
+        for kind, number in numbers.items()
+        if number
+    ]
+    total = language.count("script.processes", len(all_members))
+    if not parts:
+        return total
+    return language.text(
+        "script.counts", total=total, parts=language.text("script.comma").join(parts)
+    )
 
 
 def _urgency(member: Member) -> tuple[int, str]:
-    return list(rows.KINDS).index(rows.kind_of(member)), member[1].config.name
+    return rows.KINDS.index(rows.kind_of(member)), member[1].config.name
 
 
 def _latest_first(member: Member) -> float:

@@ -1,127 +1,262 @@
-"""The page of one log: its last bytes; a script follows it from there.
+"""The page of logs: their last bytes, which a script follows from there, or lines found in them.
 
-`tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name
-selects the activity log.
+`tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name selects
+the activity log.  New are `stream=both`, several `processname=` for several processes, and
+`q=TEXT`, which searches the whole logs.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.faults import Faults, RPCError
-from supervisor.rpc.lookup import find_process
+from supervisor.common.namespec import make_namespec
+from supervisor.common.text import visible
+from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.rpc.lookup import find_process, members
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
-from supervisor.web.templates import DOCTYPE, escaped, placeholder, text_with_placeholders
+from supervisor.web.language import cookie_field, language_of
+from supervisor.web.log_sources import BOTH, MAX_SOURCES, STREAMS, Source, sources_in
+from supervisor.web.search import Search
+from supervisor.web.templates import Page
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
+
+    from supervisor.web.language import Language
 
 MIN_BYTES: Final = 1024
 MAX_BYTES: Final = 4 * 1024 * 1024
 
-STREAMS: Final = ("stdout", "stderr")
+MAX_WANTED_CHARS: Final = 200
+
+NO_SOURCE: Final = Source("", STREAMS[0])
+"""The log of a request without a name: none."""
 
 
 class TailView(MeldView):
-    """View that shows the end of a log, or the reason why there is none."""
+    """View that shows the ends of logs, the lines that a search finds, or why there is no log."""
 
-    def render(self) -> str:
-        """Return the page."""
-        self.context.response["headers"].update(PAGE_HEADERS)
+    search: Search | None = None
+
+    def render(self) -> Any:
+        """Return the page, or `NOT_DONE_YET` during a search."""
         form = self.context.form
-        name, stream = form.get("processname") or None, form.get("stream")
-        stream = stream if stream in STREAMS else STREAMS[0]
-        limit = _limit(form.get("limit", ""))
-        is_main = form.get("log") == "main"
-        tail, is_there = self._tail(None if is_main else name, stream, limit, is_main=is_main)
-        title = "Supervisor activity log" if is_main else f"Supervisor tail of process {name}"
-        return self._page(
-            name or "", stream, limit, title, tail, is_main=is_main, is_there=is_there
-        )
+        wanted = form.get("q", "")[:MAX_WANTED_CHARS]
+        if wanted and self.search is None:
+            self.search = self.callback = self._begin_search(wanted)
+        if self.search is not None and self.search() is NOT_DONE_YET:
+            return NOT_DONE_YET
+        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
+        return self._page(wanted)
 
-    def _tail(
-        self, name: str | None, stream: str, limit: int, *, is_main: bool
-    ) -> tuple[str, bool]:
-        """Return the end of the log and True, or the reason for its absence and False."""
+    def cancel(self) -> None:
+        """End the search: the client has left."""
+        if self.search is not None:
+            self.search.cancel()
+
+    @cached_property
+    def _language(self) -> Language:
+        return language_of(self.context.form)
+
+    @cached_property
+    def _is_main(self) -> bool:
+        return self.context.form.get("log") == "main"
+
+    @cached_property
+    def _sources(self) -> list[Source]:
+        return sources_in(self.context.form) or [NO_SOURCE]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        """The names of the processes, each once; none for the activity log."""
+        return [*dict.fromkeys(source.name for source in self._sources if source.name)]
+
+    def _begin_search(self, wanted: str) -> Search:
+        supervisord = self.context.supervisord
+        several = len(self._sources) > 1
+        found = [(source, source.path(supervisord)) for source in self._sources]
+        files = [(self._label(source) if several else "", path) for source, path in found if path]
+        return Search(supervisord.runtime.loop, files, wanted)
+
+    # -- one log -------------------------------------------------------------------
+
+    def _tail(self, source: Source, limit: int) -> tuple[str, bool]:
+        """Return the end of a log and True, or the reason for its absence and False."""
         rpc = SupervisorNamespaceRPCInterface(self.context.supervisord)
-        if not name and not is_main:
-            return "No process name found", False
+        if not source.name and not self._is_main:
+            return self._language.text("message.no_name"), False
         try:
-            if is_main or name is None:
+            if not source.name:
                 return rpc.readLog(-limit, 0), True
-            read = rpc.readProcessStderrLog if stream == "stderr" else rpc.readProcessStdoutLog
-            return read(name, -limit, 0), True
+            is_stderr = source.stream == "stderr"
+            read = rpc.readProcessStderrLog if is_stderr else rpc.readProcessStdoutLog
+            return read(source.name, -limit, 0), True
         except RPCError as error:
             if error.code == Faults.NO_FILE:
-                return self._absence(name, stream), False
-            return f"ERROR: {fault_text(error)}", False
+                return self._absence(source), False
+            return self._language.text("message.error", reason=fault_text(error)), False
 
-    def _absence(self, name: str | None, stream: str) -> str:
+    def _absence(self, source: Source) -> str:
         """Return the reason why there is no log."""
-        if name is None:
-            return "No file for the activity log"
-        if (
-            stream == "stderr"
-            and find_process(self.context.supervisord, name).config.redirect_stderr
-        ):
-            return f"The stderr of {name} goes into its stdout log (redirect_stderr=true)"
-        return f"No file for {name}"
+        if not source.name:
+            return self._language.text("tail.no_activity")
+        process = find_process(self.context.supervisord, source.name)
+        is_redirected = source.stream == "stderr" and process.config.redirect_stderr
+        return self._language.text(
+            "tail.redirected" if is_redirected else "tail.no_file", name=source.name
+        )
 
-    def _heading(self, name: str, *, is_main: bool) -> str:
-        if is_main:
-            return "Activity log"
+    def _label(self, source: Source) -> str:
+        """Return the heading of one of several logs."""
+        stream = self._language.text(f"page.{source.stream}")
+        return f"{source.name} {stream}" if len(self._names) > 1 else stream
+
+    def _heading(self) -> str:
+        if self._is_main:
+            return self._language.text("page.activity_log")
+        if len(self._names) > 1:
+            return ", ".join(self._names)
+        name = self._names[0] if self._names else ""
         try:
             find_process(self.context.supervisord, name)
         except RPCError:
-            return f"There is no process {name}" if name else "Which process?"
+            return self._language.text("tail.no_process" if name else "tail.which", name=name)
         return name
 
-    def _page(
-        self,
-        name: str,
-        stream: str,
-        limit: int,
-        title: str,
-        tail: str,
-        *,
-        is_main: bool,
-        is_there: bool,
-    ) -> str:
-        from urllib.parse import urlencode
+    # -- the page -------------------------------------------------------------------
 
-        root = self.clone()
-        which = {"log": "main"} if is_main else {"processname": name}
-        of_stream = which | ({"stream": stream} if stream == "stderr" else {})
-        root.findmeld("title").content(placeholder("title"))
-        root.findmeld("heading").content(placeholder("heading"))
-        root.findmeld("tailbody").content(placeholder("tail"))
-        root.findmeld("refresh_anchor").attributes(href=placeholder("refresh"))
-        if is_there:
-            root.findmeld("tailbody").attributes(**{"data-follow": placeholder("follow")})
-            root.findmeld("download").attributes(href=placeholder("download"))
+    def _page(self, wanted: str) -> str:
+        language, names = self._language, self._names
+        page = Page(self.clone())
+        language.localize(page.root)
+        key = "tail.activity" if self._is_main else "tail.title"
+        title = ", ".join(names) or None
+        page.put(page.find("title"), visible(language.text(key, name=title)))
+        page.put(page.find("heading"), visible(self._heading()))
+        page.put(page.find("body"), **{"data-texts": language.script_json})
+        page.put_languages(
+            language, f"tail.html?{self._query(**({'q': wanted} if wanted else {}))}"
+        )
+        limit = _limit(self.context.form.get("limit", ""))
+        page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query(limit=str(limit))}")
+        is_there = self._fill_panes(page, limit)
+        self._fill_streams(page)
+        self._fill_search(page, wanted, is_there=is_there)
+        self._fill_others(page)
+        return page.html()
+
+    def _query(self, stream: str | None = None, **fields: str) -> str:
+        """Return the query of this page: its own stream or another, and further fields."""
+        return _query([*self._fields(stream), *fields.items()])
+
+    def _fields(self, stream: str | None = None) -> list[tuple[str, str]]:
+        if self._is_main:
+            return [("log", "main")]
+        if stream is None:
+            stream = self.context.form.get("stream", "")
+        fields = [("processname", name) for name in self._names or [""]]
+        return fields + ([("stream", stream)] if stream in {STREAMS[1], BOTH} else [])
+
+    def _fill_panes(self, page: Page, limit: int) -> bool:
+        """Fill in the logs, or the lines of a search; return whether there is a log."""
+        if self.search is not None:
+            self._fill_found(page, self.search)
+            return True
+        several = len(self._sources) > 1
+        found = []
+        for number, (section, source) in enumerate(page.find("pane").repeat(self._sources)):
+            text, is_there = self._tail(source, limit)
+            found.append(is_there)
+            tail = section.findmeld("tailbody")
+            page.put(tail, visible(without_sequences(text)))
+            if several:
+                label = section.findmeld("label")
+                del label.attrib["hidden"]
+                shown = visible(self._label(source))
+                page.put(label, shown)
+                page.put(tail, **{"id": f"log-{number}", "aria-label": shown, "data-label": shown})
+        if any(found):
+            earlier = " ".join(f"earlier?{_query(each.fields.items())}" for each in self._sources)
+            follow = f"follow-logs?{self._query()}"
+            page.put(page.find("body"), **{"data-follow": follow, "data-earlier": earlier})
+        if found == [True]:
+            page.put(page.find("download"), href=f"download?{self._query()}")
         else:
-            root.findmeld("download").deparent()
-        streams = root.findmeld("streams")
-        if is_main or not name:
+            page.find("download").deparent()
+        return any(found)
+
+    def _fill_found(self, page: Page, search: Search) -> None:
+        lines = (f"{label} {line}" if label else line for label, line in search.lines)
+        page.put(page.find("tailbody"), visible("\n".join(lines)))
+        page.find("download").deparent()
+        language = self._language
+        text = language.count("found", search.count)
+        if search.count > len(search.lines):
+            text = language.text("found.last", found=text, count=len(search.lines))
+        if not search.is_complete:
+            megabytes = f"{search.searched_bytes / 2**20:.0f}"
+            text = language.text("found.part", found=text, size=megabytes)
+        page.put(page.find("found"), text)
+        page.put(page.find("refresh_anchor"), language.text("found.back"))
+        page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query()}", id="back")
+
+    def _fill_streams(self, page: Page) -> None:
+        streams = page.find("streams")
+        if self._is_main or not self._names:
             streams.deparent()
+            return
+        del streams.attrib["hidden"]
+        for each in (*STREAMS, BOTH):
+            page.put(page.find(each), href=f"tail.html?{self._query(each)}")
+        stream = self.context.form.get("stream")
+        current = stream if stream in {*STREAMS, BOTH} else STREAMS[0]
+        about = page.find("about")
+        if len(self._names) > 1:
+            about.deparent()
         else:
-            del streams.attrib["hidden"]
-            for each in STREAMS:
-                root.findmeld(each).attributes(href=placeholder(each))
-            root.findmeld(stream).attributes(**{"aria-current": "page"})
-        addresses = {
-            "refresh": f"tail.html?{urlencode(of_stream | {'limit': limit})}",
-            "follow": f"follow?{urlencode(of_stream)}",
-            "download": f"download?{urlencode(of_stream)}",
-            "stdout": f"tail.html?{urlencode(which)}",
-            "stderr": f"tail.html?{urlencode(which | {'stream': 'stderr'})}",
-        }
-        texts = {"title": title, "heading": self._heading(name, is_main=is_main)}
-        texts["tail"] = without_sequences(tail)
-        values = {key: escaped(value) for key, value in (addresses | texts).items()}
-        return DOCTYPE + text_with_placeholders(root) % values
+            page.put(about, href=f"process.html?{_query([('processname', self._names[0])])}")
+        page.find(current).attributes(**{"aria-current": "page"})
+
+    def _fill_search(self, page: Page, wanted: str, *, is_there: bool) -> None:
+        if not is_there:
+            page.find("find").deparent()
+            return
+        del page.find("find").attrib["hidden"]
+        page.put(page.find("q"), value=wanted)
+        self._fill_fields(page, "field", self._fields())
+
+    def _fill_others(self, page: Page) -> None:
+        """Offer the processes whose logs can be added."""
+        form = page.find("add")
+        groups = list(self.context.supervisord.process_groups.values())
+        every = [
+            make_namespec(group.config.name, process.config.name)
+            for group, process in members(groups, by_name=True)
+        ]
+        others = [name for name in every if name not in self._names]
+        if not others or not self._names or len(self._sources) >= MAX_SOURCES:
+            form.deparent()
+            return
+        del form.attrib["hidden"]
+        self._fill_fields(page, "kept", self._fields())
+        for option, name in page.find("other").repeat(["", *others]):
+            page.put(option, visible(name) or self._language.text("tail.another"), value=name)
+
+    @staticmethod
+    def _fill_fields(page: Page, name: str, fields: list[tuple[str, str]]) -> None:
+        for item, (field, value) in page.find(name).repeat(fields):
+            page.put(item, name=field, value=value)
+
+
+def _query(fields: Any) -> str:
+    from urllib.parse import urlencode
+
+    return urlencode([*fields])
 
 
 def without_sequences(text: str) -> str:

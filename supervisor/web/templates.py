@@ -14,7 +14,22 @@ from supervisor.engine.installation import PACKAGE, kept
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Any, Final, Protocol
+
+    class Language(Protocol):
+        """The part of a language that its links need."""
+
+        code: str
+        name: str
+
+        @property
+        def link(self) -> dict[str, str]:
+            """The attributes of a link to it."""
+
+        @property
+        def others(self) -> list[Any]:
+            """The other languages."""
+
 
 DOCTYPE: Final = "<!DOCTYPE html>\n"
 """First line of the daemon's own pages."""
@@ -65,6 +80,44 @@ def extract_fragment(element: Any) -> str:
     text = text_with_placeholders(element)
     element.replace(placeholder(name))
     return text
+
+
+class Page:
+    """A copy of a template's tree whose texts and attributes are filled in.
+
+    meld3 cannot write all characters together with markup, so it writes placeholders.
+    """
+
+    def __init__(self, root: Any) -> None:
+        """`root` is a tree of this page's own."""
+        self.root = root
+        self._values: dict[str, str] = {}
+
+    def find(self, name: str) -> Any:
+        """Return the element of a meld3 id."""
+        return self.root.findmeld(name)
+
+    def put(self, element: Any, text: str | None = None, **attributes: str) -> None:
+        """Set the text of an element, and attributes."""
+        if text is not None:
+            element.content(self._hold(text))
+        for name, value in attributes.items():
+            element.attributes(**{name: self._hold(value)})
+
+    def put_languages(self, language: Language, address: str) -> None:
+        """Link to a page in the other languages."""
+        for link, other in self.find("language").repeat(language.others):
+            del link.attrib["hidden"]
+            self.put(link, other.name, href=f"{address}&lang={other.code}", **other.link)
+
+    def html(self) -> str:
+        """Return the page."""
+        return DOCTYPE + text_with_placeholders(self.root) % self._values
+
+    def _hold(self, text: str) -> str:
+        name = "value_" + "".join(chr(ord("a") + int(digit)) for digit in str(len(self._values)))
+        self._values[name] = escaped(text)
+        return placeholder(name)
 
 
 def escaped(text: str) -> str:

@@ -26,6 +26,18 @@ notifier.notify("READY=1")
 signal.pause()
 """
 
+PINGS = """
+import os, signal, sys, time
+import sdnotify
+notifier = sdnotify.SystemdNotifier(debug=True)
+notifier.notify("READY=1")
+seconds = int(os.environ["WATCHDOG_USEC"]) / 1_000_000
+while not os.path.exists(sys.argv[1]):
+    notifier.notify("WATCHDOG=1")
+    time.sleep(seconds / 4)
+signal.pause()
+"""
+
 NGINX = """
 daemon off;
 error_log %(here)s/error.log;
@@ -62,6 +74,23 @@ def test_sdnotify(directory: Path, mode: str) -> None:
     """The Python package of this name."""
     (directory / "x.py").write_text(SDNOTIFY, encoding="utf-8")
     check(directory, f"command={sys.executable} %(here)s/x.py %(here)s/go\nnotify={mode}")
+
+
+def test_sdnotify_with_a_watchdog(directory: Path) -> None:
+    """It is left alone while it reports, and aborted soon after it has stopped to."""
+    (directory / "x.py").write_text(PINGS, encoding="utf-8")
+    config = f"[program:x]\ncommand={sys.executable} %(here)s/x.py %(here)s/go\nnotify=true\n"
+    config += "watchdog=1\nstartsecs=0\nautorestart=false\n"
+    config += "[program:y]\ncommand=/bin/sleep 1000\nautostart=false\nstartsecs=3\n"
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        pid = daemon.info("x")["pid"]
+        daemon.rpc.supervisor.startProcess("y")  # three seconds later
+        assert daemon.info("x")["pid"] == pid
+        (directory / "go").touch()
+        daemon.wait_for_state("x", "EXITED")
+        assert "with SIGABRT: watchdog: no WATCHDOG=1 for 1 second" in daemon.log_text()
+        assert "(terminated by SIGABRT" in daemon.log_text()
 
 
 def test_systemd_notify_in_a_script(directory: Path) -> None:

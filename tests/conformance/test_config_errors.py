@@ -24,6 +24,7 @@ from supervisor.config.commandline import (
 from supervisor.config.parser import PERCENT_HINT, ConfigurationError
 from supervisor.config.problems import ERROR as ERROR_OF_CHECK
 from supervisor.config.problems import Findings
+from supervisor.config.settings import Source
 from tests.conformance.config_cases import CASES, INCLUDED_FILES, LINES, MENDED
 from tests.support.comparison import DOUBT, assert_same
 from tests.support.differences import declared
@@ -132,7 +133,7 @@ def told_by_check(case: dict[str, Any]) -> str | None:
     except ConfigurationError as error:
         return str(error)
     findings = Findings()
-    findings.read(file, values)
+    findings.read(Source(file), values)
     return next((each.text for each in findings.problems if each.severity == ERROR_OF_CHECK), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from supervisor.config.model import ProcessConfig, Settings
@@ -22,6 +23,32 @@ SETTINGS = {
     "exit_when_all_exited": "true",
     "exit_code_from": "x",
     "shutdown_timeout": "20s",
+}
+
+LIMITS = {
+    "killmode": "process",
+    "rlimit_as": "unlimited:",
+    "rlimit_core": "0",
+    "rlimit_cpu": "1000:",
+    "rlimit_data": "unlimited:",
+    "rlimit_fsize": "unlimited:",
+    "rlimit_memlock": "64KB:",
+    "rlimit_msgqueue": "0:",
+    "rlimit_nice": "0:",
+    "rlimit_nofile": "256:",
+    "rlimit_nproc": "1000:",
+    "rlimit_rss": "1GB:",
+    "rlimit_rtprio": "0:",
+    "rlimit_rttime": "1000:",
+    "rlimit_sigpending": "100:",
+    "rlimit_stack": "8MB:",
+    "nice": "5",
+    "ioprio": "best-effort:5",
+    "oom_score_adj": "500",
+    "cpu_affinity": "0",
+    "pdeathsig": "KILL",
+    "group": str(os.getgid()),
+    "supplementary_groups": "auto",
 }
 
 OPTIONS = {
@@ -51,6 +78,25 @@ OPTIONS = {
     "readiness_check_timeout": "5s",
     "readiness_check_success_threshold": "2",
     "ready_timeout": "30",
+    **LIMITS,
+    "liveness_check_script": "true",
+    "liveness_check_initial_delay": "0",
+    "liveness_check_period": "100ms",
+    "liveness_check_timeout": "5s",
+    "liveness_check_success_threshold": "2",
+    "liveness_check_failure_threshold": "5",
+    "liveness_check_failure_action": "stop",
+    "watchdog": "0",
+    "max_memory_restart": "10GB",
+    "memory_check_period": "1s",
+    "max_runtime": "1d",
+    "max_runtime_jitter": "1h",
+    "pre_start_hook": "/bin/echo %(process_num)d",
+    "post_start_hook": "/bin/true",
+    "pre_stop_hook": "-/bin/false",
+    "stopcommand": "/bin/kill -TERM $MAINPID",
+    "post_stop_hook": "/bin/true",
+    "hook_timeout": "5s",
     "essential": "failure",
     "exit_codes_ok": "130, 143",
     "stdout_logfile_format": "%(asctime)s %(process_name)s %(message)s",

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,16 @@ SHOWN = (
     (re.compile(r"^\w{3} .*\d\d:\d\d:\d\d.*$", re.MULTILINE), "<date>"),
 )
 
-LINE_OF_CONTAINER = re.compile(r"^\S+ (?:[\d:,]+ INFO )?(.*?)(?: with pid \d+)?$", re.MULTILINE)
+LINE_OF_CONTAINER = re.compile(
+    r"^\S+ (?:[\d:,]+ (?:INFO|WARN) )?(.*?)(?: with pid \d+)?$", re.MULTILINE
+)
 """Lines of the log without times and pids."""
 
 STARTED = re.compile("(STARTING|RUNNING) .*")
+
+PID = re.compile(r" with pid \d+| \(\d+\)")
+
+FENCED = re.MULTILINE | re.DOTALL
 
 LOG_EVENT = re.compile(r"INFO (spawned|success|exited): '?(\w+)")
 
@@ -128,6 +135,47 @@ def test_starts_in_order_to_the_letter(directory: Path) -> None:
         daemon.wait()
 
 
+@pytest.mark.timeout(180)
+def test_programs_that_hang_to_the_letter(directory: Path) -> None:
+    """The commands of the page lead to the lines that it shows, in this order."""
+    page = (DOCS / "howto" / "health.md").read_text(encoding="utf-8")
+    page = page.partition("## Liveness checks")[0]
+    examples = directory / "docs" / "examples"
+    shutil.copytree(DOCS / "examples", examples, ignore=shutil.ignore_patterns("run"))
+    config = examples / "health.conf"
+    text = config.read_text(encoding="utf-8").replace("9004", str(free_port()))
+    config.write_text(text.replace("/tmp/", f"{directory}/"), encoding="utf-8")  # noqa: S108
+    environment = clean_environment(directory, {"TMPDIR": str(directory)})
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    log = directory / "log.txt"
+    with log.open("wb") as output:
+        command = ["supervisord", "-c", str(config)]
+        daemon = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    seen = 0
+
+    def found() -> str:
+        return PID.sub("", log.read_text(encoding="utf-8"))[seen:]
+
+    def shows(line: str) -> bool:
+        return line in found()
+
+    try:
+        wait_until(lambda: "success: web" in found() and "success: worker" in found(), 40)
+        seen = len(found())
+        for kind, shown in re.findall(r"^```(console|text)\n(.*?)^```$", page, FENCED):
+            if kind == "console":
+                line, _, expected = shown.removeprefix("$ ").partition("\n")
+                take_step(line, expected, directory, environment)
+            for line in shown.splitlines() if shown.startswith(("WARN", "INFO")) else ():
+                wait_until(partial(shows, line), 40, what=found)
+                seen += found().index(line)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
 def test_the_example_of_a_container(directory: Path) -> None:
     """Its log begins as the page shows; the status of the web server is that of the daemon."""
     page = (DOCS / "howto" / "container.md").read_text(encoding="utf-8")
@@ -157,6 +205,40 @@ def test_the_example_of_a_container(directory: Path) -> None:
         (web,) = re.findall(r"spawned: 'web' with pid (\d+)", found())
         proctable.kill([int(web)])
         assert daemon.wait(20) == 128 + signal.SIGKILL
+    finally:
+        proctable.kill(proctable.marked(str(directory)))
+        daemon.wait()
+
+
+def test_the_example_of_hooks(directory: Path) -> None:
+    """Its log is that of the page, in the same order."""
+    page = (DOCS / "howto" / "hooks.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    config = DOCS / "examples" / "hooks.conf"
+    text = config.read_text(encoding="utf-8")
+    (part,) = re.findall(r"^```ini\n(.*?web\.py.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert part in text
+    text = text.replace("/tmp/", f"{directory}/").replace("9004", str(free_port()))  # noqa: S108
+    own = directory / "hooks.conf"
+    own.write_text(text.replace("%(here)s", str(config.parent)), encoding="utf-8")
+    log = directory / "log.txt"
+
+    def found() -> str:
+        return log.read_text(encoding="utf-8")
+
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(own)],
+            env=clean_environment(directory),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until(lambda: "[post_start_hook] registering pid" in found(), 40, what=found)
+        daemon.terminate()
+        assert daemon.wait(20) == 0
+        expected = LINE_OF_CONTAINER.findall(shown)
+        assert [each for each in LINE_OF_CONTAINER.findall(found()) if each in expected] == expected
     finally:
         proctable.kill(proctable.marked(str(directory)))
         daemon.wait()

@@ -1,4 +1,4 @@
-"""Readiness checks and messages that misbehave: nothing else is disturbed, and nothing is left."""
+"""Checks and messages that misbehave: nothing else is disturbed, and nothing is left."""
 
 from __future__ import annotations
 
@@ -66,6 +66,35 @@ def test_a_bad_probe_harms_nothing(directory: Path, name: str) -> None:
         daemon.rpc.supervisor.stopProcess("second")
         state = "RUNNING" if name == "leaves a group" else "STARTING"
         daemon.wait_for_state("x", state)
+        daemon.rpc.supervisor.stopProcess("x")
+        wait_until(lambda: len(proctable.marked(str(directory))) == before)
+        wait_until(lambda: proctable.fd_count(daemon.pid) == fds)
+        assert is_answering(daemon)
+        assert "Traceback" not in daemon.log_text()
+
+
+@pytest.mark.parametrize("option", ["liveness_check_script", "liveness_check_failure_action"])
+@pytest.mark.parametrize("name", BAD_PROBES)
+def test_a_bad_check_of_a_running_program_harms_nothing(
+    directory: Path, name: str, option: str
+) -> None:
+    """It is killed with its group at the timeout, as is the command that follows a failure."""
+    script = {"liveness_check_script": "false", option: BAD_PROBES[name]}
+    config = "".join(f"{key}={value}\n" for key, value in script.items())
+    config = f"{PROGRAM}{config}liveness_check_period=50ms\nliveness_check_timeout=300ms\n"
+    config += "liveness_check_initial_delay=0\nliveness_check_failure_threshold=1\n"
+    if option == "liveness_check_script":
+        config += "liveness_check_failure_action=/bin/true\n"
+    with Daemon(directory, f"{config}autostart=false\n{QUICK}") as daemon:
+        daemon.wait_for_state("other", "RUNNING")
+        fds = proctable.fd_count(daemon.pid)
+        before = len(proctable.marked(str(directory)))
+        daemon.rpc.supervisor.startProcess("x")
+        for _ in range(5):
+            assert is_answering(daemon)
+        daemon.rpc.supervisor.startProcess("second")  # a second later
+        daemon.rpc.supervisor.stopProcess("second")
+        assert daemon.info("x")["statename"] == "RUNNING"
         daemon.rpc.supervisor.stopProcess("x")
         wait_until(lambda: len(proctable.marked(str(directory))) == before)
         wait_until(lambda: proctable.fd_count(daemon.pid) == fds)

@@ -131,6 +131,11 @@ SHOWN_BY = {
     "Programs that report readiness": (
         "tests/docs/test_docs.py::test_starts_in_order_to_the_letter"
     ),
+    "Programs that are restarted while they run": (
+        "tests/unit/test_health_monitor.py::test_a_failed_program_is_restarted_as_after_a_crash"
+    ),
+    "Health of programs": ("tests/journeys/test_health.py::test_a_listener_gets_the_verdicts"),
+    "Programs with hooks": "tests/unit/test_hooks.py::test_a_whole_life",
     "Interpreters that do not exist": (
         "tests/unit/test_launchers.py::test_exec_failures_are_explained"
     ),
@@ -319,6 +324,11 @@ SHOWN_BY = {
         "tests/unit/test_http_handlers.py::test_truncation_does_not_end_it"
     ),
     "The pages": RAW_HTTP,
+    "More pages": "tests/unit/test_web_logs.py::test_both_streams_and_several_processes",
+    "Languages": (
+        "tests/unit/test_web_texts.py"
+        "::test_redirects_stay_english_and_scripts_of_pages_get_translations"
+    ),
     "A relative redirect": "tests/conformance/test_web.py::test_redirects_differ",
     "Messages instead of errors on the page": (
         "tests/conformance/test_web.py::test_unknown_actions_differ"

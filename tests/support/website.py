@@ -43,7 +43,12 @@ class WebSite(Site):
         self.runtime = Runtime(self.loop, self.logger, Settings(configfile=None, here=None))
         self.supervisord = SimpleNamespace(
             runtime=self.runtime,
-            options=SimpleNamespace(logfile=None, identifier="test", mood=SupervisorStates.RUNNING),
+            options=SimpleNamespace(
+                logfile=None,
+                identifier="test",
+                mood=SupervisorStates.RUNNING,
+                process_group_configs=[],
+            ),
             process_groups={},
         )
         self.signals: list[tuple[int, int]] = []

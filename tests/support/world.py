@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ from supervisor import loggers
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig, Settings
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
-from supervisor.process import child
+from supervisor.process import child, helper_launch
+from supervisor.process.child import Subprocess
 from supervisor.process.groups import ProcessGroup
 from supervisor.process.plan import Launched
 from supervisor.process.runtime import Runtime
@@ -18,7 +20,6 @@ from tests.support.clock import FakeClock
 if TYPE_CHECKING:
     import pytest
 
-    from supervisor.process.child import Subprocess
     from supervisor.process.plan import SpawnError, SpawnPlan
 
 
@@ -95,6 +96,15 @@ class World:
         self.runtime.loop.run_once(0)
         self.runtime.loop.run_once(0)
 
+    def close(self) -> None:
+        """Leave no fd."""
+        for each in list(self.runtime.children.values()):
+            if isinstance(each, Subprocess):
+                each._close_dispatchers()
+            else:
+                each.cancel()  # a helper
+        self.runtime.loop.close()
+
     def lines(self, *levels: str) -> list[str]:
         """Return the texts logged at some levels (all of them without an argument)."""
         return [text for level, text in self.recorder.lines if not levels or level in levels]
@@ -117,5 +127,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> World:
         "scan_processes",
         lambda: ((pid, pgid) for pgid, pids in world.orphans.items() for pid in pids),
     )
-    monkeypatch.setattr(child.os, "kill", lambda pid, signum: world.signals.append((pid, signum)))
+    monkeypatch.setattr(helper_launch, "launch", world.launch)
+    monkeypatch.setattr(os, "kill", lambda pid, signum: world.signals.append((pid, signum)))
+    monkeypatch.setattr(os, "killpg", lambda pgid, signum: world.signals.append((-pgid, signum)))
     return world

@@ -19,6 +19,4 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     made = make_world(monkeypatch)
     yield made
     events.clear()
-    for process in list(made.runtime.children.values()):
-        process._close_dispatchers()
-    made.runtime.loop.close()
+    made.close()

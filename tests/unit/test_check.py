@@ -57,6 +57,7 @@ def about(number: int, text: str, section: str, option: str, severity: str = "wa
 
 
 NOT_A_NUMBER = "invalid literal for int() with base 10: 'x'"
+SCRIPT, ACTION = "liveness_check_script", "liveness_check_failure_action"
 PROGRAM = f"[program:a]\n{CAT}"
 NO_COMMAND = "program section program:a does not specify a command"
 
@@ -242,6 +243,24 @@ WARNINGS = [
                 "program:a",
                 "readiness_check_script",
                 "warning",
+            )
+        ],
+    ),
+    (
+        (
+            f"{PROGRAM}liveness_check_script=nosuchcommand x\n"
+            "liveness_check_failure_action=nosuchaction\n"
+        ),
+        [
+            located(2, "can't find command 'nosuchcommand'", "program:a", SCRIPT, "warning"),
+            located(3, "can't find command 'nosuchaction'", "program:a", ACTION, "warning"),
+        ],
+    ),
+    (
+        f"{PROGRAM}post_stop_hook=-nosuchcommand x\n",
+        [
+            located(
+                2, "can't find command 'nosuchcommand'", "program:a", "post_stop_hook", "warning"
             )
         ],
     ),

@@ -186,7 +186,7 @@ def test_the_login_of_the_daemons_user_is_looked_up_while_reading(
     configured(tmp_path, "", "user=12345")
     assert posix._identities == {}
     config = configured(tmp_path, "login_environment=true", "user=12345")
-    assert list(posix._identities) == [12345]
+    assert list(posix._identities) == [(12345, None)]
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     monkeypatch.setattr(posix, "look_up_identity", pytest.fail)
     found = environment(config, world)

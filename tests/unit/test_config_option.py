@@ -12,8 +12,16 @@ import pytest
 
 from supervisor.common.records import names
 from supervisor.config import programs, schema
+from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import Settings
-from supervisor.config.option import Option, option, option_group, option_record, options_of
+from supervisor.config.option import (
+    Option,
+    nest_groups,
+    option,
+    option_group,
+    option_record,
+    options_of,
+)
 from supervisor.config.process_config import ProcessConfig
 from supervisor.config.stream_config import StreamConfig
 from supervisor.datatypes import Automatic, boolean, integer, list_of_ints
@@ -30,6 +38,13 @@ class Part:
     on: bool = option(boolean, "whether {} is on", default="false", live=True)
 
 
+@option_record(frozen=True)
+class Plain:
+    """Options that keep their names."""
+
+    level: int | None = option(integer, "its level", name="depth", default=None)
+
+
 @option_record()
 class Whole:
     """A record with every kind of row."""
@@ -39,6 +54,7 @@ class Whole:
     numbers: list[int] = option(list_of_ints, "its numbers", default="1,2")
     path: str = option(str, "its path", default=None, default_factory=lambda: "/made")
     count = Option(integer, "how often", default="3")
+    plain: Plain = option_group(default_factory=Plain, prefixed=False)
     first: Part = option_group(default_factory=Part, info=10)
     second: Part = option_group(default_factory=Part)
 
@@ -60,7 +76,7 @@ def section(**options: str) -> Any:
 
 def test_rows_are_in_the_order_of_the_class_with_flat_names() -> None:
     assert list(ROWS) == [
-        *["name", "user", "numbers", "path", "count"],
+        *["name", "user", "numbers", "path", "count", "level"],
         *["first_size", "first_on", "second_size", "second_on"],
     ]
     assert ROWS["user"].name == "owner"
@@ -119,6 +135,15 @@ def test_a_copy_of_a_config_has_its_own_streams() -> None:
     assert (original.stdout.logfile, duplicate.stdout.logfile) == ("/a", "/b")
 
 
+def test_a_group_without_a_prefix_keeps_the_names_of_its_options() -> None:
+    assert ROWS["level"].name == "depth"
+    made: Any = Whole("a", **nest_groups(Whole, {"level": 3}))
+    assert (made.level, made.plain) == (3, Plain(3))
+    made.level = 4
+    assert made.plain == Plain(4)
+    assert Whole("a").plain is Whole("b").plain
+
+
 def test_a_config_takes_flat_names_and_streams() -> None:
     flat = ProcessConfig("x", "a", stdout_logfile="/a", stdout_syslog=True)
     assert flat == ProcessConfig("x", "a", stdout=StreamConfig(logfile="/a", syslog=True))
@@ -164,11 +189,15 @@ def test_a_field_of_a_config_is_an_option_or_declared_beside_them() -> None:
     """A field without a row is never read from a file."""
     without_rows = {
         kind: set(names(kind)) - {row.attribute for row in options_of(kind)}
-        for kind in (ProcessConfig, StreamConfig, Settings)
+        for kind in (ProcessConfig, StreamConfig, LimitsConfig, Settings)
     }
     assert without_rows == {
-        ProcessConfig: {"stdout", "stderr", "command_hint", "inherited_environment"},
+        ProcessConfig: {
+            *("stdout", "stderr", "health", "hooks", "limits"),
+            *("command_hint", "inherited_environment"),
+        },
         StreamConfig: {"further_targets"},
+        LimitsConfig: set(),
         Settings: {"configfile", "here", "uid", "gid", "logfile_origin", "profile_options"},
     }
 
@@ -242,6 +271,8 @@ CHANGED = {
     "depends_on_completed": "other",
     "depends_on_exited": "other",
     "on_dependency_failure": "stop",
+    "ioprio": "idle",
+    "killmode": "tree",
 }
 """Values that differ from the default; for other options `true`, `false` or 7 does."""
 

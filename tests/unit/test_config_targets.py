@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from supervisor.config.changes import changed_options
 from supervisor.config.model import ProcessConfig
 from supervisor.config.parser import UnhosedConfigParser
-from supervisor.config.process_config import changed_options
 from supervisor.config.programs import processes_from_section
 from supervisor.datatypes import Automatic
 from tests.support.configs import located, read, refusal

@@ -12,7 +12,7 @@ import pytest
 
 from supervisor.common.faults import Faults, RPCError
 from supervisor.daemon.cleanup import clean_up
-from supervisor.daemon.reaping import PID_OF_INIT, Reaper
+from supervisor.daemon.reaping import Reaper
 from supervisor.daemon.signals import SignalHandler
 from supervisor.engine import posix
 from supervisor.process.child import Subprocess
@@ -215,7 +215,7 @@ def test_orphans_are_news_only_to_a_daemon_that_did_not_ask_for_them(
     reaper.close()
     assert level() == "info"
     assert subreapers == [True, False]
-    monkeypatch.setattr(os, "getpid", lambda: PID_OF_INIT)
+    monkeypatch.setattr(os, "getpid", lambda: posix.PID_OF_INIT)
     assert level() == "debug"
 
 

@@ -10,8 +10,8 @@ import pytest
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import replace
 from supervisor.common.xmlrpc_codec import response
+from supervisor.config.changes import changed_options
 from supervisor.config.model import EventListenerConfig, ProcessConfig, ProcessGroupConfig
-from supervisor.config.process_config import changed_options
 from supervisor.datatypes import Automatic, RestartUnconditionally
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.process.details import process_info
@@ -67,6 +67,7 @@ def test_details_of_a_program_that_has_not_run(site: Site) -> None:
         "signal": 0,
         "ready_at": 0.0,
         "health": "",
+        "hook": "",
         "waiting_for": [],
         "restarts": 0,
         "next_start": 0.0,

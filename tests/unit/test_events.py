@@ -98,7 +98,7 @@ class TestNames:
 
     def test_every_name_leads_to_its_type_and_back(self) -> None:
         names = [name for name in vars(events.EventTypes) if not name.startswith("_")]
-        assert len(names) == 27
+        assert len(names) == 29
         for name in names:
             assert events.getEventNameByType(getattr(events.EventTypes, name)) == name
 

@@ -11,7 +11,7 @@ from tests.support.floors import FLOORS
 from tests.support.tables import assert_none
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")
+PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGES.md")
 SECTIONS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
 """Those of Keep a Changelog, in its order."""
 

@@ -21,6 +21,8 @@ from supervisor.daemon.update_plan import RunningGroup, make_plan
 from supervisor.datatypes import Automatic, RestartUnconditionally
 from supervisor.process import streams
 from supervisor.process.child import Subprocess
+from supervisor.process.health import make_health_monitor
+from supervisor.process.probes import ProbeRunner
 from supervisor.process.reconfigure import reconfigure
 from supervisor.states import ProcessStates
 from tests.support.programs import EXIT_0, EXIT_3, Programs
@@ -47,6 +49,21 @@ TEXTS = {
     "user": "7",
     "umask": "007",
     "environment": "A=7",
+    "killmode": "group",
+    "pre_start_hook": "/7",
+    "post_start_hook": "/7",
+    "pre_stop_hook": "/7",
+    "stopcommand": "/7",
+    "post_stop_hook": "/7",
+    "hook_timeout": "7",
+    "nice": "7",
+    "ioprio": "idle",
+    "oom_score_adj": "7",
+    "cpu_affinity": "0",
+    "pdeathsig": "INT",
+    "group": "0",
+    "supplementary_groups": "0",
+    **{row.name: "7" for row in options_of(ProcessConfig) if row.name.startswith("rlimit_")},
     "clean_environment": "true",
     "pass_environment": "PATH",
     "login_environment": "true",
@@ -79,6 +96,18 @@ TEXTS = {
     "readiness_check_timeout": "7",
     "readiness_check_success_threshold": "7",
     "ready_timeout": "7",
+    "liveness_check_script": "tcp://localhost:7",
+    "liveness_check_initial_delay": "7",
+    "liveness_check_period": "7",
+    "liveness_check_timeout": "7",
+    "liveness_check_success_threshold": "7",
+    "liveness_check_failure_threshold": "7",
+    "liveness_check_failure_action": "stop",
+    "watchdog": "7",
+    "max_memory_restart": "7GB",
+    "memory_check_period": "7",
+    "max_runtime": "7",
+    "max_runtime_jitter": "7",
 } | {
     f"{stream}_{name}": text
     for stream in ("stdout", "stderr")
@@ -443,3 +472,65 @@ def test_a_generated_log_is_kept(programs: Programs, tmp_path: Path) -> None:
     process = running(programs, stdout_logfile=str(log))
     change(process, stdout_logfile=Automatic, stopwaitsecs=3)
     assert process.config.stdout.logfile == str(log)
+
+
+# -- health ----------------------------------------------------------------------------------------
+
+
+def test_a_running_process_gets_another_time(programs: Programs) -> None:
+    """It counts from the begin of RUNNING, also if there was none before."""
+    process = running(programs)
+    programs.world.pass_time(50)
+    change(process, max_runtime=60.0)
+    assert not process.is_plain
+    programs.world.pass_time(9.9)
+    assert process.state == S.RUNNING
+    change(process, max_runtime=70.0)
+    programs.world.pass_time(9.9)
+    assert process.state == S.RUNNING
+    programs.world.pass_time(0.3)
+    assert process.state == S.STOPPING
+
+
+def test_a_running_process_is_no_longer_limited(programs: Programs) -> None:
+    process = running(programs, max_runtime=60.0)
+    change(process, max_runtime=0.0)
+    assert (process.health, process.is_plain) == (None, True)
+    programs.world.pass_time(100)
+    assert process.state == S.RUNNING
+
+
+def test_a_running_process_gets_another_check(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probes: list[str] = []
+    monkeypatch.setattr(ProbeRunner, "start", lambda _self, probe, *_: probes.append(probe.text))
+    check = {"liveness_check_initial_delay": 10.0, "liveness_check_period": 10.0}
+    process = running(programs, liveness_check_script=parse_probe("one"), **check)
+    programs.world.pass_time(10)
+    change(process, liveness_check_script=parse_probe("two"))
+    programs.world.pass_time(10)
+    assert probes == ["one", "two"]
+
+
+def test_an_equal_check_goes_on(programs: Programs) -> None:
+    """Its failures count, also after other changes."""
+    process = running(programs, liveness_check_script=parse_probe("one"))
+    monitor = process.health
+    change(process, stopwaitsecs=77)
+    assert process.health is monitor
+
+
+def test_a_program_that_is_being_aborted_is_still_killed(programs: Programs) -> None:
+    options = {"watchdog": 5.0, "max_runtime": 1000.0, "notify": "true", "stopwaitsecs": 10}
+    process = running(programs)
+    process.config = config(**options)
+    process.health = make_health_monitor(process)
+    assert process.health is not None
+    process.health.entered(S.RUNNING)
+    process.arm()
+    programs.world.pass_time(5)
+    assert programs.world.signals == [(process.pid, signal.SIGABRT)]
+    change(process, max_runtime=2000.0)
+    programs.world.pass_time(10)
+    assert programs.world.signals[1:] == [(process.pid, signal.SIGKILL)]

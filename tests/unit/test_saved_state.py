@@ -20,13 +20,15 @@ from typing import Any
 import pytest
 
 from supervisor.common.probes import parse_probe
+from supervisor.config.hooks import POST_STOP, PRE_START, PRE_STOP
 from supervisor.config.model import Settings
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.loop import Loop
 from supervisor.process.child import Subprocess
 from supervisor.process.runtime import Runtime
 from supervisor.states import ProcessStates
-from tests.support.programs import EXIT_3, Programs
+from tests.support.hooked import hook_options
+from tests.support.programs import EXIT_0, EXIT_3, Programs
 from tests.support.world import StillPoller, World
 
 S = ProcessStates
@@ -44,6 +46,7 @@ DERIVED: dict[str, dict[str, str]] = {
         "group": CONTEXT,
         "changed": "its subscribers subscribe again",
         "_timer": ARMED,
+        "_tree": "found again by its mark at the next signal, and when the child has died",
     }
     | dict.fromkeys(
         (
@@ -102,6 +105,22 @@ DERIVED: dict[str, dict[str, str]] = {
         "follows_queue": "no start is queued in a new daemon",
     },
     "StopDeadline": {},
+    "PlannedStop": {"_process": CONTEXT},
+    "HealthMonitor": {
+        "_process": CONTEXT,
+        "_random_share": CONTEXT,
+    },
+    "LivenessMonitor": {
+        "_process": CONTEXT,
+        "_script": CONFIGURED,
+        "_runner": "a probe in progress is started again",
+        "_command_runner": "its helper ends at its deadline",
+    },
+    "WatchdogMonitor": {"_process": CONTEXT},
+    "LivenessCheck": {"options": CONFIGURED},
+    "PeriodicTask": {"period": CONFIGURED, "begun_at": "in `due`: the task is begun again"},
+    "Watchdog": {"_configured": CONFIGURED},
+    "MemoryLimit": {"_limit": CONFIGURED, "_memory": "a text for the log"},
     "ReadinessMonitor": {
         "_owner": CONTEXT,
         "channels": "open during a spawn only",
@@ -112,6 +131,18 @@ DERIVED: dict[str, dict[str, str]] = {
     "Readiness": {"kind": CONFIGURED},
     "ReadinessCheck": {"schedule": CONFIGURED, "_started": "in `due`: the probe is started again"},
     "ReadyLineMatcher": {"_search": CONFIGURED},
+    "Hooks": dict.fromkeys(
+        ("_process", "_start_child", "_send_stop_signal", "_fail_start"), CONTEXT
+    ),
+    "HookSequence": {"_names": CONFIGURED},
+    "RunningHook": {"log": "opened again", "report": "an exec that fails later has a status too"},
+    "HelperChild": {
+        "name": CONFIGURED,
+        "is_reaped": "saved while it is running only",
+        "_on_end": CONTEXT,
+        "_output": "from its fd",
+        "_timer": "from its deadline",
+    },
     "NotifySocket": {
         "_socket": "from its fd",
         "loop": CONTEXT,
@@ -131,6 +162,9 @@ DERIVED: dict[str, dict[str, str]] = {
 }
 
 NOT_WALKED = {
+    "HookLog": "opened again",
+    "HookOutput": "made for the same fd; a line that is not complete is written before",
+    "HooksConfig": CONFIGURED,
     "Runtime": CONTEXT,
     "ProcessIndex": CONTEXT,
     "ProcessGroup": CONTEXT,
@@ -142,6 +176,9 @@ NOT_WALKED = {
     "CheckSchedule": CONFIGURED,
     "ChildChannels": "open during a spawn only",
 }
+
+NOT_IN_ALL = {"hooks"}
+"""Parts that are None in most processes."""
 
 MODULES = ("supervisor.process.", "supervisor.common.ready_line")
 
@@ -182,7 +219,9 @@ class Walk:
                 saved = set(json.loads(json.dumps(each.snapshot())))
             else:  # the parts that have one are saved beside it
                 saved = {
-                    key for key, value in attributes(each).items() if hasattr(value, "snapshot")
+                    key
+                    for key, value in attributes(each).items()
+                    if hasattr(value, "snapshot") or key in NOT_IN_ALL
                 }
             for attribute in attributes(each):
                 self.seen.setdefault(name, set()).add(attribute)
@@ -203,6 +242,10 @@ ALL_OPTIONS = {
     "readiness_check_initial_delay": 20.0,
     "ready_timeout": 50.0,
     "startsecs": 1,
+    "liveness_check_script": parse_probe("tcp://127.0.0.1:1"),
+    "watchdog": 30.0,
+    "max_memory_restart": 2**40,
+    "max_runtime": 1000.0,
 }
 
 MESSAGES: dict[str, dict[str, Any]] = {
@@ -230,12 +273,13 @@ def close(programs: Programs) -> None:
 
 
 def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
-    db = programs.add("db", autostart=False)
+    db = programs.add("db", autostart=False, max_runtime=1e6)
     processes = [programs.add(name, **ALL_OPTIONS | options) for name, options in MESSAGES.items()]
+    hooked = programs.add("hooked", **hook_options(PRE_START, autostart=False, max_runtime=1e6))
     walk = Walk()
 
     def look() -> None:
-        for each in [db, *processes]:
+        for each in [db, hooked, *processes]:
             walk.look_at(each)
 
     look()
@@ -248,6 +292,9 @@ def test_every_attribute_is_saved_or_derived(programs: Programs) -> None:
     for each in processes:
         programs.die(each, EXIT_3)
     look()  # BACKOFF
+    hooked.spawn()
+    look()  # a hook is running
+    hooked.stop()
     programs.world.pass_time(10)
     for each in processes:
         each.stop()
@@ -284,6 +331,26 @@ Observer = Callable[[bytes], object]
 Resume = Callable[[], Later]
 
 
+def hand_over(before: Subprocess, after: Subprocess, later: Later) -> None:
+    """Restore the state of one process in another daemon."""
+    for attribute in NOT_NEW_ATTRIBUTES:
+        setattr(after, attribute, getattr(before, attribute))
+    starts, startup = before.starts.snapshot(), before.startup.snapshot()
+    health = None if before.health is None else before.health.snapshot()
+    observe = after.observer_of_output() if before.pid else None
+    if observe is not None:
+        later.observers[after.name] = observe
+    after.starts.restore(with_own_fds(json.loads(json.dumps(starts))))
+    after.startup.restore(with_own_fds(json.loads(json.dumps(startup))))
+    if before.hooks is not None and after.hooks is not None:
+        hooks = before.hooks.snapshot()
+        after.hooks.restore(with_own_fds(json.loads(json.dumps(hooks))))
+    assert after.starts.snapshot() == starts
+    if after.health is not None and health is not None:
+        after.health.restore(json.loads(json.dumps(health)))
+        assert after.health.snapshot() == health
+
+
 @pytest.fixture
 def resume(programs: Programs) -> Iterator[Resume]:
     """A function that returns a second daemon, which has taken over the state of the first.
@@ -302,15 +369,7 @@ def resume(programs: Programs) -> Iterator[Resume]:
             made[0].add_group(name, [each.config for each in group.processes.values()])
         pairs = [(programs.process(name), made[0].process(name)) for name in programs.groups]
         for before, after in pairs:
-            for attribute in NOT_NEW_ATTRIBUTES:
-                setattr(after, attribute, getattr(before, attribute))
-            starts, startup = before.starts.snapshot(), before.startup.snapshot()
-            observe = after.observer_of_output() if before.pid else None
-            if observe is not None:
-                made[0].observers[name] = observe
-            after.starts.restore(with_own_fds(json.loads(json.dumps(starts))))
-            after.startup.restore(with_own_fds(json.loads(json.dumps(startup))))
-            assert after.starts.snapshot() == starts
+            hand_over(before, after, made[0])
         for _, after in pairs:
             after.arm()
         return made[0]
@@ -320,7 +379,7 @@ def resume(programs: Programs) -> Iterator[Resume]:
         close(each)
         for name in each.groups:
             each.process(name)._close_dispatchers()
-        each.world.runtime.loop.close()
+        each.world.close()
 
 
 def test_a_pause_goes_on(programs: Programs, resume: Resume) -> None:
@@ -334,6 +393,41 @@ def test_a_pause_goes_on(programs: Programs, resume: Resume) -> None:
     assert later.process("web").state == S.EXITED
     later.world.pass_time(0.1)
     assert later.process("web").state == S.RUNNING
+
+
+def test_a_hook_goes_on_and_ends_in_time(programs: Programs, resume: Resume) -> None:
+    """Its child is a child of the next daemon, which kills it at the same time."""
+    web = programs.add("web", **hook_options(PRE_START, autostart=False, hook_timeout=30.0))
+    web.spawn()
+    (pid,) = programs.world.runtime.children
+    programs.world.pass_time(10)
+    later = resume()
+    restored = later.process("web")
+    assert restored.hooks is not None
+    assert (restored.state, restored.hooks.running) == (S.STARTING, PRE_START)
+    later.world.pass_time(19.9)
+    assert restored.state == S.STARTING
+    later.world.pass_time(0.1)
+    assert programs.world.signals == [(-pid, signal.SIGKILL)]
+    reason = "pre_start_hook failed: timed out after 30 seconds"
+    assert (restored.state, restored.spawnerr) == (S.BACKOFF, reason)
+
+
+def test_the_steps_after_a_hook_follow(programs: Programs, resume: Resume) -> None:
+    """The signal after the hook of a stop, and the hook after the exit with its variables."""
+    web = programs.add("web", **hook_options(PRE_STOP, POST_STOP, autostart=False))
+    web.spawn()
+    child = web.pid
+    web.stop()
+    web.finish(child, EXIT_3)
+    later = resume()
+    (hook,) = later.world.runtime.children.values()
+    hook.finish(later.world.runtime.children.popitem()[0], EXIT_0)
+    restored = later.process("web")
+    assert restored.hooks is not None
+    assert (restored.state, restored.hooks.running) == (S.STOPPED, POST_STOP)
+    assert programs.world.plans[-1].environment["EXIT_STATUS"] == "3"
+    assert programs.world.signals == []
 
 
 def test_restarts_are_still_counted(programs: Programs, resume: Resume) -> None:
@@ -507,3 +601,59 @@ def test_a_check_goes_on(programs: Programs, resume: Resume) -> None:
     assert monitor is not None
     assert monitor._timer is not None
     assert monitor._timer.when == programs.world.clock.monotonic() + 5
+
+
+# -- running programs --------------------------------------------------------------------------
+
+
+def test_a_restart_that_the_daemon_has_decided_goes_on(programs: Programs, resume: Resume) -> None:
+    web = programs.add("web", startsecs=0, max_runtime=50.0, restartpause=5.0)
+    programs.boot()
+    programs.world.pass_time(40)
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(10)
+    assert web.state == S.STOPPING
+    later.die(web)
+    later.world.pass_time(5)
+    assert (web.state, web.history.restarts) == (S.RUNNING, 1)
+
+
+def test_a_plan_for_a_process_that_is_stopping(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, max_runtime=50.0)
+    programs.boot()
+    programs.world.pass_time(50)
+    later = resume()
+    web = later.process("web")
+    assert web.state == S.STOPPING
+    later.die(web)
+    later.world.pass_time(1)
+    assert web.state == S.RUNNING
+
+
+def test_a_watchdog_goes_on(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, watchdog=10.0, **MESSAGES["notify"])
+    programs.boot()
+    say(programs, "notify", b"READY=1", None)
+    programs.world.pass_time(6)
+    programs.world.signals.clear()
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(3.9)
+    assert later.world.signals == []
+    later.world.pass_time(0.1)
+    assert later.world.signals == [(web.pid, signal.SIGABRT)]
+
+
+def test_a_program_that_was_aborted_is_still_killed(programs: Programs, resume: Resume) -> None:
+    programs.add("web", startsecs=0, watchdog=10.0, autorestart=False, **MESSAGES["notify"])
+    programs.boot()
+    say(programs, "notify", b"READY=1", None)
+    programs.world.pass_time(10)
+    programs.world.signals.clear()
+    later = resume()
+    web = later.process("web")
+    later.world.pass_time(10)
+    assert later.world.signals == [(web.pid, signal.SIGKILL)]
+    later.die(web, signal.SIGKILL)
+    assert web.spawnerr == "watchdog: no WATCHDOG=1 for 10 seconds"

@@ -51,7 +51,7 @@ def begin(world: World, *groups: ProcessGroup) -> Shutdown:
 def test_helpers_are_awaited_for_a_while(world: World, *, dies: bool) -> None:
     """One that cannot be killed does not keep the daemon."""
     web = group(world, "web", 1, "a")
-    world.runtime.children[5] = helper = Mock(pid=5)
+    world.runtime.children[5] = helper = Mock(pid=5, is_in_progress=False)
     shutdown = begin(world, web)
     process = web.processes["a"]
     process.finish(world.runtime.children.pop(process.pid).pid, 0)

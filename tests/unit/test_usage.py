@@ -59,7 +59,7 @@ def test_own_process_is_read() -> None:
     assert own is not None
     assert (own.pid, own.parent, own.pgid) == (os.getpid(), os.getppid(), os.getpgrp())
     assert own.resident_pages > 0
-    assert own in [each and own for each in usage.read_processes() if each and each.pid == own.pid]
+    assert own in [each and own for each in posix.read_processes() if each and each.pid == own.pid]
 
 
 def test_descendants_and_members_of_the_group_belong_to_a_program() -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import socket
+import struct
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import meld3
 import pytest
 
+from supervisor.web import search
+from supervisor.web.log_sources import MAX_SOURCES
+from supervisor.web.search import STEP_BYTES
 from supervisor.web.tail import MIN_BYTES
 from supervisor.web.templates import template
 from tests.support.httpsite import get
@@ -48,7 +55,7 @@ def test_the_end_of_a_log(site: WebSite) -> None:
 def test_stderr_has_a_page_too(site: WebSite) -> None:
     page = site.get("/tail.html?processname=cat&stream=stderr").text
     assert log_of(page) == "trouble\n"
-    assert 'data-follow="follow?processname=cat&amp;stream=stderr"' in page
+    assert 'data-follow="follow-logs?processname=cat&amp;stream=stderr"' in page
     assert 'href="download?processname=cat&amp;stream=stderr"' in page
 
 
@@ -58,7 +65,7 @@ def test_the_activity_log(site: WebSite) -> None:
     site.supervisord.options.logfile = str(path)
     page = site.get("/tail.html?log=main").text
     assert log_of(page) == "INFO hello\n"
-    assert 'data-follow="follow?log=main"' in page
+    assert 'data-follow="follow-logs?log=main"' in page
 
 
 @pytest.mark.parametrize(
@@ -231,3 +238,147 @@ def test_the_null_device_is_an_empty_log(site: WebSite) -> None:
     answer = site.get("/download?processname=quiet")
     assert (answer.status, answer.text) == (200, "")
     assert log_of(site.get("/tail.html?processname=quiet").text) == ""
+
+
+# -- several logs ---------------------------------------------------------------------------
+
+
+def panes(page: str) -> list[str]:
+    """Return the texts of the logs of a page."""
+    return [unescape(text) for text in re.findall(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)]
+
+
+def test_both_streams_and_several_processes(site: WebSite) -> None:
+    (site.directory / "dog").write_text("woof\n")
+    site.add("dog", stdout_logfile=str(site.directory / "dog"))
+    page = site.get("/tail.html?processname=cat&stream=both").text
+    assert panes(page) == ["first\nsecond <b>\n", "trouble\n"]
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["Stdout", "Stderr"]
+    page = site.get("/tail.html?processname=cat&processname=dog&processname=cat").text
+    assert panes(page) == ["first\nsecond <b>\n", "woof\n"]
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["cat Stdout", "dog Stdout"]
+    assert 'data-follow="follow-logs?processname=cat&amp;processname=dog"' in page
+    assert "earlier?processname=cat earlier?processname=dog" in page
+    assert "Download" not in page
+
+
+def test_other_processes_can_be_added(site: WebSite) -> None:
+    page = site.get("/tail.html?processname=cat&stream=both").text
+    form = page.partition('id="add"')[2].partition("</form>")[0]
+    assert re.findall(r'type="hidden" (?:name="(\w+)" )?', form)
+    assert set(re.findall(r'name="(\w+)"', form)) == {"processname", "stream"}
+    assert re.findall(r'<option value="([^"]*)"', form)[:2] == ["", "silent"]
+
+
+def test_one_missing_log_of_several_is_explained(site: WebSite) -> None:
+    page = site.get("/tail.html?processname=cat&processname=silent&processname=nope").text
+    assert panes(page)[1] == "No file for silent"
+    assert panes(page)[2].startswith("ERROR: unexpected rpc fault [10] BAD_NAME")
+
+
+def test_the_number_of_logs_is_bounded(site: WebSite) -> None:
+    query = "&".join(f"processname=p{number}" for number in range(50))
+    assert len(panes(site.get(f"/tail.html?stream=both&{query}").text)) == MAX_SOURCES
+
+
+def news_of(site: WebSite, query: str, count: int) -> list[dict[str, Any]]:
+    """Return the first lines of the stream of several logs."""
+    client = site.connect()
+    client.send(get(f"/follow-logs?{query}").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: client.received.count(b"}\n") >= count)
+    return [json.loads(line) for line in re.findall(rb"\{.*\}", client.received)]
+
+
+def test_several_logs_are_followed_on_one_connection(site: WebSite) -> None:
+    client = site.connect()
+    client.send(get("/follow-logs?processname=cat&stream=both").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: client.received.count(b"}\n") == 2)
+    (site.directory / "err").write_text("trouble\nmore\n")
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.count(b"}\n") == 3)
+    lines = [json.loads(line) for line in re.findall(rb"\{.*\}", client.received)]
+    assert lines == [
+        {"log": 0, "text": "first\nsecond <b>\n", "offset": 0},
+        {"log": 1, "text": "trouble\n", "offset": 0},
+        {"log": 1, "text": "more\n"},
+    ]
+
+
+def test_a_character_that_is_written_in_parts_stays_whole(site: WebSite) -> None:
+    (site.directory / "out").write_bytes("a \u4e2d".encode()[:-1])
+    client = site.connect()
+    client.send(get("/follow-logs?processname=cat").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: client.received.count(b"}\n") == 1)
+    with (site.directory / "out").open("ab") as file:
+        file.write("\u4e2d".encode()[-1:])
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.count(b"}\n") == 2)
+    texts = [json.loads(line)["text"] for line in re.findall(rb"\{.*\}", client.received)]
+    assert texts == ["a ", "\u4e2d"]
+
+
+def test_a_log_that_does_not_exist_yet_is_followed(site: WebSite) -> None:
+    (site.directory / "err").unlink()
+    client = site.connect()
+    client.send(get("/follow-logs?processname=cat&stream=both").replace(b" x\r", b" localhost\r"))
+    client.wait_for(lambda: client.received.count(b"}\n") == 2)
+    (site.directory / "err").write_text("new\n")
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.count(b"}\n") == 3)
+    assert b'{"log": 1, "text": "new\\n"}' in client.received
+
+
+def test_the_followed_part_begins_with_a_line(site: WebSite) -> None:
+    text = "".join(f"line {number:05}\n" for number in range(20_000))
+    (site.directory / "out").write_text(text)
+    (first,) = news_of(site, "processname=cat", 1)[:1]
+    assert first["text"].startswith("line ")
+    assert text[first["offset"] :].startswith(first["text"])
+
+
+# -- the search -----------------------------------------------------------------------------
+
+
+def test_a_search_shows_the_lines_of_the_whole_log(site: WebSite) -> None:
+    """Without scripts; the address can be bookmarked."""
+    lines = [f"line {number:05}\n" for number in range(20_000)]
+    (site.directory / "out").write_text("<b>Apple\n" + "".join(lines))
+    page = site.get("/tail.html?processname=cat&q=apple").text
+    assert panes(page) == ["<b>Apple"]
+    assert ">1 line found</output>" in page
+    assert 'href="tail.html?processname=cat"' in page
+    assert "data-follow" not in page
+    assert 'name="q" placeholder="Show lines with" type="search" value="apple"' in page
+    page = site.get("/tail.html?processname=cat&q=line+").text
+    assert ">20000 lines found, the last 1000 are shown</output>" in page
+
+
+def test_a_search_in_several_logs_names_them(site: WebSite) -> None:
+    page = site.get("/tail.html?processname=cat&stream=both&q=o").text
+    assert panes(page) == ["Stdout second <b>\nStderr trouble"]
+
+
+def test_the_wanted_text_is_only_text(site: WebSite) -> None:
+    page = site.get("/tail.html?processname=cat&q=%22%3E%3Cscript%3E.*%25s" + "x" * 500).text
+    assert 'value="&quot;&gt;&lt;script&gt;.*%s' in page
+    assert panes(page) == [""]
+    assert "0 lines found" in page
+
+
+def test_a_client_that_leaves_ends_its_search(site: WebSite) -> None:
+    (site.directory / "out").write_bytes(b"x" * STEP_BYTES * 50)
+    client = site.connect()
+    client.send(get("/tail.html?processname=cat&q=apple").replace(b" x\r", b" localhost\r"))
+    site.turn_until(lambda: search._active)
+    begun = search._active[0]
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()  # with a reset
+    site.turn_until(lambda: not search._active)
+    assert begun.searched_bytes < STEP_BYTES * 50
+
+
+@pytest.mark.parametrize("path", ["/tail.html?processname=cat", "/tail.html?log=main"])
+def test_control_characters_of_a_log_are_visible(site: WebSite, path: str) -> None:
+    site.supervisord.options.logfile = str(site.directory / "out")
+    (site.directory / "out").write_bytes(b"a\r\nb\rc\x00\x07\xe2\x80\xaed\n")
+    assert panes(site.get(path).text) == ["a\nb\u240dc\u2400\u2407[U+202E]d\n"]

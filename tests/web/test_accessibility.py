@@ -21,6 +21,12 @@ PAGES = {
     "a message": "index.html?message=Process%20stays%20stopped",
     "a failure": "index.html?message=ERROR%3A%20Process%20cannot%3A%20no%20such%20file",
     "log": "tail.html?processname=speaks",
+    "both streams": "tail.html?processname=speaks&stream=both",
+    "a search": "tail.html?processname=speaks&q=line",
+    "process": "process.html?processname=speaks",
+    "no process": "process.html?processname=nope",
+    "Chinese": "process.html?processname=speaks&ask=stop&lang=zh",
+    "English again": "?lang=en",
     "no log": "tail.html?processname=nope",
     "activity log": "tail.html?log=main",
 }

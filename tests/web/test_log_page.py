@@ -109,6 +109,75 @@ def test_scrolling_up_loads_earlier_lines(page: Browser, site: Site) -> None:
     assert page.evaluate(whole) == text
 
 
+def test_the_whole_log_is_searched(page: Browser, site: Site) -> None:
+    """Also the part that the page has not loaded; the way back leads to the log."""
+    text = "a red Apple\n" + "".join(f"line {number:05}\n" for number in range(20_000))
+    Path(site.daemon.directory, log_name(site)).write_text(text, encoding="utf-8")
+    open_log(page, site)
+    page.type("#q", "apple")
+    page.wait_for_text("#found", "No line contains this")
+    page.click("#find button[type=submit]")
+    page.wait_for_text("#found", "1 line found")
+    assert page.text("#log") == "a red Apple"
+    page.click("#back")
+    page.wait_until_live()
+    page.wait_for_text("#log", "line 19999")
+
+
+def test_lines_are_wrapped_and_time_stamps_hidden_on_request(page: Browser, site: Site) -> None:
+    say(site, "2026-11-29T13:04:05.123Z stamped " + "wide " * 300)
+    open_log(page, site)
+    page.wait_for_text("#log", "stamped")
+    assert page.text("#log time").strip() == "2026-11-29T13:04:05.123Z"
+    wide = "document.querySelector('#log').scrollWidth > document.querySelector('#log').clientWidth"
+    assert not page.evaluate(wide)
+    page.click("#wrap")
+    assert page.evaluate(wide)
+    page.click("#times")
+    assert not page.find("#log time").is_displayed()
+    page.click("#times")
+    assert page.find("#log time").is_displayed()
+
+
+def test_several_logs_side_by_side_and_together(page: Browser, site: Site) -> None:
+    """Together they are in the order of their time stamps, and marked with their names."""
+    say(site, "2026-11-29T13:04:05Z one")
+    other = Path(site.daemon.info("stays")["stdout_logfile"])
+    other.write_text("2026-11-29T13:04:04Z zero\n2026-11-29T13:04:06Z two\n", encoding="utf-8")
+    page.open(f"{site.url}tail.html?processname=speaks")
+    page.choose("#add select", "stays")
+    page.click("#add button")
+    page.wait_until_live()
+    page.wait_for_text("#log-0", "one")
+    page.wait_for_text("#log-1", "two")
+    page.click("#together")
+    page.wait_for_text("#merged", "two")
+    words = [line.split()[-1] for line in page.text("#merged").splitlines() if "2026" in line]
+    assert words == ["zero", "one", "two"]
+    assert not page.find("#log-0").is_displayed()
+    say(site, "later")
+    page.wait_for_text("#merged", "speaks Stdout later")
+    page.click("#together")
+    page.wait_for_text("#log-0", "later")
+
+
+def test_output_of_programs_cannot_disguise_itself(page: Browser, site: Site) -> None:
+    log = Path(site.daemon.directory, log_name(site))
+    log.write_bytes(b"a\x00b\xe2\x80\xaec\xff\r\nnext\rover\n")
+    open_log(page, site)
+    page.wait_for_text("#log", "a\u2400b[U+202E]c\ufffd\nnext\u240dover")
+
+
+def test_a_line_of_ten_megabytes_does_not_fill_the_page(page: Browser, site: Site) -> None:
+    open_log(page, site)
+    log = Path(site.daemon.directory, log_name(site))
+    with log.open("a", encoding="utf-8") as file:
+        file.write("x" * 10_000_000 + "\nthe end\n")
+    text = "document.querySelector('#log').textContent"
+    page.wait(lambda: page.evaluate(f"{text}.endsWith('\u2026\\nthe end\\n')"))
+    assert page.evaluate(f"{text}.length") < 30_000
+
+
 def test_a_log_that_has_vanished(page: Browser, site: Site) -> None:
     """The page says so and stays a page."""
     Path(site.daemon.directory, log_name(site)).unlink()

@@ -251,3 +251,21 @@ def visible_rows(page: Browser) -> list[str]:
         ".filter((row) => row.offsetParent).map((row) => row.dataset.name)"
     )
     return names
+
+
+def test_the_language_is_that_of_the_browser_or_chosen_by_hand(page: Browser, site: Site) -> None:
+    """The choice is kept on all pages, and for what changes by itself."""
+    page.open(site.url)
+    page.wait_until_live()
+    page.click("a.language")
+    page.wait_for_text("#live", "实时")
+    page.wait_for_text("#counts", "个进程")
+    page.click(f"{row('idle')} button[formaction*='action=start']")
+    page.wait_for_text(f"{row('idle')} .result", "进程 idle 已启动")
+    page.wait_for_text(f"{row('idle')} .about", "已运行 0:00:0")
+    page.click(f"{row('idle')} th a")
+    page.wait_for_text(".reasons", "正在运行")
+    page.click("a.language")
+    page.wait_for_text(".reasons", "It runs with pid")
+    page.open(site.url)
+    page.wait_until_live()

@@ -9,16 +9,17 @@ import time
 
 from supervisor.client import proxy
 from supervisor.client.terminal import is_terminal
+from supervisor.common.explanation import SENTENCES, facts, largest_unit, reasons
 from supervisor.common.namespec import make_namespec
-from supervisor.states import ProcessStates, getProcessStateDescription
+from supervisor.states import getProcessStateDescription
 from supervisor.supervisorctl.commands import CommandGroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
-    Details = Mapping[str, Any]
+    from supervisor.common.explanation import Details, Sentence
 
 LOG_LINES = 5
 LOG_BYTES = 4096
@@ -26,8 +27,6 @@ LOG_BYTES = 4096
 
 MIN_COLUMNS = 20
 """Width to which sentences are wrapped at least."""
-
-UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 class ExplainCommands(CommandGroup):
@@ -90,8 +89,8 @@ def explanation(
     """
     history = details["history"]
     lines = [f"{name} is {details['statename']}{_since(details)}"]
-    for sentence in _reasons(details):
-        lines += _wrapped(sentence, columns)
+    for sentence in reasons(details):
+        lines += _wrapped(_english(sentence), columns)
     if history:
         lines += ["", "Last changes"]
         lines += [
@@ -120,15 +119,6 @@ def _wrapped(sentence: str, columns: int) -> list[str]:
     )
 
 
-def _reasons(details: Details) -> Iterator[str]:
-    """Yield sentences about the present, the next start, the past and the configuration."""
-    yield _present(details)
-    yield from facts(details)
-    if details["config_file"]:
-        line = f", line {details['config_line']}" if details["config_line"] else ""
-        yield f"Configured in {details['config_file']}{line}."
-
-
 def _since(details: Details) -> str:
     """Return since when a process is in its state, or '' if that is unknown."""
     history = details.get("history")
@@ -147,60 +137,15 @@ def summary(details: Details) -> Iterator[str]:
     if since:
         reason = details["history"][-1]["reason"]
         yield f"{details['statename']}{since}{f': {reason}' if reason else ''}."
-    yield from facts(details)
+    yield from map(_english, facts(details))
 
 
-def facts(details: Details) -> Iterator[str]:
-    """Yield sentences about health, the next start, the past and changes that are not applied."""
-    get = details.get
-    if get("ready_at"):
-        yield f"It has been ready since {_time(details['ready_at'])}."
-    if get("health"):
-        yield f"Health: {details['health']}."
-    if get("next_start"):
-        seconds = max(details["next_start"] - details["now"], 0)
-        yield f"The next start is in {_duration(seconds)}."
-    last_exit = get("last_exit")
-    if last_exit and last_exit["at"]:
-        kind = "expected" if last_exit["expected"] else "not expected"
-        yield f"Last exit: {last_exit['reason']} ({kind}), {_time(last_exit['at'])}."
-    if get("starts"):
-        restarts = details["restarts"]
-        share = f", {restarts} of these automatic" if restarts else ""
-        yield f"{_count(details['starts'], 'start')}{share}."
-    if get("pending_changes"):
-        changed = ", ".join(details["pending_changes"])
-        yield f"Changed in the configuration, but not applied (see update): {changed}."
-
-
-def _present(details: Details) -> str:
-    """Return a sentence about the reason of the state."""
-    state, reason = details["state"], details["spawnerr"]
-    if details["waiting_for"]:
-        return f"It waits for {', '.join(details['waiting_for'])}."
-    if state == ProcessStates.RUNNING:
-        return f"It runs with {details['description']}."
-    if state == ProcessStates.BACKOFF:
-        return f"Its last start failed: {reason or 'the reason is unknown'}."
-    if state == ProcessStates.FATAL:
-        return f"It was given up: {reason or 'the reason is unknown'}."
-    if state == ProcessStates.EXITED:
-        again = "" if details["next_start"] else ", and will not be restarted automatically"
-        return f"It ended by itself{again}."
-    if state == ProcessStates.STOPPED:
-        if details["history"]:
-            return "It was stopped."
-        # A state file continues the number of starts.
-        since = " since the start of supervisord" if details["starts"] else ""
-        return f"It has not been started{since}."
-    return STATE_TEXTS.get(state, "")
-
-
-STATE_TEXTS = {
-    ProcessStates.STARTING: "It has been started, but does not count as running yet.",
-    ProcessStates.STOPPING: "It has been asked to stop, and has not ended yet.",
-    ProcessStates.UNKNOWN: "It cannot be signalled, so its state is unknown.",
-}
+def _english(sentence: Sentence) -> str:
+    key, values = sentence
+    for name, text_of in (("duration", _duration), ("time", _time)):
+        if name in values:
+            values = values | {name: text_of(values[name])}
+    return SENTENCES[key].format(**values)
 
 
 def _time(seconds: float) -> str:
@@ -209,12 +154,5 @@ def _time(seconds: float) -> str:
 
 def _duration(seconds: float) -> str:
     """Return a duration in its largest unit: `3 minutes`."""
-    number = max(round(seconds), 0)
-    for size, unit in UNITS:
-        if number >= size:
-            return _count(number // size, unit)
-    return _count(number, "second")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    number, unit = largest_unit(seconds)
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

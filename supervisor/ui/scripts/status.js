@@ -1,21 +1,18 @@
 // Live updates of the status page: changed rows arrive as HTML, actions are sent without
 // leaving the page, and their results appear beside the process. Without this script the
 // page works with forms and redirects.
-"use strict";
+
+import { Changes, byId, confirmed, counted, running, send, setText, text } from "./common.js";
 
 const RESULT_SECONDS = 12;
-const RETRY_SECONDS = 3;
 
-const byId = (id) => document.getElementById(id);
 const table = document.querySelector("#processes table");
 const live = byId("live");
 const filters = { q: byId("q"), state: byId("state"), sort: byId("sort") };
-const KINDS = { bad: "failed", busy: "changing", ok: "running", off: "stopped" };
-const URGENCY = Object.keys(KINDS);
+const URGENCY = ["bad", "busy", "ok", "off"];
 const title = document.title;
 const results = new Map(); // name -> {text, trouble}: shown in its row for a while
 let clockOffset = 0; // seconds by which the server's clock is ahead of the browser's
-let source = null;
 
 const rows = () => table.querySelectorAll("tr[data-name]");
 const rowOf = (name) => table.querySelector(`tr[data-name="${CSS.escape(name)}"]`);
@@ -98,12 +95,13 @@ function filterRows() {
     body.hidden = here === 0;
     shown += here;
   }
-  const told = URGENCY.filter((kind) => numbers[kind]).map((kind) => `${numbers[kind]} ${KINDS[kind]}`);
-  const noun = total === 1 ? "process" : "processes";
-  setText(byId("counts"), `${total} ${noun}${told.length ? ": " : ""}${told.join(", ")}`);
+  const ofKind = (kind) => text(`script.kind.${kind}`, { count: numbers[kind] });
+  const parts = URGENCY.filter((kind) => numbers[kind]).map(ofKind).join(text("script.comma"));
+  const processes = counted("script.processes", total);
+  setText(byId("counts"), parts ? text("script.counts", { total: processes, parts }) : processes);
   nameButtonsForAll(shown, Boolean(q || state));
-  setText(byId("none"), total === 0 ? "No programs are configured." : shown ? "" : "No process matches the filter.");
-  document.title = numbers.bad ? `(${numbers.bad} failed) ${title}` : title;
+  setText(byId("none"), total === 0 ? text("script.none") : shown ? "" : text("script.no_match"));
+  document.title = numbers.bad ? text("script.failed_title", { failed: ofKind("bad"), title }) : title;
 }
 
 // The buttons for all processes act on those that are shown; under a filter, their
@@ -116,14 +114,10 @@ function nameButtonsForAll(shown, isFiltered) {
       if (filters[name].value.trim()) address.searchParams.set(name, filters[name].value.trim());
     }
     button.setAttribute("formaction", address.href);
-    const { label } = button.dataset;
-    setText(button, isFiltered ? label.replace("All", `${shown} shown`) : label);
+    const action = address.searchParams.get("ask") || address.searchParams.get("action");
+    setText(button, isFiltered ? text(`script.${action}.shown`, { count: shown }) : button.dataset.label);
     button.disabled = shown === 0;
   }
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 // -- the whole page, after a reconnect or a change of groups -------------------------------
@@ -156,55 +150,29 @@ function isSame(old, fresh) {
 
 // -- time ---------------------------------------------------------------------------------
 
-function uptime(seconds) {
-  const days = Math.floor(seconds / 86400);
-  const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
-  const hours = Math.floor((seconds % 86400) / 3600);
-  const day = days ? `${days} day${days === 1 ? "" : "s"}, ` : "";
-  return `${day}${hours}:${two(seconds / 60)}:${two(seconds)}`;
-}
-
 function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
-    const seconds = Math.max(0, Math.floor(now - about.dataset.start));
-    setText(about, `pid ${about.dataset.pid}, uptime ${uptime(seconds)}`);
+    setText(about, running(about.dataset, now));
   }
   for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
     const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
-    setText(about, about.textContent.replace(/restart in \d+ s$/, `restart in ${seconds} s`));
+    setText(about, about.textContent.replace(/\d+(?=\D*$)/, String(seconds))); // the last number
   }
 }
 
 // -- the stream of changes ------------------------------------------------------------------
 
-function listen() {
-  if (source || document.hidden) return;
-  source = new EventSource("changes");
-  source.onopen = () => {
-    showLive(true);
-    synchronise().catch(() => {}); // fetch the changes from before the stream began
-  };
-  source.onmessage = (event) => {
-    const message = JSON.parse(event.data);
+const changes = new Changes("changes", {
+  onOpen: () => synchronise().catch(() => {}), // fetch the changes from before the stream began
+  onMessage: (message) => {
     setClock(message.now);
     putRows(message.rows);
     if (message.groups) synchronise().catch(() => {});
-  };
-  source.onerror = () => {
-    showLive(false);
-    if (source && source.readyState === EventSource.CLOSED) {
-      deafen();
-      setTimeout(listen, RETRY_SECONDS * 1000);
-    }
-  };
-}
-
-function deafen() {
-  if (source) source.close();
-  source = null;
-}
+  },
+  onLive: showLive,
+});
 
 // Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
@@ -213,30 +181,18 @@ function showLive(isLive) {
   live.classList.toggle("lost", !isLive);
   document.body.classList.toggle("lost", !isLive);
   for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
-  if (isLive) setText(live, "Live");
-  else if (!wasLost) setText(live, `No response since ${new Date().toLocaleTimeString()}`);
+  if (isLive) setText(live, text("script.live"));
+  else if (!wasLost) setText(live, text("script.no_response", { time: new Date().toLocaleTimeString() }));
 }
 
 // -- acting -----------------------------------------------------------------------------------
-
-function confirmed(question, yes) {
-  const dialog = byId("confirm");
-  setText(byId("confirm-question"), question);
-  setText(byId("confirm-yes"), yes);
-  dialog.returnValue = "no";
-  dialog.showModal();
-  byId("confirm-no").focus();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
-  });
-}
 
 async function act(button) {
   const address = new URL(button.formAction);
   const asked = address.searchParams.get("ask");
   const label = button.getAttribute("aria-label") || button.textContent.trim();
   if (asked) {
-    if (!(await confirmed(`${label}?`, label))) return;
+    if (!(await confirmed(text("script.question", { action: label }), label))) return;
     address.searchParams.delete("ask");
     address.searchParams.set("action", asked);
   }
@@ -244,19 +200,6 @@ async function act(button) {
   button.setAttribute("aria-busy", "true");
   tellResult(name, await send(address));
   button.removeAttribute("aria-busy");
-}
-
-async function send(address) {
-  try {
-    const response = await fetch(address, {
-      method: "POST",
-      headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
-    });
-    if (response.ok) return await response.json();
-    return { message: `The server refused: ${response.status} ${response.statusText}`, trouble: true };
-  } catch {
-    return { message: "The server cannot be reached.", trouble: true };
-  }
 }
 
 // Show a result in the row of its process. Above the table, show results for groups and for
@@ -305,7 +248,7 @@ function rememberFilters() {
 document.documentElement.classList.add("scripted");
 setClock(document.body.dataset.now);
 filterRows();
-listen();
+changes.listen();
 setInterval(tick, 1000);
 
 for (const form of [byId("processes"), byId("all")]) {
@@ -322,7 +265,6 @@ for (const [name, field] of Object.entries(filters)) {
     else filterRows();
   });
 }
-document.addEventListener("visibilitychange", () => (document.hidden ? deafen() : listen()));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !/INPUT|SELECT|TEXTAREA/.test(event.target.tagName)) {
     event.preventDefault();

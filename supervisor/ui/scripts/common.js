@@ -1,0 +1,96 @@
+// What the scripts of all pages share: texts, the question before an action, requests, and the
+// stream of changes.
+
+const RETRY_SECONDS = 3;
+
+export const byId = (id) => document.getElementById(id);
+
+// -- texts --------------------------------------------------------------------------------
+
+const TEXTS = JSON.parse(document.body.dataset.texts || "{}"); // of web/texts.py, in one language
+
+export function text(key, values = {}) {
+  return (TEXTS[key] || key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+export function counted(key, count, values = {}) {
+  return text(`${key}.${count === 1 ? "one" : "other"}`, { count, ...values });
+}
+
+export function setText(element, content) {
+  if (element.textContent !== content) element.textContent = content;
+}
+
+function uptime(seconds) {
+  const days = Math.floor(seconds / 86400);
+  const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");
+  const time = `${Math.floor((seconds % 86400) / 3600)}:${two(seconds / 60)}:${two(seconds)}`;
+  return days ? counted("message.days", days, { time }) : time;
+}
+
+// Return the description of a running process; `now` is in seconds.
+export function running({ pid, start }, now) {
+  return text("message.running", { pid, uptime: uptime(Math.max(0, Math.floor(now - start))) });
+}
+
+// -- acting -------------------------------------------------------------------------------
+
+export function confirmed(question, yes) {
+  const dialog = byId("confirm");
+  setText(byId("confirm-question"), question);
+  setText(byId("confirm-yes"), yes);
+  dialog.returnValue = "no";
+  dialog.showModal();
+  byId("confirm-no").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+export async function send(address, body = undefined) {
+  try {
+    const response = await fetch(address, {
+      method: "POST",
+      headers: { Accept: "application/json", "X-Requested-With": "supervisor" },
+      body,
+    });
+    if (response.ok) return await response.json();
+    const status = `${response.status} ${response.statusText}`;
+    return { message: text("script.refused", { status }), trouble: true };
+  } catch {
+    return { message: text("script.unreachable"), trouble: true };
+  }
+}
+
+// -- the stream of changes ------------------------------------------------------------------
+
+// A hidden page reads nothing.
+export class Changes {
+  constructor(address, { onOpen, onMessage, onLive }) {
+    Object.assign(this, { address, onOpen, onMessage, onLive, source: null });
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.listen()));
+  }
+
+  listen() {
+    if (this.source || document.hidden) return;
+    const source = new EventSource(this.address);
+    this.source = source;
+    source.onopen = () => {
+      this.onLive(true);
+      this.onOpen();
+    };
+    source.onmessage = (event) => this.onMessage(JSON.parse(event.data));
+    source.onerror = () => {
+      this.onLive(false);
+      if (this.source === source && source.readyState === EventSource.CLOSED) {
+        this.close();
+        setTimeout(() => this.listen(), RETRY_SECONDS * 1000);
+      }
+    };
+  }
+
+  close() {
+    if (this.source) this.source.close();
+    this.source = null;
+  }
+}

@@ -1,0 +1,144 @@
+"""Search through whole log files, in the spare time of the loop.
+
+All searches together take one step in an iteration of the loop, in turn.  A search is bounded: it
+reads the last `MAX_BYTES` of each file, keeps the last `MAX_LINES` lines, and shortens each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+from supervisor.common.ansi import AnsiStripper
+from supervisor.engine.deferred import NOT_DONE_YET, Notifier
+from supervisor.engine.files import open_for_reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from typing import Any, Final
+
+    from supervisor.engine.loop import Loop
+
+STEP_BYTES: Final = 128 * 1024
+"""Part of a file that one step reads: about a millisecond of work."""
+
+MAX_BYTES: Final = 256 * 1024 * 1024
+MAX_LINES: Final = 1000
+MAX_LINE_CHARS: Final = 2000
+
+MAX_PART_BYTES: Final = 1024 * 1024
+"""Part of a line that is kept until its end is read; a longer line is searched in parts."""
+
+_active: deque[Search] = deque()
+"""Searches in progress, the next one first."""
+
+
+class Search:
+    """A search in log files; a deferred function, whose result is itself."""
+
+    def __init__(self, loop: Loop, files: Sequence[tuple[str, str]], wanted: str) -> None:
+        """Begin to search for `wanted`, case-insensitively, in (label, path) of each file."""
+        self.lines: deque[tuple[str, str]] = deque(maxlen=MAX_LINES)
+        """Label of the file and text of the last lines that were found."""
+        self.count = 0
+        self.searched_bytes = 0
+        self.is_complete = True
+        """Whether all files were searched from their start."""
+        self._wanted = wanted.lower()
+        self._done = Notifier()
+        self._loop = loop
+        self._steps: Generator[None, None, None] | None = self._run(files)
+        self.wake_sources = (self._done,)
+        if not _active:
+            loop.call_soon(_advance)
+        _active.append(self)
+
+    def __call__(self) -> Any:
+        """Return the search when it is over, else `NOT_DONE_YET`."""
+        return self if self._steps is None else NOT_DONE_YET
+
+    def cancel(self) -> None:
+        """End the search: its client has left."""
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+
+    def step(self) -> bool:
+        """Take one step; return False if the search is over."""
+        if self._steps is None:
+            return False
+        try:
+            next(self._steps)
+        except StopIteration:
+            self._steps = None
+            self._done.notify()
+        return self._steps is not None
+
+    @property
+    def loop(self) -> Loop:
+        """The loop whose spare time is used."""
+        return self._loop
+
+    def _run(self, files: Sequence[tuple[str, str]]) -> Generator[None, None, None]:
+        for label, path in files:
+            try:
+                fd = open_for_reading(path)
+            except OSError:
+                continue
+            try:
+                yield from self._search(label, fd)
+            finally:
+                os.close(fd)
+
+    def _search(self, label: str, fd: int) -> Generator[None, None, None]:
+        """Search one file, as long as it is now; a file that shrinks ends earlier."""
+        size = os.fstat(fd).st_size
+        offset = max(size - MAX_BYTES, 0)
+        self.is_complete = self.is_complete and offset == 0
+        rest = b""
+        while offset < size:
+            data = os.pread(fd, min(STEP_BYTES, size - offset), offset)
+            if not data:
+                break
+            offset += len(data)
+            self.searched_bytes += len(data)
+            whole, newline, rest = (rest + data).rpartition(b"\n")
+            if newline:
+                self._look_at(label, whole)
+            elif len(rest) > MAX_PART_BYTES:
+                self._look_at(label, rest)
+                rest = b""
+            yield
+        if rest:
+            self._look_at(label, rest)
+
+    def _look_at(self, label: str, data: bytes) -> None:
+        stripper = AnsiStripper()
+        plain = stripper.feed(data) if b"\x1b" in data else data
+        text = plain.decode("utf-8", "replace")
+        if self._wanted not in text.lower():
+            return
+        for line in text.split("\n"):
+            place = line.lower().find(self._wanted)
+            if place >= 0:
+                self.count += 1
+                self.lines.append((label, _shortened(line, place)))
+
+
+def _shortened(line: str, place: int) -> str:
+    """Return the part of a line around a place."""
+    if len(line) <= MAX_LINE_CHARS:
+        return line
+    start = max(place - MAX_LINE_CHARS // 2, 0)
+    end = start + MAX_LINE_CHARS
+    return f"{'…' if start else ''}{line[start:end]}{'…' if end < len(line) else ''}"
+
+
+def _advance() -> None:
+    """Take one step of the next search, and continue in the next iteration of the loop."""
+    search = _active.popleft()
+    if search.step():
+        _active.append(search)
+    if _active:
+        _active[0].loop.call_soon(_advance)
