@@ -247,6 +247,7 @@ class FileHandler(Handler):
 
     def __init__(self, filename: str, mode: str = "ab", policy: LogPolicy | None = None) -> None:
         super().__init__(open_sink(filename, mode, policy))
+        self._policy = policy
         self.baseFilename = filename
         self.mode = mode
 
@@ -256,7 +257,7 @@ class FileHandler(Handler):
         Raises `OSError`.
         """
         if self.closed:
-            self.stream = open_sink(self.baseFilename, policy=self.stream.policy)
+            self.stream = open_sink(self.baseFilename, policy=self._policy)
             self.closed = False
         else:
             self.stream.open_again()
@@ -267,9 +268,16 @@ class FileHandler(Handler):
         Raises `OSError`; writes then still go to the old file.
         """
         if self.closed:
-            sinks.clear(self.baseFilename, self.stream.policy)
+            sinks.clear(self.baseFilename, self._policy)
         else:
             self.stream.begin_file()
+
+    def close(self) -> None:
+        """Close the file, if there is no other writer of it."""
+        if self._policy is not None and not self.closed:
+            self.closed = True
+            self.stream.close(self._policy)
+        super().close()
 
     def remove(self) -> None:
         """Close and remove the file, if it is a regular file.  Raises `OSError`."""

@@ -224,9 +224,13 @@ class Supervisor:
             create_auto_logs(process_config, self.runtime.settings)
         self.process_groups[config.name] = make_group(config, self.runtime, must_open=must_open)
         self.runtime.services.processes.groups_changed()
-        self._exits.group_added(self.process_groups[config.name])
+        self.process_group_changed(config.name)
         self.runtime.publish(events.ProcessGroupAddedEvent(config.name))
         return True
+
+    def process_group_changed(self, name: str) -> None:
+        """Follow a change of the processes of a group, or of their options."""
+        self._exits.group_changed(self.process_groups[name])
 
     def remove_process_group(self, name: str) -> bool:
         """Remove a group; return False if some of its processes are not stopped."""

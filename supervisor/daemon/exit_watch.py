@@ -4,8 +4,11 @@
 depends: essential ones, or all with `exit_when_all_exited`.
 
 A decision is made at the end of a loop iteration: until then, other objects are still reacting to
-the same change.  State: all of it follows from the processes, except the verdict, and a daemon
-that has a verdict is shutting down.
+the same change.  An end counts once, when it happens: a later change of options, such as one that
+makes the process essential, does not make the daemon exit.
+
+State: all of it follows from the processes, except the ends that have been considered, and the
+verdict; a daemon that has a verdict is shutting down.
 """
 
 from __future__ import annotations
@@ -37,9 +40,12 @@ class ExitWatch:
     def __init__(self, daemon: Daemon) -> None:
         self.exit_status = 0
         self._daemon = daemon
-        self._policy = ExitPolicy(exits_when_all_exited=False)
+        self._watches_all = daemon.runtime.settings.exit_when_all_exited
+        self._policy = ExitPolicy(exits_when_all_exited=self._watches_all)
+        self._members: dict[str, list[Subprocess]] = {}  # those that count, by group
         self._callbacks: dict[Subprocess, Callable[[], None]] = {}
         self._changed: dict[Subprocess, None] = {}
+        self._considered: dict[Subprocess, object] = {}  # ends: the transitions up to each
         self._is_scheduled = False
         self._is_beginning = False
         self._verdict: Verdict | None = None
@@ -48,30 +54,40 @@ class ExitWatch:
 
     def begin(self) -> None:
         """Begin the decisions: the groups have been added, and may be started."""
-        watches_all = self._daemon.runtime.settings.exit_when_all_exited
-        self._policy = ExitPolicy(exits_when_all_exited=watches_all)
         self._is_beginning = True
         for group in self._daemon.process_groups.values():
-            self.group_added(group)
-        if watches_all:
+            self.group_changed(group)
+        self._considered.clear()  # a failure of the first starts counts
+        if self._watches_all:
             self._schedule()
 
-    def group_added(self, group: ProcessGroupBase) -> None:
-        """Watch the processes of a group that count."""
-        watches_all = self._daemon.runtime.settings.exit_when_all_exited
-        for process in group.processes.values():
-            if full_config(process.config).essential or (watches_all and not is_listener(process)):
-                self._callbacks[process] = partial(self._note, process)
-                self._note(process)
+    def group_changed(self, group: ProcessGroupBase) -> None:
+        """Watch the processes of a group that count by now, and no others of it."""
+        counting = list(filter(self._counts, group.processes.values()))
+        for process in set(self._members.get(group.config.name, ())).difference(counting):
+            self._drop(process)
+        self._members[group.config.name] = counting
+        for process in counting:
+            if process in self._callbacks:
+                continue
+            self._callbacks[process] = partial(self._note, process)
+            self._is_news(_change(process))  # an end before an update does not count
+            self._note(process)
 
     def group_removed(self, group: ProcessGroupBase) -> None:
         """Watch the processes of a group no longer."""
-        for process in group.processes.values():
-            callback = self._callbacks.pop(process, None)
-            if callback is not None:
-                process.changed.discard(callback)
-                self._changed.pop(process, None)
-                self._policy.forget(process)
+        for process in self._members.pop(group.config.name, ()):
+            self._drop(process)
+
+    def _counts(self, process: Subprocess) -> bool:
+        is_essential = bool(full_config(process.config).essential)
+        return is_essential or (self._watches_all and not is_listener(process))
+
+    def _drop(self, process: Subprocess) -> None:
+        process.changed.discard(self._callbacks.pop(process))
+        self._considered.pop(process, None)
+        self._changed.pop(process, None)
+        self._policy.forget(process)
 
     def _note(self, process: Subprocess) -> None:
         self._changed[process] = None
@@ -91,7 +107,8 @@ class ExitWatch:
             return
         for process in changed:
             process.changed.add(self._callbacks[process])
-        decision, change = self._policy.decide(map(_change, changed))
+        changes = list(filter(self._is_news, map(_change, changed)))
+        decision, change = self._policy.decide(changes)
         is_beginning, self._is_beginning = self._is_beginning, False
         if change is not None and decision is Decision.ESSENTIAL:
             self._shut_down(_verdict_about(change.process))
@@ -100,6 +117,16 @@ class ExitWatch:
             self._shut_down(exit_policy.first_failure(verdicts, exit_policy.ALL_EXITED))
         elif is_beginning and self._policy.is_idle:
             self._shut_down(exit_policy.NOTHING_TO_RUN)
+
+    def _is_news(self, change: Change) -> bool:
+        """Whether a change is not an end that has been considered; it has been from now on."""
+        process: Any = change.process
+        if change.outlook is not Outlook.ENDED:
+            self._considered.pop(process, None)
+            return True
+        end = process.history.transitions
+        before, self._considered[process] = self._considered.get(process), end
+        return before is not end
 
     def _in_order(self) -> list[Subprocess]:
         """Return the processes that have to exit, in the order of the configuration."""

@@ -33,14 +33,17 @@ class Exits:
         settings = self._daemon.runtime.settings
         is_needed = settings.exit_when_all_exited or settings.exit_code_from is not None
         if is_needed or any(map(_is_essential, self._daemon.process_groups.values())):
-            self._start()
+            self._make_watch().begin()
 
-    def group_added(self, group: ProcessGroupBase) -> None:
-        """Watch a group too, if it counts; before `begin`, do nothing."""
+    def group_changed(self, group: ProcessGroupBase) -> None:
+        """Watch the processes of a group that count; it is new, or they or their options are.
+
+        Do nothing before `begin`.
+        """
         if self._watch is not None:
-            self._watch.group_added(group)
+            self._watch.group_changed(group)
         elif self._has_begun and _is_essential(group):
-            self._start()
+            self._make_watch().group_changed(group)
 
     def group_removed(self, group: ProcessGroupBase) -> None:
         """Watch a group no longer."""
@@ -52,11 +55,11 @@ class Exits:
         if self._watch is not None:
             self._watch.conclude()
 
-    def _start(self) -> None:
+    def _make_watch(self) -> ExitWatch:
         from supervisor.daemon.exit_watch import ExitWatch  # few daemons need it
 
         self._watch = ExitWatch(self._daemon)
-        self._watch.begin()
+        return self._watch
 
 
 def _is_essential(group: ProcessGroupBase) -> bool:

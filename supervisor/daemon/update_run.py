@@ -136,6 +136,7 @@ class UpdateRun:
         if group is None:
             raise RPCError(Faults.BAD_NAME, step.group)
         group.reconfigure(self._configured[step.group])
+        self._daemon.process_group_changed(step.group)
 
     # -- stops, replacements and starts ------------------------------------------------
 

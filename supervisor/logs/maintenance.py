@@ -8,7 +8,6 @@ helper for each program.
 from __future__ import annotations
 
 import os
-from collections import deque
 
 from supervisor.logs.compression import begin_compression, remove_older, remove_partial
 from supervisor.logs.reading import notify_written
@@ -45,6 +44,12 @@ machine was suspended, the rotation is late by this much at most.
 MAX_ROTATION_SECONDS = 0.01
 """Time for rotations in one iteration of the loop; the next one continues."""
 
+MAX_SEARCH_SECONDS = 0.005
+"""Time to look for a backup to compress in one iteration of the loop; the next one continues.
+
+Thousands of logs without any may have been opened during one compression.
+"""
+
 MIN_HELPER_SECONDS = 60.0
 MIN_BYTES_PER_SECOND = 1_000_000
 """The deadline of a helper follows from the size of the file."""
@@ -58,7 +63,7 @@ class PeriodicRotation:
         self._rotate = rotate
         self._sinks: dict[RotationPeriod, dict[Sink, None]] = {}
         self._due: dict[RotationPeriod, float] = {}
-        self._pending: deque[Sink] = deque()
+        self._pending: dict[Sink, None] = {}  # not empty: the loop will continue
         self._timer: Timer | None = None
 
     def add(self, sink: Sink, period: RotationPeriod) -> None:
@@ -103,24 +108,28 @@ class PeriodicRotation:
 
     def _on_timer(self) -> None:
         now = self._loop.clock.time()
+        is_idle = not self._pending
         for period, due in list(self._due.items()):
             if due <= now:
                 del self._due[period]
-                self._pending.extend(self._sinks[period])
+                self._pending.update(self._sinks[period])
         self._arm()
-        self._rotate_pending()
+        if is_idle:
+            self._rotate_pending()
 
     def _rotate_pending(self) -> None:
         """Rotate the logs that are due, for a bounded time in each iteration of the loop."""
         clock = self._loop.clock
         ends_at = clock.monotonic() + MAX_ROTATION_SECONDS
-        while self._pending:
-            if clock.monotonic() >= ends_at:
+        try:
+            while self._pending and clock.monotonic() < ends_at:
+                sink = next(iter(self._pending))
+                del self._pending[sink]
+                if sink.fd >= 0:  # else closed meanwhile
+                    self._rotate(sink)
+        finally:
+            if self._pending:
                 self._loop.call_later(0, self._rotate_pending)  # in the next iteration
-                return
-            sink = self._pending.popleft()
-            if sink.fd >= 0:  # else closed meanwhile
-                self._rotate(sink)
 
 
 class LogMaintenance:
@@ -132,6 +141,7 @@ class LogMaintenance:
     def __init__(
         self, loop: Loop, start_helper: StartHelper, report: Callable[[str], object]
     ) -> None:
+        self._loop = loop
         self._clock = loop.clock
         self._start_helper = start_helper
         self._report = report
@@ -139,6 +149,7 @@ class LogMaintenance:
         self._waiting: dict[str, LogPolicy] = {}  # logs with backups to compress, by path
         self._helper: Helper | None = None
         self._job: Compression | None = None
+        self._is_search_postponed = False
         self._is_closed = False
 
     def opened(self, sink: Sink, policy: LogPolicy, *, is_first: bool) -> None:
@@ -200,7 +211,15 @@ class LogMaintenance:
             self._compress_next()
 
     def _compress_next(self) -> None:
+        """Compress the next backup, unless one is being compressed."""
+        if self._is_search_postponed:
+            return
+        ends_at = self._clock.monotonic() + MAX_SEARCH_SECONDS
         while self._job is None and self._waiting:
+            if self._clock.monotonic() >= ends_at:
+                self._is_search_postponed = True
+                self._loop.call_later(0, self._continue_search)
+                return
             path, policy = next(iter(self._waiting.items()))
             try:
                 self._job = begin_compression(path, policy.backups)
@@ -211,6 +230,10 @@ class LogMaintenance:
                     self._start(self._job)
             except OSError as error:
                 self._failed(path, error.strerror or str(error))
+
+    def _continue_search(self) -> None:
+        self._is_search_postponed = False
+        self._compress_next()
 
     def _start(self, job: Compression) -> None:
         size = os.fstat(job.source).st_size

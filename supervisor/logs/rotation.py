@@ -77,7 +77,7 @@ def rotate_now(path: str, backup_count: int, policy: LogPolicy | None) -> None:
     try:
         rotate_if_not_empty(sink, backup_count)
     finally:
-        sink.close()
+        sink.close(policy)
         notify_written(path)
 
 

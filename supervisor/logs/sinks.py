@@ -37,17 +37,22 @@ class Sink:
 
     `size` counts the bytes of a regular file and stays 0 for everything else, so that only files
     ever reach a limit.  `shared` means that other processes use the fd too and that it may block.
-    `policy` is that of the last writer that has one; most logs have none.
+    `policy` is that of the last of its writers that has one; most logs have none.
     """
 
     def __init__(
         self, fd: int, path: str, *, shared: bool = False, policy: LogPolicy | None = None
     ) -> None:
         self.path = path
-        self.policy = policy
+        self._policies: tuple[LogPolicy, ...] = () if policy is None else (policy,)
         self._users = 1
         self._whole_lines = False
         self._take(fd, shared=shared)
+
+    @property
+    def policy(self) -> LogPolicy | None:
+        """The options beyond the size, None if no writer has any."""
+        return self._policies[-1] if self._policies else None
 
     def _take(self, fd: int, *, shared: bool) -> None:
         self.fd = fd
@@ -167,15 +172,22 @@ class Sink:
         """Return the fd."""
         return self.fd
 
-    def join(self) -> None:
-        """Add a writer."""
+    def join(self, policy: LogPolicy | None = None) -> None:
+        """Add a writer, with its policy."""
         if not self._users and self._backlog is not None:
             self._backlog.when_flushed(None)
         self._users += 1
+        if policy is not None:
+            self._set_policies((*self._policies, policy))
 
-    def close(self) -> None:
-        """Remove a writer; after the last one, the fd is closed once it has been flushed."""
+    def close(self, policy: LogPolicy | None = None) -> None:
+        """Remove a writer and its policy; after the last one, the fd is closed once flushed."""
         self._users = max(self._users - 1, 0)
+        if policy is not None and policy in self._policies:
+            policies = list(self._policies)
+            policies.remove(policy)
+            self._set_policies(tuple(policies))
+            _start_maintenance(self, is_first=False)
         if self._users or self.fd < 0:
             return
         if self._backlog is None:
@@ -187,10 +199,21 @@ class Sink:
         """Close the fd, once: its number may soon be reused."""
         if _sinks.get(self.path) is self:
             del _sinks[self.path]
-        if self.policy is not None and self.policy.maintenance is not None:
-            self.policy.maintenance.closed(self)
+        self._set_policies(())
         fd, self.fd, self._backlog = self.fd, -1, None
         os.close(fd)
+
+    def _set_policies(self, policies: tuple[LogPolicy, ...]) -> None:
+        """Change the policies; a rotation by time that another policy demands ends."""
+        before, self._policies = self.policy, policies
+        if before is not None and before.maintenance is not None and before != self.policy:
+            before.maintenance.closed(self)
+
+
+def _start_maintenance(sink: Sink, *, is_first: bool) -> None:
+    policy = sink.policy
+    if policy is not None and policy.maintenance is not None:
+        policy.maintenance.opened(sink, policy, is_first=is_first)
 
 
 def _last_byte(fd: int) -> int | None:
@@ -209,7 +232,7 @@ def open_sink(path: str, mode: str = "ab", policy: LogPolicy | None = None) -> S
     """Open a log for appending, truncated first if `mode` has a `w`; see `files.open_log`.
 
     Returns the sink of the other writers of the path, if there are any; `policy` then applies to
-    them as well.  Raises `OSError`.
+    them as well, until this writer leaves it (`Sink.close`).  Raises `OSError`.
     """
     sink = _sinks.get(path)
     is_first = sink is None
@@ -217,14 +240,22 @@ def open_sink(path: str, mode: str = "ab", policy: LogPolicy | None = None) -> S
         fd, shared = _open(path, policy, truncate="w" in mode)
         sink = _sinks[path] = Sink(fd, path, shared=shared, policy=policy)
     else:
-        sink.policy = policy or sink.policy
         if "w" in mode and sink.is_file:
             os.truncate(sink.fd, 0)
-        sink.open_again()
-        sink.join()
-    if policy is not None and policy.maintenance is not None:
-        policy.maintenance.opened(sink, policy, is_first=is_first)
+        _join(sink, policy)
+    if policy is not None:
+        _start_maintenance(sink, is_first=is_first)
     return sink
+
+
+def _join(sink: Sink, policy: LogPolicy | None) -> None:
+    """Reopen a log for another writer; raises `OSError`, and nothing is changed then."""
+    sink.join(policy)
+    try:
+        sink.open_again()
+    except OSError:
+        sink.close(policy)
+        raise
 
 
 def clear(path: str, policy: LogPolicy | None = None) -> None:
@@ -237,11 +268,16 @@ def clear(path: str, policy: LogPolicy | None = None) -> None:
     except FileNotFoundError:
         return
     if is_file:
-        sink = open_sink(path, policy=policy)
+        sink = _sinks.get(path)
+        if sink is None:  # `open_sink` would first rotate a log whose period has ended
+            fd, shared = _open(path, policy)
+            sink = Sink(fd, path, shared=shared, policy=policy)
+        else:
+            _join(sink, policy)
         try:
             sink.begin_file()
         finally:
-            sink.close()
+            sink.close(policy)
 
 
 def _open(path: str, policy: LogPolicy | None, *, truncate: bool = False) -> tuple[int, bool]:

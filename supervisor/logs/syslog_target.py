@@ -64,6 +64,7 @@ class SyslogSocket:
         self._is_reported = False
         self._queue: deque[bytes] = deque()
         self._queued_bytes = 0
+        self._sent_bytes = 0  # of the first message, on a connection of streams
         self._socket: socket | None = None
         self._is_stream = False
 
@@ -95,40 +96,46 @@ class SyslogSocket:
         self.send([header(DROPPED_PRI, daemon_tag(), time.time()) + text.encode()])
 
     def _send_first(self) -> bool:
-        """Send the first message; return False if the reader is too slow.  Raises `OSError`."""
-        message = self._queue[0]
+        """Send the first message or a part of it; return False if the reader is too slow.
+
+        Raises `OSError`.
+        """
         try:
-            rest = self._send_once(message)
+            is_sent = self._send_once()
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno == errno.EMSGSIZE:
-                self._drop(1, "a message is too long")
-                rest = b""
-            elif self._socket is None:
+            if error.errno != errno.EMSGSIZE:
                 raise
-            else:  # the syslog daemon has been restarted
-                self._disconnect()
-                rest = self._send_once(message)
-        if rest:
-            self._queue[0] = rest
-        else:
-            self._queue.popleft()
-            self._queued_bytes -= MESSAGE_OVERHEAD_BYTES
-        self._queued_bytes -= len(message) - len(rest)
+            self._drop(1, "a message is too long")
+            is_sent = True
+        if is_sent:
+            self._sent_bytes = 0
+            self._queued_bytes -= len(self._queue.popleft()) + MESSAGE_OVERHEAD_BYTES
         return True
 
-    def _send_once(self, message: bytes) -> bytes:
-        """Send a message; return the part that has not been sent, of a stream.
+    def _send_once(self) -> bool:
+        """Send the first message; return False if a part remains, on a connection of streams.
 
         Raises `BlockingIOError` if the reader is too slow, and another `OSError` if there is none.
         """
-        connection = self._socket or self._connect()
+        if self._socket is not None:
+            try:
+                return self._send_rest(self._socket)
+            except OSError as error:
+                if isinstance(error, BlockingIOError) or error.errno == errno.EMSGSIZE:
+                    raise
+                self._disconnect()  # the syslog daemon has been restarted
+        return self._send_rest(self._connect())
+
+    def _send_rest(self, connection: socket) -> bool:
+        message = self._queue[0]
         if not self._is_stream:
             connection.send(message)
-            return b""
+            return True
         wire = message + b"\0"
-        return wire[connection.send(wire) : -1]
+        self._sent_bytes += connection.send(wire[self._sent_bytes :])
+        return self._sent_bytes == len(wire)
 
     def _connect(self) -> socket:
         import socket
@@ -148,6 +155,7 @@ class SyslogSocket:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+            self._sent_bytes = 0
 
     # -- as a channel -------------------------------------------------------------
 

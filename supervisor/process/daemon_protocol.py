@@ -75,6 +75,9 @@ class Daemon(Protocol):
     def remove_process_group(self, name: str) -> bool:
         """Remove a group; return False if some of its processes are not stopped."""
 
+    def process_group_changed(self, name: str) -> None:
+        """Follow a change of the processes of a group, or of their options."""
+
     def reread(self) -> list[list[str]]:
         """Read the configuration again; raises `RPCError` CANT_REREAD."""
 

@@ -217,7 +217,7 @@ def test_a_removed_program_does_not_count(watched: Watched) -> None:
 def test_a_program_that_is_added_counts(watched: Watched) -> None:
     watched.boot()
     web = watched.add("web", essential="any", **ONCE)
-    watched.exits.group_added(watched.groups["web"])
+    watched.exits.group_changed(watched.groups["web"])
     watched.groups["web"].transition()
     watched.world.pass_time(0)
     watched.die(web, EXIT_3)

@@ -15,6 +15,7 @@ from supervisor import events
 from supervisor.common.dependency_graph import parse_requirements
 from supervisor.common.probes import parse_probe
 from supervisor.common.records import names
+from supervisor.common.rotation_period import RotationPeriod
 from supervisor.config.model import ProcessConfig, ProcessGroupConfig
 from supervisor.config.option import options_of
 from supervisor.daemon.update_plan import RunningGroup, make_plan
@@ -434,6 +435,22 @@ def test_a_log_gets_another_size_and_format(programs: Programs, tmp_path: Path) 
     write(process, b"formatted\n")
     assert log.read_bytes() == b"web: formatted\n"
     process._close_dispatchers()
+
+
+def test_a_log_is_rotated_by_time_no_longer(programs: Programs, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    rotation = {"stdout_logfile_rotate": RotationPeriod(seconds=60.0), "stdout_logfile_mode": 0o600}
+    process = running(programs, stdout_logfile=str(log), **rotation)
+    write(process, b"1\n")
+    programs.world.pass_time(60)
+    assert (tmp_path / "log.1").read_bytes() == b"1\n"
+    change(process, stdout_logfile_rotate=None, stdout_logfile_mode=None)
+    write(process, b"2\n")
+    programs.world.pass_time(60)
+    assert log.read_bytes() == b"2\n"
+    log.chmod(0o640)
+    process.reopenlogs()
+    assert log.stat().st_mode & 0o777 == 0o640
 
 
 def test_events_begin_and_end(programs: Programs) -> None:

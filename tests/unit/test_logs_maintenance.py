@@ -6,16 +6,18 @@ import gzip
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from supervisor.common.rotation_period import RotationPeriod
 from supervisor.engine.loop import Loop
-from supervisor.logs import maintenance, rotation
+from supervisor.logs import compression, maintenance, rotation
+from supervisor.logs.compression import Compression
 from supervisor.logs.gzip_child import compress
 from supervisor.logs.maintenance import MAX_WAIT_SECONDS, LogMaintenance
 from supervisor.logs.policy import LogPolicy
-from supervisor.logs.sinks import Sink, open_sink
+from supervisor.logs.sinks import Sink, clear, open_sink
 from tests.support.clock import FakeClock
 from tests.support.world import StillPoller
 
@@ -166,6 +168,43 @@ class TestRotationByTime:
         assert site.files() == {"log": b"", "log.1": b"one\n"}
         sink.close()
 
+    @pytest.mark.parametrize("other", [None, {}, {"is_compressed": True}, {"period": MINUTE}])
+    def test_the_options_of_a_writer_that_has_left_do_not_count(
+        self, site: Site, other: dict[str, Any] | None
+    ) -> None:
+        """An update replaces the writer of a running program, and opens the new one first."""
+        first = site.open(period=MINUTE)
+        policy = None if other is None else LogPolicy(backups=5, **other)
+        second = open_sink(first.path, policy=policy)
+        first.close(site.policy(period=MINUTE))
+        second.write(b"one\n")
+        assert second.policy == policy
+        assert site.maintenance._periods._sinks == {}
+        site.pass_time(60)
+        assert site.files() == {"log": b"one\n"}
+        second.close(policy)
+        assert site.reports == []
+
+    def test_the_options_of_a_writer_that_stays_go_on(self, site: Site) -> None:
+        policy = site.policy(period=MINUTE)
+        first, second = (open_sink(str(site.directory / "log"), policy=policy) for _ in range(2))
+        third = open_sink(first.path, policy=site.policy(period=RotationPeriod("daily")))
+        third.close(site.policy(period=RotationPeriod("daily")))
+        second.close(policy)
+        first.write(b"one\n")
+        site.pass_time(60)
+        assert site.files() == {"log": b"", "log.1": b"one\n"}
+        first.close(policy)
+
+    def test_a_log_that_is_cleared_is_not_rotated_first(self, site: Site) -> None:
+        policy = site.policy(period=MINUTE)
+        log = site.directory / "log"
+        log.write_bytes(b"secret\n")
+        os.utime(log, (START - 1, START - 1))
+        clear(str(log), policy)
+        assert site.files() == {"log": b""}
+        assert site.maintenance._periods._sinks == {}
+
     @pytest.mark.parametrize(
         ("written_at", "is_due"), [(START - 1, True), (START, False), (START + DAY, False)]
     )
@@ -215,6 +254,28 @@ class TestRotationByTime:
             site.loop.run_once(0)
             rotated.append(sum(name.endswith(".1") for name in site.files()))
         assert rotated == [3, 6, 9, 10]
+        for sink in sinks:
+            sink.close()
+
+    def test_rotations_that_take_longer_than_their_period(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One log in each iteration, and none waits twice."""
+        rotated: list[Sink] = []
+
+        def rotate(sink: Sink, _backups: int) -> None:
+            rotated.append(sink)
+            site.clock.advance(1.0)
+
+        monkeypatch.setattr(maintenance, "rotate_if_not_empty", rotate)
+        period = RotationPeriod(seconds=2.0)
+        sinks = [site.open(f"log{number}", period=period) for number in range(5)]
+        site.clock.advance(2)
+        for turn in range(1, 13):
+            site.loop.run_once(0)
+            assert len(rotated) == turn
+            assert len(site.maintenance._periods._pending) <= len(sinks)
+        assert set(rotated) == set(sinks)
         for sink in sinks:
             sink.close()
 
@@ -342,6 +403,32 @@ class TestCompression:
         site.helpers[0].finish()
         site.helpers[1].finish()
         assert site.files() == {"a": b"", "a.1.gz": b"x\n", "b": b"", "b.1.gz": b"x\n"}
+
+    def test_many_logs_without_backups_are_spread_over_iterations(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """They wait while another log is compressed, as after the start of many programs."""
+        seen: list[str] = []
+
+        def begin(path: str, count: int) -> Compression | None:
+            seen.append(path)
+            site.clock.advance(0.004)
+            return compression.begin_compression(path, count)
+
+        sinks = [site.open("large", is_compressed=True)]
+        self.rotate(sinks[0], b"x\n")
+        monkeypatch.setattr(maintenance, "begin_compression", begin)
+        sinks += [site.open(f"log{number}", is_compressed=True) for number in range(10)]
+        site.helpers[0].finish()
+        sinks.append(site.open("late", is_compressed=True))
+        looked_at = [len(seen)]
+        for _ in range(4):
+            site.loop.run_once(0)
+            looked_at.append(len(seen))
+        assert looked_at == [2, 4, 6, 8, 10]
+        assert site.reports == []
+        for sink in sinks:
+            sink.close()
 
     @pytest.mark.parametrize("reason", ["No space left on device", "terminated by SIGKILL"])
     def test_after_a_failure_the_plain_file_stays(self, site: Site, reason: str) -> None:

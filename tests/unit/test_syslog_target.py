@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -216,6 +217,97 @@ def test_a_syslog_daemon_is_restarted(
     send(b"five\n")
     assert texts(daemon.messages()) == ["five", "supervisor: 2 lines dropped (write failed)"]
     daemon.stop()
+
+
+def test_a_restarted_syslog_daemon_that_is_busy_gets_what_was_queued(
+    world: World, dev_log: Path, send: Callable[[bytes], None], reports: list[str]
+) -> None:
+    daemon = Syslogd(dev_log)
+    lines = [f"{number}" for number in range(1000)]
+    send("\n".join(lines).encode() + b"\n")
+    received = texts(daemon.messages())
+    assert len(received) < len(lines)
+    daemon.stop()
+    daemon = Syslogd(dev_log)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                other.sendto(b"<14>of another program", str(dev_log))
+    world.runtime.loop.run_once(1)
+    daemon.messages()
+    while len(received) < len(lines) and not reports:
+        world.runtime.loop.run_once(1)
+        received += texts(daemon.messages())
+    assert (received, reports) == (lines, [])
+    daemon.stop()
+
+
+class Stream:
+    """A connection of streams that takes a given number of bytes at each call, then fails."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = list(sizes)
+        self.sent = b""
+        self._reader, self._writer = os.pipe()
+
+    def fileno(self) -> int:
+        """Return an fd that is never ready."""
+        return self._reader
+
+    def send(self, data: bytes) -> int:
+        """Take a part of the bytes."""
+        if not self.sizes:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+        size = self.sizes.pop(0)
+        if not size:
+            raise BlockingIOError
+        self.sent += data[:size]
+        return min(size, len(data))
+
+    def close(self) -> None:
+        """Close the fd."""
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+WHOLE = 1000
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((WHOLE, WHOLE, WHOLE), None),
+        ((5, 0, WHOLE, WHOLE, WHOLE), None),
+        ((len(f"<14>{STAMP.decode()} t: one"), 0, WHOLE, WHOLE, WHOLE), None),
+        ((WHOLE, 5, 0), (WHOLE, WHOLE)),
+        ((WHOLE, 0), (7, 0, WHOLE, WHOLE)),
+    ],
+)
+def test_a_stream_that_takes_parts(
+    send: Callable[[bytes], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    first: tuple[int, ...],
+    second: tuple[int, ...] | None,
+) -> None:
+    """Each message arrives with its end; on a new connection, an unfinished one begins again."""
+    streams = [Stream(*first), *([] if second is None else [Stream(*second)])]
+    remaining = list(streams)
+
+    def connect(_path: str, kind: int) -> Stream:
+        if kind == socket.SOCK_DGRAM:
+            raise OSError(errno.EPROTOTYPE, "Protocol wrong type for socket")
+        return remaining.pop(0)
+
+    monkeypatch.setattr(syslog_target, "_connected", connect)
+    send(b"one\ntwo\nthree\n")
+    connection: Any = syslog_target._socket
+    for _ in range(4):
+        if connection._queue:
+            connection.handle_write_event()
+    found = [message for each in streams for message in each.sent.split(b"\0")[:-1]]
+    assert texts(found) == ["one", "two", "three"]
 
 
 def test_a_socket_of_streams(dev_log: Path, send: Callable[[bytes], None]) -> None:

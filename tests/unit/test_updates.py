@@ -11,13 +11,15 @@ import pytest
 
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
+from supervisor.common.records import replace
 from supervisor.daemon import update_run, updates
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.options import ServerOptions
 from supervisor.process.child import Subprocess
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.process.event_pools import EventListenerPool
-from supervisor.states import ProcessStates
+from supervisor.rpc import control
+from supervisor.states import ProcessStates, SupervisorStates
 from supervisor.supervisord import Supervisor
 from tests.support.configs import HANDLER
 from tests.support.world import World
@@ -653,3 +655,75 @@ def test_a_process_in_backoff_does_not_follow_its_dependencies(site: Site) -> No
     site.turn(2)
     assert site.states() == {"db": S.STOPPED, "web": S.BACKOFF}
     assert [str(each) for each in site.process("web").starts.unmet()] == ["db (STOPPED)"]
+
+
+# -- the exit of the daemon ------------------------------------------------------------------------
+
+
+def watch_exits(site: Site, *, all_exited: bool = False) -> None:
+    runtime = site.world.runtime
+    runtime.settings = replace(runtime.settings, exit_when_all_exited=all_exited)
+    site.daemon._exits.begin()
+    site.turn()
+
+
+def die(site: Site, name: str, status: int = EXIT_3) -> int:
+    """Let a process die; return the state of the daemon."""
+    process = site.process(name)
+    process.finish(process.pid, status)
+    site.turn()
+    site.turn()
+    return site.world.runtime.daemon_state
+
+
+@pytest.mark.parametrize("is_scaled", [True, False])
+def test_an_added_process_keeps_the_daemon_running(site: Site, *, is_scaled: bool) -> None:
+    options = {"autorestart": "false"}
+    site.boot(several("web", 1, **options))
+    watch_exits(site, all_exited=True)
+    if is_scaled:
+        scale(site, "web", 2)
+    else:
+        site.update(several("web", 2, **options))
+    site.turn()
+    assert site.states() == {"web0": S.RUNNING, "web1": S.RUNNING}
+    assert die(site, "web0") == SupervisorStates.RUNNING
+    assert die(site, "web1", EXIT_0) == SupervisorStates.SHUTDOWN
+
+
+def test_a_removed_process_is_no_longer_watched(site: Site) -> None:
+    site.boot(several("web", 2, essential="true"))
+    watch_exits(site)
+    removed = site.process("web1")
+    scale(site, "web", 1)
+    site.turn()
+    assert not removed.changed
+    assert site.world.runtime.daemon_state == SupervisorStates.RUNNING
+
+
+@pytest.mark.parametrize("all_exited", [True, False])
+def test_a_process_becomes_essential(site: Site, *, all_exited: bool) -> None:
+    """Its next end counts, but not an end before that, and no further update."""
+    once = {"autorestart": "false"}
+    site.boot(program("web", **once) + program("job", **once))
+    watch_exits(site, all_exited=all_exited)
+    assert die(site, "job") == SupervisorStates.RUNNING
+    for seconds in (10, 11):
+        options = {**once, "essential": "true", "stopwaitsecs": seconds}
+        assert site.update(program("web", **options) + program("job", **options)) == {
+            "web": "apply",
+            "job": "apply",
+        }
+        site.turn()
+        assert site.world.runtime.daemon_state == SupervisorStates.RUNNING
+    control.start(site.process("job"), "job", wait=False)
+    site.turn()
+    assert die(site, "job") == SupervisorStates.SHUTDOWN
+
+
+def test_a_process_is_essential_no_longer(site: Site) -> None:
+    once = {"autorestart": "false"}
+    site.boot(program("web", essential="true", **once))
+    watch_exits(site)
+    site.update(program("web", **once))
+    assert die(site, "web") == SupervisorStates.RUNNING
