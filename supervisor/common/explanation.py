@@ -28,6 +28,7 @@ SENTENCES: Final = {
     "ended": "It ended by itself, and will not be restarted automatically.",
     "stopped": "It was stopped.",
     "not_started": "It has not been started.",
+    "not_started_since": "It has not been started since the start of supervisord.",
     "starting": "It has been started, but does not count as running yet.",
     "stopping": "It has been asked to stop, and has not ended yet.",
     "unknown": "It cannot be signalled, so its state is unknown.",
@@ -112,9 +113,16 @@ def _present(details: Details) -> Iterator[Sentence]:
     elif state == ProcessStates.EXITED:
         yield "exited" if details["next_start"] else "ended", {}
     elif state == ProcessStates.STOPPED:
-        yield "stopped" if details["starts"] else "not_started", {}
+        yield _down_key(details), {}
     elif state in STATE_KEYS:
         yield STATE_KEYS[state], {}
+
+
+def _down_key(details: Details) -> str:
+    """Return the sentence of a process in STOPPED; a state file continues the number of starts."""
+    if details["history"]:
+        return "stopped"
+    return "not_started_since" if details["starts"] else "not_started"
 
 
 def largest_unit(seconds: float) -> tuple[int, str]:

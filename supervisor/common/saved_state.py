@@ -22,6 +22,9 @@ FORMAT = 1
 NO_INT = -1
 """In place of a value that is no integer: less than every valid one."""
 
+MAX_COUNT = 2**63 - 1
+"""Upper bound of counters, and of seconds, which timers need as floats."""
+
 MAX_SIGNAL = 64
 """The highest number of a signal (signal(7))."""
 
@@ -179,7 +182,7 @@ def _identity(saved: Any) -> Identity | None:
 
 
 def _count(value: Any) -> int:
-    return max(_int(value), 0)
+    return min(max(_int(value), 0), MAX_COUNT)
 
 
 def _int(value: Any) -> int:

@@ -110,6 +110,7 @@ class Leftover:
         self._kill_timer.cancel()
         if self._reap_timer is not None:
             self._reap_timer.cancel()
+            self._reap_timer = None
         if self._channel is not None:
             self._channel.close()
         if self._group is not None:
@@ -120,7 +121,7 @@ class Leftover:
         name = self.saved.name
         self._runtime.logger.warn(f"killing '{name}' ({self.pid}) with SIGKILL")
         self._signal(signal.SIGKILL, whole_group=self._child.killasgroup)
-        if self._reap_timer is not None:  # the leader is a zombie that nothing reaps
+        if self._reap_timer is not None:  # not given up; the leader is a zombie that nothing reaps
             self._end()
 
     def _signal(self, signum: int, *, whole_group: bool) -> None:
@@ -245,4 +246,4 @@ class Leftovers:
         del self.pending[name]
         self._on_change()
         if process is not None:
-            process.starts.hold("")
+            self._runtime.run_guarded(partial(process.starts.hold, ""), process.name)

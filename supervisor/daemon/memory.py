@@ -50,6 +50,8 @@ RETRY_SECONDS: Final = 30.0
 MAX_LINES: Final = 100
 """Number of lines that are made in one iteration of the loop (2 ms)."""
 
+EARLIER_REQUEST: Final = "requested before supervisord was started"
+
 
 class Entry:
     """The line of one process; `on_change` is called when it is stale."""
@@ -180,8 +182,9 @@ class Memory:
         if saved.is_stopped and process.config.autostart == REMEMBER:
             process.administrative_stop = True
             process.starts.withdraw()
-            text = f"{saved.name} stays stopped, as requested before supervisord was started"
-            self._runtime.logger.info(text)
+            process.history.explain(f"stop {EARLIER_REQUEST}")
+            process.history.entered(process.state, self._runtime.clock.time(), None)
+            self._runtime.logger.info(f"{saved.name} stays stopped, as {EARLIER_REQUEST}")
 
     # -- changes --------------------------------------------------------------------
 

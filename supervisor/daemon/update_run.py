@@ -24,6 +24,7 @@ from supervisor.daemon.update_plan import (
     replacement_reason,
 )
 from supervisor.engine.deferred import NOT_DONE_YET, derived, gather, in_sequence
+from supervisor.engine.start_queue import Pace
 from supervisor.loggers import exception_text
 from supervisor.process.groups import create_auto_logs
 from supervisor.process.reconfigure import reconfigure
@@ -95,6 +96,9 @@ class UpdateRun:
             fault = error
         except (OSError, ValueError) as error:  # a log or a FastCGI socket
             fault = RPCError(Faults.FAILED, error)
+        except Exception:  # noqa: BLE001 - of a plugin; what has been stopped must start again
+            self._log_failure()
+            fault = NOT_TAKEN
         self._outcomes.update(((step.group, step.name), fault) for step in steps)
 
     # -- changes while a process runs -------------------------------------------------
@@ -165,7 +169,10 @@ class UpdateRun:
         try:
             yield from steps
         except Exception:  # noqa: BLE001 - else the update would never end
-            self._daemon.runtime.logger.critical(f"an update failed\n{exception_text()}")
+            self._log_failure()
+
+    def _log_failure(self) -> None:
+        self._daemon.runtime.logger.critical(f"an update failed\n{exception_text()}")
 
     def _stopping(self, steps: Sequence[Step]) -> list[Member]:
         """Return the processes that steps stop, as far as they are still there."""
@@ -193,7 +200,10 @@ class UpdateRun:
             return control.stop(named[name], name, wait=wait)
 
         in_order = control.in_order(members, stop)
-        return control.make_allfunc(members, control.is_to_be_stopped, in_order, wait=True)
+        pace = Pace(self._daemon.runtime.loop)
+        return control.make_allfunc(
+            members, control.is_to_be_stopped, in_order, pace.run, wait=True
+        )
 
     def _replacements(self, steps: Sequence[Step]) -> Iterator[None]:
         """Change the processes of a batch, then start them."""

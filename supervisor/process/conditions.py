@@ -165,6 +165,7 @@ class ConditionWatch:
         self._followers: dict[Follower, None] = {}
         self._callbacks: dict[Target, Callable[[], None]] | None = None
         self._unmet: dict[Target, None] = {}
+        self._failed: dict[Target, None] = {}  # those of them that are down for good
         self._stale: dict[Target, None] = {}
         self._changed: list[Target] = []
         self._outlook: object = UNKNOWN
@@ -174,11 +175,11 @@ class ConditionWatch:
     def unmet(self) -> Unmet | None:
         """Return one process that does not meet the condition, None if all do.
 
-        It is the same process until that has met the condition.
+        One that is down for good is preferred, because the condition is then hopeless.
         """
         self._refresh()
         if self._unmet:
-            return Unmet(self.condition, next(iter(self._unmet)))
+            return Unmet(self.condition, next(iter(self._failed or self._unmet)))
         if not self._callbacks and not self.condition.requirement.is_soft:
             return Unmet(self.condition, None)
         return None
@@ -197,6 +198,8 @@ class ConditionWatch:
             self._outlook = UNKNOWN
             if self._followers:
                 self._refresh()
+            elif self._waiters:  # else a change of the processes would not wake them
+                self._schedule()
 
     def look_again(self) -> None:
         """Treat all processes as changed: states have been restored."""
@@ -233,16 +236,15 @@ class ConditionWatch:
         if self._callbacks is None:
             targets = self._find(self.condition.requirement.target)
             self._callbacks = {target: partial(self._mark, target) for target in targets}
-            self._unmet = {}
+            self._unmet, self._failed = {}, {}
             self._stale = dict.fromkeys(targets)
         if self._stale:
             stale, self._stale = self._stale, {}
             for target in stale:
                 target.changed.add(self._callbacks[target])
-                if self.condition.is_met_by(target):
-                    self._unmet.pop(target, None)
-                else:
-                    self._unmet[target] = None
+                is_met = self.condition.is_met_by(target)
+                _update(self._unmet, target, is_in=not is_met)
+                _update(self._failed, target, is_in=not is_met and target.is_down_for_good)
 
     def _mark(self, target: Target) -> None:
         """Note a change; decide at the end of this loop iteration, when it is complete."""
@@ -252,7 +254,11 @@ class ConditionWatch:
             if target.get_state() == ProcessStates.STOPPING:
                 self.stops += 1  # it may be up again before `_decide`
                 self._was_met = False
-        if (self._waiters or self._followers) and not self._is_due:
+        if self._waiters or self._followers:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_due:
             self._is_due = True
             self._runtime.loop.call_soon(self._decide)
 
@@ -277,3 +283,11 @@ class ConditionWatch:
         for step in steps:
             self._runtime.run_guarded(step, f"a dependency on {self.condition.requirement}")
             yield
+
+
+def _update(found: dict[Target, None], target: Target, *, is_in: bool) -> None:
+    """Add a target to an ordered set, or remove it."""
+    if is_in:
+        found[target] = None
+    else:
+        found.pop(target, None)

@@ -15,9 +15,8 @@ from __future__ import annotations
 import signal
 
 from supervisor import events
-from supervisor.config.process_config import full_config
 from supervisor.process.health import make_health_monitor
-from supervisor.process.starts import Starts
+from supervisor.process.starts import Starts, has_no_policy
 from supervisor.process.startup import Startup
 from supervisor.process.status import ProcessStatus
 from supervisor.process.stop_deadline import StopDeadline
@@ -272,11 +271,3 @@ class Lifecycle(ProcessStatus):
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
         raise NotImplementedError
-
-
-def has_no_policy(process: Lifecycle) -> bool:
-    """Whether a process has nothing beyond Supervisor 4 that its description may show."""
-    starts, readiness, health = process.starts, process.startup.readiness, process.health
-    policies = (starts.gate, starts.restarts.limits, readiness, health)
-    has_hooks = bool(full_config(process.config).hooks.names)
-    return not (starts.held_by or has_hooks) and policies == (None, None, None, None)

@@ -6,7 +6,7 @@ from supervisor.common.records import replace
 from supervisor.datatypes import Automatic
 from supervisor.process.groups import create_auto_logs
 from supervisor.process.health import replace_health_monitor
-from supervisor.process.lifecycle import has_no_policy
+from supervisor.process.starts import has_no_policy
 from supervisor.process.streams import OutputDispatcher
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ from supervisor.process.dependency_watch import DependencyWatch, make_watch
 from supervisor.process.planned_stop import PlannedStop
 from supervisor.process.restarts import RestartPolicy
 from supervisor.process.start_origin import StartOrigin
-from supervisor.states import RUNNING_STATES, STOPPED_STATES, ProcessStates
+from supervisor.states import STOPPED_STATES, ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,12 @@ if TYPE_CHECKING:
 
         changed: Notifier
         history: History
+        starts: Starts
         startup: Startup
+
+        @property
+        def health(self) -> object:
+            """The monitor of its health, None if there is none."""
 
         def transition(self) -> None:
             """Take the next step if it is due."""
@@ -74,6 +79,9 @@ RESTART = "automatic restart"
 RETRY = "retry after a failed start"
 STOP_WITH_DEPENDENCY = "follows a dependency (on_dependency_failure)"
 START_WITH_DEPENDENCY = "dependencies are up again (on_dependency_failure)"
+
+FOLLOWING_STATES = (ProcessStates.STARTING, ProcessStates.RUNNING)
+"""States in which a process follows its dependencies (`on_dependency_failure`)."""
 
 
 class Starts:
@@ -112,7 +120,7 @@ class Starts:
         self._watch = make_watch(config, self.gate, self._requeue)
         if self.gate is not None:
             self.gate.restore(before["gate"] or {})
-        if self._watch is not None and process.state in RUNNING_STATES:
+        if self._watch is not None and process.state in FOLLOWING_STATES:
             was_stopped = (before["watch"] or {}).get("was_stopped", False)
             self._watch.begin(was_stopped=was_stopped)
 
@@ -267,7 +275,7 @@ class Starts:
         if self._watch is not None:
             if state == ProcessStates.STARTING:
                 self._watch.begin()
-            elif state != ProcessStates.RUNNING:
+            elif state not in FOLLOWING_STATES:
                 self._watch.end()
 
     def withdraw(self) -> None:
@@ -282,7 +290,7 @@ class Starts:
     def hold(self, reason: str) -> None:
         """Delay all starts for a reason, which the description of a wanted one has; "" ends it."""
         self.held_by = reason
-        self._process.is_plain = False
+        self._process.is_plain = has_no_policy(self._process)
         self._reconsider()
 
     def update_wait(self) -> None:
@@ -350,3 +358,11 @@ class Starts:
             self.gate.restore(saved.get("gate") or {})
         if self._watch is not None:
             self._watch.restore(saved.get("watch") or {})
+
+
+def has_no_policy(process: Startable) -> bool:
+    """Whether a process has nothing beyond Supervisor 4 that its description may show."""
+    starts, readiness, health = process.starts, process.startup.readiness, process.health
+    policies = (starts.gate, starts.restarts.limits, readiness, health)
+    has_hooks = bool(full_config(process.config).hooks.names)
+    return not (starts.held_by or has_hooks) and policies == (None, None, None, None)

@@ -202,6 +202,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.ended": {"en": SENTENCES["ended"], "zh": "进程自行结束，不会自动重启。"},
     "explain.stopped": {"en": SENTENCES["stopped"], "zh": "进程已被停止。"},
     "explain.not_started": {"en": SENTENCES["not_started"], "zh": "进程尚未启动。"},
+    "explain.not_started_since": {
+        "en": SENTENCES["not_started_since"],
+        "zh": "自 supervisord 启动以来，进程尚未启动。",
+    },
     "explain.starting": {"en": SENTENCES["starting"], "zh": "进程已启动，但尚未算作运行中。"},
     "explain.stopping": {"en": SENTENCES["stopping"], "zh": "已要求进程停止，进程尚未结束。"},
     "explain.unknown": {"en": SENTENCES["unknown"], "zh": "无法向进程发送信号，状态未知。"},

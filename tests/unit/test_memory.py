@@ -103,6 +103,8 @@ def test_a_stop_on_request_is_remembered_until_a_start(daemons: Daemons) -> None
     assert states(two) == [S.STOPPED, S.STARTING]
     text = "web stays stopped, as requested before supervisord was started"
     assert two.world.lines("info").count(text) == 1
+    reasons = [reason for _, _, reason in two.process("web").history.transitions]
+    assert reasons == ["stop requested before supervisord was started"]
     daemons.end(two)
     three = daemons.begin("web", "db")
     assert states(three) == [S.STOPPED, S.STARTING]
@@ -328,6 +330,7 @@ def test_a_hold_delays_a_start(held: Programs) -> None:
         held.process(name).starts.hold("")
     held.world.pass_time(0)
     assert states(held) == [S.STARTING, S.STOPPED]
+    assert held.process("web").is_plain  # from now on, its row is as cheap as any other
 
 
 @pytest.mark.parametrize("alone", [False, True])

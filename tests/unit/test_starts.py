@@ -425,6 +425,20 @@ def test_a_failed_request_leaves_a_wait_since_the_boot_as_it_was(programs: Progr
     assert (waiting(), web.state) == (True, S.RUNNING)
 
 
+@pytest.mark.parametrize("failed", [0, 1])
+def test_one_process_that_has_failed_ends_a_request(programs: Programs, failed: int) -> None:
+    """Although another process of the same program is still being started."""
+    programs.add("db", count=2, autostart=False, startsecs=1000)
+    programs.add("web", "db", autostart=False)
+    programs.boot()
+    poll = programs.start("web")
+    assert poll() is NOT_DONE_YET
+    list(programs.groups["db"].processes.values())[failed].fail("it is a test")
+    programs.world.pass_time(0)
+    with pytest.raises(RPCError, match="SPAWN_ERROR: web: dependency 'db' is FATAL"):
+        poll()
+
+
 def test_a_dependency_that_fails_again_at_once_fails_the_request(programs: Programs) -> None:
     """Within one iteration of the loop, so that all looks as before the request."""
     db = programs.add("db", startretries=0)

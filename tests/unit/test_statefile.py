@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from supervisor.common.pids import MAX_PID
 from supervisor.common.saved_state import (
     FORMAT,
+    MAX_COUNT,
     Identity,
     SavedChild,
     SavedProcess,
@@ -25,7 +26,7 @@ from supervisor.common.saved_state import (
 from supervisor.daemon import statefile
 from tests.support.strangers import give_away, needs_root
 
-COUNTS = st.integers(min_value=0)
+COUNTS = st.integers(0, MAX_COUNT)
 
 IDENTITIES = st.builds(Identity, st.integers(2, MAX_PID), COUNTS)
 
@@ -133,6 +134,15 @@ def test_what_cannot_be_read() -> None:
 def test_unknown_keys_are_skipped() -> None:
     contents = b'{"format": 1, "later": 2, "processes": [{"name": "a", "starts": 3, "later": []}]}'
     assert decode(contents).processes == {"a": SavedProcess("a", starts=3)}
+
+
+def test_huge_numbers_are_bounded() -> None:
+    """Seconds are added to the time of a timer, a float."""
+    values = {"starts": 10**30, "pid": 7, "started": 8, "stopsignal": 15, "stopwaitsecs": 10**400}
+    contents = json.dumps({"format": 1, "processes": [{"name": "a", **values}]}).encode()
+    saved = decode(contents).processes["a"]
+    assert saved.child is not None
+    assert (saved.starts, saved.child.stopwaitsecs) == (MAX_COUNT, MAX_COUNT)
 
 
 # -- the file ------------------------------------------------------------------------------------

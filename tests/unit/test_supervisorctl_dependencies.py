@@ -59,6 +59,29 @@ web is STOPPED
 """,
     ),
     (
+        details(starts=2, config_file=""),
+        """\
+web is STOPPED
+  It has not been started since the start of supervisord.
+  2 starts.
+""",
+    ),
+    (
+        details(
+            starts=1,
+            config_file="",
+            history=[{"at": NOW - 9.0, "state": 0, "reason": "stop requested"}],
+        ),
+        f"""\
+web is STOPPED since {clock(NOW - 9)} (9 seconds)
+  It was stopped.
+  1 start.
+
+Last changes
+  {clock(NOW - 9)}  STOPPED   stop requested
+""",
+    ),
+    (
         details(
             waiting_for=["db (STARTING)", "migrate (not completed)"],
             pending_changes=["command", "environment"],

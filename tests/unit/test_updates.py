@@ -12,7 +12,7 @@ import pytest
 from supervisor import events
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import replace
-from supervisor.daemon import updates
+from supervisor.daemon import update_run, updates
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.options import ServerOptions
 from supervisor.process.child import Subprocess
@@ -301,6 +301,29 @@ def test_a_dependency_moves_to_a_program_that_is_added(site: Site) -> None:
     assert (site.process("web").state, site.stopped) == (S.STOPPED, ["db", "new", "web"])
 
 
+def test_the_stops_of_many_are_spread_over_iterations(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.boot(several("web", 12))
+    stop, stopped = Subprocess.stop, []
+
+    def slow(process: Subprocess) -> str | None:
+        site.world.clock.advance(0.004)
+        stopped.append(process.name)
+        return stop(process)
+
+    monkeypatch.setattr(Subprocess, "stop", slow)
+    plan = site.plan(several("web", 12, command="/bin/tac"))
+    result = site.daemon.updates.apply(plan["id"])
+    counts = [len(stopped)]
+    while len(stopped) < 12:
+        before = len(stopped)
+        site.world.runtime.loop.run_once(0)
+        counts.append(len(stopped) - before)
+    assert max(counts) <= 3
+    assert set(site.finished(result).values()) == {"restart"}
+
+
 # -- groups with options of their own --------------------------------------------------------------
 
 POOL = f"[eventlistener:l]\ncommand=/bin/cat\nstartsecs=0\nevents=TICK_5,TICK_60\n{HANDLER}"
@@ -544,6 +567,31 @@ def test_an_unexpected_error_ends_an_update_but_not_the_next_one(
     assert site.update(future) == {"web": "restart"}
 
 
+def test_an_unexpected_error_fails_its_step_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The processes that the update has stopped are started again."""
+    text = several("web", 3) + program("app", depends_on="web")
+    site.boot(text)
+    site.turn()
+    change = update_run.reconfigure
+
+    def fail(process: Subprocess, config: Any) -> None:
+        if process.name == "web1":
+            raise ZeroDivisionError
+        change(process, config)
+
+    monkeypatch.setattr(update_run, "reconfigure", fail)
+    assert site.update(text.replace("cat", "tac")) == {
+        **dict.fromkeys(("app", "web0", "web2"), "restart"),
+        "web1": "FAILED: the step was not taken, see the activity log",
+    }
+    assert any("ZeroDivisionError" in line for line in site.world.lines("critical"))
+    site.turn()
+    assert [site.process(name).state for name in ("web0", "web2")] == [S.RUNNING, S.RUNNING]
+    assert not any(site.process(name).starts.is_replaced for name in site.pids())
+
+
 @pytest.mark.parametrize("names", [5, "web", {"web": 1}, [5], [["web"]], ["nope"]])
 def test_names_of_the_wrong_type_are_refused(site: Site, names: Any) -> None:
     site.boot(program("web"))
@@ -573,6 +621,40 @@ def test_a_dependency_that_an_update_restarts_is_not_down_for_good(site: Site, r
     assert set(site.states().values()) == {S.RUNNING}
     assert (site.process("app").pid == pid) is (rule == "stop")
     assert site.process("db0").starts.is_replaced is False
+
+
+def test_the_end_of_one_wait_leaves_the_others(site: Site) -> None:
+    """Two processes wait for the same one; an update ends the wait of the first."""
+    text = program("db", autostart="false")
+    for name in ("first", "second"):
+        text += program(name, depends_on="db", autostart="false", autorestart="true")
+    site.boot(text)
+    for name in ("first", "second"):
+        site.process(name).spawn()
+        site.process(name).finish(site.process(name).pid, EXIT_0)
+    site.turn(2)
+    assert [str(each) for each in site.process("second").starts.unmet()] == ["db (STOPPED)"]
+    changed = text.replace("autorestart=true", "autorestart=false", 1)
+    assert site.update(changed) == {"first": "apply"}
+    site.process("db").spawn()
+    site.turn(1)
+    site.turn()
+    assert site.states() == {"db": S.RUNNING, "first": S.EXITED, "second": S.RUNNING}
+
+
+def test_a_process_in_backoff_does_not_follow_its_dependencies(site: Site) -> None:
+    """An update of its options makes no difference."""
+    web = {"startsecs": 5, "on_dependency_failure": "stop"}
+    text = program("db") + program("web", depends_on="db", **web)
+    site.boot(text)
+    site.turn()
+    site.process("web").finish(site.process("web").pid, EXIT_3)
+    assert site.update(text.replace("startsecs=5", "startsecs=6")) == {"web": "apply"}
+    site.process("db").stop()
+    site.turn()
+    site.turn(2)
+    assert site.states() == {"db": S.STOPPED, "web": S.BACKOFF}
+    assert [str(each) for each in site.process("web").starts.unmet()] == ["db (STOPPED)"]
 
 
 # -- the exit of the daemon ------------------------------------------------------------------------
