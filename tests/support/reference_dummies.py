@@ -57,6 +57,7 @@ for dummy in (DummyOptions, DummyProcess):
 DummyProcess.awaits_start = False
 DummyProcess.is_plain = True
 DummyProcess.starts = SimpleNamespace(
+    held_by="",
     gate=None,
     is_waiting=False,
     is_queued=False,
