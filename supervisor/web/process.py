@@ -168,7 +168,7 @@ class _Facts:
 
     def _fill_state(self, page: Page, name: str, query: str) -> None:
         language, state = self._language, self._details["state"]
-        kind = rows.kind_of(self._member)
+        kind = rows.APPEARANCE.get(state, ("bad",))[0]
         badge = page.find("state")
         page.put(badge, self._details["statename"] or "UNKNOWN")
         page.put(badge, **{"class": f"state {kind}"})

@@ -14,6 +14,7 @@ from supervisor.common.env_files import SecretFile
 from supervisor.common.text import visible
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
+from supervisor.web.facts import FLAPPING_RESTARTS, flaps_until
 from tests.support.website import WebSite
 
 
@@ -63,6 +64,14 @@ def test_the_state_is_explained(site: WebSite) -> None:
     assert re.search(r'<section [^>]*hidden="hidden" id="control"', text)
     for absent in ("Timeline", "Dependencies", "Processes of the system"):
         assert absent not in text
+
+
+def test_the_colour_of_the_state_is_that_of_its_timeline(site: WebSite) -> None:
+    running(site)
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    process.history.restarted_at = (site.clock.time(),) * FLAPPING_RESTARTS
+    assert flaps_until(process)
+    assert page(site).count('<span class="state ok">RUNNING</span>') == 2
 
 
 def test_a_running_process_has_a_timeline_and_controls(site: WebSite) -> None:
