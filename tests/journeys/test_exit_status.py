@@ -15,6 +15,8 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 OTHER = f"""
     [program:other]
     command={child("sleeper")}

@@ -14,6 +14,8 @@ from tests.support.ports import free_port
 from tests.support.strangers import give_away, needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 GO, FAIL = "%(here)s/go", "%(here)s/fail"
 
 QUICK = """

@@ -16,6 +16,8 @@ from tests.support.daemon import Daemon
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = f"[program:x]\nautostart=false\nstartsecs=0\ncommand={child('sleeper')}\n"
 
 

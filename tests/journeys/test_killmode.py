@@ -18,6 +18,8 @@ from tests.support.daemon import Daemon
 from tests.support.strangers import UID, needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SUBREAPER = "subreaper=true\n"
 
 

@@ -21,6 +21,8 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+pytestmark = pytest.mark.slow
+
 SLEEPER = "command=sleep 1000\nstartsecs=0\nautorestart=true\n"
 """Without output: it would die of the closed pipe if its daemon is killed before it writes."""
 

@@ -19,6 +19,8 @@ from tests.support.namespaces import private_mounts
 from tests.support.strangers import UID, needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 LARGE_BYTES = 48 * 1024 * 1024
 """Random bytes that a helper of low priority compresses for a second or more."""
 

@@ -112,6 +112,6 @@ def test_the_daemon_works_as_before(daemon: Daemon, change: object) -> None:
 def test_edited_pages_are_read_again(daemon: Daemon) -> None:
     """An edit of one file takes effect at once, as long as the version is the same."""
     page = daemon.directory / "installed" / "supervisor" / "ui" / "status.html"
-    page.write_text(page.read_text().replace("</title>", " edited</title>"))
-    assert b" edited</title>" in get(daemon, "/")[1]
+    page.write_text(page.read_text().replace("</body>", "edited</body>"))
+    assert b"edited</body>" in get(daemon, "/")[1]
     assert NOTICE not in daemon.log_text()
