@@ -60,6 +60,10 @@ class Browser:
         """Switch the pages' scripts on or off."""
         self.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not allowed})
 
+    def forget(self) -> None:
+        """Forget the language, and all else that the pages have set."""
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+
     def evaluate(self, expression: str) -> Any:
         """Return the value of a JavaScript expression."""
         return self.driver.execute_script(f"return {expression}")

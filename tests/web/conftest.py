@@ -25,6 +25,7 @@ def page(window: Browser) -> Iterator[Browser]:
     """The browser; afterwards its page is closed, and with it what it follows."""
     yield window
     window.allow_scripts(allowed=True)
+    window.forget()
     window.driver.get("about:blank")
 
 
