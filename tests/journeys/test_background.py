@@ -11,10 +11,14 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 SLOW_TO_THE_BACKGROUND = """
 import os, time, types

@@ -14,6 +14,8 @@ from tests.support.ports import free_port
 from tests.support.strangers import UID, needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 CONFIG = """

@@ -17,6 +17,8 @@ from tests.support.daemon import Daemon
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 SLEEPER = f"command={child('sleeper')}\nstartsecs=0\n"
 GATED = f"{SLEEPER}readiness_check_script=test -e %(here)s/up\nreadiness_check_period=50ms\n"
 """A program that is ready once the file `up` exists."""

@@ -7,12 +7,16 @@ import re
 import signal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 

@@ -20,6 +20,8 @@ from supervisor.common.faults import Faults
 from tests.support.children import child
 from tests.support.daemon import Daemon
 
+pytestmark = pytest.mark.slow
+
 # Large enough that an answer does not fit into the socket's buffer.
 PROCESSES = 1000
 

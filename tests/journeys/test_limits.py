@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from supervisor.common.limit_values import parse_ioprio
 from tests.support import proctable
 from tests.support.children import child
@@ -16,6 +18,8 @@ from tests.support.daemon import Daemon
 from tests.support.strangers import UID, needs_root
 from tests.support.tables import assert_none
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 CPU = min(os.sched_getaffinity(0))
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -18,6 +18,8 @@ from tests.support.ports import free_port
 from tests.support.tables import assert_none
 from tests.support.transport import UnixConnection
 
+pytestmark = pytest.mark.slow
+
 CONFIG = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=0\n"
 
 NOTICE = "has been replaced or removed"

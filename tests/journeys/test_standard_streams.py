@@ -16,6 +16,8 @@ from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
 
+pytestmark = pytest.mark.slow
+
 CLOSED = [fds for count in range(4) for fds in itertools.combinations((0, 1, 2), count)]
 """Every subset of the standard descriptors."""
 

@@ -17,6 +17,8 @@ from tests.support.daemon import OURS, Daemon
 from tests.support.details import SCHEMA, assert_valid
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 CONFIG = f"""
 [program:echo]
 command={child("echo")}

@@ -19,6 +19,8 @@ from tests.support.children import DIRECTORY
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 PIDPROXY = [sys.executable, "-m", "supervisor.pidproxy"]
 SIGNALS = [sys.executable, "-S", str(DIRECTORY / "signals.py")]
 SLEEPER = [sys.executable, "-S", str(DIRECTORY / "sleeper.py")]
