@@ -17,6 +17,8 @@ from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 AT_ONCE = 0.9
 """Seconds: less than the second that a daemon which polls would need, plenty for a busy machine."""
 

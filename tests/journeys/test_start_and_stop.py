@@ -99,6 +99,7 @@ def test_all_are_started_stopped_and_signalled(directory: Path) -> None:
             assert {answer["name"] for answer in answers} == {"a", "b", "c"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [True, False])
 def test_others_are_answered_while_a_multicall_starts_many(directory: Path, *, wait: bool) -> None:
     config = f"""

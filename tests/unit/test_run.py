@@ -18,7 +18,7 @@ PLUGINS = "-m tests.support.plugins"
 EVERYTHING = [PACKAGES, REFERENCE, TOOLS, PLUGINS]
 
 QUICK = "-m pytest -m not (needs_root or slow)"
-QUICK_FOLDERS = "tests/unit tests/journeys tests/fuzz tests/test_floors.py tests/test_language.py"
+QUICK_FOLDERS = "tests/unit tests/journeys tests/test_floors.py tests/test_language.py"
 
 MAKE_ENVIRONMENT = """\
 mkdir -p "$1/bin"
