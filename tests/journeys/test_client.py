@@ -101,6 +101,7 @@ def test_the_client_loads_nothing_of_the_server(directory: Path) -> None:
         assert f"'{module}" not in loaded
 
 
+@pytest.mark.slow
 def test_update_while_another_client_stops_a_group(directory: Path) -> None:
     """It waits until the group is down, and then sees to the other groups."""
     slow = f"[program:slow]\ncommand={child('stubborn')}\nstopwaitsecs=1\nstartsecs=0\n"

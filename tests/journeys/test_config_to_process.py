@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.support.children import child
 from tests.support.daemon import Daemon
 
 SLEEPER = child("sleeper")
 
 
+@pytest.mark.slow
 def test_a_program_goes_from_the_file_to_running(directory: Path) -> None:
     config = f"[program:cat]\ncommand={SLEEPER}\nstartsecs=1"
     with Daemon(directory, config) as daemon:

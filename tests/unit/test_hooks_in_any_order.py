@@ -120,6 +120,7 @@ class Rules:
         assert web.world.runtime.loop._poll_timeout(None) != 0
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(names, policies, steps)
 def test_any_sequence(names: set[str], policy: Any, steps: list[Any]) -> None:

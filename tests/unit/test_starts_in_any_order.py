@@ -156,6 +156,7 @@ class Rules:
                 assert starts.gate not in index.waiting
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(policies, steps)
 def test_any_sequence(policies: dict[str, str], steps: list[tuple[str, Any]]) -> None:

@@ -83,6 +83,7 @@ def test_a_part_of_a_file_is_refused(state: SavedState, data: st.DataObject) -> 
         decode(contents[:size])
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries(
         {

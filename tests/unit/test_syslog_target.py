@@ -157,6 +157,7 @@ def texts(messages: list[bytes]) -> list[str]:
     return [re.sub(r"^<\d+>.{15} (t|supervisord): ", "", each.decode()) for each in messages]
 
 
+@pytest.mark.slow
 def test_messages_wait_for_a_slow_reader(
     world: World, dev_log: Path, send: Callable[[bytes], None], reports: list[str]
 ) -> None:
@@ -172,6 +173,7 @@ def test_messages_wait_for_a_slow_reader(
     daemon.stop()
 
 
+@pytest.mark.slow
 def test_messages_beyond_the_bound_are_counted(
     world: World,
     dev_log: Path,
