@@ -119,8 +119,8 @@ def test_a_scale_prints_the_processes_that_it_adds_or_removes() -> None:
     ("code", "text", "line"),
     [
         (Faults.BAD_NAME, "BAD_NAME: web", "web: ERROR (no such program)\n"),
-        (Faults.FAILED, "FAILED: a reason", "web: ERROR (FAILED: a reason)\n"),
-        (Faults.CANT_REREAD, "CANT_REREAD: a reason", "web: ERROR (CANT_REREAD: a reason)\n"),
+        (Faults.FAILED, "FAILED: a reason", "web: ERROR (a reason)\n"),
+        (Faults.CANT_REREAD, "CANT_REREAD: a reason", "web: ERROR (a reason)\n"),
     ],
 )
 def test_a_scale_that_is_refused(code: int, text: str, line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from supervisor.client import proxy
-from supervisor.common.faults import Faults
+from supervisor.common.faults import Faults, getFaultDescription
 from supervisor.common.namespec import is_pattern, make_namespec
 from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup
 from supervisor.supervisorctl.flags import Flag, FlagTable
@@ -226,7 +226,8 @@ class UpdateCommands(CommandGroup):
         except proxy.Fault as fault:
             if fault.faultCode not in SCALE_FAULTS:
                 raise
-            self._fail(f"{name}: {SCALE_FAULTS[fault.faultCode].format(fault.faultString)}")
+            reason = fault.faultString.removeprefix(f"{getFaultDescription(fault.faultCode)}: ")
+            self._fail(f"{name}: {SCALE_FAULTS[fault.faultCode].format(reason)}")
             return
         if not results:
             self.ctl.output(f"{name}: no processes added or removed")
