@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import os
+import subprocess
 import xmlrpc.client
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.children import child
-from tests.support.daemon import Daemon
+from tests.support.daemon import OURS, Daemon, clean_environment
 from tests.support.strangers import needs_root
 from tests.support.transport import UnixConnection
 from tests.support.waiting import wait_until
@@ -158,14 +159,26 @@ PAGES = (
     "/index.html",
     "/?processname=good&action=restart",
     "/?processname=bad&action=start",
-    *(f"/tail.html?processname={name}&limit=10000" for name in ("good", "bad", "lost")),
+    "/update.html",
+    *(
+        page.format(name)
+        for name in ("good", "bad", "lost")
+        for page in (
+            "/process.html?processname={}",
+            "/tail.html?processname={}&limit=10000",
+            "/tail.html?processname={}&stream=both&q=b",
+        )
+    ),
 )
 
 COMMANDS = tuple(
     line.split()
     for line in (
-        "status",
+        "status -v",
+        "status --json --usage",
         "avail",
+        "update --plan",
+        "update --plan --json",
         "reread",
         "update",
         "graph",
@@ -178,7 +191,13 @@ COMMANDS = tuple(
         *(
             command.format(name)
             for name in ("good", "bad", "lost", "x:*")
-            for command in ("explain {}", "tail -10000 {}", "tail -10000 {} stderr", "status {}")
+            for command in (
+                "explain {}",
+                "logs {}",
+                "tail -9999 {}",
+                "tail -9999 {} stderr",
+                "status {}",
+            )
         ),
     )
 )
@@ -204,6 +223,19 @@ def pages(daemon: Daemon) -> Iterator[str]:
         connection.close()
 
 
+def check(daemon: Daemon, *flags: str) -> subprocess.CompletedProcess[str]:
+    """Check the configuration of a daemon."""
+    return subprocess.run(
+        [*OURS.command("supervisord"), "--check", "-c", str(daemon.config_path), *flags],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=clean_environment(daemon.directory),
+        cwd=daemon.directory,
+    )
+
+
 def memory(pid: int) -> Iterator[bytes]:
     """Yield the writable memory of a process (proc_pid_mem(5))."""
     maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines()
@@ -226,6 +258,7 @@ def test_a_secret_is_in_the_program_and_nowhere_else(place: Path) -> None:
     config = "\n".join(
         (
             "loglevel=blather",
+            "statefile=%(here)s/state",
             program("good", *files),
             program("bad", "envfiles=%(here)s/bad.env", "startretries=0", *files[1:]),
             program("lost", *files, "directory=%(here)s/none", "startretries=0"),
@@ -243,6 +276,11 @@ def test_a_secret_is_in_the_program_and_nowhere_else(place: Path) -> None:
         for command in COMMANDS:
             done = daemon.ctl(*command)
             texts += [done.stdout, done.stderr]
+        for flags in ([], ["--json"], ["--portable", "--strict"]):
+            done = check(daemon, *flags)
+            assert done.stdout
+            texts += [done.stdout, done.stderr]
+        wait_until((place / "state").exists)
         assert "bad.env:2: expected KEY=VALUE" in "".join(texts)
         assert COMMON.decode() not in "".join(texts)
         assert not [number for number, part in enumerate(memory(daemon.pid)) if COMMON in part]
