@@ -136,7 +136,7 @@ def test_a_program_is_scaled(directory: Path) -> None:
         assert {**before, **pids(daemon)} == before
         assert pids(daemon).keys() == {"w0", "job", "old"}
         for name, reason in {
-            "job": "FAILED: job needs %(process_num)d in its process_name for several processes",
+            "job": "job needs %(process_num)d in its process_name for several processes",
             "nope": "no such program",
         }.items():
             refused = daemon.ctl("scale", name, "2")
