@@ -9,6 +9,8 @@ from supervisor.socket_manager import SocketManager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from socket import socket
+
     from supervisor.config.model import FastCGIGroupConfig
     from supervisor.process.runtime import Runtime
 
@@ -17,19 +19,28 @@ class FastCGISubprocess(Subprocess):
     """A process that holds the group's socket while it runs."""
 
     group: FastCGIProcessGroup | None
-    _holds_socket = False
+    holds_socket = False
+    """Whether it holds the group's socket."""
 
     def _make_pipes(self) -> Pipes:
-        if self.group is None:
-            raise SpawnError(f"no socket for '{self.name}': it has no group")
         try:
-            listener = self.group.socket_manager.acquire()
+            listener = self.hold_socket()
         except OSError as error:
             raise SpawnError(f"error while creating socket for '{self.name}': {error}") from None
-        self._holds_socket = True
         return Pipes.make(
             redirect_stderr=self.config.redirect_stderr, child_stdin=listener.fileno()
         )
+
+    def hold_socket(self) -> socket:
+        """Return the group's socket, which stays open while the process runs.
+
+        Raises `OSError`, and `SpawnError` if the process has no group.
+        """
+        if self.group is None:
+            raise SpawnError(f"no socket for '{self.name}': it has no group")
+        listener = self.group.socket_manager.acquire()
+        self.holds_socket = True
+        return listener
 
     def fail_start(self, reason: str) -> None:
         """End a start that has failed, and release the socket."""
@@ -41,8 +52,8 @@ class FastCGISubprocess(Subprocess):
         self._release_socket()
 
     def _release_socket(self) -> None:
-        if self._holds_socket and self.group is not None:
-            self._holds_socket = False
+        if self.holds_socket and self.group is not None:
+            self.holds_socket = False
             self.group.socket_manager.release()
 
 

@@ -79,6 +79,16 @@ class ProcessTree:
         self._is_polled = False
         self._empty_scans = 0
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the signals to send as JSON values; all else is found again."""
+        return {"signals": self._signals, "is_killed": self._is_killed}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._is_killed = saved.get("is_killed") is True
+        for signum in saved.get("signals", ()):
+            self.signal(signum)
+
     def signal(self, signum: int) -> None:
         """Send a signal to all members, as soon as a scan has found them.
 
