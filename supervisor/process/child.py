@@ -155,7 +155,9 @@ class Subprocess(Lifecycle):
     @property
     def is_launching(self) -> bool:
         """Whether the program has not been executed yet: by its child, or because of its hooks."""
-        return self.launch_report is not None or (self.hooks is not None and self.hooks.delays_start)
+        return self.launch_report is not None or (
+            self.hooks is not None and self.hooks.delays_start
+        )
 
     def exec_succeeded(self) -> None:
         """Note that the child has executed the program."""

@@ -9,7 +9,9 @@ from supervisor.socket_manager import SocketManager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from socket import socket
+    from typing import Any
 
     from supervisor.config.model import FastCGIGroupConfig
     from supervisor.process.runtime import Runtime
@@ -64,10 +66,22 @@ class FastCGIProcessGroup(ProcessGroupBase):
     process_class = FastCGISubprocess
 
     def __init__(
-        self, config: FastCGIGroupConfig, runtime: Runtime, *, must_open: bool = True
+        self,
+        config: FastCGIGroupConfig,
+        runtime: Runtime,
+        *,
+        must_open: bool = True,
+        opened: Mapping[str, Any] | None = None,
     ) -> None:
-        """Check that the socket can be opened; if not, raise `ValueError` or only log it."""
+        """Check that the socket can be opened; if not, raise `ValueError` or only log it.
+
+        `opened` is the snapshot of a socket that is open already.
+        """
         self.socket_manager = SocketManager(config.socket_config, runtime.logger)
+        super().__init__(config, runtime)
+        if opened:
+            self.socket_manager.restore(opened)
+            return
         try:
             self.socket_manager.acquire()
         except OSError as error:
@@ -77,4 +91,3 @@ class FastCGIProcessGroup(ProcessGroupBase):
             runtime.logger.critical(text)
         else:
             self.socket_manager.release()
-        super().__init__(config, runtime)

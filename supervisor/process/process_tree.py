@@ -34,6 +34,7 @@ from supervisor.process.process_group import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from supervisor.common.proc_stat import ProcessStat
     from supervisor.engine.loop import Loop, Timer
