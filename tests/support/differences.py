@@ -67,7 +67,7 @@ ADDED_FLAGS = (
 )
 """Flags of its commands that 4.3.0 does not have."""
 
-ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
+ADDED_OPTIONS = ("--can-resume", "--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)
