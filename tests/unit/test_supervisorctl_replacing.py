@@ -11,9 +11,8 @@ import pytest
 
 from supervisor.common.faults import Faults
 from supervisor.supervisorctl import replacing
-from tests.support.ctl import process
+from tests.support.ctl import process, through_the_wire
 from tests.support.fakeserver import Last, rpc_answer, serving
-from tests.unit.test_supervisorctl_failures import through_the_wire
 
 BEFORE = [process("web:a", pid=11), process("web:b", pid=12), process("job", "EXITED", pid=0)]
 
