@@ -68,6 +68,7 @@ class HTTPHandler:
         self.password = password
         self.trusted_uids: Callable[[], frozenset[int]] = frozenset  # see `peers`
         self.url = ""
+        self.has_connected = False
         self._connection: socket.socket | None = None
         self._closed = False
 
@@ -106,6 +107,7 @@ class HTTPHandler:
         """Request `path` and yield the body; yields b"" for data that contains none of it."""
         try:
             connection = self._connection = connect(serverurl)
+            self.has_connected = True
             if self.username:
                 check_peer(connection, serverurl, self.trusted_uids)
             connection.sendall(get_request(serverurl, path, self.username, self.password))

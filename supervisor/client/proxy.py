@@ -46,6 +46,9 @@ HOST = "127.0.0.1"  # for error texts only: the transport knows the real address
 # wait for processes, which has no upper bound.
 TIMEOUTS = {"supervisor.getVersion": 30.0}
 
+QUERIES = ("get", "read", "tail")
+"""Beginnings of the names of methods that change nothing, so that they may be called twice."""
+
 SPACE = 0x20  # first byte that is no control character
 
 _EXCEPTIONS = ("Fault", "ProtocolError", "ResponseError")
@@ -155,8 +158,26 @@ class ServerProxy:
 
     def _call(self, method: str, params: tuple[Any, ...]) -> Any:
         self._transport.timeout = TIMEOUTS.get(method)
-        values = self._transport.request(HOST, RPC_PATH, dumps(method, params))
+        values = self._request(method, dumps(method, params))
         return values[0] if len(values) == 1 else values
+
+    def _request(self, method: str, document: bytes) -> Any:
+        """Return the values of a response.
+
+        A daemon that replaces itself closes connections whose requests it has not read yet.  The
+        next connection reaches its successor, so a query is sent once more.
+        """
+        try:
+            return self._transport.request(HOST, RPC_PATH, document)
+        except ConnectionRefusedError:
+            raise
+        except ConnectionError as error:
+            if not method.rpartition(".")[2].startswith(QUERIES):
+                raise
+            try:
+                return self._transport.request(HOST, RPC_PATH, document)
+            except OSError:
+                raise error from None
 
 
 class Method:

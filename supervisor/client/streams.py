@@ -23,7 +23,13 @@ from supervisor.client.transport import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterable
-    from typing import IO, Any
+    from typing import IO, Any, Protocol, TypeVar
+
+    class _HasFd(Protocol):
+        def fileno(self) -> int:
+            """Return the fd."""
+
+    Readable = TypeVar("Readable", bound=_HasFd)
 
 CONNECT_SECONDS = 30.0
 """Timeout of the connection and the request: a server that does not accept them hangs."""
@@ -88,8 +94,8 @@ class Stream:
 
 
 def ready(
-    streams: Iterable[Stream], seconds: float | None = None, output: IO[str] | None = None
-) -> list[Stream]:
+    streams: Iterable[Readable], seconds: float | None = None, output: IO[str] | None = None
+) -> list[Readable]:
     """Return the streams that can be read; waits for one, at most `seconds` (None: no limit).
 
     Raises BrokenPipeError as soon as the reader of `output` has gone.

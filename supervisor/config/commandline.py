@@ -75,6 +75,8 @@ Options:
 --strict -- with --check: exit with 1 for warnings
 --portable -- with --check: also warn of all that Supervisor 4.3 lacks
 --json -- with --check: print an array of objects
+--can-resume FORMAT -- with --check: also check that this version can replace a
+           running supervisord which hands its processes over in this format
 """
 
 CLIENT_USAGE = """\
@@ -154,8 +156,16 @@ CLIENT_OPTIONS = (
 )
 
 
-CHECK_OPTIONS = ("check", "strict", "portable", "json")
-"""Options of `supervisord --check`, see `daemon.check`."""
+CAN_RESUME = "can-resume"
+
+CHECK_OPTIONS: dict[str, Callable[[str], Any] | None] = {
+    "check": None,
+    "strict": None,
+    "portable": None,
+    "json": None,
+    CAN_RESUME: datatypes.integer,
+}
+"""Options of `supervisord --check`, see `daemon.check`, with the conversions of their values."""
 
 
 def container_format(value: str) -> str:
@@ -183,7 +193,10 @@ def server_options() -> tuple[CommandOption, ...]:
             for row in options_of(Settings)
             if row.flag is not None
         ),
-        *(CommandOption("", name, is_whole=True) for name in CHECK_OPTIONS),
+        *(
+            CommandOption("", name, convert, is_whole=True)
+            for name, convert in CHECK_OPTIONS.items()
+        ),
     )
 
 
@@ -208,13 +221,14 @@ def parse_arguments(
     by_flag = {f"--{option.name}": option for option in options}
     by_flag |= {f"-{letter}": option for option in options for letter in option.short}
     takes_value = [(option, option.convert is not None) for option in options]
+    words = {word.partition("=")[0] for word in argv}
     short = "".join(
         letter + ":" * value for option, value in takes_value for letter in option.short
     )
     long = [
         option.name + "=" * value
         for option, value in takes_value
-        if not option.is_whole or f"--{option.name}" in argv
+        if not option.is_whole or f"--{option.name}" in words
     ]
     try:
         found, arguments = getopt.getopt(argv, short, long)

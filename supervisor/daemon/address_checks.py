@@ -16,6 +16,7 @@ from supervisor.config.model import FastCGIGroupConfig, InetSocketConfig
 from supervisor.config.parser import Remark
 from supervisor.config.problems import ERROR
 from supervisor.daemon.pidfile import command_line, running_pid
+from supervisor.engine.posix import read_stat
 from supervisor.engine.socket_holders import holder_of, listeners_of_file, listeners_of_port
 from supervisor.http import listening
 
@@ -47,7 +48,9 @@ def check_addresses(configuration: Configuration, findings: Findings) -> None:
             findings.add(ERROR, Remark(text, server.section, option))
     for group in configuration.groups:
         socket = group.socket_config if isinstance(group, FastCGIGroupConfig) else None
-        if isinstance(socket, InetSocketConfig) and _is_taken(socket.address, own, file):
+        if isinstance(socket, InetSocketConfig) and _is_taken(
+            socket.address, own, file, is_inherited=True
+        ):
             error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
             text = f"Could not create FastCGI socket {socket.url}: {error}"
             findings.report(ERROR, text, f"fcgi-program:{group.name}", "socket")
@@ -67,23 +70,42 @@ def _check_server(server: ServerConfig, findings: Findings, own: int | None, fil
             findings.report(ERROR, text, server.section, "file")
 
 
-def _is_taken(address: TcpAddress, own: int | None, file: str) -> bool:
+def _is_taken(
+    address: TcpAddress, own: int | None, file: str, *, is_inherited: bool = False
+) -> bool:
     """Whether another program listens at an address; a name would have to be looked up."""
     is_name = address.host not in {"", "localhost"} and pack(address.host) is None
-    return not is_name and _is_used_by_another(listeners_of_port(address), own, file)
+    return not is_name and _is_used_by_another(
+        listeners_of_port(address), own, file, is_inherited=is_inherited
+    )
 
 
-def _is_used_by_another(sockets: list[str], own: int | None, file: str) -> bool:
+def _is_used_by_another(
+    sockets: list[str], own: int | None, file: str, *, is_inherited: bool = False
+) -> bool:
     """Whether a process other than the daemon of the configuration has one of the sockets.
 
-    Another user's process cannot be seen, so then it is that daemon if there is one.
+    Another user's process cannot be seen, so then it is that daemon if there is one.  Nor can one
+    that has dropped its privileges, even by its own user (PR_SET_DUMPABLE in prctl(2)).  If the
+    sockets are inherited, a program of the daemon is seen then, which has them from it.
     """
     if not sockets:
         return False
     holder = holder_of(sockets)
     if holder is None:
         return own is None
-    return holder.pid != own and not _runs_configuration(holder.pid, file)
+    is_own = _descends_from(holder.pid, own) if is_inherited else holder.pid == own
+    return not is_own and not _runs_configuration(holder.pid, file)
+
+
+def _descends_from(pid: int, ancestor: int | None) -> bool:
+    """Whether a process is another one, or was started by it."""
+    while pid != ancestor:
+        stat = read_stat(pid)
+        if stat is None or not stat.parent:
+            return False
+        pid = stat.parent
+    return True
 
 
 def _runs_configuration(pid: int, file: str) -> bool:

@@ -10,8 +10,11 @@ import json
 import sys
 
 from supervisor.common.records import names
+from supervisor.common.resume_format import FORMAT
 from supervisor.common.stdio import write_stdout
+from supervisor.common.version import VERSION
 from supervisor.config.commandline import (
+    CAN_RESUME,
     CHECK_OPTIONS,
     SERVER_USAGE,
     ConfigurationError,
@@ -42,6 +45,8 @@ WARNINGS_STATUS = 1
 
 SEVERITIES = (ERROR, WARNING, HINT)
 
+UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only formats 1 to {}"
+
 
 def run(arguments: Sequence[str]) -> None:
     """Check a configuration and exit; return if `--check` is the value of another option."""
@@ -55,6 +60,9 @@ def run(arguments: Sequence[str]) -> None:
     sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
     configuration, problems = check(source, given, is_portable="portable" in values)
+    wanted = values.get(CAN_RESUME, FORMAT)
+    if not 1 <= wanted <= FORMAT:
+        problems.insert(0, Problem(ERROR, UNKNOWN_FORMAT.format(VERSION, wanted, FORMAT)))
     if "json" in values:
         _print_json(problems)
     else:

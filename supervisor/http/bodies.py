@@ -6,6 +6,7 @@ A producer is an object with `more()`, which returns bytes, `b""` at its end, or
 
 from __future__ import annotations
 
+from supervisor.common.log_positions import parse_position
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.http import http1
 from supervisor.logs import reading
@@ -13,6 +14,8 @@ from supervisor.logs import reading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Protocol, TypeAlias
+
+    from supervisor.common.log_positions import LogPosition
 
     class Producer(Protocol):
         """A body that is produced step by step."""
@@ -46,8 +49,23 @@ class FollowedFile:
         self.wake_sources = (reading.written(path),)
 
     def more(self) -> Any:
-        """Return the bytes written since the last call, or `NOT_DONE_YET`."""
-        return self._follower.read() or NOT_DONE_YET
+        """Return the bytes written since the last call, or `NOT_DONE_YET`.
+
+        Returns b"" at the end, which only a file has that was begun at a position.
+        """
+        data = self._follower.read()
+        return data if data or self._follower.has_ended else NOT_DONE_YET
+
+    def begin_at(self, text: str) -> LogPosition:
+        """Begin at the position that a request has, if any, and end with the file.
+
+        Returns the position of the first byte, see `common.log_positions`.
+        """
+        position = parse_position(text)
+        if position is not None:
+            self._follower.seek(position)
+        self._follower.ends_with_file = True
+        return self._follower.position
 
     @property
     def sz(self) -> int:

@@ -10,10 +10,11 @@ import os
 import stat
 
 from supervisor import http
+from supervisor.common import log_positions
 from supervisor.common.namespec import split_namespec
 from supervisor.engine.installation import UI_FOLDER, kept
 from supervisor.http import http1
-from supervisor.http.bodies import TAIL_BYTES
+from supervisor.http.bodies import TAIL_BYTES, FollowedFile
 from supervisor.http.handling import Gate, Handler
 from supervisor.http.request import basic_credentials, shown_user
 from supervisor.http.response import Incident, Response, error_response
@@ -113,6 +114,10 @@ def _same(one: bytes, other: bytes) -> bool:
 # -- followed logs -------------------------------------------------------------
 
 
+FROM: Final = f"?{log_positions.PARAMETER}="
+"""Query of a client that can resume."""
+
+
 class _FollowHandler(Handler):
     """Handler that responds to a GET with an endless log file."""
 
@@ -146,6 +151,9 @@ class _FollowHandler(Handler):
             "X-Content-Type-Options": "nosniff",  # a browser might render a log as HTML
             "X-Accel-Buffering": "no",  # nginx would buffer the lines
         }
+        begin = request.split_uri()[2] or ""
+        if begin.startswith(FROM) and isinstance(producer, FollowedFile):
+            fields[log_positions.FIELD] = str(producer.begin_at(begin.removeprefix(FROM)))
         return Response(200, fields, [producer])
 
 

@@ -10,6 +10,7 @@ import os
 from functools import partial
 from weakref import ReferenceType
 
+from supervisor.common.log_positions import TRUNCATED, LogPosition
 from supervisor.engine.deferred import Notifier
 from supervisor.engine.files import open_for_reading
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 READ_BYTES = 64 * 1024
-
-TRUNCATED = b"==> File truncated <==\n"
-"""The text that a follower reads where the file has been truncated."""
 
 followed: dict[str, ReferenceType[Notifier]] = {}
 """Log files with waiting followers; `sinks` checks this before it calls `notify_written`."""
@@ -104,8 +102,12 @@ class Follower:
     """A reader of what is appended to a file, across rotation, truncation and removal.
 
     The file need not exist yet.  Only regular files can be followed.  `offset` is the number of
-    bytes that have been read.
+    bytes that have been read.  With `ends_with_file`, it does not go on to another file, but
+    `has_ended` becomes true (see `common.log_positions`).
     """
+
+    ends_with_file = False
+    has_ended = False
 
     def __init__(self, path: str, start_bytes: int = 1024) -> None:
         self.path = path
@@ -121,6 +123,9 @@ class Follower:
         data = self._read(limit)
         while not data and self._fd is not None:
             if self._size() < self.offset:
+                self.has_ended = self.ends_with_file
+                if self.has_ended:
+                    break
                 self.offset = 0
                 return TRUNCATED
             successor = self._successor()
@@ -128,10 +133,28 @@ class Follower:
                 break
             # Bytes may have been appended between the last read and the replacement.
             data = self._read(limit)
-            if not data and not self._open(successor):
+            self.has_ended = self.ends_with_file and not data
+            if self.has_ended or (not data and not self._open(successor)):
                 break
             data = data or self._read(limit)
         return data
+
+    @property
+    def position(self) -> LogPosition:
+        """The position of the next byte; the file must be open."""
+        return LogPosition(0 if self._fd is None else os.fstat(self._fd).st_ino, self.offset)
+
+    def seek(self, position: LogPosition) -> None:
+        """Continue at a position.
+
+        That is in the file or in one of its backups.  Another file, and one that has been
+        truncated, is new as a whole.
+        """
+        is_found = self.position.inode == position.inode or self._open_backup(position.inode)
+        self.offset = position.offset if is_found and position.offset <= self._size() else 0
+        while self.offset == self._size() and (successor := self._successor()) is not None:
+            if not self._open(successor):
+                break
 
     def close(self) -> None:
         """Close the file."""
@@ -154,15 +177,33 @@ class Follower:
         self.offset += len(data)
         return data
 
-    def _open(self, path: str) -> bool:
-        """Switch to a file, from its first byte on; return False if that is not possible."""
+    def _open(self, path: str, inode: int | None = None) -> bool:
+        """Switch to a file, from its first byte on; return False if that is not possible.
+
+        With `inode`, no other file is opened.
+        """
         try:
             fd = open_for_reading(path)
         except OSError:
             return False
+        if inode is not None and os.fstat(fd).st_ino != inode:
+            os.close(fd)
+            return False
         self.close()
         self._fd, self.offset = fd, 0
         return True
+
+    def _open_backup(self, inode: int) -> bool:
+        """Switch to the backup with an inode; return False if there is none.
+
+        A symlink is none: who can create one must not choose what is read.
+        """
+        number = 1
+        while (found := _inode(f"{self.path}.{number}")) is not None:
+            if found == inode:
+                return self._open(f"{self.path}.{number}", inode)
+            number += 1
+        return False
 
     def _successor(self) -> str | None:
         """Return the file to read next; None while there is none but the current one.
@@ -187,3 +228,11 @@ class Follower:
             return os.path.samestat(os.stat(path), os.fstat(self._fd))
         except OSError:
             return None
+
+
+def _inode(path: str) -> int | None:
+    """Return the inode of a file, None if there is none; a symlink is not followed."""
+    try:
+        return os.lstat(path).st_ino
+    except OSError:
+        return None

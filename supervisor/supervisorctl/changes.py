@@ -38,6 +38,7 @@ class Changes:
         self._poll_seconds = poll_seconds
         self._is_supported = True
         self._stream: Stream | None = None
+        self._opened_at = 0.0  # monotonic
         self._open()
 
     def wait(self, seconds: float | None = None) -> None:
@@ -53,7 +54,7 @@ class Changes:
             if self._stream.status is None:  # it may have no such page
                 left = self._poll_seconds if left is None else min(left, self._poll_seconds)
             streams = ready([self._stream], left, self._output)
-            if not streams or self._has_event(self._stream):
+            if not streams or self._has_event(self._stream) or self._has_successor():
                 return
         ready((), min(seconds or self._poll_seconds, self._poll_seconds), self._output)
 
@@ -66,10 +67,22 @@ class Changes:
     def _open(self) -> None:
         if not self._is_supported:
             return
+        self._opened_at = time.monotonic()
         try:
             self._stream = Stream(self._options, EVENT_STREAM)
         except (OSError, ValueError):  # the caller's own query reports it
             self._stream = None
+
+    def _has_successor(self) -> bool:
+        """Open the stream again if it has ended; return whether the daemon has replaced itself.
+
+        Then the next connection reaches its successor at once, and the caller's query as well.  A
+        stream that ended soon is polled instead.
+        """
+        if self._stream is None and time.monotonic() - self._opened_at > self._poll_seconds:
+            self._open()
+            return self._stream is not None
+        return False
 
     def _has_event(self, stream: Stream) -> bool:
         """Read the stream; return whether it has an event."""

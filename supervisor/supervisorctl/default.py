@@ -28,7 +28,7 @@ GROUPS = (
     ("foreground", "ForegroundCommands", ("fg",)),
     ("config", "ConfigCommands", ("reread", "avail", "add", "remove")),
     ("update", "UpdateCommands", ("update", "scale")),
-    ("daemon", "DaemonCommands", ("version", "reload", "shutdown")),
+    ("daemon", "DaemonCommands", ("version", "reload", "reexec", "shutdown")),
     ("shell", "ShellCommands", ("open", "exit", "quit")),
     ("complete", "CompleteCommands", ("complete",)),
 )

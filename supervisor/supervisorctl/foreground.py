@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 
 from supervisor.client import proxy
+from supervisor.client.tailing import LogTail
 from supervisor.common.faults import Faults
-from supervisor.http_client import HTTPHandler, Listener
+from supervisor.http_client import Listener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,16 +46,15 @@ class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
         self.ctl = ctl
         options = ctl.options
         self._url: str = options.serverurl
-        self._handlers = [
-            HTTPHandler(Listener(), options.username, options.password) for _ in ("out", "err")
+        self._tails = [
+            LogTail(Listener(), options.username, options.password) for _ in ("out", "err")
         ]
-
-        for handler in self._handlers:
-            handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
+        for tail in self._tails:
+            tail.trusted_uids = getattr(options, "trusted_uids", frozenset)
 
     def run(self) -> None:
         """Follow both logs."""
-        stdout, stderr = self._handlers
+        stdout, stderr = self._tails
         path = f"/logtail/{self.program}"
         other = threading.Thread(target=stderr.get, args=(self._url, f"{path}/stderr"), daemon=True)
         other.start()
@@ -63,5 +63,5 @@ class fgthread(threading.Thread):  # noqa: N801 - the name that scripts know
 
     def kill(self) -> None:
         """Make the thread end soon."""
-        for handler in self._handlers:
-            handler.close()
+        for tail in self._tails:
+            tail.close()

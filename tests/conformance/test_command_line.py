@@ -174,7 +174,7 @@ def test_help_names_the_same_options(command: str) -> None:
     theirs, ours = run_both(command, "-h")
     for result in (theirs, ours):
         text = "\n".join(result.pop("stdout"))
-        options = set(re.findall(r"(?<![\w-])--?[a-z_]+", text))
+        options = set(re.findall(r"(?<![\w-])--?[a-z_]+(?:-[a-z_]+)*", text))
         result["options"] = sorted(options - set(ADDED_OPTIONS))
     assert_same(theirs, ours)
 

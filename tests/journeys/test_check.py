@@ -11,7 +11,7 @@ import pytest
 from tests.support.children import child
 from tests.support.daemon import OURS, Daemon, clean_environment
 from tests.support.ports import free_port
-from tests.support.strangers import UID, needs_root
+from tests.support.strangers import UID, give_away, needs_root
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -128,6 +128,27 @@ def test_as_another_user(directory: Path) -> None:
     daemon.config_path.chmod(0o600)
     text = f"{daemon.config_path}: error: could not read config file {daemon.config_path}"
     assert run(daemon.config_path, uid=UID) == (2, f"{text}: Permission denied\n", "")
+
+
+@needs_root
+def test_before_the_daemon_is_replaced_by_another_version(directory: Path) -> None:
+    """With the arguments and the user of a daemon that has dropped its privileges."""
+    directory.chmod(0o755)
+    give_away(directory)
+    with Daemon(directory, f"user={UID}\n{config()}") as daemon:
+        give_away(daemon.config_path)
+        wait_until(lambda: is_quiet(daemon), what="the last lines of the start")
+        before = listing(directory)
+        for arguments in (("-n",), ("-n", "--loglevel=debug", "-u", str(UID))):
+            assert run(daemon.config_path, *arguments, "--can-resume=1", uid=UID) == (
+                0,
+                PERMITTED,
+                "",
+            )
+        status, printed, errors = run(daemon.config_path, "-n", "--can-resume=9", uid=UID)
+        assert (status, errors) == (2, "")
+        assert "cannot resume processes in format 9" in printed
+        assert listing(directory) == before
 
 
 def test_a_file_that_does_not_exist(directory: Path) -> None:

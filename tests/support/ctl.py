@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from supervisor.client.options import ClientOptions
 from supervisor.supervisorctl import Controller, DefaultControllerPlugin
 
 ANSWERS: dict[str, Any] = {
@@ -82,3 +83,11 @@ class Ctl:
     def asked(self) -> list[tuple[Any, ...]]:
         """Return the calls so far, without those of the connection check."""
         return [call for call in self.options.calls if call != ("getVersion",)]
+
+
+def through_the_wire(url: str) -> Ctl:
+    """Return a supervisorctl that really connects to `url`."""
+    options = FakeOptions()
+    options.serverurl = url
+    options.getServerProxy = lambda: ClientOptions.getServerProxy(options)  # type: ignore[method-assign, arg-type, assignment, return-value]
+    return Ctl(options)

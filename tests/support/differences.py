@@ -45,6 +45,7 @@ ADDED_COMMANDS = (
     "graph",
     "health",
     "logs",
+    "reexec",
     "reopen",
     "rotate",
     "scale",
@@ -61,13 +62,14 @@ ADDED_FLAGS = (
     "--batch N",
     "--pause SECONDS",
     "--json",
+    "--keep",
     "-v, --verbose",
     "--usage",
     "--watch[=SECONDS]",
 )
 """Flags of its commands that 4.3.0 does not have."""
 
-ADDED_OPTIONS = ("--check", "--container", "--json", "--portable", "--strict")
+ADDED_OPTIONS = ("--can-resume", "--check", "--container", "--json", "--portable", "--strict")
 """Options of supervisord's command line that 4.3.0 does not have."""
 
 FLAG_LINE = re.compile(rf"^(?:{'|'.join(map(re.escape, ADDED_FLAGS))}) .*\n", re.MULTILINE)

@@ -14,6 +14,10 @@ Answer = Callable[[bytes], bytes | None]
 """Request -> answer; None closes the connection without one."""
 
 
+class Last(bytes):
+    """An answer after which the server closes the connection without notice."""
+
+
 class FakeServer:
     """Serves one connection after the other on `url`; keeps the requests."""
 
@@ -56,7 +60,7 @@ class FakeServer:
             answer = self._answer(self.requests[-1])
             if answer is not None:
                 connection.sendall(answer)
-            if answer is None or b"Connection: close" in answer:
+            if answer is None or isinstance(answer, Last) or b"Connection: close" in answer:
                 return
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.version import VERSION
 from supervisor.config.parser import ConfigurationError
 from supervisor.config.portability import EVENTS_OF_4_3, OPTIONS_OF_4_3
 from supervisor.config.schema import SECTIONS
@@ -577,6 +578,17 @@ def test_the_json_matches_its_schema(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert not matches(schema, [{**printed[0], "severity": "worse"}])
 
 
+def assert_checked(
+    file: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], status: int, begin: str
+) -> None:
+    """Check a configuration; fail unless it ends with a status and prints a text first."""
+    with pytest.raises(SystemExit) as ended:
+        check.run(["--check", "-c", str(file), *arguments])
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.err) == (status, "")
+    assert printed.out.startswith(begin)
+
+
 def test_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "c.conf"
     head = HEAD.replace("DIR", str(tmp_path))
@@ -598,11 +610,7 @@ def test_the_exit_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     ):
         file.write_text(head + text, encoding="utf-8")
         file.chmod(0o600)
-        with pytest.raises(SystemExit) as ended:
-            check.run(["--check", "-c", str(file), *arguments])
-        printed = capsys.readouterr()
-        assert (ended.value.code, printed.err) == (status, "")
-        assert printed.out.startswith(first)
+        assert_checked(file, arguments, capsys, status, first)
 
 
 def test_the_word_may_be_a_value() -> None:
@@ -610,11 +618,45 @@ def test_the_word_may_be_a_value() -> None:
     check.run(["-i", "--check"])
 
 
-@pytest.mark.parametrize("flag", ["--strict", "--json", "--portable"])
+def test_formats_that_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "c.conf"
+    ok = "OK: 1 process in 1 group\n"
+    unknown = f"error: supervisord {VERSION} cannot resume processes in format {{}}, only"
+    unknown += " formats 1 to 1\n"
+    mistake = f"{file}:7: error: {NOT_A_NUMBER}"
+    for option, arguments, status, begin in (
+        ("", ["--can-resume=1"], 0, ok),
+        ("", ["--can-resume", "1"], 0, ok),
+        ("", ["--can-resume=2"], 2, unknown.format(2)),
+        ("", ["--can-resume=0"], 2, unknown.format(0)),
+        (
+            "",
+            ["--can-resume=2", "--json"],
+            2,
+            '[\n  {\n    "severity": "error",\n    "text": "superv',
+        ),
+        ("startsecs=x\n", ["--can-resume=1"], 2, mistake),
+        ("startsecs=x\n", ["--can-resume=2"], 2, f"{unknown.format(2)}{mistake}"),
+    ):
+        file.write_text(HEAD.replace("DIR", str(tmp_path)) + PROGRAM + option, encoding="utf-8")
+        file.chmod(0o600)
+        assert_checked(file, arguments, capsys, status, begin)
+
+
+def test_a_format_that_is_no_number(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        check.run(["--check", "--can-resume=x"])
+    assert ended.value.code == 2
+    begin = f"Error: invalid value for --can-resume 'x': {NOT_A_NUMBER}\n"
+    assert capsys.readouterr().err.startswith(begin)
+
+
+@pytest.mark.parametrize("flag", ["--strict", "--json", "--portable", "--can-resume=1"])
 def test_flags_without_the_check(flag: str, tmp_path: Path) -> None:
     from supervisor.config.commandline import read_server_configuration
 
     file = tmp_path / "c.conf"
     file.write_text("[supervisord]\n", encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=f"^{flag} is an option of supervisord --check$"):
+    error = f"^{flag.partition('=')[0]} is an option of supervisord --check$"
+    with pytest.raises(ConfigurationError, match=error):
         read_server_configuration(["-c", str(file), flag])

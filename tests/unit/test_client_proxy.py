@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xmlrpc.client
+from http.client import RemoteDisconnected
 from typing import Any
 from xml.parsers.expat import ExpatError
 
@@ -201,3 +202,57 @@ def test_a_multicall_of_the_standard_library_works_on_our_proxy() -> None:
     multicall.supervisor.getPID()
     multicall.supervisor.getState()
     assert list(multicall()) == ["one", "two"]
+
+
+class LosingTransport:
+    """Raises the errors that it has, one for each request, then returns a value."""
+
+    timeout: float | None = None
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
+        self.requests = 0
+
+    def request(self, *_: object) -> Any:
+        """Return the value of a response."""
+        self.requests += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        return ("value",)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+LOST, REFUSED = RemoteDisconnected("lost"), ConnectionRefusedError("refused")
+
+
+@pytest.mark.parametrize(
+    ("method", "errors", "requests", "raised"),
+    [
+        # a query is sent to the successor of a daemon that has replaced itself
+        ("getProcessInfo", [LOST], 2, None),
+        ("readLog", [ConnectionResetError()], 2, None),
+        ("tailProcessStdoutLog", [LOST], 2, None),
+        # the error is that of the lost connection
+        ("getState", [LOST, REFUSED], 2, LOST),
+        ("getState", [LOST, LOST], 2, LOST),
+        ("getState", [REFUSED], 1, REFUSED),
+        ("getState", [TimeoutError()], 1, TimeoutError),
+        # anything else may have been done already
+        ("startProcess", [LOST], 1, LOST),
+        ("reloadConfig", [LOST], 1, LOST),
+    ],
+)
+def test_a_query_without_a_response_is_sent_once_more(
+    method: str, errors: list[Exception], requests: int, raised: Any
+) -> None:
+    transport = LosingTransport(*errors)
+    call = getattr(ServerProxy(transport).supervisor, method)
+    if raised is None:
+        assert call() == "value"
+    else:
+        with pytest.raises(raised if isinstance(raised, type) else type(raised)) as found:
+            call()
+        assert isinstance(raised, type) or found.value is raised
+    assert transport.requests == requests

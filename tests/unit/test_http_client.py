@@ -13,38 +13,11 @@ import pytest
 from supervisor.client.transport import connect
 from supervisor.http_client import HTTPHandler, Listener
 from tests.support.fakeserver import serving
+from tests.support.listening import Recorder
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 CUT = HEAD.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n") + b"5\r\nhel"
-
-
-class Recorder(Listener):
-    """Records its callbacks; sets `fed` at the first bytes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[tuple[object, ...]] = []
-        self.fed = threading.Event()
-
-    def status(self, url: str, status: int) -> None:
-        self.told.append(("status", status))
-
-    def error(self, url: str, error: str) -> None:
-        self.told.append(("error", url, error))
-
-    def response_header(self, url: str, name: str, value: str) -> None:
-        self.told.append(("header", name, value))
-
-    def feed(self, url: str, data: bytes) -> None:
-        self.told.append(("feed", data))
-        self.fed.set()
-
-    def done(self, url: str) -> None:
-        self.told.append(("done",))
-
-    def close(self, url: str) -> None:
-        self.told.append(("close",))
 
 
 def test_a_response_calls_back_in_order() -> None:

@@ -311,6 +311,28 @@ def test_truncation_does_not_end_it(site: Site, logs: Path) -> None:
     client.wait_for(lambda: client.received.endswith(b"4\r\nnew\n\r\n"))
 
 
+def test_a_client_that_resumes_gets_positions(site: Site, logs: Path) -> None:
+    log, backup = logs / "out", logs / "out.1"
+    inode = log.stat().st_ino
+    assert field(follow(site, "/logtail/cat").received, b"X-Log-Position") is None
+    client = follow(site, "/logtail/cat?from=")
+    assert field(client.received, b"X-Log-Position") == f"{inode}:0".encode()
+    client.wait_for(lambda: client.received.endswith(b"8\r\nout log\n\r\n"))
+    log.rename(backup)
+    log.write_text("new\n")
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.endswith(b"out log\n\r\n0\r\n\r\n"))
+    for position, begin, body in (
+        (f"{inode}:4", f"{inode}:4", b"log\n"),
+        (f"{inode}:8", f"{log.stat().st_ino}:0", b"new\n"),
+        ("x", f"{log.stat().st_ino}:0", b"new\n"),
+    ):
+        client = follow(site, f"/logtail/cat/stdout?from={position}")
+        assert field(client.received, b"X-Log-Position") == begin.encode()
+        client.wait_for(lambda: b"4\r\n" + body in client.received)  # noqa: B023 - at once
+    assert field(follow(site, "/mainlogtail?from=").received, b"X-Log-Position")
+
+
 @pytest.mark.usefixtures("logs")
 def test_http_1_0_gets_it_without_chunks(site: Site) -> None:
     client = follow(site, "/logtail/cat", version="1.0")

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supervisor import loggers
+from supervisor.common.log_positions import LogPosition, parse_position
 from supervisor.logs import reading
 from supervisor.logs.reading import TRUNCATED, Follower, readFile, tailFile
 
@@ -276,3 +277,78 @@ class TestWritten:
         assert wakes == []
         reading.notify_written("/some/log")
         assert wakes == [threading.main_thread().name]
+
+
+class TestPositions:
+    """A follower that continues where another one has ended."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        """Make a log that has been rotated twice, with ten bytes in each file."""
+        for name, byte in (("log.2", b"a"), ("log.1", b"b"), ("log", b"c")):
+            (tmp_path / name).write_bytes(byte * 9 + b"\n")
+        return tmp_path / "log"
+
+    def test_a_follower_ends_with_its_file(self, path: Path) -> None:
+        def rotate() -> None:
+            path.rename(f"{path}.1")
+            path.write_bytes(b"new")
+
+        for act, last in ((lambda: os.truncate(path, 3), b""), (rotate, b"last")):
+            path.write_bytes(DIGITS)
+            follower = Follower(str(path))
+            follower.ends_with_file = True
+            assert (follower.read(), follower.read(), follower.has_ended) == (DIGITS, b"", False)
+            with path.open("ab") as log:
+                log.write(b"last")
+            act()
+            assert follower.read() == last
+            assert follower.read() == b""
+            assert follower.has_ended
+            follower.close()
+
+    def test_where_a_position_is(self, path: Path) -> None:
+        newest, middle, oldest = (os.stat(f"{path}{suffix}").st_ino for suffix in ("", ".1", ".2"))
+        for inode, offset, found, expected in (
+            (newest, 4, newest, b"ccccc\n"),
+            (newest, 10, newest, b""),
+            (newest, 11, newest, b"ccccccccc\n"),
+            (middle, 4, middle, b"bbbbb\n"),
+            (middle, 10, newest, b"ccccccccc\n"),
+            (oldest, 8, oldest, b"a\n"),
+            (oldest, 10, middle, b"bbbbbbbbb\n"),
+            (1, 5, newest, b"ccccccccc\n"),
+        ):
+            follower = Follower(str(path))
+            follower.ends_with_file = True
+            follower.seek(LogPosition(inode, offset))
+            assert follower.position.inode == found
+            assert follower.read() == expected
+            assert follower.read() == b""
+            assert follower.has_ended == (found != newest)
+            follower.close()
+
+    def test_a_symlink_beside_the_log_is_no_backup(self, path: Path, tmp_path: Path) -> None:
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"secret")
+        backup = Path(f"{path}.1")
+        backup.unlink()
+        backup.symlink_to(secret)
+        for inode in (secret.stat().st_ino, backup.lstat().st_ino):
+            follower = Follower(str(path))
+            follower.seek(LogPosition(inode, 0))
+            assert follower.read() == b"ccccccccc\n"
+            follower.close()
+
+    def test_a_log_that_is_a_symlink(self, path: Path, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(path)
+        follower = Follower(str(tmp_path / "link"))
+        follower.seek(LogPosition(path.stat().st_ino, 8))
+        assert follower.read() == b"c\n"
+        follower.close()
+
+    def test_texts(self) -> None:
+        assert parse_position(str(LogPosition(12, 345))) == LogPosition(12, 345)
+        assert LogPosition(1, 2).after(3) == LogPosition(1, 5)
+        wrong = ("", ":", "1", "1:", ":1", "-1:1", "1:-1", "1:1:1", "x:1", "1:²", f"1:{'1' * 21}")
+        assert {parse_position(text) for text in wrong} == {None}

@@ -12,20 +12,11 @@ from pathlib import Path
 import pytest
 
 from supervisor.client import proxy, transport
-from supervisor.client.options import ClientOptions
-from tests.support.ctl import Ctl, FakeOptions, process
+from tests.support.ctl import Ctl, FakeOptions, process, through_the_wire
 from tests.support.fakeserver import rpc_answer, serving
 
 CTL = [sys.executable, "-m", "supervisor.supervisorctl"]
 XML = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
-
-
-def through_the_wire(url: str) -> Ctl:
-    """Return a supervisorctl that really connects to `url`."""
-    options = FakeOptions()
-    options.serverurl = url
-    options.getServerProxy = lambda: ClientOptions.getServerProxy(options)  # type: ignore[method-assign, arg-type, assignment, return-value]
-    return Ctl(options)
 
 
 @pytest.mark.parametrize(

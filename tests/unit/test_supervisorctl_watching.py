@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 from xmlrpc.client import Fault
 
@@ -14,7 +15,9 @@ from supervisor.common.faults import Faults
 from supervisor.supervisorctl import changes, watching
 from supervisor.supervisorctl.commands import wait
 from tests.support.clock import FakeClock
-from tests.support.ctl import Ctl, process
+from tests.support.ctl import Ctl, FakeOptions, process
+from tests.support.fakeserver import FakeServer, Last, serving
+from tests.support.waiting import wait_until
 
 OLD_SERVER = Fault(Faults.UNKNOWN_METHOD, "UNKNOWN_METHOD")
 
@@ -203,3 +206,44 @@ def test_wait_requires_names_and_a_state(line: str) -> None:
         "Error: wait requires process names and a state (running, stopped, exited)\n"
     )
     assert status == 2
+
+
+# -- a daemon that replaces itself ---------------------------------------------------------------
+
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n"
+
+
+@pytest.fixture
+def stream_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """A clock of streams only."""
+    clock = FakeClock()
+    monkeypatch.setattr(changes, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
+def opened_changes(server: FakeServer) -> changes.Changes:
+    """Return the changes of a server, for which it is polled once in a minute."""
+    options = FakeOptions()
+    options.serverurl = server.url
+    return changes.Changes(options, 60)
+
+
+def test_the_stream_of_a_successor_is_opened_at_once(stream_clock: FakeClock) -> None:
+    """One that ends soon is not: then the server is polled."""
+    with serving(lambda _: Last(STREAM)) as server:
+        found = opened_changes(server)
+        stream_clock.advance(61)
+        found.wait()
+        wait_until(lambda: server.connections == 2, 10, what="a second connection")
+        found.wait(0.01)
+        assert server.connections == 2
+        found.close()
+
+
+def test_a_daemon_that_has_gone_is_polled(stream_clock: FakeClock) -> None:
+    with serving(lambda _: Last(STREAM)) as server:
+        found = opened_changes(server)
+        wait_until(lambda: server.connections == 1, 10, what="a connection")
+    stream_clock.advance(61)
+    found.wait(0.01)
+    assert found._stream is None

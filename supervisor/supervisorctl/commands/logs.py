@@ -134,16 +134,15 @@ class LogCommands(CommandGroup):
 
     def _follow(self, path: str) -> None:
         """Print a log as it grows, until the user or the server ends it."""
-        from supervisor.http_client import HTTPHandler, Listener
+        from supervisor.client.tailing import LogTail
+        from supervisor.http_client import Listener
 
         options = self.ctl.options
         self.ctl.output(CTRL_C_ENDS)
-        handler = HTTPHandler(
-            self.plugin.listener or Listener(), options.username, options.password
-        )
-        handler.trusted_uids = getattr(options, "trusted_uids", frozenset)
+        tail = LogTail(self.plugin.listener or Listener(), options.username, options.password)
+        tail.trusted_uids = getattr(options, "trusted_uids", frozenset)
         try:
-            handler.get(options.serverurl, path)
+            tail.get(options.serverurl, path)
         except KeyboardInterrupt:
             self.ctl.output("")
         except BrokenPipeError:  # the reader of stdout has gone
