@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, Final
 
-FORMAT: Final = 1
+SNAPSHOT_FORMAT: Final = 1
 """Number of the format that this version writes; it reads this one and all before."""
 
 FD: Final = "fd"
@@ -41,7 +41,7 @@ class Snapshot:
 
 def encode(head: Mapping[str, Any], state: Mapping[str, Any]) -> bytes:
     """Return the bytes of a snapshot; the values are JSON values."""
-    return f"{json.dumps({'format': FORMAT, **head})}\n{json.dumps(state)}\n".encode()
+    return f"{json.dumps({'format': SNAPSHOT_FORMAT, **head})}\n{json.dumps(state)}\n".encode()
 
 
 def decode(data: bytes) -> Snapshot:
@@ -50,7 +50,7 @@ def decode(data: bytes) -> Snapshot:
     head = _decode_object(first)
     if not isinstance(head.get("format"), int) or not isinstance(head.get("children"), list):
         raise ValueError("it has no head")  # noqa: TRY004 - one error for all that is wrong
-    if head["format"] > FORMAT:
+    if head["format"] > SNAPSHOT_FORMAT:
         return Snapshot(head, {}, f"its format {head['format']} is that of a newer version")
     try:
         return Snapshot(head, _decode_object(rest))

@@ -154,11 +154,30 @@ def decode_group(
     return CODECS.of(GROUP).decode(saved, make)  # type: ignore[no-any-return]
 
 
-def encode_settings(settings: model.Settings) -> dict[str, Any]:
-    """Return the settings of the daemon as JSON values; raises `ValueError`."""
-    return CODECS.of(model.Settings).encode(settings)  # type: ignore[no-any-return]
+def encode_configuration(configuration: model.Configuration) -> dict[str, Any]:
+    """Return all but the groups as JSON values; raises `ValueError`."""
+    servers, interfaces = CODECS.of(model.ServerConfig), CODECS.of(model.RPCInterfaceConfig)
+    return {
+        "settings": CODECS.of(model.Settings).encode(configuration.settings),
+        "servers": [servers.encode(each) for each in configuration.servers],
+        "rpcinterfaces": [interfaces.encode(each) for each in configuration.rpcinterfaces],
+        "serverurl": configuration.serverurl,
+    }
 
 
-def decode_settings(saved: Mapping[str, Any]) -> model.Settings:
-    """Return the settings that `encode_settings` has encoded; raises `ValueError`."""
-    return CODECS.of(model.Settings).decode(saved, make_record)  # type: ignore[no-any-return]
+def decode_configuration(saved: Mapping[str, Any]) -> model.Configuration:
+    """Return the configuration, without groups, that `encode_configuration` has encoded.
+
+    Raises `ValueError` with a reason for users.
+    """
+
+    def decoded(kind: type[Any], value: Any) -> Any:
+        return CODECS.of(kind).decode(value, make_record)
+
+    return model.Configuration(
+        decoded(model.Settings, saved["settings"]),
+        tuple(decoded(model.ServerConfig, each) for each in saved["servers"]),
+        [],
+        tuple(decoded(model.RPCInterfaceConfig, each) for each in saved["rpcinterfaces"]),
+        saved.get("serverurl"),
+    )

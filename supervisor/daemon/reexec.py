@@ -16,6 +16,7 @@ from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.text import in_seconds, one_line
 from supervisor.config import standard_input
+from supervisor.config.saved_config import encode_group
 from supervisor.daemon.interfaces import unsafe_interface
 from supervisor.daemon.snapshot import head_of, state_of
 from supervisor.daemon.start import RESUME_VARIABLE
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, Final
 
+    from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.engine.deferred import Deferred
     from supervisor.engine.loop import Loop
     from supervisor.process.helper_child import HelperEnd
-    from supervisor.supervisord import Supervisor
 
 CHECK_SECONDS: Final = 30.0
 """Time for the new version to read the configuration, in seconds."""
@@ -79,7 +80,7 @@ class CheckOutput(HelperOutput):
 class Reexec:
     """The steps from the request to `execve`."""
 
-    def __init__(self, daemon: Supervisor) -> None:
+    def __init__(self, daemon: WholeDaemon) -> None:
         self._daemon = daemon
         self._check: HelperChild | None = None
         self._is_due = False
@@ -95,6 +96,7 @@ class Reexec:
         self._refuse_if_unsafe()
         if self._check is not None or self._is_due:
             raise RPCError(Faults.FAILED, BUSY)
+        self._try_to_save()
         ended, ends = Notifier(), []
 
         def on_end(end: HelperEnd) -> None:
@@ -127,13 +129,21 @@ class Reexec:
         if reason:
             raise RPCError(Faults.FAILED, reason)
 
+    def _try_to_save(self) -> None:
+        """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
+        try:
+            for group in self._daemon.process_groups.values():
+                encode_group(group.config)
+        except ValueError as error:
+            raise RPCError(Faults.FAILED, error) from None
+
     def _start_check(self, on_end: Callable[[HelperEnd], object]) -> HelperChild:
         """Start a helper that reads the configuration with the new version.
 
         Raises `RPCError` if it cannot be started.
         """
         runtime, options = self._daemon.runtime, self._daemon.options
-        can_resume = f"--can-resume={resume_format.FORMAT}"
+        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
         reader, writer = os.pipe()
         try:
             os.set_blocking(reader, False)
@@ -190,7 +200,7 @@ class Reexec:
             self._replace()
         except RPCError as error:
             runtime.logger.error(f"supervisord is not replaced: {error.text}")
-        except Exception:  # noqa: BLE001 - whatever it is, the programs must go on
+        except Exception:  # noqa: BLE001 - the programs must go on
             runtime.logger.critical(f"supervisord is not replaced\n{exception_text()}")
         for server in servers:
             runtime.loop.watch(server)

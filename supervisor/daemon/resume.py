@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ServerConfig, Settings
     from supervisor.daemon.memory import Memory
-    from supervisor.daemon.start import StartingDaemon
+    from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
     from supervisor.options import ServerOptions
     from supervisor.process.child import Subprocess
@@ -168,7 +168,7 @@ class Resumption(Start):
 
     # -- the parts of the daemon ----------------------------------------------------
 
-    def open_servers(self, daemon: StartingDaemon) -> list[tuple[ServerConfig, HTTPServer]]:
+    def open_servers(self, daemon: WholeDaemon) -> list[tuple[ServerConfig, HTTPServer]]:
         """Return the HTTP servers; those whose sockets have the same options have never closed.
 
         One that cannot be opened is left out.
@@ -197,13 +197,13 @@ class Resumption(Start):
                 logger.critical(f"{config.section}: {error}")
         return servers
 
-    def open_memory(self, daemon: StartingDaemon) -> Memory | None:
+    def open_memory(self, daemon: WholeDaemon) -> Memory | None:
         """Return the memory of a daemon, None without a state file."""
         memory = super().open_memory(daemon)
         daemon.options.scales.restore(self._scales)  # the file may be a second older
         return memory
 
-    def add_groups(self, daemon: StartingDaemon) -> None:
+    def add_groups(self, daemon: WholeDaemon) -> None:
         """Add the groups as they were running; the states of their processes follow later."""
         made_directory = self._state.get("notify_directory")
         if made_directory is not None:
@@ -214,7 +214,7 @@ class Resumption(Start):
         self._add_groups_of_children(daemon)
         daemon.runtime.services.processes.groups_changed()
 
-    def _add_group(self, daemon: StartingDaemon, saved: dict[str, Any]) -> None:
+    def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
         options = daemon.options
         config = decode_group(
             saved["config"], lambda kind: partial(PLUGIN_CONFIG_CLASSES[kind], options)
@@ -229,7 +229,7 @@ class Resumption(Start):
         if isinstance(group, EventListenerPool):
             self._saved_pools.append((group, saved.get("pool") or {}))
 
-    def _add_groups_of_children(self, daemon: StartingDaemon) -> None:
+    def _add_groups_of_children(self, daemon: WholeDaemon) -> None:
         """Add the configured groups of children whose groups could not be taken over."""
         missing = {name.partition(":")[0] for name in self._children} - daemon.process_groups.keys()
         for config in daemon.options.process_group_configs:
@@ -241,12 +241,12 @@ class Resumption(Start):
 
     # -- the beginning --------------------------------------------------------------
 
-    def enter_background(self, daemon: StartingDaemon) -> None:
+    def enter_background(self, daemon: WholeDaemon) -> None:
         """Write the pid file, if its path has changed: the daemon is in the background already."""
         if daemon.pidfile.path != (self._state.get("pidfile") or {}).get("path"):
             daemon.pidfile.write(daemon.runtime.logger)
 
-    def announce(self, daemon: StartingDaemon) -> None:
+    def announce(self, daemon: WholeDaemon) -> None:
         """Publish to plugins that the daemon runs; for event listeners, nothing has happened."""
         event = events.SupervisorRunningEvent()
         for event_type, callback in tuple(events.callbacks):
@@ -254,7 +254,7 @@ class Resumption(Start):
             if isinstance(event, event_type) and not is_pool:
                 daemon.runtime.run_guarded(partial(callback, event), "a subscriber")
 
-    def start_programs(self, daemon: StartingDaemon) -> None:
+    def start_programs(self, daemon: WholeDaemon) -> None:
         """Restore all states, then go on; no program is started that was not to be started."""
         runtime = daemon.runtime
         for process, saved in self._saved_processes:
@@ -269,13 +269,15 @@ class Resumption(Start):
             )
         for step, what in self._steps(daemon):
             runtime.run_guarded(step, what)
-        runtime.logger.info(
-            f"resumed {len(runtime.children)} processes from {self._snapshot.head['version']}"
-            f" (format {self._snapshot.format})"
-        )
+        runtime.logger.info(self._report())
         signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
 
-    def _steps(self, daemon: StartingDaemon) -> Iterator[tuple[Callable[[], object], str]]:
+    def _report(self) -> str:
+        head, number = self._snapshot.head, len(self._children)
+        processes = f"{number} process{'' if number == 1 else 'es'}"
+        return f"resumed {processes} from {head['version']} (format {self._snapshot.format})"
+
+    def _steps(self, daemon: WholeDaemon) -> Iterator[tuple[Callable[[], object], str]]:
         """Yield what follows when all states have been restored."""
         state = self._state
         for process, saved in self._saved_processes:
@@ -296,7 +298,7 @@ class Resumption(Start):
             yield partial(daemon.signals.extend, state.get("signals") or ()), "taking over signals"
         yield daemon.reap, "reaping"
 
-    def _adopt_children(self, daemon: StartingDaemon) -> None:
+    def _adopt_children(self, daemon: WholeDaemon) -> None:
         """Adopt the children that no process has taken over, by pid and start time."""
         known, logger = daemon.runtime.children, daemon.runtime.logger
         for name, child in self._children.items():
@@ -317,7 +319,7 @@ class Resumption(Start):
             with suppress(OSError):
                 os.killpg(pid, signal.SIGKILL)
 
-    def _restore_orphans(self, daemon: StartingDaemon) -> None:
+    def _restore_orphans(self, daemon: WholeDaemon) -> None:
         saved, runtime = self._state.get("orphans") or {}, daemon.runtime
         orphans, now = runtime.services.orphans, runtime.clock.monotonic()
         for group in saved.get("groups") or ():

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.process.child import Subprocess
     from supervisor.process.groups import ProcessGroupBase
-    from supervisor.supervisord import Supervisor
 
 
-def head_of(daemon: Supervisor) -> dict[str, Any]:
+def head_of(daemon: WholeDaemon) -> dict[str, Any]:
     """Return what every version can read: the running children, and their pipes."""
     return {
         "version": VERSION,
@@ -58,7 +58,7 @@ def _child(process: Subprocess) -> dict[str, Any]:
     }
 
 
-def state_of(daemon: Supervisor, signal_mask: list[int]) -> dict[str, Any]:
+def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
     """Return the state of a daemon between two iterations of its loop.
 
     `signal_mask` are the signals that it blocks otherwise.
@@ -103,7 +103,7 @@ def _group(group: ProcessGroupBase) -> dict[str, Any]:
     return saved
 
 
-def _helpers(daemon: Supervisor, groups: Iterable[Any]) -> list[int]:
+def _helpers(daemon: WholeDaemon, groups: Iterable[Any]) -> list[int]:
     """Return the pids of the helpers that the next daemon ends: all but hooks."""
     known = {process.pid for process in _processes(daemon)}
     for group in groups:
@@ -125,7 +125,7 @@ def _logs() -> dict[str, Any]:
     }
 
 
-def _processes(daemon: Supervisor) -> Iterator[Subprocess]:
+def _processes(daemon: WholeDaemon) -> Iterator[Subprocess]:
     for group in daemon.process_groups.values():
         yield from group.processes.values()
 

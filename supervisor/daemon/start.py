@@ -16,35 +16,14 @@ from supervisor.http.server import open_http_servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Sequence
-    from typing import Protocol
 
-    from supervisor.config.model import ProcessGroupConfig, ServerConfig, Settings
-    from supervisor.daemon.exits import Exits
+    from supervisor.config.model import ServerConfig, Settings
     from supervisor.daemon.memory import Memory
-    from supervisor.daemon.ticks import Ticker
+    from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.http.server import HTTPServer
     from supervisor.loggers import Logger
     from supervisor.options import ServerOptions
-    from supervisor.process.daemon_protocol import Daemon
-
-    class StartingDaemon(Daemon, Protocol):
-        """A daemon that begins a run."""
-
-        options: ServerOptions
-        pidfile: PidFile
-        memory: Memory | None
-        exits: Exits
-        ticker: Ticker
-        signals: deque[int] | None
-
-        def add_process_group(self, config: ProcessGroupConfig, *, must_open: bool = True) -> bool:
-            """Add a group; return False if a group of that name exists."""
-
-        def reap(self) -> None:
-            """Reap the dead children."""
-
 
 RESUME_VARIABLE = "SUPERVISOR_RESUME"
 """Environment variable of a daemon that has executed itself: fd of the snapshot, and its pid."""
@@ -90,12 +69,12 @@ class Start:
         """Return the activity log; raises `BootError`."""
         return boot.open_activity_log(settings)
 
-    def open_servers(self, daemon: StartingDaemon) -> list[tuple[ServerConfig, HTTPServer]]:
+    def open_servers(self, daemon: WholeDaemon) -> list[tuple[ServerConfig, HTTPServer]]:
         """Return the HTTP servers, which listen; raises `ServerError`."""
         options, runtime = daemon.options, daemon.runtime
         return open_http_servers(options.server_configs, runtime.loop, runtime.logger)
 
-    def open_memory(self, daemon: StartingDaemon) -> Memory | None:
+    def open_memory(self, daemon: WholeDaemon) -> Memory | None:
         """Return the memory of a daemon, None without a state file.
 
         If the file has numbers of processes, the configuration is read again, with these.
@@ -114,7 +93,7 @@ class Start:
                 runtime.logger.warn(text)
         return memory
 
-    def add_groups(self, daemon: StartingDaemon) -> None:
+    def add_groups(self, daemon: WholeDaemon) -> None:
         """Add the configured groups; raises `BootError`."""
         settings = daemon.runtime.settings
         if not settings.nocleanup:
@@ -131,7 +110,7 @@ class Start:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
 
-    def enter_background(self, daemon: StartingDaemon) -> None:
+    def enter_background(self, daemon: WholeDaemon) -> None:
         """Daemonize, if the first start is not one in the foreground; write the pid file."""
         settings, logger = daemon.runtime.settings, daemon.runtime.logger
         if not self.is_first or settings.nodaemon:
@@ -142,11 +121,11 @@ class Start:
         if settings.directory:  # a relative path is no longer found there
             daemon.options.file_before = settings.configfile
 
-    def announce(self, daemon: StartingDaemon) -> None:
+    def announce(self, daemon: WholeDaemon) -> None:
         """Publish that the daemon runs."""
         daemon.runtime.publish(events.SupervisorRunningEvent())
 
-    def start_programs(self, daemon: StartingDaemon) -> None:
+    def start_programs(self, daemon: WholeDaemon) -> None:
         """Start the programs that are to be started; they then may end the daemon."""
         if daemon.memory is not None:
             daemon.runtime.run_guarded(daemon.memory.restore, "applying the state file")

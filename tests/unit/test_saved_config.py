@@ -26,10 +26,10 @@ from supervisor.config.saved_config import (
     CODECS,
     GROUP,
     PROCESS,
+    decode_configuration,
     decode_group,
-    decode_settings,
+    encode_configuration,
     encode_group,
-    encode_settings,
 )
 from supervisor.datatypes import Automatic, Syslog
 from supervisor.dispatchers import default_handler
@@ -120,15 +120,38 @@ def test_every_option_of_a_program_is_the_same_again(tmp_path: Path) -> None:
     check(list(groups.values()))
 
 
+SERVERS = """
+[inet_http_server]
+port=127.0.0.1:9001
+username=user
+password=secret
+[unix_http_server]
+file=/tmp/x.sock
+chmod=0770
+chown=root:root
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+retries=1
+"""
+
+
 def test_every_option_of_the_daemon_is_the_same_again(tmp_path: Path) -> None:
     assert SETTINGS_TEXTS.keys() == {row.name for row in options_of(Settings)}
     lines = "".join(f"{name}={text}\n" for name, text in SETTINGS_TEXTS.items())
-    settings = replace(read(tmp_path, lines + PROGRAM).settings, profile_options=(["calls"], True))
+    configuration = read(tmp_path, lines + SERVERS + PROGRAM)
+    settings = replace(configuration.settings, profile_options=(["calls"], True))
     plain = Settings(configfile=None, here=None)
     assert_none(name for name in names(Settings) if getattr(settings, name) == getattr(plain, name))
     assert settings.logfile is Syslog
-    saved = json.loads(json.dumps(encode_settings(settings)))
-    assert repr(decode_settings(saved)) == repr(settings)
+    configuration = replace(configuration, settings=settings)
+    saved = json.loads(json.dumps(encode_configuration(configuration)))
+    found = decode_configuration(saved)
+    assert repr(found.settings) == repr(settings)
+    assert (found.servers, found.rpcinterfaces) == (
+        configuration.servers,
+        configuration.rpcinterfaces,
+    )
+    assert found.serverurl == configuration.serverurl
 
 
 def test_every_field_has_a_type_that_can_be_encoded() -> None:
