@@ -53,7 +53,6 @@ LATE_IMPORTS = (
     "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
     "supervisor.daemon.reexec",
-    "supervisor.daemon.resume",
     "supervisor.daemon.updates",
     "supervisor.engine.libc",
     "supervisor.engine.socket_holders",
