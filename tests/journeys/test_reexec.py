@@ -40,6 +40,9 @@ VERSIONS = ("4.98.0", "4.99.0")
 MAX_PAUSE_SECONDS = 0.7
 """Upper bound of the time between two upgrades, chosen at random."""
 
+MAX_TOGGLE_SECONDS = 0.1
+"""Upper bound of the time between two programs that a client stops and starts."""
+
 WARM_UPGRADES = 4
 """Number of upgrades after which memory and fds must not grow."""
 
@@ -74,7 +77,7 @@ class Toggler(threading.Thread):
     def run(self) -> None:
         """Toggle until the end."""
         with closing(_Connection(self._path)) as connection:
-            while not self._ends.is_set():
+            while not self._ends.wait(self._random.uniform(0, MAX_TOGGLE_SECONDS)):
                 self._toggle(connection.rpc, self._random.choice(self.NAMES))
 
     def _toggle(self, rpc: ServerProxy, name: str) -> None:

@@ -1,7 +1,7 @@
 """Exits, and keeps account of it: accounted.py NAME SECONDS STATUS ...
 
-It appends `start PID` to the file NAME.account; after at most SECONDS, chosen at random, `exit PID
-STATUS` with one of the statuses, with which it exits; or `stop PID` at SIGTERM, and exits with 0.
+It appends `start PID -` to the file NAME.account; after at most SECONDS, chosen at random, `exit PID
+STATUS` with one of the statuses, with which it exits; or `stop PID 0` at SIGTERM.
 Two processes of one NAME at the same time leave the file NAME.double.
 """
 
@@ -17,13 +17,13 @@ account = os.open(f"{name}.account", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
 def write(text: str) -> None:
-    """Append a line about this process."""
+    """Append a line."""
     os.write(account, f"{text}\n".encode())
 
 
 def stop(_number: int, _frame: object) -> None:
     """Exit at SIGTERM."""
-    write(f"stop {os.getpid()}")
+    write(f"stop {os.getpid()} 0")
     os._exit(0)
 
 
@@ -32,7 +32,7 @@ try:
     fcntl.flock(account, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
     os.close(os.open(f"{name}.double", os.O_WRONLY | os.O_CREAT))
-write(f"start {os.getpid()}")
+write(f"start {os.getpid()} -")
 time.sleep(random.uniform(0, seconds))
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 status = random.choice(statuses)
