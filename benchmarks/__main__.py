@@ -1,7 +1,8 @@
 """`python -m benchmarks [--quick] [ROW ...]`: measure both alternately, print a table.
 
 `--peers COUNT` compares with other supervisors instead, `--floor` measures the lower bound
-for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour.
+for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour, `--reexec 100`
+upgrades ours a hundred times under load.
 """
 
 from __future__ import annotations
@@ -39,12 +40,17 @@ def main() -> None:
     parser.add_argument("--peers", type=int, metavar="COUNT", help="other supervisors instead")
     parser.add_argument("--floor", action="store_true", help="the smallest programs instead")
     parser.add_argument("--soak", type=int, metavar="SECONDS", help="a mixed load instead")
+    parser.add_argument(
+        "--reexec", type=int, nargs="?", const=100, metavar="COUNT", help="upgrades instead"
+    )
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - {row.name for row in ROWS}:
         parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
     if arguments.soak:
         sys.exit(soak(arguments.soak))
+    if arguments.reexec:
+        sys.exit(reexec(arguments.reexec))
     if arguments.floor:
         floors()
         return
@@ -58,11 +64,19 @@ def main() -> None:
 
 def soak(seconds: int) -> int:
     """Run a mixed load on ours; return 0 if memory and fds stay flat."""
-    environment = {**os.environ, "SUPERVISOR_SOAK_SECONDS": str(seconds)}
-    command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_soak.py"]
-    return subprocess.run(
-        [*command, f"--timeout={seconds + 120}"], env=environment, check=False
-    ).returncode
+    module = "tests/faults/test_soak.py"
+    return _test(module, {"SUPERVISOR_SOAK_SECONDS": str(seconds)}, f"--timeout={seconds + 120}")
+
+
+def reexec(count: int) -> int:
+    """Upgrade ours and go back under load; return 0 if nothing is lost."""
+    return _test("tests/journeys/test_reexec.py", {"SUPERVISOR_REEXECS": str(count)})
+
+
+def _test(module: str, variables: dict[str, str], *arguments: str) -> int:
+    """Run the long form of a test, which variables set; return its exit status."""
+    command = [sys.executable, "-m", "pytest", "-q", module, *arguments]
+    return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
 
 
 def run(rows: list[Row], directory: Path, *, quick: bool) -> None:

@@ -49,6 +49,8 @@ WARM_UPGRADES = 4
 CHANGING = ("crasher", "toggled", "hooked")
 """Groups whose pids change."""
 
+FASTCGI = ("fastcgi:fastcgi_0", "fastcgi:fastcgi_1")
+
 ALREADY_DONE = {"ALREADY_STARTED", "NOT_RUNNING"}
 
 
@@ -163,12 +165,16 @@ def test_upgrades_and_back(directory: Path) -> None:
     versions = Versions(directory, VERSIONS)
     busy = BusyPrograms(directory, free_port(), Random(SEED))  # noqa: S311
     daemon = Daemon(
-        directory, busy.config, environment=versions.environment, within=busy.within, seconds=SECONDS
+        directory,
+        busy.config,
+        environment=versions.environment,
+        within=busy.within,
+        seconds=SECONDS,
     )
     try:
         with daemon:
             before = _repeat(daemon, versions, random)
-            pids = {str(daemon.info(name)["pid"]) for name in ("tcp", *_FASTCGI)}
+            pids = {str(daemon.info(name)["pid"]) for name in ("tcp", *FASTCGI)}
             assert busy.servers() <= pids
             busy.end(daemon)
             after = memory_bytes(daemon.pid), fd_count(daemon.pid)
@@ -176,18 +182,22 @@ def test_upgrades_and_back(directory: Path) -> None:
     finally:
         busy.close()
     assert_none(busy.problems())
-    assert_none(line for line in daemon.log_text().splitlines() if " CRIT " in line)
-    assert "Traceback" not in daemon.log_text()
+    assert_none(_errors(daemon.log_text()))
     assert after[0] - before[0] < 3_000_000
     assert after[1] - before[1] <= 6
+
+
+def _errors(log: str) -> Iterator[str]:
+    """Yield the lines of errors; each start without a password or as root is critical too."""
+    for line in log.splitlines():
+        level, _, text = line[24:].partition(" ")
+        if level in {"CRIT", "ERRO"} and not text.startswith(("Server ", "Supervisor is running")):
+            yield line
 
 
 def _all_run(daemon: Daemon) -> bool:
     infos: Any = daemon.rpc.supervisor.getAllProcessInfo()
     return all(each["statename"] == "RUNNING" for each in infos if each["group"] not in CHANGING)
-
-
-_FASTCGI = ("fastcgi:fastcgi_0", "fastcgi:fastcgi_1")
 
 
 def _repeat(daemon: Daemon, versions: Versions, random: Random) -> tuple[int, int]:

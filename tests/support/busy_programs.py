@@ -1,10 +1,10 @@
 """Fifty programs that do everything at the same time, and an exact account of what they did.
 
-    busy = BusyPrograms(directory, port)
-    with Daemon(directory, busy.config, within=busy.within, ...) as daemon:
-        ...
-        busy.end(daemon)
-        busy.check(daemon)
+busy = BusyPrograms(directory, port)
+with Daemon(directory, busy.config, within=busy.within, ...) as daemon:
+    ...
+    busy.end(daemon)
+    busy.check(daemon)
 """
 
 from __future__ import annotations
@@ -370,7 +370,9 @@ class BusyPrograms:
             yield from _difference(f"{name}: exits", found, exits)
             starts = {pid for kind, pid, _ in account if kind == "start"}
             # A process that is stopped at once does not write anything.
-            stops = [each["pid"] for each in self._changes(name, "STOPPED") if each["pid"] in starts]
+            stops = [
+                each["pid"] for each in self._changes(name, "STOPPED") if each["pid"] in starts
+            ]
             written = [pid for kind, pid, _ in account if kind == "stop"]
             yield from _difference(f"{name}: stops", stops, written)
 
