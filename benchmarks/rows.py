@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import boot, checks, client, events, idle, logs, pages, processes, rpc
+from benchmarks import boot, checks, client, events, idle, logs, pages, processes, replacement, rpc
 from benchmarks.bench import Bench, Figures
 
 
@@ -36,6 +36,7 @@ ROWS = (
     Row("boot-1000-first-response", partial(boot.first_answer, count=1000), 3, 0),
     Row("boot-0-user-root", partial(boot.boot_as, user="root"), 15, 3),
     Row("boot-0-user-nobody", partial(boot.boot_as, user="nobody"), 15, 3),
+    Row("reexec-1000", partial(replacement.gap, count=1000), 3, 0),
     Row("restart-1", partial(processes.restart, count=1)),
     Row("restart-1000", partial(processes.restart, count=1000), 3, 0),
     Row("restart-3000", partial(processes.restart, count=3000), 1, 0),

@@ -1,7 +1,7 @@
 """Exits, and keeps account of it: accounted.py NAME SECONDS STATUS ...
 
-It appends `start PID -` to the file NAME.account; after at most SECONDS, chosen at random, `exit PID
-STATUS` with one of the statuses, with which it exits; or `stop PID 0` at SIGTERM.
+It appends `start PID -` to the file NAME.account; after at most SECONDS, chosen at random,
+`exit PID STATUS` with one of the statuses, with which it exits; or `stop PID 0` at SIGTERM.
 Two processes of one NAME at the same time leave the file NAME.double.
 """
 
@@ -10,8 +10,8 @@ import os
 import random
 import signal
 import sys
-import time
 
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 name, seconds, statuses = sys.argv[1], float(sys.argv[2]), sys.argv[3:]
 account = os.open(f"{name}.account", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
@@ -21,20 +21,14 @@ def write(text: str) -> None:
     os.write(account, f"{text}\n".encode())
 
 
-def stop(_number: int, _frame: object) -> None:
-    """Exit at SIGTERM."""
-    write(f"stop {os.getpid()} 0")
-    os._exit(0)
-
-
-signal.signal(signal.SIGTERM, stop)
 try:
     fcntl.flock(account, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
     os.close(os.open(f"{name}.double", os.O_WRONLY | os.O_CREAT))
 write(f"start {os.getpid()} -")
-time.sleep(random.uniform(0, seconds))
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if signal.sigtimedwait({signal.SIGTERM}, random.uniform(0, seconds)):
+    write(f"stop {os.getpid()} 0")
+    sys.exit(0)
 status = random.choice(statuses)
 write(f"exit {os.getpid()} {status}")
-os._exit(int(status))
+sys.exit(int(status))
