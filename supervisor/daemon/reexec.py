@@ -7,6 +7,7 @@ as it is.  `snapshot` makes what is handed over, `resume` is the other side.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -222,12 +223,13 @@ class Reexec:
     def _replace(self) -> None:
         """Execute the new version; raises `OSError` if that fails."""
         daemon = self._daemon
-        with _blocked_signals() as mask:
+        with _without_collections(), _blocked_signals() as mask:
             head, state = head_of(daemon), state_of(daemon, mask)
             snapshot = _memory_file(daemon.options.settings.runtimedir)
-            kept = {snapshot, *resume_format.fds_in(head), *resume_format.fds_in(state)}
+            data = resume_format.encode(head, state)
+            kept = {snapshot, *resume_format.fds_in(data)}
             try:
-                _write(snapshot, resume_format.encode(head, state))
+                _write(snapshot, data)
                 environment = {
                     **os.environ,
                     **daemon.service_manager.environment(),
@@ -262,6 +264,16 @@ def own_command(directory: str | None) -> list[str]:
     if head[-1] == sys.argv[0] and directory is not None:
         head[-1] = os.path.join(directory, head[-1])
     return [*head, *arguments]
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Collect no garbage: a snapshot has many small objects, and takes half as long then."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ running: what fails is logged as critical, and left out.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -58,6 +59,7 @@ def take_over(environment: MutableMapping[str, str]) -> Start:
     fd, _, pid = environment.pop(RESUME_VARIABLE).partition(":")
     if pid != str(os.getpid()) or not fd.isdigit():
         return Start()
+    gc.disable()  # until the first response: all that is made now stays
     return Resumption(_read(int(fd)))
 
 
@@ -119,7 +121,7 @@ class Resumption(Start):
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""
-        kept = {*resume_format.fds_in(self._snapshot.head), *resume_format.fds_in(self._state)}
+        kept = self._snapshot.fds
         for fd in kept:
             with suppress(OSError):
                 os.set_inheritable(fd, False)
@@ -270,6 +272,7 @@ class Resumption(Start):
         for step, what in self._steps(daemon):
             runtime.run_guarded(step, what)
         runtime.logger.info(self._report())
+        gc.enable()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
 
     def _report(self) -> str:
