@@ -24,8 +24,11 @@ else:
 class Field:
     """Specification of a field; subclasses add what their users need to know of it.
 
-    `make` creates the default for each instance; without it, the field is required.
+    `make` creates the default for each instance; without it, the field is required.  All instances
+    may share the default if it `is_constant`.
     """
+
+    is_constant = False
 
     def __init__(self, make: Callable[[], Any] | None) -> None:
         self.make = make
@@ -53,6 +56,7 @@ def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
         cls.__match_args__ = (*getattr(cls, "__match_args__", ()), *annotated)  # type: ignore[misc]
         own = {name: vars(cls)[name] for name in annotated if name in vars(cls)}
         cls.record_defaults = {**getattr(cls, "record_defaults", {}), **own}
+        _separate_constants(cls)
         specified = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
         cls.record_specifications = {**getattr(cls, "record_specifications", {}), **specified}
         for name in specified:
@@ -68,6 +72,18 @@ def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
         return cls
 
     return decorate
+
+
+def _separate_constants(cls: Any) -> None:
+    """Keep the defaults that all instances share, and the names of the fields without one."""
+    constants = {}
+    for name, default in cls.record_defaults.items():
+        if not isinstance(default, Field):
+            constants[name] = default
+        elif default.is_constant and default.make is not None:
+            constants[name] = default.make()
+    cls.record_constants = constants
+    cls.record_others = tuple(name for name in cls.__match_args__ if name not in constants)
 
 
 def names(cls: type[Any]) -> tuple[str, ...]:
@@ -116,16 +132,15 @@ def assign_fields(self: Any, /, *args: Any, **kwargs: Any) -> None:
     if len(given) < len(args) + len(kwargs) or not given.keys() <= set(fields):
         raise TypeError(f"{kind.__name__}() takes each of its fields once: {', '.join(fields)}")
     if len(given) < len(fields):
-        for name in fields:
+        for name in kind.record_others:
             if name not in given:
-                given[name] = _default(kind, name)
+                given[name] = _made_default(kind, name)
+        self.__dict__.update(kind.record_constants)
     self.__dict__.update(given)
 
 
-def _default(kind: type[Any], name: str) -> Any:
+def _made_default(kind: type[Any], name: str) -> Any:
     default = kind.record_defaults.get(name, REQUIRED)
-    if not isinstance(default, Field):
-        return default
     if default.make is None:
         raise TypeError(f"{kind.__name__}() needs {name}")
     return default.make()

@@ -331,6 +331,8 @@ def read_server_configuration(
     file: str | None = None,
     search: Callable[[], str] = search_server_file,
     opener: Callable[[str], TextIO] = open_text,
+    *,
+    with_programs: bool = True,
 ) -> Configuration:
     """Return the daemon's configuration: the file, overridden by the command line.
 
@@ -338,6 +340,7 @@ def read_server_configuration(
     `read_processes` replaces the reader of program sections.  `file` is the path found
     at start-up, because the daemon may have changed its working directory since and would no
     longer find it.  Without `file` and `-c`, `search` finds the file.  `opener` opens it.
+    Without `with_programs`, the sections of programs are not read.
 
     Raises ConfigurationError with a message for the user; `-h` and `-v` print and exit with
     status 0.
@@ -348,7 +351,8 @@ def read_server_configuration(
     for name in CHECK_OPTIONS:
         if name in values:
             raise ConfigurationError(f"--{name} is an option of supervisord --check")
-    return settings.read(find_source(values, file, search, opener), values, read_processes)
+    source = find_source(values, file, search, opener)
+    return settings.read(source, values, read_processes, with_programs=with_programs)
 
 
 def find_source(

@@ -77,6 +77,7 @@ class Option(Field):
         self.value = value if default is None else convert(default)
         if isinstance(self.value, list | dict):
             self._default_factory = self.value.copy
+        self.is_constant = self._default_factory is None
         self.name = self.attribute = name
         self.shielded = shielded
         self.expanded = expanded

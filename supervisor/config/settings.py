@@ -66,10 +66,13 @@ def read(
     command_line: Mapping[str, Any],
     read_processes: ProcessReader | None = None,
     parser: UnhosedConfigParser | None = None,
+    *,
+    with_programs: bool = True,
 ) -> Configuration:
     """Return the configuration from a file and a command line; raises ConfigurationError.
 
-    A caller that needs more than the configuration passes the `parser` to use.
+    A caller that needs more than the configuration passes the `parser` to use.  Without
+    `with_programs`, it has no groups, and the sections of programs are not read.
     """
     parser = parser or UnhosedConfigParser()
     parser.expansions = {**environment_names(os.environ)}
@@ -87,8 +90,9 @@ def read(
         from supervisor.config.container import ContainerDefaults  # most daemons run elsewhere
 
         ContainerDefaults(line_format).set_in(parser)
+    read_processes = (read_processes or processes_from_section) if with_programs else None
     try:
-        return _read(path, parser, command_line, read_processes or processes_from_section)
+        return _read(path, parser, command_line, read_processes)
     except ConfigurationError:
         raise
     except (configparser.Error, ValueError) as error:
@@ -100,7 +104,7 @@ def _read(
     file: str,
     parser: UnhosedConfigParser,
     command_line: Mapping[str, Any],
-    read_processes: ProcessReader,
+    read_processes: ProcessReader | None,
 ) -> Configuration:
     section = parser.section(parser.mysection)
     values = read_options(options_of(Settings), section)
@@ -112,9 +116,10 @@ def _read(
     rpcinterfaces = tuple(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")
     )
-    groups = read_groups(parser, read_processes)
+    groups = [] if read_processes is None else read_groups(parser, read_processes)
     with parser.mistakes:
-        check_exit_code_from(section, values["exit_code_from"], groups)
+        if read_processes is not None:
+            check_exit_code_from(section, values["exit_code_from"], groups)
     servers = tuple(read_servers(parser))
     # Looked up last, because 4.3.0 reports all other errors first.
     user, values["uid"] = values.pop("user"), None

@@ -19,7 +19,7 @@ from supervisor.common.text import in_seconds, one_line
 from supervisor.config import standard_input
 from supervisor.config.saved_config import encode_group
 from supervisor.daemon.interfaces import unsafe_interface
-from supervisor.daemon.snapshot import head_of, state_of
+from supervisor.daemon.snapshot import configured_groups, head_of, state_of
 from supervisor.daemon.start import RESUME_VARIABLE
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
 from supervisor.engine.posix import ProcessException, decode_wait_status
@@ -135,6 +135,7 @@ class Reexec:
         try:
             for group in self._daemon.process_groups.values():
                 encode_group(group.config)
+            list(configured_groups(self._daemon))
         except ValueError as error:
             raise RPCError(Faults.FAILED, error) from None
 

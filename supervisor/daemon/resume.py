@@ -16,6 +16,7 @@ from functools import partial
 from supervisor import events
 from supervisor.common import resume_format
 from supervisor.common.namespec import make_namespec
+from supervisor.common.records import replace
 from supervisor.common.resume_format import Snapshot
 from supervisor.config.saved_config import decode_configuration, decode_group
 from supervisor.daemon import boot
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import ServerConfig, Settings
+    from supervisor.config.model import ProcessGroupConfig, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
@@ -70,6 +71,11 @@ def _read(fd: int) -> Snapshot:
             return resume_format.decode(file.read(MAX_SNAPSHOT_BYTES))
     except (OSError, ValueError) as error:
         return Snapshot(NO_SNAPSHOT.head, {}, str(error))
+
+
+def _decode(saved: dict[str, Any], options: ServerOptions) -> ProcessGroupConfig:
+    """Return the config of a group; its processes have the classes that plugins expect."""
+    return decode_group(saved, lambda kind: partial(PLUGIN_CONFIG_CLASSES[kind], options))
 
 
 class Abandoned:
@@ -108,13 +114,19 @@ class Resumption(Start):
     # -- before the daemon exists ---------------------------------------------------
 
     def configure(self, options: ServerOptions, args: Sequence[str] | None) -> None:
-        """Read the configuration; without a valid one, the settings as they were."""
+        """Read the configuration; without a valid one, the settings as they were.
+
+        The programs are known already, unless the snapshot has no state.
+        """
         options.scales.restore(self._scales)
         options.start_directory = self._directory
         options.arguments = list(sys.argv[1:] if args is None else args)
         options.file_before = self._file
         try:
-            options.process_config(do_usage=False)
+            if self._state:
+                options.read_settings()
+            else:
+                options.process_config(do_usage=False)
         except ValueError as error:
             self._criticals.append(f"the settings stay as they were, because of an error: {error}")
             options.configuration = decode_configuration(self._configuration)
@@ -213,14 +225,26 @@ class Resumption(Start):
         for saved in self._state.get("groups") or ():
             add = partial(self._add_group, daemon, saved)
             daemon.runtime.run_guarded(add, "taking over a group")
+        restore = partial(self._restore_configured, daemon)
+        daemon.runtime.run_guarded(restore, "taking over the changes that are pending")
         self._add_groups_of_children(daemon)
         daemon.runtime.services.processes.groups_changed()
 
+    def _restore_configured(self, daemon: WholeDaemon) -> None:
+        """Restore the configuration of the groups as the daemon before has read it."""
+        if "configured" not in self._state:
+            return
+        options, running = daemon.options, daemon.process_groups
+        options.process_group_configs = [
+            running[each].config if isinstance(each, str) else _decode(each, options)
+            for each in self._state["configured"]
+            if not isinstance(each, str) or each in running
+        ]
+        stamps = tuple((path, time) for path, time in self._configuration["file_stamps"])
+        options.configuration = replace(options.configuration, file_stamps=stamps)
+
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
-        options = daemon.options
-        config = decode_group(
-            saved["config"], lambda kind: partial(PLUGIN_CONFIG_CLASSES[kind], options)
-        )
+        config = _decode(saved["config"], daemon.options)
         group = make_group(
             config, daemon.runtime, must_open=False, opened=saved.get("socket") or {}
         )

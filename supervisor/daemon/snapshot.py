@@ -71,7 +71,9 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
             **encode_configuration(options.configuration),
             "scales": options.scales.snapshot(),
             "start_directory": options.start_directory,
+            "file_stamps": options.file_stamps,
         },
+        "configured": list(configured_groups(daemon)),
         "groups": groups,
         "helpers": _helpers(daemon, groups),
         "orphans": runtime.services.orphans.snapshot(lambda pipe: _name(pipe.process)),
@@ -89,6 +91,17 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
         "signals": list(daemon.signals or ()),
         "signal_mask": signal_mask,
     }
+
+
+def configured_groups(daemon: WholeDaemon) -> Iterator[str | dict[str, Any]]:
+    """Yield each group of the configuration as it was last read: its name if it runs like that.
+
+    Raises `ValueError` if a plugin has put something into a config that cannot be saved.
+    """
+    for config in daemon.options.process_group_configs:
+        group = daemon.process_groups.get(config.name)
+        is_running = group is not None and (group.config is config or group.config == config)
+        yield config.name if is_running else encode_group(config)
 
 
 def _group(group: ProcessGroupBase) -> dict[str, Any]:
