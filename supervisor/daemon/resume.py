@@ -51,6 +51,9 @@ NO_SNAPSHOT = Snapshot({"format": 0, "version": "?", "children": [], "listeners"
 
 MAX_SNAPSHOT_BYTES = 2**30
 
+COLLECTION_DELAY_SECONDS = 1.0
+"""Time from the start to the first collection of garbage, which visits all objects, in seconds."""
+
 
 def take_over(environment: MutableMapping[str, str]) -> Start:
     """Return the start of a daemon that has executed itself, from the variable of that.
@@ -60,7 +63,7 @@ def take_over(environment: MutableMapping[str, str]) -> Start:
     fd, _, pid = environment.pop(RESUME_VARIABLE).partition(":")
     if pid != str(os.getpid()) or not fd.isdigit():
         return Start()
-    gc.disable()  # until the first response: all that is made now stays
+    gc.disable()  # until the first responses have been sent: all that is made now stays
     return Resumption(_read(int(fd)))
 
 
@@ -296,7 +299,7 @@ class Resumption(Start):
         for step, what in self._steps(daemon):
             runtime.run_guarded(step, what)
         runtime.logger.info(self._report())
-        gc.enable()
+        runtime.loop.call_later(COLLECTION_DELAY_SECONDS, gc.enable)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
 
     def _report(self) -> str:
