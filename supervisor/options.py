@@ -21,9 +21,9 @@ from supervisor.config.commandline import (
     read_server_configuration,
     search_server_file,
 )
-from supervisor.config.option import parameters
+from supervisor.config.option import OptionValues, parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
-from supervisor.config.programs import processes_from_section
+from supervisor.config.programs import PROCESS_OPTIONS, processes_from_section
 from supervisor.config.scales import Scales
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
@@ -143,6 +143,11 @@ class EventListenerPoolConfig(model.EventListenerPoolConfig):
         self.options = options
 
 
+def _make_complete(make: Callable[..., Any], **values: Any) -> Any:
+    """Make a config from the values of all options, not only from those that are set."""
+    return make(**OptionValues(PROCESS_OPTIONS, values).complete())
+
+
 # Class of `config.model` -> class of the plugin API, for configs that plugins can see.
 PLUGIN_CONFIG_CLASSES: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
     model.ProcessConfig: ProcessConfig,
@@ -246,7 +251,10 @@ class ConfigurationOptions:
     ) -> list[Any]:
         """Implement `processes_from_section`; Supvisors replaces this method on the class."""
         kind: Callable[..., Any] = klass or ProcessConfig
-        return processes_from_section(parser, section, group_name, partial(kind, self))
+        make: Callable[..., Any] = partial(kind, self)
+        if kind not in PLUGIN_CONFIG_CLASSES.values():  # a plugin's own may need all options
+            make = partial(_make_complete, make)
+        return processes_from_section(parser, section, group_name, make)
 
     # -- settings ---------------------------------------------------------------
 

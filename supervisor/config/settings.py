@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Mapping
 
 from supervisor.common.records import record
+from supervisor.common.text import RAW_FORMAT
 from supervisor.config.exits import check_exit_code_from, lint_exits
 from supervisor.config.file_stamps import stamps_of
 from supervisor.config.groups import read_groups
@@ -107,7 +108,8 @@ def _read(
     with parser.mistakes:
         check_leftovers(section, values)
     parser.environment = values["environment"]
-    parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
+    if values["childlog_format"] != RAW_FORMAT:
+        parser.program_defaults |= dict.fromkeys(FORMATS, values["childlog_format"])
     parser.expansions |= environment_names(parser.environment)
     rpcinterfaces = tuple(
         RPCInterfaceConfig(*factory) for factory in read_factories(parser, "rpcinterface")

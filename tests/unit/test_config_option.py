@@ -16,6 +16,7 @@ from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import Settings
 from supervisor.config.option import (
     Option,
+    OptionValues,
     nest_groups,
     option,
     option_group,
@@ -60,6 +61,19 @@ class Whole:
 
 
 ROWS = {row.attribute: row for row in options_of(Whole)}
+
+
+def test_values_that_a_section_does_not_set_are_the_defaults() -> None:
+    values = OptionValues(ROWS, {"count": 7})
+    assert values["count"] == 7
+    assert values["first_size"] == 5
+    assert values["numbers"] == [1, 2]
+    values["numbers"].append(3)
+    assert values == {"count": 7}
+    assert values.complete() == {
+        **{attribute: row.default_value() for attribute, row in ROWS.items()},
+        "count": 7,
+    }
 
 
 def section(**options: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from supervisor import events
+from supervisor.config.programs import PROCESS_OPTIONS
 from supervisor.datatypes import Automatic
 from supervisor.options import (
     EventListenerConfig,
@@ -89,6 +90,22 @@ def test_unread_options_serve_tests_of_plugins() -> None:
     assert options.process_group_configs == []
     config = options.processes_from_section(parser(command="cat"), "program:x", "g")[0]
     assert config.name == "x"
+
+
+def test_a_class_of_a_plugin_gets_all_options() -> None:
+    class Own(ProcessConfig):
+        def __init__(self, options: ServerOptions, **params: Any) -> None:
+            self.params = params
+            super().__init__(options, **params)
+
+    read = parser(command="cat", stdout_logfile="NONE")
+    (config,) = ServerOptions().processes_from_section(read, "program:x", "g", Own)
+    assert config.params.keys() >= PARAMETERS - {"stdout", "stderr", "limits", "health", "hooks"}
+    assert config.params["startsecs"] == 1
+    assert config.params["stdout_logfile"] is None
+    assert (
+        config == ServerOptions().processes_from_section(read, "program:x", "g", ProcessConfig)[0]
+    )
 
 
 def test_a_file_that_is_assigned_is_read_without_a_command_line(
