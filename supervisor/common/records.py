@@ -138,10 +138,16 @@ def _repr(self: Any) -> str:
 
 
 def _eq(self: Any, other: object) -> Any:
-    if type(other) is not type(self):
+    kind = type(self)
+    if type(other) is not kind:
         return NotImplemented
-    mine, theirs = vars(self), vars(other)
-    return mine == theirs or _values(self) == _values(other)
+    if self is other or vars(self) == vars(other):
+        return True
+    for name in names(kind):
+        mine, theirs = getattr(self, name), getattr(other, name)
+        if mine is not theirs and mine != theirs:
+            return False
+    return True
 
 
 def _hash(self: Any) -> int:
