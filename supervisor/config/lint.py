@@ -39,7 +39,7 @@ _bare_conversion = re.compile(r"%[^(%]").search
 PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 
 # A doubled percent sign matches as a whole, with an empty group.
-_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
+_variables = r"%%|%\(ENV_([^)]+)\)"
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program", PROGRAM_DEFAULT)
 """Kinds of sections that also take the options of a program."""
@@ -303,7 +303,7 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
         password = str(parser.get(section, "password", fallback=""))
         if password.startswith("{SHA}"):  # the hash cannot be used to log in
             continue
-        for variable in dict.fromkeys(filter(None, _variables(password))):
+        for variable in dict.fromkeys(filter(None, re.findall(_variables, password))):
             text = (
                 f"the password of [{section}] is taken from the environment variable {variable},"
                 " which every program inherits"
