@@ -216,7 +216,14 @@ def option_group(*, default_factory: type[T], info: int | None = None, prefixed:
 @dataclass_transform(field_specifiers=(option, option_group))
 def option_record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
     """Make a record (see `common.records`) whose fields may be options."""
-    return record(frozen=frozen)
+
+    def decorate(cls: type[R]) -> type[R]:
+        made: Any = record(frozen=frozen)(cls)
+        fields = specifications(made).items()
+        made.option_groups = [each for each in fields if isinstance(each[1], OptionGroup)]
+        return cls
+
+    return decorate
 
 
 def options_of(kind: type[Any]) -> tuple[Option, ...]:
@@ -235,16 +242,15 @@ def _options_of(kind: type[Any]) -> Iterator[Option]:
 def nest_groups(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the field values of a record whose nested options may have flat names."""
     nested = dict(values)
-    for name, field in specifications(kind).items():
-        if isinstance(field, OptionGroup):
-            nested[name] = field.nest(nested, nested.get(name))
+    for name, field in kind.option_groups:
+        nested[name] = field.nest(nested, nested.get(name))
     return nested
 
 
 def parameters(kind: type[Any]) -> frozenset[str]:
     """Return the names that `nest_groups` accepts: the fields and the flat names."""
-    groups = (field for field in specifications(kind).values() if isinstance(field, OptionGroup))
-    return frozenset(names(kind)).union(row.attribute for group in groups for row in group.options)
+    flat = (row.attribute for _, group in kind.option_groups for row in group.options)
+    return frozenset(names(kind)).union(flat)
 
 
 def read_options(
@@ -273,9 +279,16 @@ class OptionValues(dict[str, Any]):
         return {attribute: row.default_value() for attribute, row in self._rows.items()} | self
 
 
-def set_options(options: Iterable[Option], section: Section) -> list[Option]:
-    """Return the options that a section sets, in their order."""
-    return [option for option in options if option.name in section.options]
+class OptionRows:
+    """Some rows of a record, of which a section sets a few."""
+
+    def __init__(self, options: Iterable[Option]) -> None:
+        self._by_name = {row.name: (number, row) for number, row in enumerate(options)}
+
+    def set_in(self, section: Section) -> list[Option]:
+        """Return the options that a section sets, in the order of the rows."""
+        rows = self._by_name
+        return [row for _, row in sorted([rows[name] for name in section.options if name in rows])]
 
 
 def named(name: str, convert: Callable[[str], T]) -> Callable[[str], T]:

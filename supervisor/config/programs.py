@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from supervisor.common.records import replace
 from supervisor.config.conversions import TREE
 from supervisor.config.model import ProcessConfig
-from supervisor.config.option import OptionValues, options_of, read_options, set_options
+from supervisor.config.option import OptionRows, OptionValues, options_of, read_options
 from supervisor.config.parser import (
     Remark,
     Section,
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 OPTIONS = {option.attribute: option for option in options_of(ProcessConfig)}
 NAME, COMMAND, ENVIRONMENT = (OPTIONS[each] for each in ("name", "command", "environment"))
 
-PROGRAM = tuple(option for option in OPTIONS.values() if not option.per_process)
+PROGRAM = OptionRows(option for option in OPTIONS.values() if not option.per_process)
 """Read once for each program, independent of its `numprocs`."""
 
-PROCESS = tuple(
+PROCESS = OptionRows(
     option
     for option in OPTIONS.values()
     if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT)
@@ -91,7 +91,7 @@ def _read_processes(
 ) -> Iterator[Config]:
     section.names = {**section.names, "program_name": section.name_of_group()}
     mistakes = parser.mistakes
-    program = OptionValues(OPTIONS, read_options(set_options(PROGRAM, section), section))
+    program = OptionValues(OPTIONS, read_options(PROGRAM.set_in(section), section))
     template = section.options.setdefault(NAME.name, NAME.value)
     with mistakes:
         section.convert(process_or_group_name, template, NAME.name)
@@ -168,7 +168,7 @@ def _read_process(
     own = ENVIRONMENT.read(section, names, "environment")
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
-    values.update(read_options(set_options(PROCESS, section), section, names))
+    values.update(read_options(PROCESS.set_in(section), section, names))
     defaults = parser.program_defaults.items()
     values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)
