@@ -18,13 +18,14 @@ from supervisor.config import model
 from supervisor.config.commandline import (
     ConfigurationError,
     fail,
-    read_server_configuration,
+    read_server_steps,
     search_server_file,
 )
 from supervisor.config.option import OptionValues, parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import PROCESS_OPTIONS, processes_from_section
 from supervisor.config.scales import Scales
+from supervisor.config.settings import finish
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
 from supervisor.engine.posix import (
@@ -44,7 +45,7 @@ from supervisor.process.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from typing import Any, NoReturn, TextIO
 
     from supervisor.config.file_stamps import Stamps
@@ -170,6 +171,7 @@ class ConfigurationOptions:
         self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
         self.file_before: str | None = None
+        self._readings = 0  # completed ones
         self.process_group_configs: list[model.ProcessGroupConfig] = []
         self.scales = Scales()
 
@@ -190,18 +192,36 @@ class ConfigurationOptions:
         instead.
         """
         try:
-            self.configuration = self.check()
+            configuration = self.check()
         except ConfigurationError as error:
             if do_usage:
                 self.usage(str(error))
             raise
-        self.process_group_configs = self.configuration.groups
+        self._use(configuration)
+
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `ValueError`.
+
+        The result is dropped if another reading, which is newer, has been completed before.
+        """
+        readings = self._readings
+        configuration = yield from self._check_steps()
+        if self._readings == readings:
+            self._use(configuration)
+
+    def _use(self, configuration: Configuration) -> None:
+        self._readings += 1
+        self.configuration = configuration
+        self.process_group_configs = configuration.groups
         self.scales.end_reading()
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
+        return finish(self._check_steps())
+
+    def _check_steps(self) -> Generator[None, None, Configuration]:
         self.scales.begin_reading()
-        return read_server_configuration(
+        return read_server_steps(
             self.arguments,
             file=self.file_before,
             read_processes=self.processes_from_section,

@@ -40,7 +40,7 @@ from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.daemon.memory import Memory
@@ -269,6 +269,13 @@ class Supervisor:
         except ValueError as error:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
+
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `RPCError` CANT_REREAD."""
+        try:
+            yield from self.options.reread_steps()
+        except ValueError as error:
+            raise RPCError(Faults.CANT_REREAD, error) from None
 
     @cached_property
     def updates(self) -> Updates:

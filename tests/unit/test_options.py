@@ -122,6 +122,40 @@ def test_a_file_that_is_assigned_is_read_without_a_command_line(
         assert options.configfile == str(file)
 
 
+def test_a_configuration_is_read_in_steps(options: ServerOptions) -> None:
+    Path(str(options.configfile)).write_text(
+        "[supervisord]\n[program:b]\ncommand=b\n", encoding="utf-8"
+    )
+    before = options.configuration
+    steps = options.reread_steps()
+    assert sum(options.configuration is before for _ in steps) >= 3
+    assert configs(options).keys() == {"b"}
+
+
+def test_a_newer_reading_is_not_replaced_by_an_older_one(options: ServerOptions) -> None:
+    file = Path(str(options.configfile))
+    text = "[supervisord]\n[program:{0}]\ncommand={0}\n"
+    file.write_text(text.format("older"), encoding="utf-8")
+    steps = options.reread_steps()
+    next(steps)
+    file.write_text(text.format("newer"), encoding="utf-8")
+    options.process_config(do_usage=False)
+    assert not any(steps)
+    assert configs(options).keys() == {"newer"}
+
+
+def test_a_newer_reading_that_fails_does_not_count(options: ServerOptions) -> None:
+    file = Path(str(options.configfile))
+    file.write_text("[supervisord]\n[program:b]\ncommand=b\n", encoding="utf-8")
+    steps = options.reread_steps()
+    next(steps)
+    file.write_text("[supervisord]\nloglevel=x\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="loglevel"):
+        options.process_config(do_usage=False)
+    assert not any(steps)
+    assert configs(options).keys() == {"b"}
+
+
 def test_closing_the_servers_twice_is_harmless(options: ServerOptions) -> None:
     """Supvisors closes them when the daemon begins to stop, and leaves a tuple."""
     closed: list[str] = []
