@@ -18,6 +18,7 @@ from supervisor.config import model
 from supervisor.config.commandline import (
     ConfigurationError,
     fail,
+    read_server_configuration,
     read_server_steps,
     search_server_file,
 )
@@ -25,7 +26,6 @@ from supervisor.config.option import OptionValues, parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
 from supervisor.config.programs import PROCESS_OPTIONS, processes_from_section
 from supervisor.config.scales import Scales
-from supervisor.config.settings import finish
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
 from supervisor.engine.posix import (
@@ -205,7 +205,8 @@ class ConfigurationOptions:
         The result is dropped if another reading, which is newer, has been completed before.
         """
         readings = self._readings
-        configuration = yield from self._check_steps()
+        parameters = self._begin_reading()
+        configuration = yield from read_server_steps(self.arguments, **parameters)
         if self._readings == readings:
             self._use(configuration)
 
@@ -217,17 +218,17 @@ class ConfigurationOptions:
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
-        return finish(self._check_steps())
+        return read_server_configuration(self.arguments, **self._begin_reading())
 
-    def _check_steps(self) -> Generator[None, None, Configuration]:
+    def _begin_reading(self) -> dict[str, Any]:
+        """Begin to read the configuration; return the parameters for that."""
         self.scales.begin_reading()
-        return read_server_steps(
-            self.arguments,
-            file=self.file_before,
-            read_processes=self.processes_from_section,
-            search=self.default_configfile,
-            opener=self.open,
-        )
+        return {
+            "file": self.file_before,
+            "read_processes": self.processes_from_section,
+            "search": self.default_configfile,
+            "opener": self.open,
+        }
 
     # Supvisors' tests replace these four to run without a file.
 

@@ -311,17 +311,11 @@ def search_server_file(exists: Callable[[str], bool] = os.path.exists) -> str:
     return file
 
 
-def read_server_configuration(
-    argv: Sequence[str],
-    read_processes: ProcessReader | None = None,
-    file: str | None = None,
-    search: Callable[[], str] = search_server_file,
-    opener: Callable[[str], TextIO] = open_text,
-) -> Configuration:
-    """Return the daemon's configuration; see `read_server_steps`."""
+def read_server_configuration(*args: Any, **parameters: Any) -> Configuration:
+    """Return the daemon's configuration; the parameters are those of `read_server_steps`."""
     from supervisor.config import settings
 
-    return settings.finish(read_server_steps(argv, read_processes, file, search, opener))
+    return settings.finish(read_server_steps(*args, **parameters))
 
 
 def read_server_steps(
