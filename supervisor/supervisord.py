@@ -11,7 +11,7 @@ from collections import deque
 from functools import cached_property, partial
 
 from supervisor import events
-from supervisor.common.faults import Faults, RPCError
+from supervisor.common.faults import Faults, RPCError, ServerError
 from supervisor.common.stdio import open_standard_streams
 from supervisor.config.commandline import fail
 from supervisor.daemon import boot
@@ -29,9 +29,6 @@ from supervisor.daemon.ticks import Ticker
 from supervisor.engine import paths
 from supervisor.engine.installation import kept
 from supervisor.engine.loop import Loop
-from supervisor.http.csrf import csrf_guard
-from supervisor.http.listening import ServerError
-from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog
 from supervisor.options import ServerOptions
@@ -43,11 +40,13 @@ from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Sequence
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.updates import Updates
+    from supervisor.http.server import HTTPServer
+    from supervisor.loggers import Logger
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
 
@@ -142,9 +141,7 @@ class Supervisor:
         The sockets are opened first: if that fails, the daemon has changed nothing yet.
         """
         options, settings, runtime = self.options, self.options.settings, self.runtime
-        options.httpservers = open_http_servers(
-            options.server_configs, runtime.loop, runtime.logger
-        )
+        options.httpservers = _open_servers(options.server_configs, runtime.loop, runtime.logger)
         self._memory = _open_memory(self)
         if not settings.nocleanup:
             boot.remove_old_auto_logs(settings, runtime.logger)
@@ -160,7 +157,8 @@ class Supervisor:
         except ValueError as error:  # a FastCGI socket
             raise boot.BootError(str(error)) from None
         for server_config, server in options.httpservers:
-            from supervisor.web import error_page  # only for a daemon that has a server
+            from supervisor.http.csrf import csrf_guard  # only for a daemon that has a server
+            from supervisor.web import error_page
 
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
@@ -272,6 +270,13 @@ class Supervisor:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
 
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `RPCError` CANT_REREAD."""
+        try:
+            yield from self.options.reread_steps()
+        except ValueError as error:
+            raise RPCError(Faults.CANT_REREAD, error) from None
+
     @cached_property
     def updates(self) -> Updates:
         """Plans of updates, and their application."""
@@ -317,10 +322,21 @@ def _open_memory(daemon: Supervisor) -> Memory | None:
     return memory
 
 
-def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
+def _probe_servers(configs: Sequence[ServerConfig], loop: Loop) -> None:
     """Open servers and close them again; raises `ServerError` if that is not possible."""
-    for _, server in open_http_servers(configs, loop, getLogger()):
+    for _, server in _open_servers(configs, loop, getLogger()):
         server.close()
+
+
+def _open_servers(
+    configs: Sequence[ServerConfig], loop: Loop, logger: Logger
+) -> Sequence[tuple[ServerConfig, HTTPServer]]:
+    """Open all servers, or none; raises `ServerError`."""
+    if not configs:
+        return []
+    from supervisor.http.server import open_http_servers  # only for a daemon that has a server
+
+    return open_http_servers(configs, loop, logger)
 
 
 def main(args: Sequence[str] | None = None) -> None:
