@@ -27,7 +27,8 @@ FD_PATTERN: Final = re.compile(rb'"fd": (\d+)')
 class Snapshot:
     """A snapshot: `head` as every version has it, `state`, and the number of its `format`.
 
-    `problem` is the reason for which the state cannot be read, "" if it can; `fds` are known then too.
+    `problem` is the reason for which the state cannot be read, "" if it can.  `fds` are those of
+    both parts, also of a state that cannot be read.
     """
 
     head: Mapping[str, Any]

@@ -16,25 +16,14 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
-BEFORE = f"""
-[program:same]
-command={child("sleeper")}
-[program:changed]
-command={child("sleeper")}
-[program:removed]
-command={child("sleeper")}
-"""
+PROGRAM = f"command={child('sleeper')}\nstdout_logfile=NONE\nstderr_logfile=NONE\n"
 
-AFTER = f"""
-[program:same]
-command={child("sleeper")}
-[program:changed]
-command={child("sleeper")}
-priority=5
-[program:added]
-command={child("sleeper")}
-autostart=false
-"""
+BEFORE = f"[program:same]\n{PROGRAM}[program:changed]\n{PROGRAM}[program:removed]\n{PROGRAM}"
+
+AFTER = (
+    f"[program:same]\n{PROGRAM}[program:changed]\npriority=5\n{PROGRAM}"
+    f"[program:added]\nautostart=false\n{PROGRAM}"
+)
 
 
 def reexec(daemon: Daemon) -> None:
@@ -57,9 +46,10 @@ def test_changes_that_have_been_read_stay_pending(directory: Path) -> None:
         reexec(daemon)
         assert configured(daemon) == before
         assert daemon.rpc.supervisor.addProcessGroup("added")
-        assert daemon.info("added")["statename"] == "STOPPED"
+        before = configured(daemon)
         reexec(daemon)
         assert configured(daemon) == before
+        assert daemon.info("added")["statename"] == "STOPPED"
         assert daemon.rpc.supervisor.reloadConfig() == [[[], ["changed"], ["removed"]]]
 
 

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
@@ -30,51 +31,45 @@ from tests.support.waiting import wait_until
 FAST, SLOW = 10_000, 50
 """Lines per second of a writer."""
 
+LOG = "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_maxbytes={size}\n"
+SMALL, LARGE = "5KB", "1MB"
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A program that writes: the options of its streams, and those of the child."""
+
+    count: int
+    streams: str
+    flags: tuple[str, ...] = ()
+    rate: int = SLOW
+    size: str = SMALL
+
+
+TORN = ("torn",)
+
 WRITERS = {
-    "fast": (2, FAST, "", "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_maxbytes=1MB"),
-    "raw": (5, SLOW, "", "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_maxbytes=5KB"),
-    "torn": (4, SLOW, "torn", "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_maxbytes=5KB"),
-    "prefix": (
-        4,
-        SLOW,
-        "torn",
-        "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_format=prefix\n"
-        "stdout_logfile_maxbytes=20KB",
-    ),
-    "json": (
-        4,
-        SLOW,
-        "torn",
-        "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_format=json\n"
-        "stdout_logfile_maxbytes=20KB",
-    ),
-    "piped": (4, SLOW, "", "stdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0"),
-    "copied": (
+    "fast": Writer(2, LOG, rate=FAST, size=LARGE),
+    "raw": Writer(5, LOG),
+    "torn": Writer(4, LOG, TORN),
+    "prefix": Writer(4, f"{LOG}stdout_logfile_format=prefix", TORN),
+    "json": Writer(4, f"{LOG}stdout_logfile_format=json", TORN),
+    "piped": Writer(4, "stdout_logfile=/dev/stdout\nstdout_logfile_maxbytes=0"),
+    "copied": Writer(
         3,
-        SLOW,
-        "torn",
         "stdout_logfile=NONE\nstdout_tee=stdout, %(here)s/{name}.log\nstdout_tee_format=raw",
+        TORN,
     ),
-    "stderr": (3, SLOW, "stderr", "stdout_logfile=NONE\nstderr_logfile=%(here)s/{name}.log"),
-    "merged": (
-        2,
-        SLOW,
-        "stderr",
-        "redirect_stderr=true\nstdout_logfile=%(here)s/{name}.log",
-    ),
-    "captured": (
-        2,
-        SLOW,
-        "captured",
-        "stdout_logfile=%(here)s/{name}.log\nstdout_logfile_maxbytes=5KB\n"
-        "stdout_capture_maxbytes=1MB",
-    ),
-    "published": (1, SLOW, "torn", "stdout_logfile=NONE\nstdout_events_enabled=true"),
+    "stderr": Writer(3, "stdout_logfile=NONE\nstderr_logfile=%(here)s/{name}.log", ("stderr",)),
+    "merged": Writer(2, f"{LOG}redirect_stderr=true", ("stderr",)),
+    "captured": Writer(2, f"{LOG}stdout_capture_maxbytes=1MB", ("captured",)),
+    "published": Writer(1, "stdout_logfile=NONE\nstdout_events_enabled=true", TORN),
 }
-"""Name of a program -> its number, its lines per second, options of the child, options of its
-streams.  The lines that are captured, and those that are published, are compared with events."""
 
 EXPECTED = "0,3"
+
+CRASHERS = tuple(f"crasher_{number}" for number in range(5))
+TOGGLED = tuple(f"toggled_{number}" for number in range(3))
 
 SLEEP_FOREVER = 10**6
 
@@ -82,14 +77,14 @@ REST = f"""
 [program:crasher]
 command={child("accounted", "crasher_%(process_num)d", 1, 0, 1, 3)}
 process_name=%(program_name)s_%(process_num)d
-numprocs=5
+numprocs={len(CRASHERS)}
 startsecs=0
 autorestart=true
 exitcodes={EXPECTED}
 [program:toggled]
 command={child("accounted", "toggled_%(process_num)d", SLEEP_FOREVER, 0)}
 process_name=%(program_name)s_%(process_num)d
-numprocs=3
+numprocs={len(TOGGLED)}
 startsecs=0
 [program:hooked]
 command={child("accounted", "hooked", SLEEP_FOREVER, 0)}
@@ -138,20 +133,23 @@ SECONDS = 60
 """Upper bound of each wait."""
 
 
-def _section(name: str) -> str:
-    count, rate, flags, streams = WRITERS[name]
+def _section(name: str, writer: Writer) -> str:
     process = f"{name}_%(process_num)d"
-    command = child("numbered", process, rate, "end", *flags.split())
     return f"""
 [program:{name}]
-command={command}
+command={child("numbered", process, writer.rate, "end", *writer.flags)}
 process_name=%(program_name)s_%(process_num)d
-numprocs={count}
+numprocs={writer.count}
 startsecs=0
 stdout_logfile_backups=1000
 stderr_logfile_backups=1000
-{streams.format(name=process)}
+{writer.streams.format(name=process, size=writer.size)}
 """
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return the pairs `name:value` of a line."""
+    return dict(pair.split(":") for pair in text.split())
 
 
 def _difference(name: str, found: list[Any], expected: list[Any]) -> Iterator[str]:
@@ -203,9 +201,10 @@ class BusyPrograms:
     def __init__(self, directory: Path, port: int, random: Random) -> None:
         self._directory = directory
         self._port = port
+        self._restarts: dict[str, int] = {}
         self._reader = SlowReader(directory / "stdout", random)
         self._reader.start()
-        writers = "".join(map(_section, WRITERS))
+        writers = "".join(_section(name, writer) for name, writer in WRITERS.items())
         self.config = writers + REST.replace("<port>", str(port)) + LISTENERS
         redirection = f'exec "$@" > {directory / "stdout"}'
         self.within = ("sh", "-c", redirection, "sh")
@@ -221,10 +220,13 @@ class BusyPrograms:
                 SECONDS,
                 what=lambda name=name: f"end of {name}: {self._lines(name)[-3:]}",
             )
-        for name in ("crasher:*", "toggled:*"):
-            daemon.rpc.supervisor.stopProcessGroup(name[:-2])
+        for name in ("crasher", "toggled"):
+            daemon.rpc.supervisor.stopProcessGroup(name)
         if daemon.info("hooked")["pid"]:
             daemon.rpc.supervisor.stopProcess("hooked")
+        for name in CRASHERS:
+            details: Any = daemon.rpc.supervisor.getProcessDetails(f"crasher:{name}")
+            self._restarts[name] = details["restarts"]
         wait_until(
             lambda: not self._unseen(),
             SECONDS,
@@ -251,7 +253,7 @@ class BusyPrograms:
 
     def _writers(self) -> list[str]:
         return [
-            f"{name}_{number}" for name, (count, *_) in WRITERS.items() for number in range(count)
+            f"{name}_{number}" for name, writer in WRITERS.items() for number in range(writer.count)
         ]
 
     def _lines(self, name: str) -> list[str]:
@@ -291,9 +293,9 @@ class BusyPrograms:
     def _published(self, name: str) -> Iterator[str]:
         for header, payload in self.events("quick"):
             head, _, text = payload.partition("\n")
-            if header["eventname"].startswith(("PROCESS_LOG", "PROCESS_COMM")):
-                if dict(pair.split(":") for pair in head.split())["processname"] == name:
-                    yield text
+            is_output = header["eventname"].startswith(("PROCESS_LOG", "PROCESS_COMM"))
+            if is_output and _pairs(head)["processname"] == name:
+                yield text
 
     def events(self, listener: str) -> list[tuple[dict[str, str], str]]:
         """Return headers and payload of each complete event that a listener has got."""
@@ -301,7 +303,7 @@ class BusyPrograms:
         found = []
         while text:
             head, _, rest = text.partition("\n")
-            header = dict(pair.split(":") for pair in head.split())
+            header = _pairs(head)
             length = int(header["len"])
             if len(rest) <= length:
                 break
@@ -322,7 +324,7 @@ class BusyPrograms:
             yield f"{path.stem} ran twice at the same time"
         for name in self._writers():
             yield from self._wrong_lines(name, self._lines(name))
-        for number in range(WRITERS["copied"][0]):
+        for number in range(WRITERS["copied"].count):
             name = f"copied_{number}"
             yield from self._wrong_lines(name, self._lines_on_stdout(name))
         yield from self._wrong_events()
@@ -350,7 +352,7 @@ class BusyPrograms:
                 event = header["eventname"]
                 if not event.startswith("PROCESS_STATE_"):
                     continue
-                words = dict(pair.split(":") for pair in payload.split())
+                words = _pairs(payload)
                 name, before = words["processname"], states.get(words["processname"], "STOPPED")
                 if words["from_state"] != before:
                     yield f"{listener}: {name} went from {before}, not {words['from_state']}"
@@ -358,8 +360,7 @@ class BusyPrograms:
 
     def _wrong_exits(self) -> Iterator[str]:
         """Compare the accounts of processes with the events about them."""
-        names = [f"crasher_{number}" for number in range(5)]
-        for name in ["hooked", *names, *(f"toggled_{number}" for number in range(3))]:
+        for name in ("hooked", *CRASHERS, *TOGGLED):
             account = self.account(name)
             exits = [
                 [pid, str(int(status in EXPECTED.split(",")))]
@@ -368,6 +369,9 @@ class BusyPrograms:
             ]
             found = [[each["pid"], each["expected"]] for each in self._changes(name, "EXITED")]
             yield from _difference(f"{name}: exits", found, exits)
+            restarts = self._restarts.get(name, len(exits))
+            if restarts not in {len(exits), len(exits) - 1}:  # its stop may prevent the last one
+                yield f"{name}: {restarts} restarts after {len(exits)} exits"
             starts = {pid for kind, pid, _ in account if kind == "start"}
             # A process that is stopped at once does not write anything.
             stops = [
@@ -379,7 +383,7 @@ class BusyPrograms:
     def _changes(self, name: str, state: str) -> list[dict[str, str]]:
         """Return the payloads of the events that a process has entered a state."""
         payloads = (
-            dict(pair.split(":") for pair in payload.split())
+            _pairs(payload)
             for header, payload in self.events("quick")
             if header["eventname"] == f"PROCESS_STATE_{state}"
         )

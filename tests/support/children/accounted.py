@@ -26,9 +26,9 @@ try:
 except BlockingIOError:
     os.close(os.open(f"{name}.double", os.O_WRONLY | os.O_CREAT))
 write(f"start {os.getpid()} -")
-if signal.sigtimedwait({signal.SIGTERM}, random.uniform(0, seconds)):
+if signal.sigtimedwait({signal.SIGTERM}, random.uniform(0, seconds)):  # noqa: S311 - no secret
     write(f"stop {os.getpid()} 0")
     sys.exit(0)
-status = random.choice(statuses)
+status = random.choice(statuses)  # noqa: S311 - no secret
 write(f"exit {os.getpid()} {status}")
 sys.exit(int(status))

@@ -21,6 +21,6 @@ while True:
     with open(sys.argv[1], "a", encoding="utf-8") as record:
         record.write(f"{line}{payload}\n")
     if seconds:
-        time.sleep(random.uniform(0, seconds))
+        time.sleep(random.uniform(0, seconds))  # noqa: S311 - no secret
     sys.stdout.write(f"RESULT {len(answer)}\n{answer}")
     sys.stdout.flush()
