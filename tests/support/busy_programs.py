@@ -227,23 +227,16 @@ class BusyPrograms:
         for name in CRASHERS:
             details: Any = daemon.rpc.supervisor.getProcessDetails(f"crasher:{name}")
             self._restarts[name] = details["restarts"]
-        wait_until(
-            lambda: not self._unseen(),
-            SECONDS,
-            what=lambda: f"events for the late listener: {self._unseen()[:10]}",
-        )
+        last = self._last_change("quick")
+        wait_until(lambda: self._last_change("late") >= last, SECONDS)
 
-    def _unseen(self) -> list[str]:
-        """Return the serials of state changes that only the quick listener has got."""
-        quick, late = (
-            {
-                header["serial"]
-                for header, _ in self.events(name)
-                if header["eventname"].startswith("PROCESS_STATE")
-            }
-            for name in ("quick", "late")
+    def _last_change(self, listener: str) -> int:
+        """Return the serial of the last state change that a listener has got."""
+        return max(
+            int(header["serial"])
+            for header, _ in self.events(listener)
+            if header["eventname"].startswith("PROCESS_STATE")
         )
-        return sorted(quick - late)
 
     def close(self) -> None:
         """Close the FIFO, when the daemon has ended."""
