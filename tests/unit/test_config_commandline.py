@@ -290,3 +290,19 @@ def test_the_sample_may_be_uncommented(tmp_path: Path) -> None:
         "thegroupname",
     ]
     assert read_client_configuration(["-c", str(file)]).plugin_factories
+
+
+def test_all_but_the_programs(nowhere: Path) -> None:
+    """Errors in the sections of programs do not matter then."""
+    (nowhere / "c.conf").write_text(
+        "[supervisord]\nidentifier=x\nexit_code_from=y\n[program:y]\npriority=no number\n"
+        "[unix_http_server]\nfile=x.sock\n",
+        encoding="utf-8",
+    )
+    arguments = ["-c", "c.conf"]
+    with pytest.raises(ConfigurationError):
+        read_server_configuration(arguments)
+    found = read_server_configuration(arguments, with_programs=False)
+    assert found.groups == []
+    assert (found.settings.identifier, found.settings.exit_code_from) == ("x", "y")
+    assert [each.section for each in found.servers] == ["unix_http_server"]
