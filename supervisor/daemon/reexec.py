@@ -42,8 +42,11 @@ if TYPE_CHECKING:
 CHECK_SECONDS: Final = 30.0
 """Time for the new version to read the configuration, in seconds."""
 
-FLUSH_SECONDS: Final = 1.0
-"""Time for responses that are being sent, and requests that are being received, in seconds."""
+FLUSH_SECONDS: Final = 0.2
+"""Time for responses that are being sent, and requests that are being received, in seconds.
+
+New clients wait meanwhile, because of one that stalls.
+"""
 
 MAX_SETTLING_TURNS: Final = 20
 """Iterations of the loop, at most, until nothing is due at once."""

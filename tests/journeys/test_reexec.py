@@ -157,7 +157,7 @@ class Upgrades:
         assert self._steady() == self._processes
 
 
-@pytest.mark.timeout(60 + 5 * COUNT)
+@pytest.mark.timeout(60 + 12 * COUNT)
 def test_upgrades_and_back(directory: Path) -> None:
     """Every line once and in order, every exit and event counted, no pid changed."""
     random = Random(SEED)  # noqa: S311 - the seed is reported
