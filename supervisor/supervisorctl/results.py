@@ -5,6 +5,8 @@ The commands and the controller use these tables.
 
 from __future__ import annotations
 
+import time
+
 from supervisor.client import proxy
 from supervisor.common.faults import Faults, getFaultDescription
 from supervisor.common.namespec import make_namespec, split_namespec
@@ -12,7 +14,11 @@ from supervisor.common.namespec import make_namespec, split_namespec
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping
-    from typing import Any
+    from typing import Any, TypeVar
+
+    from supervisor.supervisorctl.controller import Controller
+
+    T = TypeVar("T")
 
 
 class LSBInitExitStatuses:
@@ -108,6 +114,24 @@ def results_of(method: Callable[..., Any], namespec: str) -> list[dict[str, Any]
         outcome = _outcome(namespec, fault.faultCode, fault.faultString)
         return [outcome | {"name": outcome["name"] or "*"}]
     return value if isinstance(value, list) else [_outcome(namespec)]
+
+
+def lasting_call(ctl: Controller, verb: str, namespec: str | None, call: Callable[[], T]) -> T:
+    """Return the results of a call that starts or stops processes and waits for them.
+
+    They are also returned if the daemon replaces itself in the meantime; see `interruption`.
+    `call` needs a connection of its own: one that had been closed before would be opened again.
+    """
+    begun = time.monotonic()
+    try:
+        return call()
+    except ConnectionRefusedError:
+        raise
+    except ConnectionError as error:
+        from supervisor.supervisorctl.interruption import Interruption
+
+        results: T = Interruption(ctl, verb, namespec, begun, error).results(call)
+        return results
 
 
 def _outcome(namespec: str, status: int = Faults.SUCCESS, description: str = "") -> dict[str, Any]:
