@@ -12,7 +12,7 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.states import ProcessStates
 from supervisor.supervisorctl.changes import Changes
-from supervisor.supervisorctl.commands import matches
+from supervisor.supervisorctl.results import matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

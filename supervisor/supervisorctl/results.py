@@ -5,8 +5,6 @@ The commands and the controller use these tables.
 
 from __future__ import annotations
 
-import time
-
 from supervisor.client import proxy
 from supervisor.common.faults import Faults, getFaultDescription
 from supervisor.common.namespec import make_namespec, split_namespec
@@ -14,11 +12,7 @@ from supervisor.common.namespec import make_namespec, split_namespec
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Mapping
-    from typing import Any, TypeVar
-
-    from supervisor.supervisorctl.controller import Controller
-
-    T = TypeVar("T")
+    from typing import Any
 
 
 class LSBInitExitStatuses:
@@ -116,24 +110,6 @@ def results_of(method: Callable[..., Any], namespec: str) -> list[dict[str, Any]
     return value if isinstance(value, list) else [_outcome(namespec)]
 
 
-def lasting_call(ctl: Controller, verb: str, namespec: str | None, call: Callable[[], T]) -> T:
-    """Return the results of a call that starts or stops processes and waits for them.
-
-    They are also returned if the daemon replaces itself in the meantime; see `interruption`.
-    `call` needs a connection of its own: one that had been closed before would be opened again.
-    """
-    begun = time.monotonic()
-    try:
-        return call()
-    except ConnectionRefusedError:
-        raise
-    except ConnectionError as error:
-        from supervisor.supervisorctl.interruption import Interruption
-
-        results: T = Interruption(ctl, verb, namespec, begun, error).results(call)
-        return results
-
-
 def _outcome(namespec: str, status: int = Faults.SUCCESS, description: str = "") -> dict[str, Any]:
     group, name = split_namespec(namespec)
     return {"group": group, "name": name, "status": status, "description": description}
@@ -153,6 +129,15 @@ def log_fault_text(fault: proxy.Fault, texts: Mapping[int, str]) -> str:
     """Return the error text for an unreadable log, with the reason if the server sends one."""
     _, name, reason = fault.faultString.partition("FAILED: ")
     return f"ERROR ({reason})" if name else texts[fault.faultCode]
+
+
+def matches(info: Mapping[str, Any], namespec: str) -> bool:
+    """Whether a namespec means a process, by its own name or its group's.
+
+    `info` is a result of `getProcessInfo`.
+    """
+    group, process = split_namespec(namespec)
+    return bool(info["group"] == group and process in {None, info["name"]})
 
 
 def connection_error_text(error: BaseException) -> str:

@@ -11,11 +11,10 @@ import time
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup, lasting_call
 from supervisor.supervisorctl.results import (
     STOP_RESULTS,
     LSBInitExitStatuses,
-    lasting_call,
     result_of,
     result_text,
 )

@@ -136,7 +136,7 @@ ABNORMAL, SPAWN = "web: ERROR (abnormal termination)\n", "web: ERROR (spawn erro
 def test_a_command_goes_on_with_the_successor(
     line: str, looks: list[dict[str, Any]], result: tuple[str, int], calls: list[tuple[Any, ...]]
 ) -> None:
-    """What starts, waits or stops in the first look has done so in the next ones."""
+    """All that starts, waits or stops in the first look has done so in the next ones."""
     last = {STOPPING: {"stop": NOW, "state": STOPPED, "pid": 0}}
     if line.startswith("start"):
         last[STOPPING] = {"state": RUNNING, "start": NOW, "next_start": 0.0}

@@ -8,14 +8,14 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
+from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, lasting_call
 from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
     STOP_RESULTS,
     LSBInitExitStatuses,
-    lasting_call,
+    matches,
     result_of,
     result_text,
     results_of,
