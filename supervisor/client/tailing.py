@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 FIELD = log_positions.FIELD.lower()
 
 SHORT_SECONDS = 1.0
-"""Duration below which a response without a byte may be that of a server that misbehaves."""
-
-MAX_SHORT_RESPONSES = 5
-"""Limit of such responses in succession."""
+"""Duration below which a response without a byte is followed by a pause."""
 
 RETRY_SECONDS = 0.1
-"""Pause after each of them."""
+"""First such pause; each further one in succession is longer by it, up to `SHORT_SECONDS`."""
+
+MAX_FAILURES = 5
+"""Limit of connections in succession that end without a response."""
 
 
 class LogTail:
@@ -47,19 +47,20 @@ class LogTail:
         url = f"{serverurl}{path}"
         relay = _Relay(self._listener, url)
         try:
-            short = 0
-            while short <= MAX_SHORT_RESPONSES:
+            empty = failures = 0
+            while failures <= MAX_FAILURES:
                 begun = time.monotonic()
                 self._read(relay, serverurl, path)
                 if self._is_closed:
                     return
                 if not relay.may_continue:
                     break
+                failures = 0 if relay.has_response else failures + 1
                 if relay.has_bytes or time.monotonic() - begun > SHORT_SECONDS:
-                    short = 0
+                    empty = 0
                 else:
-                    short += 1
-                    time.sleep(RETRY_SECONDS)
+                    empty += 1
+                    time.sleep(min(empty * RETRY_SECONDS, SHORT_SECONDS))
             relay.report_end()
         finally:
             self._listener.close(url)
@@ -102,6 +103,11 @@ class _Relay(Listener):
         """Whether the next position is known, and the server does not refuse a connection."""
         is_there = self._handler is not None and self._handler.has_connected
         return is_there and self._position is not None and self._status in {None, OK}
+
+    @property
+    def has_response(self) -> bool:
+        """Whether the server has responded."""
+        return self._status is not None
 
     def begin(self, handler: HTTPHandler) -> str:
         """Prepare for the next response; return the position to request."""
