@@ -11,7 +11,7 @@ import time
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.changes import Changes
+from supervisor.supervisorctl.changes import WAIT_POLL_SECONDS, Changes
 from supervisor.supervisorctl.results import matches
 
 TYPE_CHECKING = False
@@ -25,9 +25,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     Rule = Callable[[Details, float], int | None]
 
 REPLACING_METHOD = "supervisor.reexec"
-
-POLL_SECONDS = 0.5
-"""Poll interval if the event stream cannot be opened, in seconds."""
 
 TOLERANCE_SECONDS = 1
 """Times of processes are whole seconds."""
@@ -93,7 +90,7 @@ class Interruption:
         touched = self._touched()
         if not touched:
             return call()
-        changes = Changes(self._ctl.options, POLL_SECONDS)
+        changes = Changes(self._ctl.options, WAIT_POLL_SECONDS)
         try:
             while None in (results := self._now(touched)).values():
                 changes.wait()

@@ -63,7 +63,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interruption, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(interruption, "WAIT_POLL_SECONDS", 0.01)
 
 
 START, STOP = ("startProcess", "web"), ("stopProcess", "web")
