@@ -110,6 +110,8 @@ class Handler:
     level: int = LevelsByName.INFO
     formatter: Callable[[LogRecord], str] | None = None
     """Function that returns the text of a record, in place of `fmt`; None for most handlers."""
+    held = b""
+    """The part of a line that is held back until the line is complete, by handlers that do so."""
     line_passes = 0
     """Number of times that it goes through the lines of a record, which costs CPU for each."""
 

@@ -165,6 +165,8 @@ class ConfigurationOptions:
         self.configuration = model.Configuration(settings, (), [], ())
         self.arguments: list[str] = []
         self.file_before: str | None = None
+        self.start_directory: str | None = None
+        """The current directory of the first start, to which the command line refers."""
         self.process_group_configs: list[model.ProcessGroupConfig] = []
         self.scales = Scales()
 

@@ -146,6 +146,17 @@ class SupervisorNamespaceRPCInterface:
         self.supervisord.options.mood = SupervisorStates.RESTARTING
         return True
 
+    def reexec(self) -> Any:
+        """Replace the daemon by the version that is installed; no process is stopped.
+
+        The daemon keeps its pid.  It first checks that the new version accepts the configuration;
+        changed settings of the daemon and of its servers are applied, those of programs not.
+
+        @return boolean result  True, before the replacement
+        """
+        self._update("reexec")
+        return self.supervisord.reexec.request()
+
     def reloadConfig(self) -> list[list[list[str]]]:
         """Reread the configuration and return the differences, without applying them.
 

@@ -13,6 +13,9 @@ from supervisor.engine import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from supervisor.config.model import SocketConfig
     from supervisor.loggers import Logger
 
@@ -25,6 +28,15 @@ class SocketManager:
         self._logger = logger
         self._socket: socket.socket | None = None
         self._users = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {} if self._socket is None else {"fd": self._socket.fileno()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over an open socket; each process that holds it still has to acquire it."""
+        if "fd" in saved:
+            self._socket = socket.socket(fileno=saved["fd"])
 
     def acquire(self) -> socket.socket:
         """Return the listening socket, opening it for the first user; raises `OSError`."""

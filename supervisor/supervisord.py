@@ -19,14 +19,13 @@ from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
 from supervisor.daemon.exits import Exits
 from supervisor.daemon.interfaces import has_plugins, make_handlers
-from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.plugin_heartbeat import Heartbeat
 from supervisor.daemon.reaping import Reaper
 from supervisor.daemon.sd_notify import SystemdNotifier
 from supervisor.daemon.shutdown import Shutdown, drain_servers
 from supervisor.daemon.signals import SignalHandler
+from supervisor.daemon.start import RESUME_VARIABLE, Start
 from supervisor.daemon.ticks import Ticker
-from supervisor.engine import paths
 from supervisor.engine.installation import kept
 from supervisor.engine.loop import Loop
 from supervisor.http.csrf import csrf_guard
@@ -44,9 +43,11 @@ from supervisor.states import SupervisorStates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
     from supervisor.daemon.memory import Memory
+    from supervisor.daemon.reexec import Reexec
     from supervisor.daemon.updates import Updates
     from supervisor.process.groups import ProcessGroupBase
     from supervisor.process.streams import Dispatcher
@@ -65,12 +66,15 @@ class Supervisor:
     ) -> None:
         """Take the objects that all runs share; `signals` is the queue of unhandled signals."""
         self.options = options
-        self._signals = signals
-        self._service_manager = service_manager or SystemdNotifier({})
+        self.signals = signals
+        self.service_manager = service_manager or SystemdNotifier({})
         self.process_groups: dict[str, ProcessGroupBase] = {}
         self._shutdown: Shutdown | None = None
-        self._memory: Memory | None = None
-        self._exits = Exits(self)
+        self.memory: Memory | None = None
+        self._reexec: Reexec | None = None
+        self.interfaces: list[tuple[str, Any]] = []
+        """The names and objects of the RPC interfaces of all servers."""
+        self.exits = Exits(self)
 
     @property
     def runtime(self) -> Runtime:
@@ -80,55 +84,53 @@ class Supervisor:
     @property
     def exit_status(self) -> int:
         """Exit status of a daemon that has shut down: 0, unless an option demands another."""
-        return self._exits.status
+        return self.exits.status
 
     # -- start, run and exit ----------------------------------------------------
 
-    def main(self, *, is_initial_start: bool = True) -> None:
-        """Boot, run until the daemon's state requires an end, clean up; raises `BootError`."""
-        self._boot(is_initial_start=is_initial_start)
+    def main(self, start: Start | None = None) -> None:
+        """Boot, run until the daemon's state requires an end, clean up; raises `BootError`.
+
+        Without a `start`, it is the first one.
+        """
+        start = start or Start()
+        self._boot(start)
         try:
-            self.run(is_initial_start=is_initial_start)
+            self.run(start)
         except (boot.BootError, ServerError) as error:
-            if not is_initial_start:  # in the background stderr is lost
+            if not start.is_first:  # in the background stderr is lost
                 self.runtime.logger.critical(str(error))
             raise
         finally:
             clean_up(
                 self.runtime,
-                (self.options.close_httpservers, self._reaper.close),
+                (self.options.close_httpservers, self.reaper.close),
                 self.process_groups.values(),
-                self._pidfile,
-                self._exits.conclude,
+                self.pidfile,
+                self.exits.conclude,
             )
 
-    def _boot(self, *, is_initial_start: bool) -> None:
+    def _boot(self, start: Start) -> None:
         options, settings = self.options, self.options.settings
-        if is_initial_start:
-            options.cleanup_fds()
-            kept.keep()  # while their files can be read
-            paths.mounts.slow_points()  # keeps the table open; later there may be no free fd
-        criticals, infos = boot.drop_privileges(settings)
-        infos += boot.raise_limits(settings)
-        self._pidfile = PidFile(settings.pidfile)
+        criticals, infos = start.prepare(options)
         try:
-            self._pidfile.lock()
+            self.pidfile = start.lock(settings)
         except boot.BootError:
             self._try_sockets()
             raise
-        logger = boot.open_activity_log(settings)
+        logger = start.open_log(settings)
         boot.route_log_errors_to(logger)
         kept.report = logger.warn
         boot.log_startup_messages(logger, options.configuration, criticals, infos)
         loop = Loop(
             on_error=lambda text: logger.critical(f"{text}\n{exception_text()}"),
-            signals=self._signals,
+            signals=self.signals,
         )
         backlog.set_background_loop(loop)
         options.runtime = Runtime(loop, logger, settings, options.configuration.serverurl)
         options.runtime.services.processes = ProcessIndex(self.process_groups)
-        self._reaper = Reaper(options.runtime)
-        self._signal_handler = SignalHandler(self)
+        self.reaper = Reaper(options.runtime)
+        self.signal_handler = SignalHandler(self)
 
     def _try_sockets(self) -> None:
         """Raise `ServerError`, with the text that scripts expect, if a socket is in use."""
@@ -136,80 +138,62 @@ class Supervisor:
         _probe_servers(self.options.server_configs, loop)
         loop.close()
 
-    def run(self, *, is_initial_start: bool = True) -> None:
+    def run(self, start: Start | None = None) -> None:
         """Create servers and groups, daemonize, and run the loop to the end.
 
         The sockets are opened first: if that fails, the daemon has changed nothing yet.
         """
-        options, settings, runtime = self.options, self.options.settings, self.runtime
-        options.httpservers = open_http_servers(
-            options.server_configs, runtime.loop, runtime.logger
-        )
-        self._memory = _open_memory(self)
-        if not settings.nocleanup:
-            boot.remove_old_auto_logs(settings, runtime.logger)
-        try:
-            for config in options.process_group_configs:
-                # After a reload the other programs must start again: a user who may write to
-                # the directory of a socket could prevent that.
-                self.add_process_group(config, must_open=is_initial_start)
-        except OSError as error:
-            raise boot.BootError(
-                f"Cannot create a log in {settings.childlogdir}: {error}"
-            ) from None
-        except ValueError as error:  # a FastCGI socket
-            raise boot.BootError(str(error)) from None
+        start = start or Start()
+        options = self.options
+        options.httpservers = start.open_servers(self)
+        self.memory = start.open_memory(self)
+        start.add_groups(self)
         for server_config, server in options.httpservers:
             from supervisor.web import error_page  # only for a daemon that has a server
 
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
-            server.handlers = make_handlers(self, server_config, options.rpcinterface_factories)
-        self._signal_handler.catch()
-        if is_initial_start and not settings.nodaemon:
-            with boot.daemonized(settings, runtime.logger):
-                self._pidfile.write(runtime.logger)
-            if settings.directory:  # a relative path is no longer found there
-                options.file_before = settings.configfile
-        else:
-            self._pidfile.write(runtime.logger)
-        if settings.subreaper:
-            self._reaper.adopt_orphans()
-        self.runforever()
+            server.handlers = make_handlers(
+                self, server_config, options.rpcinterface_factories, self.interfaces
+            )
+        self.signal_handler.catch()
+        start.enter_background(self)
+        if options.settings.subreaper:
+            self.reaper.adopt_orphans()
+        self.runforever(start)
 
-    def runforever(self) -> None:
+    def runforever(self, start: Start | None = None) -> None:
         """Run the loop until everything has been stopped."""
-        self.runtime.publish(events.SupervisorRunningEvent())
-        self._signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
-        ticker = Ticker(self.runtime.loop, self)
+        start = start or Start()
+        start.announce(self)
+        self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
+        self.ticker = Ticker(self.runtime.loop, self)
         if has_plugins(self.options.rpcinterface_factories):
             Heartbeat(self).beat()
-        if self._memory is not None:
-            self.runtime.run_guarded(self._memory.restore, "applying the state file")
-        for group in sorted(self.process_groups.values()):
-            group.transition()
-        self._exits.begin()
-        self._service_manager.ready(f"{len(self.process_groups)} groups")
+        start.start_programs(self)
+        self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()
             if self.runtime.daemon_state < SupervisorStates.RUNNING and self._is_down():
                 break
-        ticker.stop()
-        if self._memory is not None:
-            self.runtime.run_guarded(self._memory.close, "writing the state file")
+            if self._reexec is not None:
+                self._reexec.advance()
+        self.ticker.stop()
+        if self.memory is not None:
+            self.runtime.run_guarded(self.memory.close, "writing the state file")
         drain_servers((server for _, server in self.options.httpservers), self.runtime.loop)
 
     def _is_down(self) -> bool:
         if self._shutdown is None:
             if self.runtime.daemon_state == SupervisorStates.RESTARTING:
-                self._service_manager.reloading()
+                self.service_manager.reloading()
             else:
-                self._service_manager.stopping()
-            if self._memory is not None:
-                self.runtime.run_guarded(self._memory.stopping, "updating the state file")
+                self.service_manager.stopping()
+            if self.memory is not None:
+                self.runtime.run_guarded(self.memory.stopping, "updating the state file")
             self.runtime.publish(events.SupervisorStoppingEvent())
             self._shutdown = Shutdown(self.process_groups.values(), self.runtime)
-        requests = self._signal_handler.exit_requests
+        requests = self.signal_handler.exit_requests
         if self.runtime.settings.shutdown_timeout and len(requests) > 1:
             self._shutdown.kill(f"received {requests[1]} as a second exit request")
         return self._shutdown.advance()
@@ -233,7 +217,7 @@ class Supervisor:
 
     def process_group_changed(self, name: str) -> None:
         """Follow a change of the processes of a group, or of their options."""
-        self._exits.group_changed(self.process_groups[name])
+        self.exits.group_changed(self.process_groups[name])
 
     def remove_process_group(self, name: str) -> bool:
         """Remove a group; return False if some of its processes are not stopped."""
@@ -241,7 +225,7 @@ class Supervisor:
         if group.get_unstopped_processes():
             return False
         group.before_remove()
-        self._exits.group_removed(group)
+        self.exits.group_removed(group)
         del self.process_groups[name]
         self.runtime.services.processes.groups_changed()
         self.runtime.publish(events.ProcessGroupRemovedEvent(name))
@@ -279,6 +263,20 @@ class Supervisor:
 
         return Updates(self)
 
+    @property
+    def reexec(self) -> Reexec:
+        """The replacement of this daemon by the version that is installed."""
+        if self._reexec is None:
+            from supervisor.daemon.reexec import Reexec  # few daemons are replaced
+
+            self._reexec = Reexec(self)
+        return self._reexec
+
+    @property
+    def has_update_in_progress(self) -> bool:
+        """Whether a plan of an update is being applied."""
+        return "updates" in vars(self) and self.updates.is_busy
+
     def check_configuration(self) -> None:
         """Check that a restart would find a valid configuration; raises `RPCError`."""
         try:
@@ -294,27 +292,7 @@ class Supervisor:
 
     def reap(self, once: bool = False) -> None:  # noqa: FBT001, FBT002 - plugins call it
         """Reap the dead children and notify their processes."""
-        self._reaper.reap(once=once)
-
-
-def _open_memory(daemon: Supervisor) -> Memory | None:
-    """Return the memory of a daemon, None without a state file.
-
-    If the file has numbers of processes, the configuration is read again, with these.
-    """
-    runtime, options, path = daemon.runtime, daemon.options, daemon.options.settings.statefile
-    if path is None:
-        return None
-    from supervisor.daemon.memory import Memory  # few daemons have a state file
-
-    memory = Memory(runtime, daemon.process_groups, options.scales, path)
-    if options.scales.snapshot():
-        try:
-            options.process_config(do_usage=False)
-        except ValueError as error:
-            text = f"the numbers of processes in the state file {path} are ignored: {error}"
-            runtime.logger.warn(text)
-    return memory
+        self.reaper.reap(once=once)
 
 
 def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
@@ -330,27 +308,36 @@ def main(args: Sequence[str] | None = None) -> None:
         from supervisor.daemon import check
 
         check.run(sys.argv[1:] if args is None else args)
-    file, is_initial_start = None, True
+    start = _first_start()
     service_manager = SystemdNotifier(os.environ)
     signals: deque[int] = deque()
     while True:
         options = ServerOptions()
-        options.realize(args, file)
+        start.configure(options, args)
         daemon = Supervisor(options, service_manager, signals)
         try:
-            _run(daemon, is_initial_start=is_initial_start)
+            _run(daemon, start)
         except (boot.BootError, ServerError) as error:
             backlog.drain()  # of the run before a reload
             fail(str(error))
         if options.mood != SupervisorStates.RESTARTING:
             break
-        file, is_initial_start = options.file_before, False
+        start = Start(is_first=False, file=options.file_before, directory=options.start_directory)
     sys.exit(daemon.exit_status)
 
 
-def _run(daemon: Supervisor, *, is_initial_start: bool) -> None:
+def _first_start() -> Start:
+    """Return the first start, or the resumption of a daemon that has executed itself."""
+    if RESUME_VARIABLE not in os.environ:
+        return Start()
+    from supervisor.daemon import resume  # only after an execution
+
+    return resume.take_over(os.environ)
+
+
+def _run(daemon: Supervisor, start: Start) -> None:
     """Run the daemon, under the profiler if `profile_options` is set."""
-    run = partial(daemon.main, is_initial_start=is_initial_start)
+    run = partial(daemon.main, start)
     profiling = daemon.options.settings.profile_options
     if profiling is None:
         run()

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 
+from supervisor.common.text import bytes_as_text, text_as_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
 
 class AnsiStripper:
     """Filter that removes control sequences (ECMA-48 5.4: ESC [ ... final byte).
@@ -42,6 +49,15 @@ class AnsiStripper:
         is_final = length > 0 and data[length - 1] >= ord("@")
         self._inside = length == len(data) and not is_final
         return data[length:]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {"held": bytes_as_text(self._held), "is_inside": self._inside}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._held = text_as_bytes(saved.get("held"))
+        self._inside = saved.get("is_inside") is True
 
     def flush(self) -> bytes:
         """Return the bytes held back, at the end of the stream."""

@@ -7,6 +7,12 @@ input is split into chunks.
 from __future__ import annotations
 
 from supervisor.common.records import record
+from supervisor.common.text import bytes_as_text, text_as_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 BEGIN_TOKEN = b"<!--XSUPERVISOR:BEGIN-->"
 END_TOKEN = b"<!--XSUPERVISOR:END-->"
@@ -65,6 +71,17 @@ class CaptureSplitter:
             held = BEGIN_TOKEN + bytes(self._capture) + held
             self._capture = None
         return [held] if held else []
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        capture = None if self._capture is None else bytes_as_text(self._capture)
+        return {"held": bytes_as_text(self._held), "capture": capture}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._held = text_as_bytes(saved.get("held"))
+        capture = saved.get("capture")
+        self._capture = None if capture is None else bytearray(text_as_bytes(capture))
 
     def _take(self, data: bytes, parts: list[bytes | Captured]) -> None:
         if self._capture is not None:

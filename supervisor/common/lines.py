@@ -23,30 +23,30 @@ class LineSplitter:
     r"""Splitter of output into lines, without their ends: `\n`, or `\r\n`.
 
     A line of more than `MAX_LINE_BYTES` is cut, not within a character of UTF-8.  All its parts
-    but the last are a `PartialLine`.
+    but the last are a `PartialLine`.  `held` is the line that is not complete yet.
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the lines that are complete, and the parts of those that are too long."""
-        if self._held:
-            data = self._held + data
+        if self.held:
+            data = self.held + data
         lines = data.replace(b"\r\n", b"\n").split(b"\n")
-        self._held = lines.pop()
+        self.held = lines.pop()
         if len(data) > MAX_LINE_BYTES:
             lines = [part for line in lines for part in _parts(line)]
             # A carriage return may belong to the end of the line, so it is not cut off.
-            end = b"\r" if self._held.endswith(b"\r") else b""
-            *parts, rest = _parts(self._held.removesuffix(end))
+            end = b"\r" if self.held.endswith(b"\r") else b""
+            *parts, rest = _parts(self.held.removesuffix(end))
             lines += parts
-            self._held = rest + end
+            self.held = rest + end
         return lines
 
     def flush(self) -> list[bytes]:
         """Return the last line if it has no newline, at the end of the stream."""
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         return _parts(held) if held else []
 
 
@@ -72,22 +72,23 @@ def _cut_position(line: bytes) -> int:
 class WholeLines:
     """Formatter that leaves the output as it is, but holds back a line until it is complete.
 
-    A line of more than `MAX_LINE_BYTES` is not held back any longer.
+    A line of more than `MAX_LINE_BYTES` is not held back any longer.  `held` is the line that is
+    not complete yet.
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self.held = b""
 
     def feed(self, data: bytes) -> bytes:
         """Return the lines that are complete."""
-        data = self._held + data
+        data = self.held + data
         end = data.rfind(b"\n") + 1
         if len(data) - end > MAX_LINE_BYTES:
             end = len(data)
-        self._held = data[end:]
+        self.held = data[end:]
         return data[:end]
 
     def flush(self) -> bytes:
         """Return the last line if it has no newline, at the end of the stream."""
-        held, self._held = self._held, b""
+        held, self.held = self.held, b""
         return held

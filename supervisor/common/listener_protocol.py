@@ -7,12 +7,13 @@ input is split into chunks.
 from __future__ import annotations
 
 from supervisor.common.records import record
-from supervisor.common.text import as_text
+from supervisor.common.text import as_text, bytes_as_text, text_as_bytes
 from supervisor.states import EventListenerStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from collections.abc import Mapping
+    from typing import Any, Final
 
 READY_LINE = b"READY\n"
 
@@ -100,6 +101,15 @@ class ListenerStream:
             return None
         self.buffer, self._result_length = buffer[length:], None
         return buffer[:length]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {"buffer": bytes_as_text(self.buffer), "result_length": self._result_length}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.buffer = text_as_bytes(saved.get("buffer"))
+        self._result_length = saved.get("result_length")
 
 
 def _length_in(result_line: bytes) -> int | None:

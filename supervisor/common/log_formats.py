@@ -139,6 +139,15 @@ class LineFormatter:
         self._time = time
         self._splitter = LineSplitter()
 
+    @property
+    def held(self) -> bytes:
+        """The line that is not complete yet."""
+        return self._splitter.held
+
+    @held.setter
+    def held(self, line: bytes) -> None:
+        self._splitter.held = line
+
     def feed(self, data: bytes) -> bytes:
         """Return the lines that the output completes, formatted; the rest is held back."""
         lines = self._splitter.feed(data)

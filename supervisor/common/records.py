@@ -82,6 +82,18 @@ def specifications(cls: type[Any]) -> dict[str, Field]:
     return found
 
 
+def optional_defaults(kind: type[Any]) -> dict[str, Any]:
+    """Return name -> default of the fields that have one; lists and dicts are new ones."""
+    found = {}
+    for name in names(kind):
+        default = kind.record_defaults.get(name, REQUIRED)
+        if not isinstance(default, Field):
+            found[name] = default
+        elif default.make is not None:
+            found[name] = default.make()
+    return found
+
+
 def replace(instance: R, **changes: Any) -> R:
     """Return a copy of a record with some fields changed."""
     return type(instance)(**{**vars(instance), **changes})

@@ -14,7 +14,7 @@ from supervisor.common.records import field, record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 FORMAT = 1
@@ -135,6 +135,12 @@ def decode(text: bytes) -> SavedState:
         processes={each.name: each for each in found if each is not None},
         scales=_scales(saved.get("scales")),
     )
+
+
+def decode_processes(lines: Iterable[str]) -> Iterator[SavedProcess]:
+    """Yield the processes of lines that `SavedProcess.encode` has returned."""
+    found = map(_process, map(json.loads, lines))
+    return (each for each in found if each is not None)
 
 
 def _scales(saved: Any) -> dict[str, dict[str, int]]:

@@ -59,6 +59,16 @@ def visible(text: str) -> str:
     return text.replace("\r\n", "\n").translate(VISIBLE)
 
 
+def bytes_as_text(data: bytes | bytearray) -> str:
+    """Return bytes as a text of as many characters (Latin-1), for JSON."""
+    return data.decode("latin-1")
+
+
+def text_as_bytes(text: object) -> bytes:
+    """Return the bytes that `bytes_as_text` has converted; b"" for anything else."""
+    return text.encode("latin-1", "replace") if isinstance(text, str) else b""
+
+
 def in_seconds(seconds: float) -> str:
     """Return a duration with its unit: `1 second`, `0.5 seconds`."""
     return f"{seconds:g} second{'' if seconds == 1 else 's'}"

@@ -21,25 +21,34 @@ REFERENCE = r"([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\]\s*)?"
 def resolve(spec: str, section: Section, option: str) -> Any:
     """Import and return the object that an option's `package.module:name` refers to.
 
-    Raises ConfigurationError with the reason for any exception of the import, because an error
-    in a plugin's module must not end in a traceback.
+    Raises ConfigurationError with the reason.
+    """
+    try:
+        return find_object(spec)
+    except ValueError as error:
+        problem = f"{spec} cannot be resolved within [{section.name}]: {error}"
+        raise section.error(problem, option) from None
+
+
+def find_object(spec: str) -> Any:
+    """Import and return the object that `package.module:name` refers to.
+
+    Raises `ValueError` with the reason for any exception of the import, because an error in a
+    plugin's module must not end in a traceback.
     """
     import importlib
     import re
 
-    reason = "not of the form package.module:name"
     match = re.fullmatch(REFERENCE, spec)
-    if match is not None:
-        try:
-            found = importlib.import_module(match[1])
-            for attribute in filter(None, (match[2] or "").split(".")):
-                found = getattr(found, attribute)
-        except Exception as error:  # noqa: BLE001 - see the docstring
-            reason = str(error) or type(error).__name__
-        else:
-            return found
-    problem = f"{spec} cannot be resolved within [{section.name}]: {reason}"
-    raise section.error(problem, option)
+    if match is None:
+        raise ValueError("not of the form package.module:name")
+    try:
+        found = importlib.import_module(match[1])
+        for attribute in filter(None, (match[2] or "").split(".")):
+            found = getattr(found, attribute)
+    except Exception as error:  # noqa: BLE001 - see the docstring
+        raise ValueError(str(error) or type(error).__name__) from None
+    return found
 
 
 def read_factories(

@@ -52,6 +52,7 @@ LATE_IMPORTS = (
     "supervisor.daemon.exit_watch",
     "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
+    "supervisor.daemon.reexec",
     "supervisor.daemon.updates",
     "supervisor.engine.libc",
     "supervisor.engine.socket_holders",

@@ -10,7 +10,7 @@ import json
 import sys
 
 from supervisor.common.records import names
-from supervisor.common.resume_format import FORMAT
+from supervisor.common.resume_format import SNAPSHOT_FORMAT
 from supervisor.common.stdio import write_stdout
 from supervisor.common.version import VERSION
 from supervisor.config.commandline import (
@@ -60,9 +60,9 @@ def run(arguments: Sequence[str]) -> None:
     sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
     configuration, problems = check(source, given, is_portable="portable" in values)
-    wanted = values.get(CAN_RESUME, FORMAT)
-    if not 1 <= wanted <= FORMAT:
-        problems.insert(0, Problem(ERROR, UNKNOWN_FORMAT.format(VERSION, wanted, FORMAT)))
+    wanted = values.get(CAN_RESUME, SNAPSHOT_FORMAT)
+    if not 1 <= wanted <= SNAPSHOT_FORMAT:
+        problems.insert(0, Problem(ERROR, UNKNOWN_FORMAT.format(VERSION, wanted, SNAPSHOT_FORMAT)))
     if "json" in values:
         _print_json(problems)
     else:

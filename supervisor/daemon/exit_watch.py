@@ -26,7 +26,7 @@ from supervisor.states import ProcessStates, SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from typing import Any
 
     from supervisor.process.child import Subprocess
@@ -60,6 +60,18 @@ class ExitWatch:
         self._considered.clear()  # a failure of the first starts counts
         if self._watches_all:
             self._schedule()
+
+    def snapshot(self) -> list[str]:
+        """Return the names of the processes whose last change is still to be considered."""
+        return [_name(process) for process in self._changed]
+
+    def resume(self, unconsidered: Collection[str]) -> None:
+        """Go on, in another daemon: all ends count as considered, but those of some processes."""
+        for group in self._daemon.process_groups.values():
+            self.group_changed(group)
+        for process in self._callbacks:
+            if _name(process) in unconsidered:
+                self._considered.pop(process, None)
 
     def group_changed(self, group: ProcessGroupBase) -> None:
         """Watch the processes of a group that count by now, and no others of it."""

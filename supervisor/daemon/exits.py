@@ -9,6 +9,8 @@ from supervisor.config.process_config import full_config
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from supervisor.daemon.exit_watch import ExitWatch
     from supervisor.process.daemon_protocol import Daemon
     from supervisor.process.groups import ProcessGroupBase
@@ -30,10 +32,23 @@ class Exits:
     def begin(self) -> None:
         """Begin to watch: the groups have been added, and may be started."""
         self._has_begun = True
+        if self._is_needed():
+            self._make_watch().begin()
+
+    def _is_needed(self) -> bool:
         settings = self._daemon.runtime.settings
         is_needed = settings.exit_when_all_exited or settings.exit_code_from is not None
-        if is_needed or any(map(_is_essential, self._daemon.process_groups.values())):
-            self._make_watch().begin()
+        return is_needed or any(map(_is_essential, self._daemon.process_groups.values()))
+
+    def snapshot(self) -> list[str]:
+        """Return the names of the processes whose last change is still to be considered."""
+        return [] if self._watch is None else self._watch.snapshot()
+
+    def resume(self, unconsidered: Collection[str]) -> None:
+        """Go on watching, in another daemon; `unconsidered` is what `snapshot` has returned."""
+        self._has_begun = True
+        if self._is_needed():
+            self._make_watch().resume(unconsidered)
 
     def group_changed(self, group: ProcessGroupBase) -> None:
         """Watch the processes of a group that count; it is new, or they or their options are.

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 def make_handlers(
-    daemon: Daemon, server: ServerConfig, factories: Iterable[RPCInterfaceConfig]
+    daemon: Daemon,
+    server: ServerConfig,
+    factories: Iterable[RPCInterfaceConfig],
+    interfaces: list[tuple[str, Any]],
 ) -> list[Any]:
     """Return the handlers of one HTTP server, in the order in which they are tried.
 
-    Raises `BootError` if an RPC interface cannot be made.
+    The names and objects of its RPC interfaces are appended to `interfaces`.  Raises `BootError` if
+    one cannot be made.
     """
     from supervisor.http import handlers
     from supervisor.web import supervisor_ui_handler
@@ -28,6 +32,7 @@ def make_handlers(
 
     logger = daemon.runtime.logger
     namespaces = [(each.name, _make_interface(daemon, each, logger)) for each in factories]
+    interfaces += namespaces
     namespaces.append(("system", SystemNamespaceRPCInterface(namespaces, daemon.runtime.loop)))
     made: list[Any] = [
         supervisor_xmlrpc_handler(daemon, namespaces),
@@ -56,6 +61,19 @@ def _make_interface(daemon: Daemon, interface: RPCInterfaceConfig, logger: Logge
         ) from None
     logger.info(f"RPC interface {interface.name!r} initialized")
     return made
+
+
+def unsafe_interface(interfaces: Iterable[tuple[str, Any]]) -> str:
+    """Return why an RPC interface prevents the replacement of the daemon, "" if none does.
+
+    The attribute `resume_unsafe` of a plugin's interface is true then, or the reason.
+    """
+    for name, interface in interfaces:
+        unsafe = getattr(interface, "resume_unsafe", False)
+        if unsafe:
+            detail = f": {unsafe}" if isinstance(unsafe, str) else ""
+            return f"the RPC interface {name!r} does not allow it{detail}"
+    return ""
 
 
 def has_plugins(factories: Iterable[RPCInterfaceConfig]) -> bool:

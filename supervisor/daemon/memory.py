@@ -19,6 +19,7 @@ from supervisor.common.saved_state import (
     SavedProcess,
     SavedState,
     decode,
+    decode_processes,
     encode,
 )
 from supervisor.config.state import KILL, REMEMBER
@@ -29,7 +30,7 @@ from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import Final
 
     from supervisor.config.scales import Scales
@@ -140,11 +141,7 @@ class Memory:
         """Take over what the file says of processes, and remember from now on."""
         self._daemon = identity_of(os.getpid())
         saved, self._saved = self._saved, SavedState()
-        processes = {
-            make_namespec(name, each.name): each
-            for name, group in self._groups.items()
-            for each in group.processes.values()
-        }
+        processes = self._processes()
         for name, process in processes.items():
             if name in saved.processes:
                 self._take_over(saved.processes[name], process)
@@ -157,6 +154,27 @@ class Memory:
                     self._leftovers.report(each)
         if self._is_enabled:
             self._groups_changed()
+
+    def snapshot(self) -> list[str]:
+        """Return the lines of the leftovers that have not ended."""
+        return [saved.encode() for saved in self._leftovers.pending.values()]
+
+    def resume(self, lines: Iterable[str]) -> None:
+        """Go on remembering, in another daemon, and stopping the leftovers."""
+        self._daemon = identity_of(os.getpid())
+        self._saved = SavedState()
+        processes = self._processes()
+        for saved in decode_processes(lines):
+            self._leftovers.stop(saved, processes.get(saved.name))
+        if self._is_enabled:
+            self._groups_changed()
+
+    def _processes(self) -> dict[str, Subprocess]:
+        return {
+            make_namespec(name, each.name): each
+            for name, group in self._groups.items()
+            for each in group.processes.values()
+        }
 
     def _read(self) -> SavedState:
         try:

@@ -16,6 +16,9 @@ from supervisor.engine import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from supervisor.loggers import Logger
 
 MAX_PID_BYTES = 20
@@ -35,9 +38,22 @@ class PidFile:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         self._fd: int | None = None
         self._is_written = False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd`, which holds the lock, stays open."""
+        return {
+            "path": self.path,
+            "fd": -1 if self._fd is None else self._fd,
+            "is_written": self._is_written,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned, of the same path."""
+        self._fd = saved["fd"] if saved["fd"] >= 0 else None
+        self._is_written = saved.get("is_written") is True
 
     def lock(self) -> None:
         """Lock the file of an earlier run, if there is one.
@@ -46,7 +62,7 @@ class PidFile:
         locked, as on some network file systems, does not prevent a start.
         """
         try:
-            fd = files.open_own(self._path, FLAGS)
+            fd = files.open_own(self.path, FLAGS)
         except OSError:
             return
         if not _is_regular(fd):
@@ -59,14 +75,14 @@ class PidFile:
         self._close()
         if pid is not None:
             raise BootError(
-                f"Another supervisord (pid {pid}) holds the pid file {self._path}; stop it, or"
+                f"Another supervisord (pid {pid}) holds the pid file {self.path}; stop it, or"
                 " configure another pidfile for this one"
             )
 
     def write(self, logger: Logger) -> None:
         """Write the pid; a failure is logged, but not fatal."""
         try:
-            if self._fd is None or not files.is_in_place(self._path, self._fd):
+            if self._fd is None or not files.is_in_place(self.path, self._fd):
                 self._close()
                 self._fd = self._open_locked()
             if _is_regular(self._fd):
@@ -75,7 +91,7 @@ class PidFile:
             os.write(self._fd, f"{os.getpid()}\n".encode())
         except OSError as error:
             self._close()
-            logger.critical(f"could not write pidfile {self._path} ({error.strerror})")
+            logger.critical(f"could not write pidfile {self.path} ({error.strerror})")
         else:
             logger.info(f"supervisord started with pid {os.getpid()}")
 
@@ -83,17 +99,17 @@ class PidFile:
         """Remove the file if this daemon has written it and it is still in place."""
         if self._fd is not None and self._is_written:
             with contextlib.suppress(OSError):
-                files.remove_own(self._path, self._fd)
+                files.remove_own(self.path, self._fd)
         self._close()
 
     def _open_locked(self) -> int:
         """Open the file, replacing one that another program has locked; return the fd."""
-        fd = files.open_own(self._path, FLAGS | os.O_CREAT)
+        fd = files.open_own(self.path, FLAGS | os.O_CREAT)
         if not _is_regular(fd) or _lock(fd):
             return fd
         with contextlib.suppress(OSError):  # without the permission the file is shared
-            files.remove_own(self._path, fd)
-            replacement = files.open_own(self._path, FLAGS | os.O_CREAT)
+            files.remove_own(self.path, fd)
+            replacement = files.open_own(self.path, FLAGS | os.O_CREAT)
             os.close(fd)
             _lock(replacement)
             return replacement

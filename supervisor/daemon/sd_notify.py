@@ -23,6 +23,10 @@ class SystemdNotifier:
         name = environment.pop("NOTIFY_SOCKET", "")
         self._address = f"\0{name[1:]}" if name.startswith("@") else name
 
+    def environment(self) -> dict[str, str]:
+        """Return the variable by which a daemon that executes itself finds the service manager."""
+        return {"NOTIFY_SOCKET": self._address.replace("\0", "@")} if self._address else {}
+
     def ready(self, status: str) -> None:
         """Notify that the daemon is running, at the start or after a reload."""
         self._send("READY=1", f"STATUS={status}")

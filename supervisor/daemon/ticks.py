@@ -8,6 +8,8 @@ from supervisor import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from supervisor.engine.loop import Loop, Timer
     from supervisor.process.daemon_protocol import Daemon
 
@@ -33,6 +35,17 @@ class Ticker:
         elif not wanted and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def snapshot(self) -> list[list[int]]:
+        """Return the last tick of each period as JSON values."""
+        return [list(each) for each in self._last.items()]
+
+    def restore(self, saved: Iterable[Iterable[int]]) -> None:
+        """Take over a state that `snapshot` has returned: what has begun since then is notified."""
+        self._last.update((period, begun) for period, begun in saved)
+        if self._timer is not None:
+            self._timer.cancel()
+            self.tick()
 
     def stop(self) -> None:
         """Cancel the timer when the daemon exits."""

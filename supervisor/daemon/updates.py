@@ -156,8 +156,13 @@ class Updates:
             raise RPCError(Faults.BAD_NAME, program)
         return sections.pop()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a plan is being applied."""
+        return self._running is not None and self._running() is NOT_DONE_YET
+
     def _check_idle(self) -> None:
-        if self._running is not None and self._running() is NOT_DONE_YET:
+        if self.is_busy:
             raise RPCError(Faults.FAILED, BUSY)
 
     def _run(self, work: Deferred) -> Deferred:

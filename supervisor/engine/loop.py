@@ -169,6 +169,11 @@ class Loop:
         self._wake_if_asleep()
         return timer
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is due in the next iteration that the loop knows of."""
+        return not self._soon and not self._signals
+
     def _drop_cancelled(self) -> None:
         """Drop cancelled timers: each connection leaves one that would be due much later.
 

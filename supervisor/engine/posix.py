@@ -16,7 +16,7 @@ import shlex
 import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from supervisor.common.proc_stat import EXITED_STATES, ProcessStat, parse_stat
 from supervisor.common.records import record
@@ -315,16 +315,18 @@ def enlarge_pipe(fd: int, size: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ)
 
 
-def close_inherited_fds(limit: int) -> None:
-    """Close every fd above stderr; below `limit` only, where the system does not list them."""
+def close_inherited_fds(limit: int, but: Iterable[int] = ()) -> None:
+    """Close every fd above stderr, `but` for some.
+
+    Where the system does not list them, those below `limit` are closed.
+    """
     for directory in FD_DIRECTORIES:
         with contextlib.suppress(OSError):
             fds = {int(name) for name in os.listdir(directory)}
             break
     else:
-        os.closerange(3, limit)
-        return
-    for fd in fds.difference(STANDARD_FDS):
+        fds = set(range(limit))
+    for fd in fds.difference(STANDARD_FDS, but):
         with contextlib.suppress(OSError):
             os.close(fd)
 

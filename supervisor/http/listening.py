@@ -16,10 +16,14 @@ from supervisor.engine import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Mapping
+    from typing import Any, TypeAlias
 
     from supervisor.config.model import ServerConfig
     from supervisor.engine.sockets import Identity
+
+    Listener: TypeAlias = "tuple[socket.socket, SocketFile | None]"
+    """A listening socket and, for a unix socket, its file."""
 
 BACKLOG = 1024
 
@@ -58,6 +62,16 @@ class SocketFile:
         self._identity = identity
         self._renewed_at: float | None = None
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {"path": self.path, "identity": list(self._identity)}
+
+    @classmethod
+    def inherit(cls, saved: Mapping[str, Any]) -> SocketFile:
+        """Return the file of a snapshot."""
+        device, inode = saved["identity"]
+        return cls(saved["path"], (device, inode))
+
     @property
     def is_in_place(self) -> bool:
         """Whether the path still leads to this file."""
@@ -81,9 +95,7 @@ class SocketFile:
                 os.unlink(self.path)
 
 
-def open_listener(
-    config: ServerConfig, *, may_replace: bool = True
-) -> tuple[socket.socket, SocketFile | None]:
+def open_listener(config: ServerConfig, *, may_replace: bool = True) -> Listener:
     """Return a listening socket and, for a unix socket, its file.
 
     With `may_replace`, a stale socket of that name is replaced.  Raises `ServerError`.
@@ -96,6 +108,34 @@ def open_listener(
         if error.errno == errno.EADDRINUSE:
             raise in_use(config) from None
         raise ServerError(error_text(config, error)) from None
+
+
+def save_listener(config: ServerConfig, listener: Listener) -> dict[str, Any]:
+    """Return a listening socket as JSON values; `fd` stays open in the next daemon."""
+    opened, file = listener
+    return {
+        "options": _options_of(config),
+        "fd": opened.fileno(),
+        "file": None if file is None else file.snapshot(),
+    }
+
+
+def is_adoptable(config: ServerConfig, saved: Mapping[str, Any]) -> bool:
+    """Whether the listening socket of a snapshot has the options of a server."""
+    return bool(saved["options"] == _options_of(config))
+
+
+def adopt_listener(saved: Mapping[str, Any]) -> Listener:
+    """Return the listening socket of a snapshot."""
+    file = saved.get("file")
+    return socket.socket(fileno=saved["fd"]), None if file is None else SocketFile.inherit(file)
+
+
+def _options_of(config: ServerConfig) -> list[Any]:
+    """Return the options of a socket as JSON values."""
+    if config.address is None:
+        return [config.file, config.chmod, list(config.chown)]
+    return [str(config.address)]
 
 
 def in_use(config: ServerConfig) -> ServerError:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from supervisor.config.model import ServerConfig
     from supervisor.engine.loop import Loop
-    from supervisor.http.listening import SocketFile
+    from supervisor.http.listening import Listener, SocketFile
     from supervisor.http.request import Request
     from supervisor.http.response import Incident, Response
     from supervisor.loggers import Logger
@@ -56,8 +56,9 @@ class HTTPServer:
         loop: Loop,
         logger: Logger,
         limits: Limits | None = None,
+        listener: Listener | None = None,
     ) -> None:
-        """Open the socket and listen; raises `ServerError`."""
+        """Open the socket and listen, unless a `listener` is given; raises `ServerError`."""
         self.config = config
         self.loop = loop
         self.logger = logger
@@ -72,11 +73,11 @@ class HTTPServer:
         self._connections = Connections(_max_connections())
         self._is_paused = False
         self._is_unix = config.address is None
-        self._listen(*open_listener(config))
+        self._listen(*(listener or open_listener(config)))
 
     def _listen(self, listener: socket.socket, file: SocketFile | None) -> None:
         listener.setblocking(False)
-        self._socket, self._file = listener, file
+        self._socket, self.file = listener, file
         self.socket = listener  # Supvisors shuts it down before the daemon closes it
         self.loop.watch(self)
 
@@ -147,8 +148,8 @@ class HTTPServer:
                     self._pause(str(error))
                 break
             self._accept(connection, address)
-            if self._file is not None:
-                self._file.renew(self.loop.clock.monotonic())
+            if self.file is not None:
+                self.file.renew(self.loop.clock.monotonic())
             if self._is_paused:
                 break
 
@@ -208,16 +209,16 @@ class HTTPServer:
 
     def withdraw(self) -> None:
         """Remove the unix socket if it is our own; existing connections are still served."""
-        if self._file is not None:
-            self._file.remove()
-            self._file = None
+        if self.file is not None:
+            self.file.remove()
+            self.file = None
 
     def restore_socket(self) -> None:
         """Listen on the unix socket again if its file has been removed by another program.
 
         A file that has replaced it is left alone.
         """
-        file = self._file
+        file = self.file
         if file is None or file.is_in_place:
             return
         if not file.is_missing:
@@ -234,14 +235,15 @@ class HTTPServer:
         self._listen(*opened)
         self.logger.warn(f"unix socket {file.path} had been removed and was created again")
 
-    def has_clients(self, *, new: bool) -> bool:
+    def has_clients(self, *, new: bool, pending: bool = True) -> bool:
         """Whether a connection is pending, receives a request or sends a response.
 
-        With `new`, connections that have not sent anything yet count too.
+        With `new`, connections that have not sent anything yet count too; without `pending`, those
+        that have not been accepted do not.
         """
         if self._socket.fileno() < 0:
             return False
-        return self._has_pending() or any(
+        return (pending and self._has_pending()) or any(
             channel.is_in_exchange or (new and channel.phase is phases.NEW)
             for channel in self._connections
         )

@@ -23,11 +23,14 @@ import errno
 import os
 import select
 import time
+from functools import partial
+
+from supervisor.common.text import bytes_as_text, text_as_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Protocol
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
 
     from supervisor.engine.loop import Channel, Loop
 
@@ -116,6 +119,24 @@ def drain() -> list[tuple[str, int]]:
     return [(backlog.path, backlog.give_up()) for backlog in list(_waiting)]
 
 
+def snapshot(but: Iterable[int]) -> list[dict[str, Any]]:
+    """Return the backlogs of replaced logs, which still have bytes for their old readers.
+
+    `but` are the fds of the others, which their sinks save.
+    """
+    known = set(but)
+    backlogs = [each for each in _waiting if isinstance(each, Backlog) and each.fd not in known]
+    return [each.snapshot() for each in backlogs]
+
+
+def restore(saved: Iterable[Mapping[str, Any]]) -> None:
+    """Send the bytes of replaced logs; each fd is closed when its reader has got them."""
+    for each in saved:
+        backlog = Backlog(each["fd"], each["path"])
+        backlog.restore(each)
+        backlog.when_flushed(partial(os.close, backlog.fd))
+
+
 class Gap:
     """The bytes that a log dropped, and the text that replaces them.  Does no I/O.
 
@@ -127,6 +148,20 @@ class Gap:
         self.dropped_bytes = 0
         self._head = b""
         self._ends_in_line = False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "dropped_bytes": self.dropped_bytes,
+            "head": bytes_as_text(self._head),
+            "ends_in_line": self._ends_in_line,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.dropped_bytes = saved.get("dropped_bytes", 0)
+        self._head = text_as_bytes(saved.get("head"))
+        self._ends_in_line = saved.get("ends_in_line") is True
 
     def __bool__(self) -> bool:
         return bool(self.dropped_bytes or self._head)
@@ -368,6 +403,27 @@ class Backlog:
 
     def close(self) -> None:
         """Do nothing: the fd belongs to the sink."""
+
+    # -- saving ---------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {
+            "fd": self.fd,
+            "path": self.path,
+            "shared": self._shared,
+            "waiting": bytes_as_text(self._waiting),
+            "gap": self._gap.snapshot(),
+            "last_byte": self._last_byte,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._gap.restore(saved.get("gap") or {})
+        self._last_byte = saved.get("last_byte")
+        waiting = text_as_bytes(saved.get("waiting"))
+        if waiting:
+            self._await_reader(waiting)
 
     def give_up(self) -> int:
         """Drop the queued bytes and return their number.  The note is written if it fits."""

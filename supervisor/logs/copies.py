@@ -148,6 +148,15 @@ class CopyHandler(loggers.Handler):
                 self.stream = target
                 self.handleError()
 
+    @property
+    def held(self) -> bytes:
+        """The line that is not complete yet; an assignment resumes it."""
+        return self._formatter.held
+
+    @held.setter
+    def held(self, line: bytes) -> None:
+        self._formatter.held = line
+
     def flush(self) -> None:
         """Do nothing: a line that is not complete is held back."""
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from supervisor.logs.policy import LogPolicy
 
     class Formatter(Protocol):
-        """A machine that takes output and returns lines."""
+        """A machine that takes output and returns lines; `held` is the line in progress."""
+
+        held: bytes
 
         def feed(self, data: bytes) -> bytes:
             """Return the lines that the output completes."""
@@ -54,6 +56,15 @@ class FormattedFileHandler(RotatingFileHandler):
     def emit(self, record: LogRecord) -> None:
         """Write the lines that a record completes; failures are reported."""
         self._write(format_record(self, self._formatter, record))
+
+    @property
+    def held(self) -> bytes:
+        """The line that is not complete yet; an assignment resumes it."""
+        return self._formatter.held
+
+    @held.setter
+    def held(self, line: bytes) -> None:
+        self._formatter.held = line
 
     def close(self) -> None:
         """Write a last line that has no newline, then close."""

@@ -21,6 +21,9 @@ from supervisor.logs.reading import followed, notify_written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from supervisor.logs.policy import LogPolicy
 
 STANDARD_FDS = {"/dev/stdout": 1, "/dev/stderr": 2}
@@ -47,6 +50,7 @@ class Sink:
         self._policies: tuple[LogPolicy, ...] = () if policy is None else (policy,)
         self._users = 1
         self._whole_lines = False
+        self.is_inherited = False
         self._take(fd, shared=shared)
 
     @property
@@ -124,7 +128,11 @@ class Sink:
         """Reopen the path, for another writer or in place of the file that was open.
 
         Queued bytes are sent to the old reader first.  Raises `OSError`; nothing is changed then.
+        The first writer after the daemon has executed itself gets the log as it is.
         """
+        if self.is_inherited:
+            self.is_inherited = False
+            return self
         fd, shared = _open(self.path, self.policy)
         if self._backlog and os.path.samestat(os.fstat(fd), os.fstat(self.fd)):
             os.close(fd)
@@ -195,6 +203,29 @@ class Sink:
         else:
             self._backlog.when_flushed(self._release)
 
+    # -- saving -------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {
+            "fd": self.fd,
+            "path": self.path,
+            "backlog": None if self._backlog is None else self._backlog.snapshot(),
+        }
+
+    @classmethod
+    def inherit(cls, saved: Mapping[str, Any]) -> Sink:
+        """Return the sink of a snapshot, which has no writers yet."""
+        backlog = saved.get("backlog") or {}
+        sink = cls(saved["fd"], saved["path"], shared=backlog.get("shared") is True)
+        sink._users = 0
+        sink.is_inherited = True
+        if backlog:
+            if sink._backlog is None:
+                sink._backlog = Backlog(sink.fd, sink.path)
+            sink._backlog.restore(backlog)
+        return sink
+
     def _release(self) -> None:
         """Close the fd, once: its number may soon be reused."""
         if _sinks.get(self.path) is self:
@@ -208,6 +239,23 @@ class Sink:
         before, self._policies = self.policy, policies
         if before is not None and before.maintenance is not None and before != self.policy:
             before.maintenance.closed(self)
+
+
+def snapshot() -> list[dict[str, Any]]:
+    """Return all open logs as JSON values."""
+    return [sink.snapshot() for sink in _sinks.values() if sink.fd >= 0]
+
+
+def restore(saved: list[dict[str, Any]]) -> None:
+    """Take over open logs, for the writers that open them next; see `close_unused`."""
+    for each in saved:
+        _sinks[each["path"]] = Sink.inherit(each)
+
+
+def close_unused() -> None:
+    """Close the logs that have been taken over, but that no writer has opened."""
+    for sink in [each for each in _sinks.values() if not each._users]:  # noqa: SLF001 - this module's
+        sink.close()
 
 
 def _start_maintenance(sink: Sink, *, is_first: bool) -> None:
@@ -235,7 +283,7 @@ def open_sink(path: str, mode: str = "ab", policy: LogPolicy | None = None) -> S
     them as well, until this writer leaves it (`Sink.close`).  Raises `OSError`.
     """
     sink = _sinks.get(path)
-    is_first = sink is None
+    is_first = sink is None or sink.is_inherited
     if sink is None:
         fd, shared = _open(path, policy, truncate="w" in mode)
         sink = _sinks[path] = Sink(fd, path, shared=shared, policy=policy)

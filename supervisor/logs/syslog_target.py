@@ -15,6 +15,7 @@ from collections import deque
 from functools import lru_cache
 
 from supervisor import loggers
+from supervisor.common.text import bytes_as_text, text_as_bytes
 from supervisor.logs import backlog
 
 TYPE_CHECKING = False
@@ -43,6 +44,18 @@ def syslog_socket() -> SyslogSocket:
         _socket = SyslogSocket(DEV_LOG)
     _socket.users += 1
     return _socket
+
+
+def snapshot() -> list[str]:
+    """Return the messages that are waiting, as JSON values."""
+    return [] if _socket is None else _socket.snapshot()
+
+
+def restore(saved: Iterable[str]) -> None:
+    """Send the messages of a snapshot."""
+    connection = syslog_socket()
+    connection.send(map(text_as_bytes, saved))
+    connection.close()  # when they have been sent
 
 
 def daemon_tag() -> str:
@@ -80,6 +93,10 @@ class SyslogSocket:
                 self._queue.append(message)
         if was_empty and self._queue:
             self.handle_write_event()
+
+    def snapshot(self) -> list[str]:
+        """Return the messages that are waiting, as JSON values."""
+        return [bytes_as_text(message) for message in self._queue]
 
     def _drop(self, messages: int, reason: str) -> None:
         self._dropped_messages += messages

@@ -54,9 +54,14 @@ class Subprocess(Lifecycle):
         """Fall back to the context of `config.options` (plugins' own tests pass none)."""
         super().__init__(config, runtime or config.options.runtime)  # type: ignore[attr-defined]
         self.dispatchers: dict[int, Dispatcher] = {}
-        self._tree: ProcessTree | None = None
-        self._orphans: LeaderlessGroup | ProcessTree | None = None
-        self._launch: LaunchReport | None = None
+        self.tree: ProcessTree | None = None
+        """The process tree that is being stopped."""
+        self.orphans: LeaderlessGroup | ProcessTree | None = None
+        """The processes that a stop still waits for: the child has been reaped."""
+        self.leader_status = 0
+        """Status of that child from `waitpid`."""
+        self.launch_report: LaunchReport | None = None
+        """The report of a forked child that has not executed the program yet."""
         self.hooks: Hooks | None = _make_hooks(self)
 
     # -- starting -----------------------------------------------------------------
@@ -135,7 +140,7 @@ class Subprocess(Lifecycle):
             self._spawned()
         else:
             loop = self.runtime.loop
-            self._launch = LaunchReport(launched.report, loop, self._exec_succeeded)
+            self.launch_report = LaunchReport(launched.report, loop, self.exec_succeeded)
             self.arm()
         return self.pid
 
@@ -150,22 +155,24 @@ class Subprocess(Lifecycle):
     @property
     def is_launching(self) -> bool:
         """Whether the program has not been executed yet: by its child, or because of its hooks."""
-        return self._launch is not None or (self.hooks is not None and self.hooks.delays_start)
+        return self.launch_report is not None or (
+            self.hooks is not None and self.hooks.delays_start
+        )
 
-    def _exec_succeeded(self) -> None:
+    def exec_succeeded(self) -> None:
         """Note that the child has executed the program."""
-        self._launch = None
+        self.launch_report = None
         self.restart_clock()
         self._spawned()
 
     def _launch_failure(self) -> str | None:
         """Return why the dead child did not execute the program; None if it did."""
-        if self._launch is None:
+        if self.launch_report is None:
             return None
-        failure = self._launch.failure()
-        self._launch = None
+        failure = self.launch_report.failure()
+        self.launch_report = None
         if failure is None:
-            self._exec_succeeded()
+            self.exec_succeeded()
         return failure
 
     def fail_start(self, reason: str) -> None:
@@ -219,7 +226,7 @@ class Subprocess(Lifecycle):
             logger.debug(text)
             return text
         whole_group = (
-            self.config.killasgroup or self._orphans is not None
+            self.config.killasgroup or self.orphans is not None
             if self.state == ProcessStates.STOPPING
             else self.config.stopasgroup
         )
@@ -230,7 +237,7 @@ class Subprocess(Lifecycle):
     def send_stop_signal(self, signum: int, *, whole_group: bool) -> str | None:
         """Send a signal that is meant to end the child; return None or the error text."""
         logger = self.runtime.logger
-        tree = self._tree = self._tree or _tree_to_stop(self)
+        tree = self.tree = self.tree or tree_to_stop(self)
         scope = "" if not whole_group else "process group " if tree is None else "process tree "
         logger.debug(f"killing {self.name} (pid {self.pid}) {scope}with signal {signame(signum)}")
         self.killing = True
@@ -255,9 +262,9 @@ class Subprocess(Lifecycle):
 
     def send_signal(self, signum: int, doing: str, *, whole_group: bool) -> str | None:
         """Send a signal to the child or its group; return None or the error text."""
-        if self._orphans is not None:
+        if self.orphans is not None:
             if whole_group:
-                self._signal_orphans(self._orphans, signum)
+                self._signal_orphans(self.orphans, signum)
             return None
         try:
             os.kill(-self.pid if whole_group else self.pid, signum)
@@ -300,16 +307,17 @@ class Subprocess(Lifecycle):
             self.fail_start(failure)
             return
         if self.killing and self.config.stopasgroup:
-            tree = self._tree = self._tree or _tree_to_stop(self)
+            tree = self.tree = self.tree or tree_to_stop(self)
             watch = self.runtime.services.orphans.groups.watch if tree is None else tree.watch
-            self._orphans = watch(self.pid, lambda _orphans: self._ended(status))
-        if self._orphans is None:
+            self.leader_status = status
+            self.orphans = watch(self.pid, lambda _orphans: self._ended(status))
+        if self.orphans is None:
             self._ended(status)
             return
         for dispatcher in self.dispatchers.values():
             if isinstance(dispatcher, PInputDispatcher):
                 dispatcher.close()
-        scope = "group" if self._tree is None else "tree"
+        scope = "group" if self.tree is None else "tree"
         self.runtime.logger.debug(
             f"{self.name} (pid {self.pid}) has exited, waiting for its process {scope}"
         )
@@ -326,10 +334,10 @@ class Subprocess(Lifecycle):
 
     def _ended(self, status: int) -> None:
         """Enter the state after the exit; nothing in the group is waited for any more."""
-        self._orphans = None
-        if self._tree is not None:
-            self._tree.close()
-            self._tree = None
+        self.orphans = None
+        if self.tree is not None:
+            self.tree.close()
+            self.tree = None
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         self.laststop = self.runtime.clock.time()
         is_stop = self.killing
@@ -399,7 +407,7 @@ class Subprocess(Lifecycle):
         return failures if self.hooks is None else failures + self.hooks.reopenlogs()
 
 
-def _tree_to_stop(process: Subprocess) -> ProcessTree | None:
+def tree_to_stop(process: Subprocess) -> ProcessTree | None:
     """Return the process tree that a stop ends, None for the child or its group alone."""
     if full_config(process.config).killmode != TREE:
         return None

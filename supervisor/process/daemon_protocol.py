@@ -57,6 +57,13 @@ class Updates(Protocol):
         """Change the number of processes of a program; see `setNumprocs`."""
 
 
+class Reexec(Protocol):
+    """The replacement of the daemon by another version."""
+
+    def request(self) -> Callable[[], Any]:
+        """Check the new version, then replace the daemon; see `reexec`."""
+
+
 class Daemon(Protocol):
     """The running daemon, as plugins get it in their `supervisord` argument."""
 
@@ -73,6 +80,10 @@ class Daemon(Protocol):
     @property
     def updates(self) -> Updates:
         """Plans of updates, and their application."""
+
+    @property
+    def reexec(self) -> Reexec:
+        """The replacement of the daemon by another version."""
 
     def add_process_group(self, config: ProcessGroupConfig) -> bool:
         """Add a group; return False if a group of that name exists."""

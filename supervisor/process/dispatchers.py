@@ -15,8 +15,8 @@ from supervisor.process.streams import Dispatcher, OutputDispatcher, PInputDispa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Protocol
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Protocol
 
     from supervisor.process.plan import Pipes
     from supervisor.process.status import ProcessStatus
@@ -94,6 +94,17 @@ class POutputDispatcher(OutputDispatcher):
                 self._write(self._stripper.flush())
             super().close()
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        splitter = None if self._splitter is None else self._splitter.snapshot()
+        return {**super().snapshot(), "splitter": splitter}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        super().restore(saved)
+        if self._splitter is not None:
+            self._splitter.restore(saved.get("splitter") or {})
+
     def _handle(self, parts: list[bytes | Captured]) -> None:
         for part in parts:
             if isinstance(part, Captured):
@@ -165,6 +176,15 @@ class PEventListenerDispatcher(OutputDispatcher):
                 self._write(self._stripper.flush())
             super().close()
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {**super().snapshot(), "stream": self._stream.snapshot()}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        super().restore(saved)
+        self._stream.restore(saved.get("stream") or {})
+
     def _write(self, data: bytes) -> None:
         if data and self.childlog is not None:
             self.childlog.log(INFO, data)
@@ -175,13 +195,9 @@ def make_dispatchers(process: ProcessStatus, pipes: Pipes) -> dict[int, Dispatch
 
     Raises `OSError` when a log cannot be opened; the daemon's ends of the pipes are closed then.
     """
-    is_listener = isinstance(process.config, EventListenerConfig)
-    stdout: Callable[[ProcessStatus, str, int], Dispatcher] = (
-        PEventListenerDispatcher if is_listener else POutputDispatcher
-    )
     made: dict[int, Dispatcher] = {}
     try:
-        made[pipes.stdout] = stdout(process, "stdout", pipes.stdout)
+        made[pipes.stdout] = _class_of(process, "stdout")(process, "stdout", pipes.stdout)
         if pipes.stderr is not None:
             made[pipes.stderr] = POutputDispatcher(process, "stderr", pipes.stderr)
         if pipes.stdin is not None:
@@ -192,6 +208,29 @@ def make_dispatchers(process: ProcessStatus, pipes: Pipes) -> dict[int, Dispatch
             dispatcher.close()
         raise
     return made
+
+
+def adopt_dispatchers(
+    process: ProcessStatus, saved: Iterable[Mapping[str, Any]]
+) -> dict[int, Dispatcher]:
+    """Return the dispatchers, by fd, of a child that another daemon has started.
+
+    `saved` are their snapshots.  A log that cannot be opened does not prevent that.
+    """
+    made: dict[int, Dispatcher] = {}
+    for each in saved:
+        channel, fd = each["channel"], each["fd"]
+        made[fd] = _class_of(process, channel)(process, channel, fd)
+        made[fd].restore(each)
+    return made
+
+
+def _class_of(process: ProcessStatus, channel: str) -> Callable[[ProcessStatus, str, int], Any]:
+    """Return the class of the dispatcher of a stream."""
+    if channel == "stdin":
+        return PInputDispatcher
+    is_listener = channel == "stdout" and isinstance(process.config, EventListenerConfig)
+    return PEventListenerDispatcher if is_listener else POutputDispatcher
 
 
 def log_spawn_failure(dispatchers: Iterable[Dispatcher], reason: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 
 from supervisor import events
 from supervisor.loggers import LevelsByName, exception_text
 from supervisor.process.dispatchers import RejectEvent
 from supervisor.process.groups import ProcessGroupBase
+from supervisor.process.saved_events import SavedEvents, Serials, save_event
 from supervisor.states import (
     EventListenerStates,
     ProcessStates,
@@ -17,7 +17,8 @@ from supervisor.states import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from supervisor.config.model import (
         EventListenerPoolConfig,
@@ -37,7 +38,8 @@ ACKNOWLEDGED, BUSY, READY, UNKNOWN = (
     EventListenerStates.UNKNOWN,
 )
 
-_serials = itertools.count()
+serials = Serials()
+"""The serials of events in any pool."""
 
 REJECTIONS_BEFORE_BACKOFF = 10
 """Rejections in a row after which a pool assumes that its listeners reject everything."""
@@ -59,6 +61,16 @@ class RejectionBackoff:
         self._resume = resume
         self._rejections = 0
         self._timer: Timer | None = None
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {"rejections": self._rejections, "is_paused": self.paused}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; a pause begins again."""
+        self._rejections = saved.get("rejections", 0)
+        if saved.get("is_paused") and self._timer is None:
+            self._timer = self._loop.call_later(BACKOFF_SECONDS, self._end_pause)
 
     @property
     def paused(self) -> bool:
@@ -94,7 +106,7 @@ class EventListenerPool(ProcessGroupBase):
     def __init__(self, config: EventListenerPoolConfig, runtime: Runtime) -> None:
         super().__init__(config, runtime)
         self.event_buffer: deque[events.Event] = deque()
-        self._poolserials = itertools.count()
+        self._poolserials = Serials()
         self._backoff = RejectionBackoff(runtime.loop, self.dispatch)
         for event_type in config.pool_events:
             events.subscribe(event_type, self.enqueue)
@@ -142,6 +154,33 @@ class EventListenerPool(ProcessGroupBase):
             return True
         return bool(self.event_buffer and states - {UNKNOWN})
 
+    # -- saving ---------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the queue and the events in flight as JSON values."""
+        in_flight = {
+            name: save_event(process.event, self.runtime.logger)
+            for name, process in self.processes.items()
+            if process.event is not None
+        }
+        waiting = [save_event(event, self.runtime.logger) for event in self.event_buffer]
+        return {
+            "backoff": self._backoff.snapshot(),
+            "event_buffer": [event for event in waiting if event is not None],
+            "in_flight": in_flight,
+            "next_poolserial": self._poolserials.next,
+        }
+
+    def restore(self, saved: Mapping[str, Any], saved_events: SavedEvents) -> None:
+        """Take over a state that `snapshot` has returned; the processes have been restored."""
+        self._poolserials.next = saved.get("next_poolserial", 0)
+        self._backoff.restore(saved.get("backoff") or {})
+        for name, event in (saved.get("in_flight") or {}).items():
+            if name in self.processes:
+                self.processes[name].event = saved_events.restore(event)
+        waiting = map(saved_events.restore, saved.get("event_buffer") or ())
+        self.event_buffer.extend(event for event in waiting if event is not None)
+
     # -- events in ------------------------------------------------------------
 
     def enqueue(self, event: events.Event) -> None:
@@ -164,13 +203,13 @@ class EventListenerPool(ProcessGroupBase):
         # This name and `_eventEnvelope` are from Supervisor 4; the tests of
         # supervisord-dependent-startup use them.
         if getattr(event, "serial", None) is None:
-            event.serial = next(_serials)
-        serials: dict[str, int] | None = getattr(event, "pool_serials", None)
-        if serials is None:
-            event.pool_serials = serials = {}
+            event.serial = serials.take()
+        pool_serials: dict[str, int] | None = getattr(event, "pool_serials", None)
+        if pool_serials is None:
+            event.pool_serials = pool_serials = {}
         name, waiting = self.config.name, self.event_buffer
-        if name not in serials:
-            serials[name] = next(self._poolserials)
+        if name not in pool_serials:
+            pool_serials[name] = self._poolserials.take()
         while waiting and len(waiting) >= self.config.buffer_size:
             dropped = waiting.popleft()
             self.runtime.logger.error(

@@ -9,6 +9,10 @@ from supervisor.socket_manager import SocketManager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from socket import socket
+    from typing import Any
+
     from supervisor.config.model import FastCGIGroupConfig
     from supervisor.process.runtime import Runtime
 
@@ -17,19 +21,28 @@ class FastCGISubprocess(Subprocess):
     """A process that holds the group's socket while it runs."""
 
     group: FastCGIProcessGroup | None
-    _holds_socket = False
+    holds_socket = False
+    """Whether it holds the group's socket."""
 
     def _make_pipes(self) -> Pipes:
-        if self.group is None:
-            raise SpawnError(f"no socket for '{self.name}': it has no group")
         try:
-            listener = self.group.socket_manager.acquire()
+            listener = self.hold_socket()
         except OSError as error:
             raise SpawnError(f"error while creating socket for '{self.name}': {error}") from None
-        self._holds_socket = True
         return Pipes.make(
             redirect_stderr=self.config.redirect_stderr, child_stdin=listener.fileno()
         )
+
+    def hold_socket(self) -> socket:
+        """Return the group's socket, which stays open while the process runs.
+
+        Raises `OSError`, and `SpawnError` if the process has no group.
+        """
+        if self.group is None:
+            raise SpawnError(f"no socket for '{self.name}': it has no group")
+        listener = self.group.socket_manager.acquire()
+        self.holds_socket = True
+        return listener
 
     def fail_start(self, reason: str) -> None:
         """End a start that has failed, and release the socket."""
@@ -41,8 +54,8 @@ class FastCGISubprocess(Subprocess):
         self._release_socket()
 
     def _release_socket(self) -> None:
-        if self._holds_socket and self.group is not None:
-            self._holds_socket = False
+        if self.holds_socket and self.group is not None:
+            self.holds_socket = False
             self.group.socket_manager.release()
 
 
@@ -53,10 +66,22 @@ class FastCGIProcessGroup(ProcessGroupBase):
     process_class = FastCGISubprocess
 
     def __init__(
-        self, config: FastCGIGroupConfig, runtime: Runtime, *, must_open: bool = True
+        self,
+        config: FastCGIGroupConfig,
+        runtime: Runtime,
+        *,
+        must_open: bool = True,
+        opened: Mapping[str, Any] | None = None,
     ) -> None:
-        """Check that the socket can be opened; if not, raise `ValueError` or only log it."""
+        """Check that the socket can be opened; if not, raise `ValueError` or only log it.
+
+        `opened` is the snapshot of a socket that is open already.
+        """
         self.socket_manager = SocketManager(config.socket_config, runtime.logger)
+        super().__init__(config, runtime)
+        if opened:
+            self.socket_manager.restore(opened)
+            return
         try:
             self.socket_manager.acquire()
         except OSError as error:
@@ -66,4 +91,3 @@ class FastCGIProcessGroup(ProcessGroupBase):
             runtime.logger.critical(text)
         else:
             self.socket_manager.release()
-        super().__init__(config, runtime)

@@ -12,6 +12,7 @@ import os
 import signal
 from contextlib import suppress
 
+from supervisor.common.text import bytes_as_text, text_as_bytes
 from supervisor.engine import posix
 from supervisor.process.interpreters import exec_failure
 from supervisor.process.plan import (
@@ -24,8 +25,8 @@ from supervisor.process.plan import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import NoReturn
+    from collections.abc import Callable, Mapping
+    from typing import Any, NoReturn
 
     from supervisor.engine.loop import Loop
     from supervisor.engine.posix import Identity
@@ -200,6 +201,14 @@ class LaunchReport:
         self._exec_succeeded = exec_succeeded
         self._text = b""
         loop.watch(self)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {"fd": self._fd, "text": bytes_as_text(self._text)}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; the constructor takes its `fd`."""
+        self._text = text_as_bytes(saved.get("text"))
 
     def fileno(self) -> int:
         """Return the daemon's end of the pipe."""

@@ -12,7 +12,8 @@ from supervisor.process.process_group import GroupWatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
     from supervisor.engine.loop import Loop, Timer
     from supervisor.process.process_group import LeaderlessGroup
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
         def close(self) -> None:
             """Leave the loop and close the fd."""
+
+        def snapshot(self) -> dict[str, Any]:
+            """Return the state as JSON values."""
 
 
 LINGER_SECONDS = 1.0
@@ -51,6 +55,16 @@ class OrphanCleanup:
         """Drain a pipe whose other end is still open, until the deadline."""
         close = self._loop.call_later(LINGER_SECONDS, lambda: self._close(dispatcher))
         self._pipes[dispatcher] = close
+
+    def snapshot(self, name_of: Callable[[Any], str]) -> dict[str, Any]:
+        """Return the state as JSON values; `name_of` returns the name of a pipe's process."""
+        return {
+            "groups": [
+                {"pgid": group.pgid, "kill_at": timer.when}
+                for group, timer in self._kill_timers.items()
+            ],
+            "pipes": [{"name": name_of(pipe), "pipe": pipe.snapshot()} for pipe in self._pipes],
+        }
 
     def close(self) -> None:
         """Kill and close everything at once: the daemon exits."""

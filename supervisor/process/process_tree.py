@@ -34,6 +34,7 @@ from supervisor.process.process_group import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
 
     from supervisor.common.proc_stat import ProcessStat
     from supervisor.engine.loop import Loop, Timer
@@ -78,6 +79,16 @@ class ProcessTree:
         self._channels: dict[int, PidfdChannel] = {}
         self._is_polled = False
         self._empty_scans = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the signals to send as JSON values; all else is found again."""
+        return {"signals": self._signals, "is_killed": self._is_killed}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._is_killed = saved.get("is_killed") is True
+        for signum in saved.get("signals", ()):
+            self.signal(signum)
 
     def signal(self, signum: int) -> None:
         """Send a signal to all members, as soon as a scan has found them.

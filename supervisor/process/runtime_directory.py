@@ -45,6 +45,14 @@ class RuntimeDirectory:
             self._made = make_runtime_directory(temporary_directory())
         return self._made
 
+    def snapshot(self) -> str | None:
+        """Return the path of a directory that has been made, None if there is none."""
+        return self._made
+
+    def restore(self, made: str) -> None:
+        """Take over a directory that an earlier daemon has made."""
+        self._made = made
+
     def remove(self) -> None:
         """Remove a directory that has been made, and the sockets in it."""
         if self._made is not None and _is_intact(self._made):

@@ -86,6 +86,10 @@ class Services:
         if self._log_maintenance is not None:
             self._log_maintenance.close()
 
+    def made_notify_directory(self) -> str | None:
+        """Return the path of the directory of notify sockets, None if none has been made."""
+        return self.notify_directory.snapshot() if "notify_directory" in vars(self) else None
+
     def remove_notify_directory(self) -> None:
         """Remove the directory of notify sockets, if it has been made."""
         if "notify_directory" in vars(self):

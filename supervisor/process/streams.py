@@ -14,12 +14,16 @@ from supervisor import loggers
 from supervisor.common.ansi import AnsiStripper
 from supervisor.common.read_batching import LARGE_PIPE_BYTES, PIPE_BYTES, ReadBatcher
 from supervisor.common.records import record
+from supervisor.common.text import bytes_as_text, text_as_bytes
 from supervisor.engine import posix
 from supervisor.logs import reading
 from supervisor.process.child_log import log_options, open_child_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from supervisor.config.stream_config import StreamConfig
     from supervisor.process.status import ProcessStatus
 
@@ -129,6 +133,13 @@ class Dispatcher:
         """Do nothing; overridden by channels that log.  Returns a line for each failure."""
         return []
 
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {"channel": self.channel, "fd": self.fd}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+
 
 class PInputDispatcher(Dispatcher):
     """The child's stdin: bytes are queued here until the child reads them."""
@@ -165,6 +176,15 @@ class PInputDispatcher(Dispatcher):
         if self._is_blocked is not bool(self.input_buffer):
             self._is_blocked = not self._is_blocked
             self.process.runtime.loop.interest_changed(self)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        return {**super().snapshot(), "input_buffer": bytes_as_text(self.input_buffer)}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.input_buffer += text_as_bytes(saved.get("input_buffer"))
+        self._is_blocked = bool(self.input_buffer)
 
     def writable(self) -> bool:
         """Whether bytes are waiting."""
@@ -315,6 +335,26 @@ class OutputDispatcher(Dispatcher):
             super().close()
             if self.childlog is not None:
                 self.childlog.close()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; `fd` stays open in the next daemon."""
+        handlers = () if self.childlog is None else self.childlog.handlers
+        return {
+            **super().snapshot(),
+            "pid": self.pid,
+            "held": [bytes_as_text(handler.held) for handler in handlers],
+            "stripper": None if self._stripper is None else self._stripper.snapshot(),
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self.pid = saved.get("pid", 0)
+        handlers = () if self.childlog is None else self.childlog.handlers
+        for handler, held in zip(handlers, saved.get("held", ()), strict=False):
+            if held:
+                handler.held = text_as_bytes(held)
+        if self._stripper is not None:
+            self._stripper.restore(saved.get("stripper") or {})
 
     def removelogs(self) -> None:
         """Remove the log and start a new one."""

@@ -103,6 +103,11 @@ def seconds_since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
+def age_of(process: ProcessStat) -> float:
+    """Return the time since the start of a process, in seconds."""
+    return seconds_since_boot() - process.started / TICKS_PER_SECOND
+
+
 class UsageMonitor:
     """The last two samples; `run` spreads the steps of a generator over loop iterations."""
 

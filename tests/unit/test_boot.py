@@ -41,8 +41,8 @@ def late_imports(path: Path) -> Iterator[str]:
                         yield node.module
 
 
-CHECK = "supervisor.daemon.check"
-"""Of `--check`, imported first of all, and by no daemon that runs."""
+BEFORE_OPTIONS = {"supervisor.daemon.check", "supervisor.daemon.resume"}
+"""Modules that are imported before the daemon has options, or instead of it."""
 
 
 def test_everything_is_imported_before_another_user_takes_over() -> None:
@@ -53,7 +53,7 @@ def test_everything_is_imported_before_another_user_takes_over() -> None:
         if not is_client(module_name(path)) and FLOORS.get(path.parent.name) != FLOORS["config"]
         for name in late_imports(path)
     }
-    assert late - {CHECK} <= set(boot.LATE_IMPORTS)
+    assert late - BEFORE_OPTIONS <= set(boot.LATE_IMPORTS)
 
 
 PRELOADED = """

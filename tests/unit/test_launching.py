@@ -58,8 +58,8 @@ class Launching:
 
     def read(self) -> None:
         """Let the daemon read what has been reported."""
-        assert self.process._launch is not None
-        self.process._launch.handle_read_event()
+        assert self.process.launch_report is not None
+        self.process.launch_report.handle_read_event()
 
     def die(self, status: int) -> None:
         """End the child, and let the daemon know."""

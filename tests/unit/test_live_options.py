@@ -26,113 +26,13 @@ from supervisor.process.health import make_health_monitor
 from supervisor.process.probes import ProbeRunner
 from supervisor.process.reconfigure import reconfigure
 from supervisor.states import ProcessStates
+from tests.support.option_texts import COUNTING, TEXTS
 from tests.support.programs import EXIT_0, EXIT_3, Programs
 from tests.support.world import World
 
 S = ProcessStates
 
-TEXTS = {
-    "process_name": "other",
-    "command": "/bin/tac",
-    "directory": "/",
-    "priority": "7",
-    "autostart": "false",
-    "autorestart": "true",
-    "startsecs": "7",
-    "startretries": "7",
-    "stopsignal": "INT",
-    "stopwaitsecs": "7",
-    "stopasgroup": "true",
-    "killasgroup": "true",
-    "exitcodes": "7",
-    "redirect_stderr": "true",
-    "serverurl": "http://localhost",
-    "user": "7",
-    "umask": "007",
-    "environment": "A=7",
-    "killmode": "group",
-    "pre_start_hook": "/7",
-    "post_start_hook": "/7",
-    "pre_stop_hook": "/7",
-    "stopcommand": "/7",
-    "post_stop_hook": "/7",
-    "hook_timeout": "7",
-    "nice": "7",
-    "ioprio": "idle",
-    "oom_score_adj": "7",
-    "cpu_affinity": "0",
-    "pdeathsig": "INT",
-    "group": "0",
-    "supplementary_groups": "0",
-    **{row.name: "7" for row in options_of(ProcessConfig) if row.name.startswith("rlimit_")},
-    "clean_environment": "true",
-    "pass_environment": "PATH",
-    "login_environment": "true",
-    "envfiles": "-/7",
-    "secretfiles": "A:/7",
-    "syslog_facility": "local7",
-    "syslog_tag": "7",
-    "syslog_stdout_priority": "err",
-    "syslog_stderr_priority": "err",
-    "essential": "true",
-    "exit_codes_ok": "7",
-    "restartpause": "7",
-    "restartfactor": "7",
-    "maxbackoff": "7",
-    "restartjitter": "0.7",
-    "restartreset": "7",
-    "startlimit_burst": "7",
-    "startlimit_interval": "7",
-    "depends_on": "db",
-    "depends_on_completed": "db",
-    "depends_on_exited": "db",
-    "dependency_timeout": "7",
-    "on_dependency_failure": "stop",
-    "notify": "true",
-    "notification_fd": "7",
-    "ready_log_line": "7",
-    "readiness_check_script": "tcp://localhost:7",
-    "readiness_check_initial_delay": "7",
-    "readiness_check_period": "7",
-    "readiness_check_timeout": "7",
-    "readiness_check_success_threshold": "7",
-    "ready_timeout": "7",
-    "liveness_check_script": "tcp://localhost:7",
-    "liveness_check_initial_delay": "7",
-    "liveness_check_period": "7",
-    "liveness_check_timeout": "7",
-    "liveness_check_success_threshold": "7",
-    "liveness_check_failure_threshold": "7",
-    "liveness_check_failure_action": "stop",
-    "watchdog": "7",
-    "max_memory_restart": "7GB",
-    "memory_check_period": "7",
-    "max_runtime": "7",
-    "max_runtime_jitter": "7",
-} | {
-    f"{stream}_{name}": text
-    for stream in ("stdout", "stderr")
-    for name, text in {
-        "capture_maxbytes": "7",
-        "events_enabled": "true",
-        "logfile": "/dev/null",
-        "logfile_backups": "7",
-        "logfile_maxbytes": "7",
-        "logfile_format": "prefix",
-        "logfile_mode": "0600",
-        "logfile_owner": str(os.geteuid()),
-        "logfile_rotate": "daily",
-        "logfile_compress": "gzip",
-        "logfile_maxage": "7",
-        "tee": "/dev/null",
-        "tee_format": "json",
-        "syslog": "true",
-    }.items()
-}
-"""A text for each option that differs from its default."""
-
 ROWS = {row.name: row for row in options_of(ProcessConfig) if row.name in TEXTS}
-COUNTING = {"numprocs", "numprocs_start"}
 
 
 def config(name: str = "web", **options: Any) -> ProcessConfig:

@@ -663,7 +663,7 @@ def test_a_process_in_backoff_does_not_follow_its_dependencies(site: Site) -> No
 def watch_exits(site: Site, *, all_exited: bool = False) -> None:
     runtime = site.world.runtime
     runtime.settings = replace(runtime.settings, exit_when_all_exited=all_exited)
-    site.daemon._exits.begin()
+    site.daemon.exits.begin()
     site.turn()
 
 

@@ -1,0 +1,291 @@
+"""The replacement of a running daemon by the version that is installed, with the same pid.
+
+The daemon executes itself (execve(2)); its children, sockets and open files stay.  First a helper
+checks that the new version starts and reads the configuration, so that a failure leaves everything
+as it is.  `snapshot` makes what is handed over, `resume` is the other side.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager
+
+from supervisor.common import resume_format
+from supervisor.common.faults import Faults, RPCError
+from supervisor.common.text import in_seconds, one_line
+from supervisor.config import standard_input
+from supervisor.config.saved_config import encode_group
+from supervisor.daemon.interfaces import unsafe_interface
+from supervisor.daemon.snapshot import head_of, state_of
+from supervisor.daemon.start import RESUME_VARIABLE
+from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
+from supervisor.engine.posix import ProcessException, decode_wait_status
+from supervisor.loggers import exception_text
+from supervisor.process.helper_child import HelperChild, HelperOutput
+from supervisor.process.launchers import launch
+from supervisor.process.plan import SpawnPlan
+from supervisor.states import SupervisorStates
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Final
+
+    from supervisor.daemon.whole_daemon import WholeDaemon
+    from supervisor.engine.deferred import Deferred
+    from supervisor.engine.loop import Loop
+    from supervisor.process.helper_child import HelperEnd
+
+CHECK_SECONDS: Final = 30.0
+"""Time for the new version to read the configuration, in seconds."""
+
+FLUSH_SECONDS: Final = 1.0
+"""Time for responses that are being sent, and requests that are being received, in seconds."""
+
+MAX_SETTLING_TURNS: Final = 20
+"""Iterations of the loop, at most, until nothing is due at once."""
+
+MAX_OUTPUT_BYTES: Final = 65536
+MAX_REASON_CHARS: Final = 500
+
+UNBLOCKABLE: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+"""Signals of errors in the daemon itself, which a block would make fatal without a trace."""
+
+BUSY = "a replacement of the daemon is in progress"
+UPDATING = "an update is in progress"
+FROM_STANDARD_INPUT = "the configuration has been read from standard input"
+
+
+class CheckOutput(HelperOutput):
+    """The output of the check, which contains its reason."""
+
+    def __init__(self, fd: int, loop: Loop) -> None:
+        self._text = b""
+        super().__init__(fd, loop)
+
+    def _arrived(self, data: bytes) -> None:
+        self._text = (self._text + data)[-MAX_OUTPUT_BYTES:]
+
+    @property
+    def first_line(self) -> str:
+        """The line with the reason: the last one of a traceback, the first one of all else."""
+        text = self._text.decode("utf-8", "replace")
+        lines = [line.strip() for line in text.split("\n") if line.strip()] or [""]
+        has_traceback = any(line.startswith("Traceback") for line in lines)
+        return one_line(lines[-1 if has_traceback else 0], MAX_REASON_CHARS)
+
+
+class Reexec:
+    """The steps from the request to `execve`."""
+
+    def __init__(self, daemon: WholeDaemon) -> None:
+        self._daemon = daemon
+        self._check: HelperChild | None = None
+        self._is_due = False
+
+    # -- the request --------------------------------------------------------------
+
+    def request(self) -> Deferred:
+        """Return a deferred function that is true when the check has succeeded.
+
+        Then the daemon is replaced.  Raises `RPCError` FAILED with the reason for which it is not;
+        nothing has changed then.
+        """
+        self._refuse_if_unsafe()
+        if self._check is not None or self._is_due:
+            raise RPCError(Faults.FAILED, BUSY)
+        self._try_to_save()
+        ended, ends = Notifier(), []
+
+        def on_end(end: HelperEnd) -> None:
+            self._check = None
+            ends.append(end)
+            ended.notify()
+
+        def result() -> Any:
+            if not ends:
+                return NOT_DONE_YET
+            reason = _failure(ends[0])
+            if reason:
+                raise RPCError(Faults.FAILED, reason)
+            self._is_due = True
+            return True
+
+        self._check = self._start_check(on_end)
+        return deferred(result, wake_sources=[ended])
+
+    def _refuse_if_unsafe(self) -> None:
+        """Raise `RPCError` if the daemon cannot be replaced now."""
+        daemon = self._daemon
+        if daemon.runtime.daemon_state != SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+        reason = unsafe_interface(daemon.interfaces)
+        if daemon.options.configfile == standard_input.NAME:
+            reason = FROM_STANDARD_INPUT
+        elif daemon.has_update_in_progress:
+            reason = UPDATING
+        if reason:
+            raise RPCError(Faults.FAILED, reason)
+
+    def _try_to_save(self) -> None:
+        """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
+        try:
+            for group in self._daemon.process_groups.values():
+                encode_group(group.config)
+        except ValueError as error:
+            raise RPCError(Faults.FAILED, error) from None
+
+    def _start_check(self, on_end: Callable[[HelperEnd], object]) -> HelperChild:
+        """Start a helper that reads the configuration with the new version.
+
+        Raises `RPCError` if it cannot be started.
+        """
+        runtime, options = self._daemon.runtime, self._daemon.options
+        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
+        reader, writer = os.pipe()
+        try:
+            os.set_blocking(reader, False)
+            stdin = os.open(os.devnull, os.O_RDONLY)
+            try:
+                launched = launch(
+                    SpawnPlan(
+                        name="check",
+                        executable=sys.executable,
+                        argv=(*own_command(options.start_directory), "--check", can_resume),
+                        environment=dict(os.environ),
+                        directory=options.start_directory,
+                        umask=None,
+                        uid=None,
+                        stdin=stdin,
+                        stdout=writer,
+                        stderr=writer,
+                    )
+                )
+            finally:
+                os.close(stdin)
+        except (OSError, ProcessException) as error:
+            os.close(reader)
+            raise RPCError(Faults.FAILED, f"the new version does not start: {error}") from None
+        finally:
+            os.close(writer)
+        if launched.report is not None:  # a child that cannot exec reports that by its status
+            os.close(launched.report)
+        started = (launched.pid, reader)
+        title = "the check of the new version"
+        helper = HelperChild(
+            title, started, runtime.loop, CHECK_SECONDS, on_end, make_output=CheckOutput
+        )
+        runtime.children[launched.pid] = helper
+        return helper
+
+    # -- the replacement ------------------------------------------------------------
+
+    def advance(self) -> None:
+        """Replace the daemon if that is due; called between two iterations of the loop.
+
+        Returns only if nothing is due, or if it has failed: then the daemon goes on.
+        """
+        if not self._is_due:
+            return
+        self._is_due = False
+        runtime = self._daemon.runtime
+        servers = [server for _, server in self._daemon.options.httpservers]
+        for server in servers:
+            runtime.loop.unwatch(server)  # new clients wait for the next daemon
+        try:
+            self._flush()
+            self._refuse_if_unsafe()
+            self._replace()
+        except RPCError as error:
+            runtime.logger.error(f"supervisord is not replaced: {error.text}")
+        except Exception:  # noqa: BLE001 - the programs must go on
+            runtime.logger.critical(f"supervisord is not replaced\n{exception_text()}")
+        for server in servers:
+            runtime.loop.watch(server)
+
+    def _flush(self) -> None:
+        """Complete the exchanges with clients, then all that is due at once."""
+        loop, servers = self._daemon.runtime.loop, self._daemon.options.httpservers
+        deadline = loop.clock.monotonic() + FLUSH_SECONDS
+        loop.call_at(deadline, lambda: None)  # ends a wait
+        while loop.clock.monotonic() < deadline and any(
+            server.has_clients(new=False, pending=False) for _, server in servers
+        ):
+            loop.run_once()
+        for _ in range(MAX_SETTLING_TURNS):
+            if loop.is_settled:
+                break
+            loop.run_once(0)
+
+    def _replace(self) -> None:
+        """Execute the new version; raises `OSError` if that fails."""
+        daemon = self._daemon
+        with _blocked_signals() as mask:
+            head, state = head_of(daemon), state_of(daemon, mask)
+            snapshot = _memory_file(daemon.options.settings.runtimedir)
+            kept = {snapshot, *resume_format.fds_in(head), *resume_format.fds_in(state)}
+            try:
+                _write(snapshot, resume_format.encode(head, state))
+                environment = {
+                    **os.environ,
+                    **daemon.service_manager.environment(),
+                    RESUME_VARIABLE: f"{snapshot}:{os.getpid()}",
+                }
+                daemon.runtime.logger.info("supervisord executes the installed version")
+                daemon.service_manager.reloading()
+                for fd in kept:
+                    os.set_inheritable(fd, True)
+                command = own_command(daemon.options.start_directory)
+                os.execve(sys.executable, command, environment)
+            finally:  # only after a failure
+                for fd in kept:
+                    os.set_inheritable(fd, False)
+                os.close(snapshot)
+                daemon.service_manager.ready("not replaced")
+
+
+def _failure(end: HelperEnd) -> str:
+    """Return why the check has failed, "" if it has not."""
+    if end.status is None:
+        return f"the new version has not read the configuration in {in_seconds(CHECK_SECONDS)}"
+    if end.status == 0:
+        return ""
+    return end.first_line or f"the new version fails with {decode_wait_status(end.status)[1]}"
+
+
+def own_command(directory: str | None) -> list[str]:
+    """Return the command line of this daemon; a relative path of a script is below `directory`."""
+    arguments = sys.argv[1:]
+    head = sys.orig_argv[: len(sys.orig_argv) - len(arguments)]
+    if head[-1] == sys.argv[0] and directory is not None:
+        head[-1] = os.path.join(directory, head[-1])
+    return [*head, *arguments]
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[list[int]]:
+    """Block signals, which then wait for the next daemon; yields the mask before."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - UNBLOCKABLE)
+    try:
+        yield sorted(map(int, before))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _memory_file(directory: str | None) -> int:
+    """Return the fd of a file in memory; of one on disk, without a name, where there is none."""
+    try:
+        return os.memfd_create("supervisor-snapshot")
+    except (AttributeError, OSError):
+        import tempfile
+
+        with tempfile.TemporaryFile(dir=directory) as file:
+            return os.dup(file.fileno())
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
+    os.lseek(fd, 0, os.SEEK_SET)
