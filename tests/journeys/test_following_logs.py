@@ -12,6 +12,7 @@ from queue import Queue
 
 import pytest
 
+from supervisor.common.version import VERSION
 from tests.support.children import child
 from tests.support.daemon import Daemon
 from tests.support.relay import relaying
@@ -30,6 +31,9 @@ stdout_logfile_backups={backups}
 """
     for name, max_bytes, backups in (("echo", 200, 1), ("many", 2000, 20))
 )
+
+
+FOLLOWING = ["tail -f many", "logs -f many", "fg many"]
 
 
 @pytest.fixture
@@ -75,6 +79,17 @@ class Follower:
             text = self.lines.get(timeout=WAIT_SECONDS)
             found += [int(number) for number in re.findall(r"number (\d+)\.", text)]
         return found
+
+    def leaves(self) -> tuple[int, str]:
+        """End a command of `FOLLOWING`; return status and stderr.
+
+        `fg` ends with its input: a signal right before it reads is lost.
+        """
+        if "fg" not in self.process.args:
+            return self.ends(signal.SIGINT)
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.ends()
 
     def types(self, text: str) -> None:
         """Enter a line."""
@@ -124,7 +139,7 @@ def test_the_activity_log_until_the_daemon_ends(daemon: Daemon) -> None:
     assert status == 0
 
 
-@pytest.mark.parametrize("command", ["tail -f many", "logs -f many", "fg many"])
+@pytest.mark.parametrize("command", FOLLOWING)
 def test_connections_that_end_while_the_daemon_remains(daemon: Daemon, command: str) -> None:
     """So does a daemon that replaces itself: each line is printed once, in order."""
     relayed = daemon.directory / "relay.sock"
@@ -143,7 +158,7 @@ def test_connections_that_end_while_the_daemon_remains(daemon: Daemon, command: 
             follower.types("typed")
             follower.sees("typed")
         assert (daemon.directory / "many.log.9").exists()
-        assert follower.ends(signal.SIGINT) == (0, "")
+        assert follower.leaves() == (0, "")
 
 
 def test_a_watch_and_a_wait_across_such_an_end(daemon: Daemon) -> None:
@@ -161,3 +176,45 @@ def test_a_watch_and_a_wait_across_such_an_end(daemon: Daemon) -> None:
         wait.sees("many: stopped")
         assert wait.ends() == (0, "")
         assert watch.ends(signal.SIGINT) == (0, "")
+
+
+@pytest.mark.parametrize("command", FOLLOWING)
+def test_a_daemon_that_replaces_itself(daemon: Daemon, command: str) -> None:
+    daemon.wait_for_text("many.log", "READY\n")
+    follower = Follower(daemon, *command.split())
+    follower.sees("READY")
+    for number in range(200):
+        daemon.rpc.supervisor.sendProcessStdin("many", f"number {number}.".ljust(49) + "\n")
+        if number % 80 == 0:
+            daemon.close_rpc()
+            done = daemon.ctl("reexec")
+            assert done.stdout == f"Restarted supervisord {VERSION}; 2 processes kept running\n"
+    assert follower.reads_numbers(200) == list(range(200))
+    if command.startswith("fg"):
+        follower.types("typed")
+        follower.sees("typed")
+    assert follower.leaves() == (0, "")
+
+
+def test_a_daemon_that_does_not_replace_itself(daemon: Daemon) -> None:
+    text = daemon.config_path.read_text(encoding="utf-8")
+    daemon.config_path.write_text(f"{text}[program:bad]\nstartsecs=x\n", encoding="utf-8")
+    pid = daemon.info("many")["pid"]
+    for command in ("reexec", "reload --keep"):
+        refused = daemon.ctl(*command.split())
+        assert (refused.returncode, refused.stdout.count("\n")) == (1, 1)
+        begin = "error: supervisord was not replaced: "
+        assert refused.stdout.startswith(begin)
+        assert "'startsecs'" in refused.stdout
+    assert daemon.info("many")["pid"] == pid
+
+
+def test_the_settings_of_a_daemon_are_reloaded(daemon: Daemon) -> None:
+    text = daemon.config_path.read_text(encoding="utf-8")
+    daemon.config_path.write_text(text.replace("identifier=test", "identifier=new"), "utf-8")
+    daemon.config_path.chmod(0o600)
+    reloaded = daemon.ctl("reload", "--keep")
+    expected = "Reloaded the settings of supervisord; 2 processes kept running\n"
+    assert (reloaded.returncode, reloaded.stdout) == (0, expected)
+    daemon.close_rpc()
+    assert daemon.rpc.supervisor.getIdentification() == "new"

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.children import child
-from tests.support.daemon import Daemon
+from tests.support.daemon import OURS, Daemon
 from tests.support.relay import relaying
 
 pytestmark = pytest.mark.slow
-
-CLIENT = """
-from supervisor.supervisorctl import interruption, main
-interruption.REPLACING_METHOD = "supervisor.restart"  # so that the daemon counts as able to
-main()
-"""
 
 CONFIG = f"""
 [program:slow]
@@ -87,7 +80,7 @@ def test_a_connection_that_ends_while_a_command_waits(
         daemon.write_config(CONFIG.replace("stopsignal=TERM", "stopsignal=INT"))
     relayed = daemon.directory / "relay.sock"
     url = f"unix://{relayed}"
-    command = [sys.executable, "-c", CLIENT, "-c", str(daemon.config_path), "-s", url]
+    command = [*OURS.command("supervisorctl"), "-c", str(daemon.config_path), "-s", url]
     with (
         relaying(relayed, daemon.socket_path) as relay,
         subprocess.Popen(
