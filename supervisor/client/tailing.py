@@ -93,6 +93,7 @@ class _Relay(Listener):
         self._handler: HTTPHandler | None = None
         self._position: LogPosition | None = None
         self._status: int | None = None
+        self._has_begun = False
         self._has_position = False  # in the header of this response
         self._is_continued = False
         self._error: str | None = None
@@ -102,7 +103,9 @@ class _Relay(Listener):
     def may_continue(self) -> bool:
         """Whether the next position is known, and the server does not refuse a connection."""
         is_there = self._handler is not None and self._handler.has_connected
-        return is_there and self._position is not None and self._status in {None, OK}
+        if self._position is None:
+            return is_there and not self._has_begun
+        return is_there and self._status in {None, OK}
 
     @property
     def has_response(self) -> bool:
@@ -111,7 +114,7 @@ class _Relay(Listener):
 
     def begin(self, handler: HTTPHandler) -> str:
         """Prepare for the next response; return the position to request."""
-        self._is_continued = self._handler is not None
+        self._is_continued = self._position is not None
         self._handler = handler
         self._status = None
         self.has_bytes = self._has_position = self._is_done = False
@@ -127,7 +130,9 @@ class _Relay(Listener):
     def status(self, _url: str, status: int) -> None:
         """Pass the first status on."""
         self._status = status
+        self._has_begun = True
         if not self._is_continued:
+            self._error = None  # of connections without a response
             self._listener.status(self._url, status)
 
     def response_header(self, _url: str, name: str, value: str) -> None:

@@ -205,7 +205,10 @@ class Follower:
         self._has_bytes |= bool(data)
         if self._position is not None:
             self._position = self._position.after(len(data))
-        return self._reader.feed(data)
+        lines = self._reader.feed(data)
+        if stream.is_complete:  # the connection may remain
+            self._ended()
+        return lines
 
     def close(self) -> None:
         """Close the connection."""

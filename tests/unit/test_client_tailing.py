@@ -31,6 +31,11 @@ LOST = (
     f"URL{PATH}",
     "Connection lost, error: IncompleteRead(0 bytes read, 0 more expected)",
 )
+NO_RESPONSE = (
+    "error",
+    f"URL{PATH}",
+    "Cannot connect, error: Remote end closed connection without response",
+)
 NOT_FOUND = Last(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone")
 
 
@@ -59,6 +64,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_byte_arrives_once() -> None:
     recorder, positions = followed(
+        None,
         response(b"one\n", "7:100"),
         response(b"two\n", "7:104"),
         None,  # the daemon was replaced before it read the request
@@ -67,19 +73,20 @@ def test_every_byte_arrives_once() -> None:
         response(b"four\n", "8:0"),
         response(b"five\n", "8:2"),  # truncated, and written again
     )
-    assert positions[:7] == ["", "7:104", "7:108", "7:108", "7:108", "7:114", "8:5"]
+    assert positions[:8] == ["", "", "7:104", "7:108", "7:108", "7:108", "7:114", "8:5"]
     assert recorder.data == b"one\ntwo\nthree\nfour\n" + TRUNCATED + b"five\n"
     names = [row[0] for row in recorder.told if row[0] != "feed"]
     assert names == ["status", "header", "error", "close"]
 
 
 def test_a_server_without_positions_is_as_before() -> None:
+    """A request that it has not read is sent again, however."""
     for answer, end in (
         (response(b"one\n"), [LOST, ("close",)]),
         (response(b"one\n", is_complete=True), [("done",), ("close",)]),
     ):
-        recorder, positions = followed(answer)
-        assert positions == [""]
+        recorder, positions = followed(None, answer)
+        assert positions == ["", ""]
         assert recorder.told == [
             ("status", 200),
             ("header", "transfer-encoding", "chunked"),
@@ -95,6 +102,7 @@ def test_the_end_for_good() -> None:
         ([first], tailing.MAX_FAILURES + 2, LOST),
         ([first, NOT_FOUND], 2, ("error", f"URL{PATH}", "Cannot read, status code 404")),
         ([first, response(b"one\n")], 2, LOST),  # of another version
+        ([], tailing.MAX_FAILURES + 1, NO_RESPONSE),
         ([NOT_FOUND], 1, ("error", f"URL{PATH}", "Cannot read, status code 404")),
     ):
         recorder, positions = followed(*answers)
@@ -103,7 +111,7 @@ def test_the_end_for_good() -> None:
             error,
             ("close",),
         ]
-        assert recorder.data == (b"" if answers[0] is NOT_FOUND else b"one\n")
+        assert recorder.data == (b"one\n" if answers[:1] == [first] else b"")
 
 
 def test_a_daemon_that_has_gone_refuses_the_next_connection() -> None:

@@ -78,6 +78,7 @@ class HeadFirst:
     """A response whose head arrives before its body."""
 
     status = 200
+    is_complete = False
 
     def __init__(self, *_: object) -> None:
         self.headers = {"x-log-offset": "0", "x-log-end": "12"}
@@ -163,7 +164,10 @@ def test_errors_of_logs() -> None:
 
 
 class Responses:
-    """Streams in the order of their responses: each one a position and its parts."""
+    """Streams in the order of their responses: each one a position and its parts.
+
+    A response is complete if its last part is empty; then its connection remains.
+    """
 
     status = 200
 
@@ -180,11 +184,17 @@ class Responses:
         size = {"x-log-offset": position.partition(":")[2], "x-log-end": "8"}
         self.headers = {"x-log-position": position, **size}
         self.path = path
-        self._parts = iter(parts)
+        self._parts = parts.copy()
         return self
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the response has arrived."""
+        return self._parts == [b""]
+
     def read(self) -> bytes | None:
-        return next(self._parts, None)
+        assert not self.is_complete, "nothing more arrives"
+        return self._parts.pop(0) if self._parts else None
 
     def close(self) -> None:
         """Nothing is open."""
@@ -193,8 +203,8 @@ class Responses:
 def test_a_log_continues_at_its_position(monkeypatch: pytest.MonkeyPatch) -> None:
     responses = Responses(
         ("7:0", [b"", b"one\ntwo\nth"]),
-        ("7:10", [b"ree\nfo"]),  # the daemon has replaced itself
-        ("8:0", [b"ur\n", b"five\nsix"]),  # the log has been rotated
+        ("7:10", [b"ree\nfo", b""]),  # the daemon had replaced itself, and the log is rotated
+        ("8:0", [b"ur\n", b"five\nsix"]),
         ("8:2", [b"seven\n"]),  # it has been truncated
     )
     monkeypatch.setattr(following, "Stream", responses)
@@ -210,7 +220,7 @@ def test_a_log_continues_at_its_position(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_quiet_log_is_opened_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time: the server is there, so it need not be spared."""
-    responses = Responses(*[("7:0", [b""])] * 5)
+    responses = Responses(*[("7:0", [b"", b""])] * 5)
     monkeypatch.setattr(following, "Stream", responses)
     clock = FakeClock()
     monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=clock.monotonic))
@@ -220,6 +230,6 @@ def test_a_quiet_log_is_opened_again_after_a_second(monkeypatch: pytest.MonkeyPa
     )
     follower.open()
     for _ in range(4):
-        assert [follower.read(), follower.read()] == [[], []]
+        assert follower.read() == []
         assert follower.retry_at == clock.monotonic() + 1
         follower.open_again()
