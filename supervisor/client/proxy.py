@@ -46,7 +46,7 @@ HOST = "127.0.0.1"  # for error texts only: the transport knows the real address
 # wait for processes, which has no upper bound.
 TIMEOUTS = {"supervisor.getVersion": 30.0}
 
-QUERIES = ("get", "read", "tail")
+QUERIES = ("get", "list", "read", "tail")
 """Beginnings of the names of methods that change nothing, so that they may be called twice."""
 
 MIN_LARGE_BYTES = 20_000

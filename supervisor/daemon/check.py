@@ -45,7 +45,7 @@ WARNINGS_STATUS = 1
 
 SEVERITIES = (ERROR, WARNING, HINT)
 
-UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only formats 1 to {}"
+UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only up to format {}"
 
 
 def run(arguments: Sequence[str]) -> None:

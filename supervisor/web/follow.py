@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 
+from supervisor.common import log_positions
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.files import open_for_reading
 from supervisor.http.bodies import TAIL_POLL_SECONDS, FollowedFile
@@ -74,12 +75,17 @@ class FollowView(_LogView):
     """The end of a log, from the start of a line, and all later output."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return the offset at which the body begins, the file's size, and the endless body."""
+        """Return the offset at which the body begins, the file's size, and the endless body.
+
+        A request with a position continues there (see `common.log_positions`).
+        """
         body = FollowedFile(path, FOLLOWED_BYTES)
         with _opened(path) as file:
             body.sz = line_start(file.fileno(), body.sz)
             size = os.fstat(file.fileno()).st_size
-        return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size)}, body
+        begin = self.context.form.get(log_positions.PARAMETER)
+        fields = {} if begin is None else {log_positions.FIELD: str(body.begin_at(begin))}
+        return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size), **fields}, body
 
 
 class FollowLogsView:

@@ -162,6 +162,28 @@ def test_following_begins_with_a_whole_line_and_its_offset(site: WebSite) -> Non
     assert body.partition(b"\r\n")[2].startswith(lines[offset // len(lines[0])].encode())
 
 
+def test_following_continues_at_a_position(site: WebSite) -> None:
+    log = site.directory / "out"
+    log.write_text("first\nsecond\n")
+    inode = log.stat().st_ino
+    for begin, position, body in (
+        ("", f"{inode}:0", b"first\nsecond\n"),
+        (f"{inode}:8", f"{inode}:8", b"cond\n"),
+    ):
+        client = site.connect()
+        request = get(f"/follow?processname=cat&from={begin}")
+        client.send(request.replace(b" x\r", b" localhost\r"))
+        client.wait_for(lambda: body in client.received)  # noqa: B023 - at once
+        assert f"X-Log-Position: {position}\r\n".encode() in client.received
+        assert f"X-Log-Offset: {position.partition(':')[2]}\r\n".encode() in client.received
+        assert client.received.count(b"first") == body.count(b"first")
+    log.rename(site.directory / "out.1")
+    site.pass_time(1)
+    log.write_text("third\n")
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.endswith(b"0\r\n\r\n"))
+
+
 def test_earlier_parts_of_a_log_join_without_a_gap(site: WebSite) -> None:
     content = "".join(f"line {number:05}\n" for number in range(20_000))
     (site.directory / "out").write_text(content)
