@@ -138,7 +138,7 @@ UNKNOWN: Final = (0, -1)
 
 CHANGED: Final = (
     f"the installation in {PACKAGE} has been replaced or removed; this daemon keeps using its own"
-    " version until it is restarted"
+    " version until it is restarted, or replaced by supervisorctl reexec"
 )
 
 
