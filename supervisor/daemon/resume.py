@@ -244,7 +244,7 @@ class Resumption(Start):
             for each in self._state["configured"]
             if not isinstance(each, str) or each in running
         ]
-        stamps = tuple((path, time) for path, time in self._configuration["file_stamps"])
+        stamps = tuple((path, time) for path, time in self._configuration.get("file_stamps") or ())
         options.configuration = replace(options.configuration, file_stamps=stamps)
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:

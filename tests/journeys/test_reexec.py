@@ -46,7 +46,7 @@ MAX_TOGGLE_SECONDS = 0.1
 WARM_UPGRADES = 4
 """Number of upgrades after which memory and fds must not grow."""
 
-CHANGING = ("crasher", "toggled", "hooked")
+CHANGING = ("crasher", "flapping", "toggled", "hooked")
 """Groups whose pids change."""
 
 FASTCGI = ("fastcgi:fastcgi_0", "fastcgi:fastcgi_1")

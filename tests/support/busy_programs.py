@@ -69,6 +69,8 @@ WRITERS = {
 EXPECTED = "0,3"
 
 CRASHERS = tuple(f"crasher_{number}" for number in range(5))
+FLAPPING = ("flapping_0", "flapping_1")
+"""They exit before they have been up for `startsecs`, or after that."""
 TOGGLED = tuple(f"toggled_{number}" for number in range(3))
 
 SLEEP_FOREVER = 10**6
@@ -81,6 +83,12 @@ numprocs={len(CRASHERS)}
 startsecs=0
 autorestart=true
 exitcodes={EXPECTED}
+[program:flapping]
+command={child("accounted", "flapping_%(process_num)d", 2, 1)}
+process_name=%(program_name)s_%(process_num)d
+numprocs={len(FLAPPING)}
+startretries=1000
+autorestart=true
 [program:toggled]
 command={child("accounted", "toggled_%(process_num)d", SLEEP_FOREVER, 0)}
 process_name=%(program_name)s_%(process_num)d
@@ -220,7 +228,7 @@ class BusyPrograms:
                 SECONDS,
                 what=lambda name=name: f"end of {name}: {self._lines(name)[-3:]}",
             )
-        for name in ("crasher", "toggled"):
+        for name in ("crasher", "flapping", "toggled"):
             daemon.rpc.supervisor.stopProcessGroup(name)
         if daemon.info("hooked")["pid"]:
             daemon.rpc.supervisor.stopProcess("hooked")
@@ -372,6 +380,12 @@ class BusyPrograms:
             ]
             written = [pid for kind, pid, _ in account if kind == "stop"]
             yield from _difference(f"{name}: stops", stops, written)
+
+        for name in FLAPPING:
+            exits = [pid for kind, pid, _ in self.account(name) if kind == "exit"]
+            events = self._changes(name, "EXITED") + self._changes(name, "BACKOFF")
+            if len(events) != len(exits):
+                yield f"{name}: {len(events)} events of {len(exits)} exits"
 
     def _changes(self, name: str, state: str) -> list[dict[str, str]]:
         """Return the payloads of the events that a process has entered a state."""
