@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.web import rows
+from supervisor.web import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Filter:
         names = (name.rstrip("\r") for name in form.get("selected", "").split("\n"))
         return cls(
             form.get("q", "").strip(),
-            state if state in rows.KINDS else "",
+            state if state in kinds.KINDS else "",
             frozenset(filter(None, names)),
         )
 
@@ -63,7 +63,7 @@ class Filter:
 
     def matches(self, member: Member) -> bool:
         """Whether a process matches the filter."""
-        if self.state and rows.kind_of(member) != self.state:
+        if self.state and kinds.kind_of(member) != self.state:
             return False
         name = make_namespec(member[0].config.name, member[1].config.name)
         if self.selected and name not in self.selected:

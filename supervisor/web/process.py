@@ -22,7 +22,7 @@ from supervisor.rpc import details
 from supervisor.rpc.lookup import find
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, getProcessStateDescription
-from supervisor.web import rows
+from supervisor.web import kinds, rows
 from supervisor.web.actions import ACTIONS, reports_failure, run_steps
 from supervisor.web.language import english
 from supervisor.web.log_sources import STREAMS, Source
@@ -168,7 +168,7 @@ class _Facts:
 
     def _fill_state(self, page: Page, name: str, query: str) -> None:
         language, state = self._language, self._details["state"]
-        kind = rows.APPEARANCE.get(state, ("bad",))[0]
+        kind = kinds.present_kind(self._process)
         badge = page.find("state")
         page.put(badge, self._details["statename"] or "UNKNOWN")
         page.put(badge, **{"class": f"state {kind}"})
@@ -202,7 +202,9 @@ class _Facts:
             page.put(item.findmeld("at"), self._language.time(change["at"]))
             then = item.findmeld("then")
             page.put(then, getProcessStateDescription(change["state"]) or "UNKNOWN")
-            kind = rows.APPEARANCE.get(change["state"], ("bad",))[0]
+            kind = kinds.state_kind(change["state"])
+            if change is history[-1]:
+                kind = kinds.present_kind(self._process)
             page.put(then, **{"class": f"state {kind}"})
             page.put(item.findmeld("why"), visible(self._language.message(change["reason"])))
 

@@ -15,7 +15,8 @@ from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.columns import COLUMNS
-from supervisor.web.facts import exact_time, facts, flaps_until
+from supervisor.web.facts import exact_time, facts
+from supervisor.web.kinds import TROUBLED_KINDS, flaps_until, numbers_by_kind, present_kind
 from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final, TypeAlias
 
+    from supervisor.process.child import Subprocess
     from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
     from supervisor.web.folding import Fold
@@ -31,17 +33,17 @@ if TYPE_CHECKING:
     RowKey: TypeAlias = tuple[int, tuple[str, ...]]
     """State and actions, in which rows differ."""
 
-# State -> its kind (for the appearance and the filter) and the actions that it allows.
-APPEARANCE: Final = {
-    ProcessStates.STOPPED: ("off", ("start",)),
-    ProcessStates.STARTING: ("busy", ("stop",)),
-    ProcessStates.RUNNING: ("ok", ("restart", "stop")),
-    ProcessStates.BACKOFF: ("bad", ("stop",)),
-    ProcessStates.STOPPING: ("busy", ()),
-    ProcessStates.EXITED: ("off", ("start",)),
-    ProcessStates.FATAL: ("bad", ("start",)),
-    ProcessStates.UNKNOWN: ("bad", ("start",)),
+STATE_ACTIONS: Final[dict[int, tuple[str, ...]]] = {
+    ProcessStates.STOPPED: ("start",),
+    ProcessStates.STARTING: ("stop",),
+    ProcessStates.RUNNING: ("restart", "stop"),
+    ProcessStates.BACKOFF: ("stop",),
+    ProcessStates.STOPPING: (),
+    ProcessStates.EXITED: ("start",),
+    ProcessStates.FATAL: ("start",),
+    ProcessStates.UNKNOWN: ("start",),
 }
+"""State -> the actions that it allows."""
 
 WAITING_ACTIONS: Final = ("stop",)
 """Actions on a process that waits for dependencies: another start would be refused."""
@@ -51,11 +53,6 @@ PAUSING_ACTIONS: Final = ("start", "stop")
 
 PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
 """States in which a process may pause before its next start; the page counts down."""
-
-KINDS: Final = ("bad", "flapping", "busy", "ok", "off")
-"""Kinds of processes, in order of urgency: by state, or by restarts."""
-
-TROUBLED_KINDS: Final = ("bad", "flapping")
 
 
 @record(frozen=True)
@@ -160,15 +157,13 @@ def _extract_rows(row: Any, language: Language) -> dict[RowKey, str]:
 
 
 def _row_keys() -> Iterator[RowKey]:
-    for state, (_, actions) in APPEARANCE.items():
-        yield state, actions
+    yield from STATE_ACTIONS.items()
     for state in STOPPED_STATES:
         yield state, WAITING_ACTIONS
     yield ProcessStates.EXITED, PAUSING_ACTIONS
 
 
 def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Language) -> str:
-    kind, _ = APPEARANCE[state]
     row.attributes(
         **{
             "data-name": placeholder("name"),
@@ -183,7 +178,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.findmeld("prefix").content(placeholder("prefix"))
     row.findmeld("process").content(placeholder("process"))
     row.findmeld("state").content(str(getProcessStateDescription(state)))
-    row.findmeld("state").attributes(**{"class": f"state {kind}"})
+    row.findmeld("state").attributes(**{"class": f"state {placeholder('badge')}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
     row.findmeld("facts").replace(placeholder("facts"))
@@ -259,7 +254,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         **_names(group.config.name, process.config.name),
         "description": escaped(texts.language.message(info["description"])),
         "facts": facts(texts.language, process, flapping_until),
-        **_kind(state, flapping_until),
+        **_kind(process, flapping_until),
         "exact": exact_time(info["start"]),
         "start": info["start"],
         "pid": info["pid"],
@@ -270,13 +265,13 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     }
 
 
-def _kind(state: int, flapping_until: float) -> dict[str, str]:
+def _kind(process: Subprocess, flapping_until: float) -> dict[str, str]:
     """Return the kind of a row; the script gives a flapping one that of its state in time."""
-    kind = APPEARANCE[state][0]
+    badge = present_kind(process)
     if not flapping_until:
-        return {"kind": kind, "calm": ""}
-    calm = f' data-calm="{kind}" data-calm-at="{flapping_until:.0f}"'
-    return {"kind": "flapping", "calm": calm}
+        return {"kind": badge, "badge": badge, "calm": ""}
+    calm = f' data-calm="{badge}" data-calm-at="{flapping_until:.0f}"'
+    return {"kind": "flapping", "badge": badge, "calm": calm}
 
 
 def allowed_actions(member: Member) -> tuple[str, ...]:
@@ -288,7 +283,7 @@ def allowed_actions(member: Member) -> tuple[str, ...]:
 
 def _known(state: int) -> int:
     """Return a state; UNKNOWN for one that a plugin has made up."""
-    return state if state in APPEARANCE else ProcessStates.UNKNOWN
+    return state if state in STATE_ACTIONS else ProcessStates.UNKNOWN
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
@@ -298,7 +293,7 @@ def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
         return WAITING_ACTIONS
     if pause and state == ProcessStates.EXITED:
         return PAUSING_ACTIONS
-    return APPEARANCE[state][1]
+    return STATE_ACTIONS[state]
 
 
 def group_body(
@@ -328,19 +323,3 @@ def tally(language: Language, group: list[Member]) -> str:
         if numbers[kind]
     ]
     return language.text("script.comma").join(parts)
-
-
-def numbers_by_kind(every: list[Member]) -> dict[str, int]:
-    """Return the number of processes of each kind."""
-    numbers = dict.fromkeys(KINDS, 0)
-    for member in every:
-        numbers[kind_of(member)] += 1
-    return numbers
-
-
-def kind_of(member: Member) -> str:
-    """Return the kind of a process."""
-    if flaps_until(member[1]):
-        return "flapping"
-    appearance = APPEARANCE.get(member[1].get_state())
-    return "bad" if appearance is None else appearance[0]

@@ -29,6 +29,7 @@ from supervisor.web.columns import BY_NAME, head_values
 from supervisor.web.filtering import Filter
 from supervisor.web.folding import Fold
 from supervisor.web.identity import place
+from supervisor.web.kinds import KINDS, TROUBLED_KINDS, numbers_by_kind
 from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
 from supervisor.web.templates import DOCTYPE, escaped
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from supervisor.rpc.lookup import Member
     from supervisor.web.language import Language
 
-STATES: Final = ("", *rows.KINDS)
+STATES: Final = ("", *KINDS)
 
 CURRENT: Final = ' aria-current="true"'
 
@@ -152,7 +153,7 @@ class StatusView(MeldView):
         language = self._language
         texts = rows.status_texts(self.root, language)
         all_members = self._all_members()
-        numbers = rows.numbers_by_kind(all_members)
+        numbers = numbers_by_kind(all_members)
         form = self.context.form
         return DOCTYPE + texts.page % {
             **self._identity(numbers),
@@ -185,7 +186,7 @@ class StatusView(MeldView):
         options = self.context.supervisord.options
         host = place(self.context.form)
         title = self._language.text("status.title", identifier=options.identifier, host=host)
-        has_trouble = any(numbers[kind] for kind in rows.TROUBLED_KINDS)
+        has_trouble = any(numbers[kind] for kind in TROUBLED_KINDS)
         return {
             "identifier": escaped(options.identifier),
             "place": escaped(host),

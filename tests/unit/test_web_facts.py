@@ -16,7 +16,8 @@ from supervisor.datatypes import RestartUnconditionally
 from supervisor.process import usage
 from supervisor.process.child import Subprocess
 from supervisor.states import ProcessStates
-from supervisor.web.facts import FLAPPING_RESTARTS, FLAPPING_SECONDS, last_line
+from supervisor.web.facts import last_line
+from supervisor.web.kinds import FLAPPING_RESTARTS, FLAPPING_SECONDS
 from tests.support.tables import assert_none
 from tests.support.website import WebSite
 
@@ -182,7 +183,7 @@ def test_the_last_line_of_a_failed_program(
     web = site.add("web", stderr_logfile=str(log))
     log.write_bytes(written)
     start(site, web)
-    die(site, web, EXIT_3)
+    die(site, web, EXIT_0)
     assert "<samp>" not in row(site, "web")
     web.change_state(ProcessStates.FATAL)
     found = re.search(r"<samp>.*?</span>(.*)</samp>", row(site, "web"))

@@ -246,7 +246,7 @@ function showDirection(column, page) {
 }
 
 function isSame(old, fresh) {
-  return old.dataset.changed === fresh.dataset.changed
+  return old.dataset.changed === fresh.dataset.changed && old.dataset.kind === fresh.dataset.kind
     && old.querySelector(".state").textContent === fresh.querySelector(".state").textContent
     && (old.querySelector("[data-start]") || old.querySelector(".about > span").textContent
       === fresh.querySelector(".about > span").textContent);
