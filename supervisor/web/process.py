@@ -92,8 +92,8 @@ class ProcessView(StatusView):
         heading = self._name or language.text("tail.which")
         if member is None and self._name:
             heading = language.text("tail.no_process", name=self._name)
-        page.put(page.find("title"), language.text("process.title", name=visible(heading)))
-        page.put(page.find("heading"), visible(heading))
+        page.put(page.find("title"), language.text("process.title", name=heading))
+        page.put(page.find("heading"), heading)
         page.put(
             page.find("body"),
             **{
@@ -104,7 +104,7 @@ class ProcessView(StatusView):
         )
         page.put_languages(language, url)
         shown = page.find("message")
-        page.put(shown, visible(language.message(message or "")))
+        page.put(shown, language.message(message or ""))
         if message and reports_failure(message):
             page.put(shown, **{"class": "message trouble"})
         self._fill_confirmation(page, ask, url, is_possible=member is not None)
@@ -188,7 +188,7 @@ class _Facts:
                 **{"aria-label": language.text("on", action=label, name=visible(name))},
             )
         for item, (key, values) in page.find("reason").repeat(list(reasons(self._details))):
-            page.put(item, visible(language.sentence(key, values)))
+            page.put(item, language.sentence(key, values))
             if key == "running" and state == ProcessStates.RUNNING:
                 start, pid = self._details["start"], self._details["pid"]
                 page.put(item, **{"data-start": str(start), "data-pid": str(pid)})
@@ -206,7 +206,7 @@ class _Facts:
             if change is history[-1]:
                 kind = kinds.present_kind(self._process)
             page.put(then, **{"class": f"state {kind}"})
-            page.put(item.findmeld("why"), visible(self._language.message(change["reason"])))
+            page.put(item.findmeld("why"), self._language.message(change["reason"]))
 
     # -- what is configured ----------------------------------------------------------
 
@@ -214,7 +214,7 @@ class _Facts:
         facts = [(key, value) for key, value in self._configuration() if value]
         for item, (key, value) in page.find("fact").repeat(facts):
             page.put(item.findmeld("term"), self._language.text(f"fact.{key}"))
-            page.put(item.findmeld("value"), visible(value))
+            page.put(item.findmeld("value"), value)
 
     def _configuration(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the value of each fact; of the environment, only the names."""
@@ -246,7 +246,7 @@ class _Facts:
         if not needs and not dependents:
             page.find("dependencies").deparent()
             return
-        page.put(page.find("self"), visible(program))
+        page.put(page.find("self"), program)
         for one, several, edges in (
             ("need", "needs", needs),
             ("dependent", "dependents", dependents),
@@ -260,7 +260,7 @@ class _Facts:
     def _fill_edge(self, page: Page, item: Any, prefix: str, graph: Graph, edge: Edge) -> None:
         target, kind = edge
         link = item.findmeld(f"{prefix}_link")
-        page.put(link, visible(target))
+        page.put(link, target)
         known = graph.programs.get(target)
         name = known["processes"][0] if known else target
         page.put(link, href=f"process.html?{_query({'processname': name})}")
@@ -275,7 +275,7 @@ class _Facts:
         for item, stat in page.find("descendant").repeat(tree[:MAX_DESCENDANTS]):
             page.put(item.findmeld("pid"), str(stat.pid))
             page.put(item.findmeld("parent"), str(stat.parent))
-            page.put(item.findmeld("comm"), visible(posix.read_name(stat.pid)))
+            page.put(item.findmeld("comm"), posix.read_name(stat.pid))
             seconds = f"{stat.cpu_ticks / TICKS_PER_SECOND:.1f}"
             page.put(item.findmeld("cpu"), self._language.text("process.cpu", seconds=seconds))
             page.put(item.findmeld("memory"), f"{stat.resident_pages * PAGE_BYTES / 2**20:.1f} MB")
@@ -317,7 +317,7 @@ class _Facts:
                 link, label, href=f"tail.html?{_query({'processname': name, 'stream': which})}"
             )
             tail = section.findmeld("tail")
-            page.put(tail, visible(without_sequences(text)), **{"aria-label": label})
+            page.put(tail, without_sequences(text), **{"aria-label": label})
 
 
 def _user(uid: int | None, language: Language) -> str:

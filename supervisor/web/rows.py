@@ -17,7 +17,13 @@ from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.columns import COLUMNS
 from supervisor.web.facts import exact_time, facts
 from supervisor.web.kinds import TROUBLED_KINDS, flaps_until, numbers_by_kind, present_kind
-from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
+from supervisor.web.templates import (
+    escaped,
+    extract_fragment,
+    placeholder,
+    readable,
+    text_with_placeholders,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,7 +179,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
         }
     )
     row.attrib.update(hidden=placeholder("hidden"))
-    label = language.text("select", name=placeholder("name"))
+    label = language.text("select", name=placeholder("shown"))
     row.findmeld("pick").attributes(value=placeholder("name"), **{"aria-label": label})
     row.findmeld("prefix").content(placeholder("prefix"))
     row.findmeld("process").content(placeholder("process"))
@@ -192,17 +198,17 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
-        **{"aria-label": language.text("tail_stdout", name=placeholder("name"))},
+        **{"aria-label": language.text("tail_stdout", name=placeholder("shown"))},
     )
     row.findmeld("stderr").attributes(
         href=f"tail.html?processname={placeholder('quoted')}&stream=stderr",
-        **{"aria-label": language.text("tail_stderr", name=placeholder("name"))},
+        **{"aria-label": language.text("tail_stderr", name=placeholder("shown"))},
     )
     button = row.findmeld("action")
-    clear = _button(row.findmeld("clear"), "clearlog", "name", language)
+    clear = _button(row.findmeld("clear"), "clearlog", "shown", language)
     row.findmeld("clear").replace(placeholder("clear"))
     button.replace(placeholder("buttons"))
-    buttons = "".join(_button(button, name, "name", language) for name in actions)
+    buttons = "".join(_button(button, name, "shown", language) for name in actions)
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
@@ -238,8 +244,9 @@ def _names(group: str, process: str) -> dict[str, str]:
     return {
         "name": escaped(name),
         "quoted": quote(name, safe=""),
-        "prefix": escaped(prefix),
-        "process": escaped(process),
+        "shown": readable(name),
+        "prefix": readable(prefix),
+        "process": readable(process),
     }
 
 
@@ -252,7 +259,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
-        "description": escaped(texts.language.message(info["description"])),
+        "description": readable(texts.language.message(info["description"])),
         "facts": facts(texts.language, process, flapping_until),
         **_kind(process, flapping_until),
         "exact": exact_time(info["start"]),
@@ -303,7 +310,7 @@ def group_body(
     from urllib.parse import quote
 
     heading = texts.group % {
-        "group": escaped(name),
+        "group": readable(name),
         "quoted": quote(name, safe=""),
         "tally": tally(texts.language, group),
         "fold": escaped(fold.url(name)),

@@ -12,6 +12,7 @@ import json
 from functools import cached_property
 
 from supervisor.common.namespec import split_namespec
+from supervisor.common.text import visible
 from supervisor.common.version import VERSION
 from supervisor.config.file_stamps import have_changed
 from supervisor.engine.deferred import NOT_DONE_YET
@@ -32,7 +33,7 @@ from supervisor.web.identity import place
 from supervisor.web.kinds import KINDS, TROUBLED_KINDS, numbers_by_kind
 from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
-from supervisor.web.templates import DOCTYPE, escaped
+from supervisor.web.templates import DOCTYPE, escaped, readable
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -124,7 +125,7 @@ class StatusView(MeldView):
         """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
-            shown = self._language.message(message)
+            shown = visible(self._language.message(message))
             return json.dumps({"message": shown, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
@@ -188,9 +189,9 @@ class StatusView(MeldView):
         title = self._language.text("status.title", identifier=options.identifier, host=host)
         has_trouble = any(numbers[kind] for kind in TROUBLED_KINDS)
         return {
-            "identifier": escaped(options.identifier),
-            "place": escaped(host),
-            "title": escaped(title),
+            "identifier": readable(options.identifier),
+            "place": readable(host),
+            "title": readable(title),
             "icon": "images/trouble.png" if has_trouble else "images/icon.png",
             "outdated": "" if have_changed(options.file_stamps) else " hidden",
         }
@@ -215,8 +216,8 @@ class StatusView(MeldView):
         query = urlencode(fields)
         return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
-            "question": escaped(language.text("script.question", action=label)),
-            "yes": escaped(label),
+            "question": readable(language.text("script.question", action=label)),
+            "yes": readable(label),
             "selected": escaped("\n".join(self._filter.selected)),
         }
 
@@ -283,7 +284,7 @@ def _message_only(text: str) -> Callable[[], Any]:
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:
     kind = "trouble" if message and (reports_failure(message) or message == NOT_DONE) else ""
-    return texts.message % {"text": escaped(texts.language.message(message or "")), "kind": kind}
+    return texts.message % {"text": readable(texts.language.message(message or "")), "kind": kind}
 
 
 def _options(language: Language, kind: str, values: Iterable[str], chosen: str) -> str:

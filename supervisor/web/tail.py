@@ -136,8 +136,8 @@ class TailView(MeldView):
         language.localize(page.root)
         key = "tail.activity" if self._is_main else "tail.title"
         title = ", ".join(names) or None
-        page.put(page.find("title"), visible(language.text(key, name=title)))
-        page.put(page.find("heading"), visible(self._heading()))
+        page.put(page.find("title"), language.text(key, name=title))
+        page.put(page.find("heading"), self._heading())
         page.put(page.find("body"), **{"data-texts": language.script_json})
         page.put_languages(
             language, f"tail.html?{self._query(**({'q': wanted} if wanted else {}))}"
@@ -173,7 +173,7 @@ class TailView(MeldView):
             text, is_there = self._tail(source, limit)
             found.append(is_there)
             tail = section.findmeld("tailbody")
-            page.put(tail, visible(without_sequences(text)))
+            page.put(tail, without_sequences(text))
             if several:
                 label = section.findmeld("label")
                 del label.attrib["hidden"]
@@ -192,7 +192,7 @@ class TailView(MeldView):
 
     def _fill_found(self, page: Page, search: Search) -> None:
         lines = (f"{label} {line}" if label else line for label, line in search.lines)
-        page.put(page.find("tailbody"), visible("\n".join(lines)))
+        page.put(page.find("tailbody"), "\n".join(lines))
         page.find("download").deparent()
         language = self._language
         text = language.count("found", search.count)
@@ -245,7 +245,7 @@ class TailView(MeldView):
         del form.attrib["hidden"]
         self._fill_fields(page, "kept", self._fields())
         for option, name in page.find("other").repeat(["", *others]):
-            page.put(option, visible(name) or self._language.text("tail.another"), value=name)
+            page.put(option, name or self._language.text("tail.another"), value=name)
 
     @staticmethod
     def _fill_fields(page: Page, name: str, fields: list[tuple[str, str]]) -> None:

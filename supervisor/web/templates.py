@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 
+from supervisor.common.text import visible
 from supervisor.engine.installation import PACKAGE, kept
 
 TYPE_CHECKING = False
@@ -85,6 +86,8 @@ def extract_fragment(element: Any) -> str:
 class Page:
     """A copy of a template's tree whose texts and attributes are filled in.
 
+    Control characters of texts are visible; attributes are as they are, since some are addresses.
+
     meld3 cannot write all characters together with markup, so it writes placeholders.
     """
 
@@ -100,7 +103,7 @@ class Page:
     def put(self, element: Any, text: str | None = None, **attributes: str) -> None:
         """Set the text of an element, and attributes."""
         if text is not None:
-            element.content(self._hold(text))
+            element.content(self._hold(visible(text)))
         for name, value in attributes.items():
             element.attributes(**{name: self._hold(value)})
 
@@ -118,6 +121,11 @@ class Page:
         name = "value_" + "".join(chr(ord("a") + int(digit)) for digit in str(len(self._values)))
         self._values[name] = escaped(text)
         return placeholder(name)
+
+
+def readable(text: str) -> str:
+    """Return text to be read as HTML: untrusted, so its control characters are visible."""
+    return escaped(visible(text))
 
 
 def escaped(text: str) -> str:
