@@ -10,6 +10,7 @@ import os
 import signal
 from functools import cached_property
 
+from supervisor.common.ansi import without_sequences
 from supervisor.common.explanation import reasons
 from supervisor.common.faults import RPCError
 from supervisor.common.program_graph import Graph
@@ -27,7 +28,6 @@ from supervisor.web.actions import ACTIONS, reports_failure, run_steps
 from supervisor.web.language import english
 from supervisor.web.log_sources import STREAMS, Source
 from supervisor.web.status import StatusView
-from supervisor.web.tail import without_sequences
 from supervisor.web.templates import Page
 
 TYPE_CHECKING = False

@@ -107,6 +107,10 @@ class Page:
         for name, value in attributes.items():
             element.attributes(**{name: self._hold(value)})
 
+    def put_html(self, element: Any, html: str) -> None:
+        """Set the content of an element to HTML, whose texts are escaped."""
+        element.content(self._hold_html(html))
+
     def put_languages(self, language: Language, address: str) -> None:
         """Link to a page in the other languages."""
         for link, other in self.find("language").repeat(language.others):
@@ -118,8 +122,11 @@ class Page:
         return DOCTYPE + text_with_placeholders(self.root) % self._values
 
     def _hold(self, text: str) -> str:
+        return self._hold_html(escaped(text))
+
+    def _hold_html(self, html: str) -> str:
         name = "value_" + "".join(chr(ord("a") + int(digit)) for digit in str(len(self._values)))
-        self._values[name] = escaped(text)
+        self._values[name] = html
         return placeholder(name)
 
 

@@ -115,6 +115,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "{found}，显示最后 {count} 行",
     },
     "found.part": {"en": "{found} in the last {size} MB", "zh": "在最后 {size} MB 中{found}"},
+    "found.gone": {
+        "en": "The line is no longer there: the log has changed since the search.",
+        "zh": "该行已不在此处：搜索之后日志已更改。",
+    },
     "found.back": {"en": "Back to the log", "zh": "返回日志"},
     "tail.title": {
         "en": "Supervisor tail of process {name}",

@@ -124,6 +124,21 @@ def test_the_whole_log_is_searched(page: Browser, site: Site) -> None:
     page.wait_for_text("#log", "line 19999")
 
 
+def test_a_line_that_was_found_leads_to_its_place(page: Browser, site: Site) -> None:
+    """In the middle of a long log: marked, in view, and with the lines around it."""
+    text = "".join(f"2026-11-29T13:04:05Z line {number:05}\n" for number in range(20_000))
+    Path(site.daemon.directory, log_name(site)).write_text(text, encoding="utf-8")
+    page.open(f"{site.url}tail.html?processname=speaks&q=line+10000")
+    assert page.text("#log time").strip() == "2026-11-29T13:04:05Z"
+    page.click("#log a")
+    page.wait_for_text("#at", "line 10000")
+    assert page.text("#log").find("line 10001") > page.text("#log").find("line 09999") > 0
+    mark, log = (page.find(each).rect for each in ("#at", "#log"))
+    assert log["y"] < mark["y"] < log["y"] + log["height"]
+    page.click("#back")
+    page.wait_until_live()
+
+
 def test_lines_are_wrapped_and_time_stamps_hidden_on_request(page: Browser, site: Site) -> None:
     say(site, "2026-11-29T13:04:05.123Z stamped " + "wide " * 300)
     open_log(page, site)
