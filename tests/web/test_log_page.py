@@ -176,6 +176,42 @@ def test_several_logs_side_by_side_and_together(page: Browser, site: Site) -> No
     page.wait_for_text("#log-0", "later")
 
 
+MERGED = """
+const [parts, isEarlier, done] = arguments;
+import("./scripts/logs.js").then(({ Merger }) => {
+  const text = new Merger(["a", "b"]).merge(parts, { isEarlier });
+  done(text.replace(/\\x1b\\[\\d+m/g, "").trim().split("\\n"));
+});
+"""
+
+
+def stamped(second: int, text: str) -> str:
+    """Return a line with a time stamp."""
+    return f"2026-11-29T13:04:0{second}Z {text}\n"
+
+
+def test_lines_without_a_time_stamp_keep_their_place_in_a_merged_view(
+    page: Browser, site: Site
+) -> None:
+    """Behind the line before, and at the start of a log with the first line that has a stamp."""
+    first = stamped(1, "one") + "  more of one\n" + stamped(4, "four")
+    second = "the rest of two\n" + stamped(2, "two") + "\n  more of two\n" + stamped(3, "three")
+    open_log(page, site)
+    for is_earlier in (False, True):
+        merged = page.driver.execute_async_script(MERGED, [first, second], is_earlier)
+        words = [line.replace("2026-11-29T13:04:0", "") for line in merged]
+        assert words == [
+            "1Z a one",
+            "a   more of one",
+            "b the rest of two",
+            "2Z b two",
+            "b ",
+            "b   more of two",
+            "3Z b three",
+            "4Z a four",
+        ]
+
+
 def test_output_of_programs_cannot_disguise_itself(page: Browser, site: Site) -> None:
     log = Path(site.daemon.directory, log_name(site))
     log.write_bytes(b"a\x00b\xe2\x80\xaec\xff\r\nnext\rover\n")
