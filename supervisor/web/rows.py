@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.process.description import NO_OUTLOOK, outlook
+from supervisor.process.description import NO_OUTLOOK, describe, outlook
 from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
@@ -259,7 +259,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
-        "description": readable(texts.language.message(info["description"])),
+        "description": readable(_description(texts.language, info, ahead)),
         "facts": facts(texts.language, process, flapping_until),
         **_kind(process, flapping_until),
         "exact": exact_time(info["start"]),
@@ -270,6 +270,14 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         "restarts": process.history.restarts,
         "hidden": " hidden" if is_hidden else "",
     }
+
+
+def _description(language: Language, info: dict[str, Any], ahead: Outlook) -> str:
+    """Return the description of a process in a language, with dates in its 24-hour format."""
+    text = info["description"]
+    if info["state"] in STOPPED_STATES:
+        text = describe(info, ahead, language.time)
+    return language.message(text)
 
 
 def _kind(process: Subprocess, flapping_until: float) -> dict[str, str]:

@@ -323,6 +323,10 @@ const usage = new UsageCharts({
   },
 });
 
+function timeNow() {
+  return new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+}
+
 // Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
   const wasLost = live.classList.contains("lost");
@@ -331,7 +335,7 @@ function showLive(isLive) {
   document.body.classList.toggle("lost", !isLive);
   for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
   if (isLive) setText(live, text("script.live"));
-  else if (!wasLost) setText(live, text("script.no_response", { time: new Date().toLocaleTimeString() }));
+  else if (!wasLost) setText(live, text("script.no_response", { time: timeNow() }));
 }
 
 // -- acting -----------------------------------------------------------------------------------
