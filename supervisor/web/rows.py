@@ -97,8 +97,14 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     for name in ("identifier", "place", "title", "version", "counts", "none"):
         root.findmeld(name).content(placeholder(name))
     root.findmeld("body").attributes(
-        **{"data-now": placeholder("now"), "data-texts": placeholder("texts")}
+        **{
+            "class": placeholder("measured"),
+            "data-now": placeholder("now"),
+            "data-texts": placeholder("texts"),
+        }
     )
+    root.findmeld("measure").content(placeholder("measure"))
+    root.findmeld("measure").attributes(href=placeholder("measure_url"))
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
@@ -188,6 +194,7 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     about = row.findmeld("about")
     about.content(placeholder("description"))
     row.findmeld("facts").replace(placeholder("facts"))
+    row.findmeld("usage").content(placeholder("usage"))
     if state in PAUSING_STATES:
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
@@ -250,8 +257,8 @@ def _names(group: str, process: str) -> dict[str, str]:
     }
 
 
-def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
-    """Return the row of one process as HTML."""
+def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False, usage: str = "") -> str:
+    """Return the row of one process as HTML, with its use of CPU and memory if it is known."""
     group, process = member
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
@@ -268,6 +275,7 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
         "restarts": process.history.restarts,
+        "usage": usage,
         "hidden": " hidden" if is_hidden else "",
     }
 

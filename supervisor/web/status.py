@@ -34,6 +34,7 @@ from supervisor.web.kinds import KINDS, TROUBLED_KINDS, numbers_by_kind
 from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
 from supervisor.web.templates import DOCTYPE, escaped, readable
+from supervisor.web.usage import measured, usage_text
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 STATES: Final = ("", *KINDS)
 
 CURRENT: Final = ' aria-current="true"'
+
+USAGE_FIELD: Final = "usage"
+"""Query field that asks for the use of CPU and memory."""
 
 FORBIDDEN: Final = 403
 
@@ -141,12 +145,17 @@ class StatusView(MeldView):
         chosen: str = self.context.form.get("sort", BY_NAME)
         return chosen if chosen in KEYS else BY_NAME
 
+    @property
+    def _shows_usage(self) -> bool:
+        """Whether the request asks for the use of CPU and memory, which scripts fetch otherwise."""
+        return USAGE_FIELD in self.context.form or self._sort in SORTS_BY_USAGE
+
     def _needs_usage(self) -> bool:
-        """Whether the order of the rows depends on a sample of /proc that is still being taken."""
-        if self._sort not in SORTS_BY_USAGE:
+        """Whether the page depends on a sample of /proc that is still being taken."""
+        if not self._shows_usage:
             return False
         if self.callback is None:
-            self.callback = self.context.supervisord.runtime.services.usage.refreshed()
+            self.callback = measured(self.context.supervisord)
         return self.callback() is NOT_DONE_YET
 
     def _page(self, *, ask: str | None, message: str | None) -> Any:
@@ -170,6 +179,7 @@ class StatusView(MeldView):
             **head_values(self._sort, self._filter.fields),
             "counts": counts(numbers, language, self._filter.state),
             "all": self._buttons_for_all(all_members),
+            **self._measure_link(),
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
         }
@@ -181,6 +191,18 @@ class StatusView(MeldView):
         form = self.context.form
         sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
         return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
+
+    def _measure_link(self) -> dict[str, str]:
+        """Return the link that shows or hides the use of CPU and memory, and the body's class."""
+        from urllib.parse import urlencode
+
+        is_shown = self._shows_usage
+        fields = self._fields() if is_shown else {**self._fields(), USAGE_FIELD: "1"}
+        return {
+            "measured": "measured" if is_shown else "",
+            "measure": self._language.text("usage.hide" if is_shown else "usage.show"),
+            "measure_url": escaped(f"./?{urlencode(fields)}" if fields else "./"),
+        }
 
     def _identity(self, numbers: dict[str, int]) -> dict[str, str]:
         """Return the identity of the daemon, and whether something needs attention."""
@@ -275,7 +297,11 @@ class StatusView(MeldView):
         return rows.group_body(texts, name, group, "".join(made), fold)
 
     def _row(self, texts: rows.StatusTexts, member: Member, *, is_folded: bool = False) -> str:
-        return rows.row(texts, member, is_hidden=is_folded or not self._filter.matches(member))
+        usage = ""
+        if self._shows_usage and member[1].pid:
+            usage = usage_text(self.context.supervisord.runtime.services.usage.usage(member[1].pid))
+        is_hidden = is_folded or not self._filter.matches(member)
+        return rows.row(texts, member, is_hidden=is_hidden, usage=usage)
 
 
 def _message_only(text: str) -> Callable[[], Any]:
