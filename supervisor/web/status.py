@@ -145,7 +145,7 @@ class StatusView(MeldView):
         chosen: str = self.context.form.get("sort", BY_NAME)
         return chosen if chosen in KEYS else BY_NAME
 
-    @property
+    @cached_property
     def _shows_usage(self) -> bool:
         """Whether the request asks for the use of CPU and memory, which scripts fetch otherwise."""
         return USAGE_FIELD in self.context.form or self._sort in SORTS_BY_USAGE

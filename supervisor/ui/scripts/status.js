@@ -333,7 +333,7 @@ function showLive(isLive) {
   live.hidden = false;
   live.classList.toggle("lost", !isLive);
   document.body.classList.toggle("lost", !isLive);
-  for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
+  for (const part of [byId("processes"), byId("all")]) part.inert = !isLive;
   if (isLive) setText(live, text("script.live"));
   else if (!wasLost) setText(live, text("script.no_response", { time: timeNow() }));
 }
@@ -413,8 +413,10 @@ changes.listen();
 setInterval(tick, 1000);
 usage.start();
 
-for (const form of [byId("processes"), byId("all")]) {
-  form.addEventListener("submit", (event) => {
+// Each row has its own form: in a form with thousands of buttons, moving one row takes milliseconds,
+// because the browser looks for the default button among all of them.
+for (const part of [byId("processes"), byId("all")]) {
+  part.addEventListener("submit", (event) => {
     event.preventDefault();
     if (event.submitter) act(event.submitter);
   });
