@@ -47,7 +47,7 @@ def state_kind(state: int) -> str:
 def present_kind(process: Subprocess) -> str:
     """Return the kind of a process by its state, and by its last exit if that is the state.
 
-    An exit with an unexpected status is trouble until a user stops the program.
+    An exit with an unexpected status is trouble, unless a user has ended the pause after it.
     """
     state = process.get_state()
     if state == ProcessStates.EXITED and not process.administrative_stop:
