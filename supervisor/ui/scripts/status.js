@@ -2,7 +2,7 @@
 // leaving the page, and their results appear beside the process. Without this script the
 // page works with forms and redirects.
 
-import { Changes, byId, confirmed, counted, running, send, setText, text } from "./common.js";
+import { Changes, byId, confirmed, counted, isInView, running, send, setText, text } from "./common.js";
 import { UsageCharts } from "./usage.js";
 
 const RESULT_SECONDS = 12;
@@ -274,21 +274,23 @@ function calmRows(now) {
 function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
-  for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
-    setText(about, running(about.dataset, now));
+  for (const row of [...rows()].filter(isInView)) tickRow(row, now);
+  calmRows(now);
+}
+
+function tickRow(row, now) {
+  const secondsTo = (time) => Math.max(0, Math.ceil(time - now));
+  for (const about of row.querySelectorAll("[data-start]")) setText(about, running(about.dataset, now));
+  for (const about of row.querySelectorAll("[data-restart]")) {
+    const seconds = String(secondsTo(about.dataset.restart));
+    setText(about, about.textContent.replace(/\d+(?=\D*$)/, seconds)); // the last number
   }
-  for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
-    const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
-    setText(about, about.textContent.replace(/\d+(?=\D*$)/, String(seconds))); // the last number
-  }
-  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-at]")) {
+  for (const fact of row.querySelectorAll("[data-at]")) {
     setText(fact, text(fact.dataset.text, { duration: brief(now - fact.dataset.at) }));
   }
-  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-until]")) {
-    const seconds = Math.max(0, Math.ceil(fact.dataset.until - now));
-    setText(fact, text(fact.dataset.text, { seconds }));
+  for (const fact of row.querySelectorAll("[data-until]")) {
+    setText(fact, text(fact.dataset.text, { seconds: secondsTo(fact.dataset.until) }));
   }
-  calmRows(now);
 }
 
 // -- the stream of changes ------------------------------------------------------------------
