@@ -62,6 +62,8 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "sort.restarts": {"en": "Most restarts first", "zh": "重启最多在前"},
     "sort.cpu": {"en": "Most CPU first", "zh": "CPU 最高在前"},
     "sort.memory": {"en": "Most memory first", "zh": "内存最多在前"},
+    "usage.show": {"en": "Show CPU and memory", "zh": "显示 CPU 和内存"},
+    "usage.hide": {"en": "Hide CPU and memory", "zh": "隐藏 CPU 和内存"},
     "column.cpu": {"en": "CPU", "zh": "CPU"},
     "column.memory": {"en": "Memory", "zh": "内存"},
     # -- identity, and what needs attention ------------------------------------------------
