@@ -33,7 +33,7 @@ class LivenessCheck:
         self.failures = 0
         """Number of failures in a row."""
         self.reason = ""
-        """Reason of the last failure, "" after a success."""
+        """Reason of the last failure, "" once the program is healthy."""
         self._successes = 0
 
     def run_started(self, now: float) -> None:
@@ -51,10 +51,12 @@ class LivenessCheck:
             return False
         before = self.is_healthy
         if failure is None:
-            self.failures, self.reason = 0, ""
+            self.failures = 0
             self._successes += 1
             if self._successes >= self.options.liveness_check_success_threshold:
                 self.is_healthy = True
+            if self.is_healthy:
+                self.reason = ""
         else:
             self.failures, self.reason = self.failures + 1, failure
             self._successes = 0

@@ -28,11 +28,17 @@ class LivenessMonitor:
         self._check = LivenessCheck(process.config.health)
         self._runner = probe_runner(process, "liveness check")
         self._command_runner = probe_runner(process, "liveness_check_failure_action")
+        self._failing_since = 0.0
 
     @property
     def text(self) -> str:
         """The verdict for users; see `LivenessCheck.text`."""
         return self._check.text
+
+    @property
+    def failing_check(self) -> tuple[str, float]:
+        """The reason of the last failure, and the time of the first one since a success."""
+        return self._check.reason, self._failing_since
 
     def next_step(self) -> Step | None:
         """Return the next check, None if none is due."""
@@ -41,6 +47,7 @@ class LivenessMonitor:
 
     def run_started(self, now: float) -> None:
         """Begin a run: the program is RUNNING."""
+        self._reset()
         self._check.run_started(now)
 
     def run_ended(self) -> None:
@@ -52,7 +59,11 @@ class LivenessMonitor:
         self.cancel()
         if not self._process.runtime.may_start:
             self._command_runner.cancel()
+        self._reset()
+
+    def _reset(self) -> None:
         self._check.reset()
+        self._failing_since = 0.0
 
     def cancel(self) -> None:
         """End the running check without a result."""
@@ -60,6 +71,9 @@ class LivenessMonitor:
 
     def _now(self) -> float:
         return self._process.runtime.clock.monotonic()
+
+    def _wall_time(self) -> float:
+        return self._process.runtime.clock.time()
 
     # -- a check ------------------------------------------------------------------
 
@@ -79,10 +93,13 @@ class LivenessMonitor:
 
     def _checked(self, failure: str | None) -> None:
         check, process = self._check, self._process
-        before = check.text
+        text, reason = check.text, check.reason
         has_new_verdict = check.probe_finished(self._now(), failure)
-        if check.text != before:
-            self._log_change(before)
+        is_failing = bool(check.reason)
+        self._failing_since = self._failing_since or self._wall_time() if is_failing else 0.0
+        if check.text != text:
+            self._log_change(has_failed=bool(reason))
+        if (check.text, check.reason) != (text, reason):
             process.runtime.services.description_changed(process)
         if has_new_verdict:
             self._publish()
@@ -90,11 +107,11 @@ class LivenessMonitor:
                 self._act()
         process.arm()
 
-    def _log_change(self, before: str) -> None:
+    def _log_change(self, *, has_failed: bool) -> None:
         name, logger, check = self._process.name, self._process.runtime.logger, self._check
-        if check.reason:
+        if check.failures:
             logger.warn(f"{name}: liveness check {check.text}: {check.reason}")
-        elif before:
+        elif check.is_healthy and has_failed:
             logger.info(f"{name}: liveness check {check.text}")
 
     def _publish(self) -> None:
@@ -131,8 +148,9 @@ class LivenessMonitor:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values."""
-        return {"check": self._check.snapshot()}
+        return {"check": self._check.snapshot(), "failing_since": self._failing_since}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self._check.restore(saved.get("check") or {})
+        self._failing_since = saved.get("failing_since", 0.0)

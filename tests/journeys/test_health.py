@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,9 @@ def test_what_an_operator_sees(directory: Path) -> None:
         status = daemon.ctl("status").stdout
         assert ", health: failing (" in status
         assert "/20)" in status
-        assert ", health: failing (" in daemon.ctl("explain", "x").stdout
+        explained = daemon.ctl("explain", "x").stdout
+        assert ", health: failing (" in explained
+        assert re.search(r"\n  Health: failing \(\d+/20\) since .*: exit status 1\.\n", explained)
         (directory / "fail").unlink()
         daemon.wait_for_log("x: liveness check ok")
         assert "x: liveness check failing (1/20): exit status 1" in daemon.log_text()
