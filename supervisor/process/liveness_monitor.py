@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from supervisor import events
+from supervisor.common.probes import NotRun
 from supervisor.config.health import RESTART, STOP
 from supervisor.process.helper_launch import probe_runner
 from supervisor.process.liveness import LivenessCheck
@@ -37,8 +38,11 @@ class LivenessMonitor:
 
     @property
     def failing_check(self) -> tuple[str, float]:
-        """The reason of the last failure, and the time of the first one since a success."""
-        return self._check.reason, self._failing_since
+        """The reason of the last failure, and the time of the first one since a success.
+
+        A probe that could not be run counts here as a failure.
+        """
+        return self._check.trouble, self._failing_since
 
     def next_step(self) -> Step | None:
         """Return the next check, None if none is due."""
@@ -93,13 +97,17 @@ class LivenessMonitor:
 
     def _checked(self, failure: str | None) -> None:
         check, process = self._check, self._process
-        text, reason = check.text, check.reason
-        has_new_verdict = check.probe_finished(self._now(), failure)
-        is_failing = bool(check.reason)
-        self._failing_since = self._failing_since or self._wall_time() if is_failing else 0.0
-        if check.text != text:
-            self._log_change(has_failed=bool(reason))
-        if (check.text, check.reason) != (text, reason):
+        text, trouble, not_run = check.text, check.trouble, check.not_run
+        has_new_verdict = False
+        if isinstance(failure, NotRun):
+            check.probe_not_run(self._now(), failure)
+        else:
+            has_new_verdict = check.probe_finished(self._now(), failure)
+        is_troubled = bool(check.trouble)
+        self._failing_since = self._failing_since or self._wall_time() if is_troubled else 0.0
+        if (check.text, check.not_run) != (text, not_run):
+            self._log_change(was_troubled=bool(trouble))
+        if (check.text, check.trouble) != (text, trouble):
             process.runtime.services.description_changed(process)
         if has_new_verdict:
             self._publish()
@@ -107,11 +115,13 @@ class LivenessMonitor:
                 self._act()
         process.arm()
 
-    def _log_change(self, *, has_failed: bool) -> None:
+    def _log_change(self, *, was_troubled: bool) -> None:
         name, logger, check = self._process.name, self._process.runtime.logger, self._check
-        if check.failures:
+        if check.not_run:
+            logger.warn(f"{name}: liveness check not run: {check.not_run}")
+        elif check.failures:
             logger.warn(f"{name}: liveness check {check.text}: {check.reason}")
-        elif check.is_healthy and has_failed:
+        elif check.is_healthy and was_troubled:
             logger.info(f"{name}: liveness check {check.text}")
 
     def _publish(self) -> None:

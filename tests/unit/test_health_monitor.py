@@ -10,7 +10,7 @@ import pytest
 
 from supervisor import events
 from supervisor.common.notify_protocol import parse_notification
-from supervisor.common.probes import parse_probe
+from supervisor.common.probes import NotRun, parse_probe
 from supervisor.config.health import failure_action
 from supervisor.daemon.exit_watch import last_run
 from supervisor.process.child import Subprocess
@@ -304,6 +304,38 @@ def test_an_unhealthy_program_has_a_reason_until_it_is_healthy(make: Make, world
         [check for check in program.answers if check[0] != "true"][-1][1](result)
         assert shown(program) == expected, number
     assert len(changed) == 3
+
+
+def test_a_check_that_cannot_be_run_is_no_failure(make: Make, world: World) -> None:
+    """Without fds or memory for checks, a daemon would restart all of its programs."""
+    program = make(liveness_check_failure_threshold=2)
+    lacking = NotRun("too many open files")
+    for result, expected in (
+        (None, ("ok", "", 0)),
+        (lacking, ("not checked", lacking, 0)),
+        (lacking, ("not checked", lacking, 10)),
+        (None, ("ok", "", 0)),
+        (REFUSED, ("failing (1/2)", REFUSED, 0)),
+        (lacking, ("failing (1/2)", REFUSED, 10)),
+        (None, ("ok", "", 0)),
+        (lacking, ("not checked", lacking, 0)),
+        (REFUSED, ("failing (1/2)", REFUSED, 10)),
+    ):
+        program.fail(result)
+        assert shown(program) == expected
+    assert [line for line in world.lines("warn", "info") if "liveness" in line] == [
+        "p: liveness check not run: too many open files",
+        "p: liveness check ok",
+        "p: liveness check failing (1/2): connection refused",
+        "p: liveness check not run: too many open files",
+        "p: liveness check ok",
+        "p: liveness check not run: too many open files",
+        "p: liveness check failing (1/2): connection refused",
+    ]
+    program.fail(lacking)
+    assert program.state == S.RUNNING
+    program.fail()
+    assert program.state == S.STOPPING
 
 
 @pytest.mark.parametrize("results", [(None, None, REFUSED, None, None), (REFUSED, None, None)])
