@@ -36,8 +36,11 @@ class Resources(NamedTuple):
     zombies: int
 
 
-MAX_GROWTH = Resources(1_000_000, 1_000_000, 3, 3, 0)
-"""Growth that a load may cause without a leak: one of its programs is just being restarted."""
+MAX_GROWTH = Resources(1_000_000, 10_000_000, 3, 3, 0)
+"""Growth that a load may cause without a leak: one of its programs is just being restarted.
+
+The proportional set size also grows when other processes, which have shared pages of Python, end.
+"""
 
 
 def soak(
