@@ -2,7 +2,8 @@
 
 `--peers COUNT` compares with other supervisors instead, `--floor` measures the lower bound
 for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour, and
-`--checks-soak 3600` liveness checks.
+`--checks-soak 3600` liveness checks.  `--update docs/performance.md` also replaces the measured
+rows of the table there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks.bench import Bench, implementations, short, work_directory
+from benchmarks.document import merged
 from benchmarks.floor import floors
 from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--floor", action="store_true", help="the smallest programs instead")
     for option, (_, what) in SOAKS.items():
         parser.add_argument(f"--{option}", type=int, metavar="SECONDS", help=f"{what} instead")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the rows of a table")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - {row.name for row in ROWS}:
@@ -63,7 +66,9 @@ def main() -> None:
         if arguments.peers:
             compare(implementations(Path(directory)), Path(directory), arguments.peers)
         else:
-            run(chosen, Path(directory), quick=arguments.quick)
+            lines = run(chosen, Path(directory), quick=arguments.quick)
+            if arguments.update:
+                update(arguments.update, lines)
 
 
 def soak(test: str, seconds: int) -> int:
@@ -73,8 +78,15 @@ def soak(test: str, seconds: int) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
-    """Measure rows and print each as soon as it is complete."""
+def update(path: Path, lines: list[str]) -> None:
+    """Replace the measured rows in the table of a document."""
+    text = merged(path.read_text(encoding="utf-8"), lines, [row.name for row in ROWS])
+    path.write_text(text, encoding="utf-8")
+
+
+def run(rows: list[Row], directory: Path, *, quick: bool) -> list[str]:
+    """Measure rows and print each as soon as it is complete; return the lines of their table."""
+    lines: list[str] = []
     print(MEASURED.format(*HEADINGS))
     print("|" + " --- |" * len(HEADINGS))
     both = implementations(directory)
@@ -92,7 +104,9 @@ def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
             print(f"not measured: {row.name}: {str(error)[:200]}", file=sys.stderr)
             continue
         for figure, found in samples.items():
-            print(table_line(row.name, figure, found["ours"], found["reference"]), flush=True)
+            lines.append(table_line(row.name, figure, found["ours"], found["reference"]))
+            print(lines[-1], flush=True)
+    return lines
 
 
 def sampled(row: Row, benches: list[Bench]) -> Samples:
