@@ -23,6 +23,7 @@ from typing import TypeVar
 
 import meld3
 
+from tests.support import proctable
 from tests.support.daemon import Daemon, Implementation, reference
 from tests.support.reference import reference_environment
 
@@ -280,14 +281,12 @@ def cpu_seconds(pid: int) -> float:
 
 def wake_ups(pid: int) -> int:
     """Return the number of voluntary context switches of a process so far."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return proctable.voluntary_switches(pid)
 
 
 def memory_mib(pid: int) -> float:
     """Return the proportional set size of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-    return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
+    return proctable.proportional_bytes(pid) / 1024**2
 
 
 def short(value: float) -> str:

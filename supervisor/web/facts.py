@@ -15,7 +15,7 @@ from functools import lru_cache
 from supervisor.common.text import visible
 from supervisor.engine.files import open_for_reading
 from supervisor.engine.posix import decode_wait_status, signame
-from supervisor.process.details import next_start
+from supervisor.process.details import failing_check, next_start
 from supervisor.states import ProcessStates
 from supervisor.web.kinds import FLAPPING_SECONDS, present_kind
 from supervisor.web.templates import escaped
@@ -69,6 +69,7 @@ def facts(language: Language, process: Subprocess, flapping_until: float) -> str
     parts = [
         *_since(language, process),
         *_ahead(language, process),
+        *_failure(language, process),
         *_restarts(language, process, flapping_until),
         *_last_exit(language, process),
     ]
@@ -111,6 +112,14 @@ def _ahead(language: Language, process: Subprocess) -> Iterator[str]:
     if until and 0 <= left < MAX_COUNTDOWN_SECONDS:
         text = language.text(key, seconds=-int(-left // 1))
         yield _span(text, f' class="soon" data-until="{until:.1f}" data-text="{key}"')
+
+
+def _failure(language: Language, process: Subprocess) -> Iterator[str]:
+    """Yield the reason of failing health; the description has that of missing readiness."""
+    reason, since = failing_check(process)
+    if reason and process.state == ProcessStates.RUNNING:
+        text = language.text("fact.last_failure", reason=language.message(reason))
+        yield _span(text, f' class="warning" title="{exact_time(int(since))}"')
 
 
 def _restarts(language: Language, process: Subprocess, flapping_until: float) -> Iterator[str]:

@@ -20,6 +20,7 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "fact.restarts.other": {"en": "{count} restarts", "zh": "重启 {count} 次"},
     "fact.flapping": {"en": "{count} in {minutes} min", "zh": "{minutes} 分钟内 {count} 次"},
     "fact.ready": {"en": "ready", "zh": "已就绪"},
+    "fact.last_failure": {"en": "last failure: {reason}", "zh": "上次失败：{reason}"},
     "fact.last_exit": {"en": "last exit: {reason}", "zh": "上次退出：{reason}"},
     "fact.meaning": {"en": "{reason}: {meaning}", "zh": "{reason}：{meaning}"},
     "fact.last_line": {"en": "Last line of stderr:", "zh": "标准错误的最后一行："},

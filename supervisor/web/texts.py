@@ -200,6 +200,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.in_hook": {"en": SENTENCES["in_hook"], "zh": "正在运行其 {hook}。"},
     "explain.hook": {"en": SENTENCES["hook"], "zh": "其 {hook} 正在运行。"},
     "explain.waiting": {"en": SENTENCES["waiting"], "zh": "正在等待 {names}。"},
+    "explain.not_ready": {"en": SENTENCES["not_ready"], "zh": "尚未就绪：{reason}。"},
     "explain.running": {"en": SENTENCES["running"], "zh": "正在运行：{description}。"},
     "explain.backoff": {"en": SENTENCES["backoff"], "zh": "上次启动失败：{reason}。"},
     "explain.fatal": {"en": SENTENCES["fatal"], "zh": "已放弃：{reason}。"},
@@ -216,6 +217,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.unknown": {"en": SENTENCES["unknown"], "zh": "无法向进程发送信号，状态未知。"},
     "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
     "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
+    "explain.unhealthy": {
+        "en": SENTENCES["unhealthy"],
+        "zh": "健康状况：自 {time} 起 {health}：{reason}。",
+    },
+    "explain.unready": {"en": SENTENCES["unready"], "zh": "就绪检查自 {time} 起失败：{reason}。"},
     "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
     "explain.expected_exit": {
         "en": SENTENCES["expected_exit"],

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.probes import parse_probe
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process import usage
 from supervisor.process.child import Subprocess
@@ -105,9 +106,17 @@ def failed_start(site: WebSite, web: Subprocess) -> None:
     web.change_state(ProcessStates.BACKOFF)
 
 
+def unhealthy(site: WebSite, web: Subprocess) -> None:
+    assert web.health is not None
+    assert web.health._liveness is not None
+    web.health._liveness._check.task.begin(site.clock.monotonic())
+    web.health._liveness._checked("connection refused")
+
+
 CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
     "stopped": (stopped, ["5 min ago"]),
     "stubborn": (stubborn, ["for 6 s", "KILL in 4 s"]),
+    "unhealthy": (unhealthy, ["last failure: connection refused"]),
     "killed": (
         killed,
         ["0 s ago", "last exit: terminated by SIGKILL"],
@@ -130,7 +139,8 @@ CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
 def test_facts_by_what_has_happened(site: WebSite) -> None:
     def different() -> Iterator[str]:
         for name, (happen, expected) in CASES.items():
-            web = site.add(name, startsecs=0, autorestart=False)
+            probe = parse_probe("tcp://127.0.0.1:1") if name == "unhealthy" else None
+            web = site.add(name, startsecs=0, autorestart=False, liveness_check_script=probe)
             start(site, web)
             happen(site, web)
             found = facts(site, name)
