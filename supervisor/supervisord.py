@@ -154,7 +154,11 @@ class Supervisor:
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
             server.handlers = make_handlers(
-                self, server_config, options.rpcinterface_factories, self.interfaces
+                self,
+                server_config,
+                options.rpcinterface_factories,
+                self.interfaces,
+                start.interface_failed,
             )
         self.signal_handler.catch()
         start.enter_background(self)
