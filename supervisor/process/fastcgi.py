@@ -80,11 +80,11 @@ class FastCGIProcessGroup(ProcessGroupBase):
     ) -> None:
         """Check that the socket can be opened; if not, raise `ValueError` or only log it.
 
-        `opened` is the snapshot of a socket that is open already.
+        `opened` is the snapshot of a socket manager, which has been checked before.
         """
         self.socket_manager = SocketManager(config.socket_config, runtime.logger)
         super().__init__(config, runtime)
-        if opened:
+        if opened is not None:
             self.socket_manager.restore(opened)
             return
         try:

@@ -29,6 +29,9 @@ from tests.support.waiting import wait_until
 
 CLIENT_SECONDS = 30
 
+REEXECUTED = os.environ.get("SUPERVISOR_TESTS") == "reexec"
+"""Whether each daemon of ours is to be replaced by itself once, as soon as it runs."""
+
 KEPT_VARIABLES = ("PATH", "HOME", "USER", "TZ", "COVERAGE_PROCESS_START", "COVERAGE_FILE")
 
 MODULES = {"echo_supervisord_conf": "confecho"}
@@ -134,7 +137,15 @@ class Daemon:
         self.launch()
         wait_until(self._answers, self.seconds, what=self._what_is_there)
         self._pid = self.rpc.supervisor.getPID()
+        if REEXECUTED and self.implementation is OURS:
+            self.reexec()
         return self
+
+    def reexec(self) -> None:
+        """Let the daemon replace itself, and wait until the next one answers on its socket."""
+        assert self.rpc.supervisor.reexec() is True
+        self.close_rpc()  # new connections wait for the next daemon
+        wait_until(self._answers, self.seconds, what=self._what_is_there)
 
     def launch(self) -> subprocess.Popen[bytes]:
         """Start the daemon and wait for nothing; its output goes to `output.txt`."""

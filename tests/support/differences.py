@@ -29,6 +29,7 @@ ADDED_METHODS = (
     "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
     "supervisor.planUpdate",
+    "supervisor.reexec",
     "supervisor.reopenAllProcessLogs",
     "supervisor.reopenProcessLogs",
     "supervisor.rotateAllProcessLogs",

@@ -1,0 +1,328 @@
+"""Journey: a daemon replaces itself while its processes are in every state.
+
+Each case has programs of its own; one daemon runs those of all the cases of a test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import proctable
+from tests.support.children import child
+from tests.support.daemon import Daemon
+from tests.support.tables import assert_none
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+
+SLEEPER = f"command={child('sleeper')}\nstartsecs=0\n"
+STUBBORN = f"command={child('stubborn')}\nstartsecs=0\n"
+
+LATE_SECONDS = 1.9
+"""Longest delay of what is due at a time, on a busy machine."""
+
+
+def shell(script: str) -> str:
+    """Return a command that runs a script."""
+    return f'/bin/sh -c "{script}"'
+
+
+def until(name: str) -> str:
+    """Return a script that ends when a file of the directory of the daemon exists."""
+    return f"while ! test -e %(here)s/{name}; do sleep 0.02; done"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Programs, what happens before the replacement and what must be true afterwards.
+
+    `after` gets what `before` has returned.
+    """
+
+    config: str
+    before: Callable[[Daemon], Any]
+    after: Callable[[Daemon, Any], object]
+
+
+def run(daemon: Daemon, cases: dict[str, Case]) -> None:
+    """Replace the daemon once, between the two halves of all cases."""
+    found = {name: case.before(daemon) for name, case in cases.items()}
+    before = rows(daemon)
+    daemon.reexec()
+    assert rows(daemon) == before
+    assert_none(failures(daemon, cases, found))
+    assert "Traceback" not in daemon.log_text()
+
+
+def rows(daemon: Daemon) -> dict[str, tuple[Any, ...]]:
+    """Return what does not change of itself, by the names of all processes."""
+    keys = ("statename", "pid", "start", "stop", "exitstatus", "spawnerr", "stdout_logfile")
+    return {
+        each["name"]: tuple(each[key] for key in keys)
+        for each in daemon.rpc.supervisor.getAllProcessInfo()
+    }
+
+
+def failures(daemon: Daemon, cases: dict[str, Case], found: dict[str, Any]) -> Iterator[str]:
+    """Yield a text for each case that has failed."""
+    for name, case in cases.items():
+        try:
+            case.after(daemon, found[name])
+        except Exception as error:  # noqa: BLE001 - the other cases are of interest as well
+            yield f"{name}: {error!r}"
+
+
+def details(daemon: Daemon, name: str) -> dict[str, Any]:
+    """Return all that the daemon knows of a process."""
+    answer: Any = daemon.rpc.supervisor.getProcessDetails(name)
+    return dict(answer)
+
+
+def seconds_at(daemon: Daemon, text: str, number: int = -1) -> float:
+    """Return the time at which the activity log has a line with a text; the last one by default."""
+    lines = [line for line in daemon.log_text().splitlines() if text in line]
+    stamp, milliseconds = lines[number].partition(" DEBG")[0][:23].split(",")
+    return time.mktime(time.strptime(stamp, "%Y-%m-%d %H:%M:%S")) + int(milliseconds) / 1000
+
+
+def is_due_after(daemon: Daemon, begins: str, ends: str, seconds: float, number: int = 1) -> None:
+    """Wait for a line of the activity log, which must follow another one by that time.
+
+    It is the last of `number` lines of its kind; the other one is the first.
+    """
+    wait_until(lambda: daemon.log_text().count(ends) == number, what=daemon.log_text)
+    passed = seconds_at(daemon, ends) - seconds_at(daemon, begins, 0)
+    assert seconds - 0.1 < passed < seconds + LATE_SECONDS, passed
+
+
+def pid_of(path: Path) -> int:
+    """Wait for a file with a pid; return the pid."""
+    wait_until(path.exists, what=lambda: str(path))
+    return int(path.read_text())
+
+
+def spoken(daemon: Daemon, name: str) -> None:
+    """Wait until the child of a process runs, and has said so."""
+    wait_until(lambda: Path(daemon.info(name)["stdout_logfile"]).stat().st_size > 0)
+
+
+# -- processes that start --------------------------------------------------------------------
+
+
+def waiting_start(daemon: Daemon) -> None:
+    assert "waiting" in daemon.info("waits")["description"]
+
+
+def dependency_ready(daemon: Daemon, _: None) -> None:
+    assert "waiting" in daemon.info("waits")["description"]
+    (daemon.directory / "db.go").touch()
+    daemon.wait_for_state("waits", "RUNNING")
+
+
+def is_fatal(daemon: Daemon) -> dict[str, Any]:
+    daemon.wait_for_state("fatal", "FATAL")
+    return details(daemon, "fatal")
+
+
+def is_remembered(daemon: Daemon, before: dict[str, Any]) -> None:
+    varying = {"now", "cpu_percent", "cpu_seconds", "memory_bytes"}
+    after = details(daemon, "fatal")
+    assert before["history"]
+    assert before["starts"] == 3
+    assert {key for key in after if after[key] != before[key]} <= varying
+
+
+def crashed(daemon: Daemon) -> None:
+    daemon.wait_for_log("exited: pause")
+
+
+def retried(daemon: Daemon) -> None:
+    daemon.wait_for_state("retries", "BACKOFF")
+    wait_until(lambda: daemon.log_text().count("exited: retries") == 3)
+
+
+def retried_later(daemon: Daemon, _: None) -> None:
+    wait_until(lambda: daemon.log_text().count("exited: retries") == 4)
+    passed = seconds_at(daemon, "exited: retries") - seconds_at(daemon, "exited: retries", -2)
+    assert 2.9 < passed < 3 + LATE_SECONDS, passed
+
+
+STARTS = {
+    "a start that waits for a dependency": Case(
+        f"[program:db]\ncommand={child('readies', 'notify', '%(here)s/db.go', 'main')}\n"
+        f"notify=true\nready_timeout=60\n[program:waits]\n{SLEEPER}depends_on=db\n",
+        waiting_start,
+        dependency_ready,
+    ),
+    "a process that has failed": Case(
+        f"[program:fatal]\ncommand={child('exits', 3)}\nstartretries=2\nstartsecs=1\n",
+        is_fatal,
+        is_remembered,
+    ),
+    "a process that runs": Case(
+        f"[program:steady]\n{SLEEPER}",
+        lambda daemon: daemon.wait_for_state("steady", "RUNNING"),
+        lambda daemon, before: daemon.wait_for_state("steady", before["statename"]),
+    ),
+    "a pause before a restart": Case(
+        f"[program:pause]\ncommand={child('exits', 3)}\nstartsecs=0\nautorestart=true\n"
+        "restartpause=6\n",
+        crashed,
+        lambda daemon, _: is_due_after(daemon, "exited: pause", "spawned: 'pause'", 6, 2),
+    ),
+    "a delay of BACKOFF": Case(
+        f"[program:retries]\ncommand={child('exits', 3)}\nstartretries=10\n",
+        retried,
+        retried_later,
+    ),
+}
+
+
+def test_processes_that_start(directory: Path) -> None:
+    with Daemon(directory, "".join(case.config for case in STARTS.values())) as daemon:
+        run(daemon, STARTS)
+
+
+# -- processes that stop ---------------------------------------------------------------------
+
+STOP_SECONDS = 4
+
+
+def stopping(name: str) -> Callable[[Daemon], None]:
+    """Return a function that begins to stop a process."""
+
+    def before(daemon: Daemon) -> None:
+        spoken(daemon, name)
+        assert daemon.rpc.supervisor.stopProcess(name, False)
+        daemon.wait_for_state(name, "STOPPING")
+
+    return before
+
+
+def killed_in_time(daemon: Daemon, _: object) -> None:
+    is_due_after(daemon, "killing stubborn (pid", "killing 'stubborn'", STOP_SECONDS)
+    daemon.wait_for_state("stubborn", "STOPPED")
+
+
+def family_stopping(daemon: Daemon) -> int:
+    """Stop a program whose member of the process group ignores that; return the member's pid."""
+    pid = pid_of(daemon.directory / "member")
+    leader = daemon.wait_for_state("family", "RUNNING")["pid"]
+    stopping("family")(daemon)
+    wait_until(lambda: not proctable.is_alive(leader))
+    return pid
+
+
+def family_killed(daemon: Daemon, pid: int) -> None:
+    is_due_after(daemon, "killing family (pid", "killing 'family'", STOP_SECONDS)
+    daemon.wait_for_state("family", "STOPPED")
+    wait_until(lambda: not proctable.is_alive(pid))
+    assert daemon.log_text().count("stopped: family") == 1
+
+
+def clan_stopping(daemon: Daemon) -> dict[str, int]:
+    """Stop a program of which only descendants remain; return their pids."""
+    family: dict[str, int] = json.loads(daemon.wait_for_text("clan.log", "}\n"))
+    stopping("clan")(daemon)
+    wait_until(lambda: not proctable.is_alive(family["member"]))
+    wait_until(lambda: "has exited, waiting for its process tree" in daemon.log_text())
+    return {name: pid for name, pid in family.items() if proctable.is_alive(pid)}
+
+
+def clan_killed(daemon: Daemon, left: dict[str, int]) -> None:
+    assert left.keys() >= {"daemon", "grandchild"}
+    is_due_after(daemon, "killing clan (pid", "killing 'clan'", STOP_SECONDS)
+    daemon.wait_for_state("clan", "STOPPED")
+    assert not any(proctable.is_alive(left[name]) for name in ("daemon", "grandchild"))
+
+
+def hook_runs(name: str, hook: str) -> Callable[[Daemon], None]:
+    """Return a function that waits until a hook of a process runs."""
+
+    def before(daemon: Daemon) -> None:
+        if hook == "stopcommand":
+            spoken(daemon, name)
+            daemon.rpc.supervisor.stopProcess(name, False)
+        wait_until(lambda: f"running {hook}" in daemon.info(name)["description"])
+
+    return before
+
+
+def start_follows(daemon: Daemon, _: object) -> None:
+    assert "running pre_start_hook" in daemon.info("prepared")["description"]
+    (daemon.directory / "prepared.go").touch()
+    daemon.wait_for_state("prepared", "RUNNING")
+    assert daemon.text("prepared.log").count("[pre_start_hook] begun\n") == 1
+    assert daemon.text("prepared.log").count("[pre_start_hook] ended\n") == 1
+
+
+def stop_follows(daemon: Daemon, _: object) -> None:
+    assert "running stopcommand" in daemon.info("commanded")["description"]
+    (daemon.directory / "commanded.go").touch()
+    daemon.wait_for_state("commanded", "STOPPED")
+
+
+STOPS = {
+    "a stop with a deadline": Case(
+        f"[program:stubborn]\n{STUBBORN}stopwaitsecs={STOP_SECONDS}\n",
+        stopping("stubborn"),
+        killed_in_time,
+    ),
+    "a stop that waits for the process group": Case(
+        f"[program:family]\ncommand={child('parent', '%(here)s/member')}\nstartsecs=0\n"
+        f"stopasgroup=true\nstopwaitsecs={STOP_SECONDS}\n",
+        family_stopping,
+        family_killed,
+    ),
+    "a stop of a process tree": Case(
+        f"[program:clan]\ncommand={child('clan', 'stubborn')}\nstartsecs=0\nkillmode=tree\n"
+        f"stdout_logfile=%(here)s/clan.log\nstopwaitsecs={STOP_SECONDS}\n",
+        clan_stopping,
+        clan_killed,
+    ),
+    "a hook before the start": Case(
+        f"[program:prepared]\n{SLEEPER}stdout_logfile=%(here)s/prepared.log\n"
+        f"pre_start_hook={shell('echo begun; ' + until('prepared.go') + '; echo ended')}\n",
+        hook_runs("prepared", "pre_start_hook"),
+        start_follows,
+    ),
+    "a command that stops": Case(
+        f"[program:commanded]\n{SLEEPER}"
+        f"stopcommand={shell(until('commanded.go') + '; kill $MAINPID')}\n",
+        hook_runs("commanded", "stopcommand"),
+        stop_follows,
+    ),
+}
+
+
+def test_processes_that_stop(directory: Path) -> None:
+    config = "loglevel=debug\n" + "".join(case.config for case in STOPS.values())
+    with Daemon(directory, config) as daemon:
+        daemon.may_leave_processes = True  # one that has left the tree before the stop
+        run(daemon, STOPS)
+
+
+def test_orphans_are_still_killed_in_time(directory: Path) -> None:
+    """`killasgroup` ends the process group when the time to stop is over."""
+    config = (
+        f"[program:x]\ncommand={child('parent', '%(here)s/orphan')}\nstartsecs=0\n"
+        f"killasgroup=true\nstopwaitsecs={STOP_SECONDS}\n"
+    )
+    with Daemon(directory, config) as daemon:
+        spoken(daemon, "x")
+        pid = pid_of(directory / "orphan")
+        daemon.rpc.supervisor.stopProcess("x")
+        stopped_at = time.monotonic()
+        daemon.reexec()
+        wait_until(lambda: not proctable.is_alive(pid))
+        passed = time.monotonic() - stopped_at
+        assert STOP_SECONDS - 0.5 < passed < STOP_SECONDS + LATE_SECONDS
