@@ -172,9 +172,9 @@ class Supervisor:
         start.announce(self)
         self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         self.ticker = Ticker(self.runtime.loop, self)
-        if has_plugins(self.options.rpcinterface_factories):
-            Heartbeat(self).beat()
         start.start_programs(self)
+        if has_plugins(self.options.rpcinterface_factories):  # it starts what is not running yet
+            Heartbeat(self).beat()
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

@@ -56,6 +56,7 @@ UNBLOCKABLE: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGIL
 
 NOT_REPLACED = "supervisord is not replaced, and goes on: {}"
 BUSY = "a replacement of the daemon is in progress"
+SHUTTING_DOWN = "supervisord is shutting down"
 UPDATING = "an update is in progress"
 
 
@@ -94,9 +95,11 @@ class Reexec:
         Then the daemon is replaced.  Raises `RPCError` FAILED with the reason for which it is not;
         nothing has changed then.
         """
-        self._refuse_if_unsafe()
-        if self._check is not None or self._is_due:
-            raise RPCError(Faults.FAILED, BUSY)
+        if self._daemon.runtime.daemon_state != SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+        reason = BUSY if self._check is not None or self._is_due else self._obstacle()
+        if reason:
+            raise RPCError(Faults.FAILED, reason)
         self._try_to_save()
         ended, ends = Notifier(), []
 
@@ -117,16 +120,12 @@ class Reexec:
         self._check = self._start_check(on_end)
         return deferred(result, wake_sources=[ended])
 
-    def _refuse_if_unsafe(self) -> None:
-        """Raise `RPCError` if the daemon cannot be replaced now."""
+    def _obstacle(self) -> str:
+        """Return why the daemon cannot be replaced now, "" if it can."""
         daemon = self._daemon
         if daemon.runtime.daemon_state != SupervisorStates.RUNNING:
-            raise RPCError(Faults.SHUTDOWN_STATE)
-        reason = unsafe_interface(daemon.interfaces)
-        if daemon.has_update_in_progress:
-            reason = UPDATING
-        if reason:
-            raise RPCError(Faults.FAILED, reason)
+            return SHUTTING_DOWN
+        return UPDATING if daemon.has_update_in_progress else unsafe_interface(daemon.interfaces)
 
     def _try_to_save(self) -> None:
         """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
@@ -204,10 +203,11 @@ class Reexec:
             runtime.loop.unwatch(server)  # new clients wait for the next daemon
         try:
             self._flush()
-            self._refuse_if_unsafe()
-            self._replace()
-        except RPCError as error:
-            runtime.logger.error(NOT_REPLACED.format(error.text))
+            reason = self._obstacle()
+            if reason:
+                runtime.logger.error(NOT_REPLACED.format(reason))
+            else:
+                self._replace()
         except OSError as error:
             runtime.logger.error(NOT_REPLACED.format(error))
         except Exception:  # noqa: BLE001 - the programs must go on

@@ -6,8 +6,6 @@ Each case has programs of its own; one daemon runs those of all the cases of a t
 from __future__ import annotations
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -31,12 +31,12 @@ class Meddler:
         """Execute code before the daemon executes itself."""
         from supervisor.daemon import reexec
 
-        flush = reexec.Reexec._flush  # noqa: SLF001 - the tests have no other way in
+        flush = reexec.Reexec._flush
 
         def run_first(self: Any) -> None:
             flush(self)
             exec(code, {**names, "reexec": self})  # noqa: S102
 
         names = self._names
-        reexec.Reexec._flush = run_first  # type: ignore[method-assign] # noqa: SLF001
+        reexec.Reexec._flush = run_first  # type: ignore[method-assign]
         return True
