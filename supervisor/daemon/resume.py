@@ -251,6 +251,9 @@ class Resumption(Start):
     def enter_background(self, daemon: WholeDaemon) -> None:
         """Write the pid file, if its path has changed: the daemon is in the background already."""
         self._report_fixed_settings(daemon)
+        before = self._before
+        if before and before.settings.subreaper and not daemon.options.settings.subreaper:
+            posix.set_subreaper(is_subreaper=False)
         if daemon.pidfile.path != (self._state.get("pidfile") or {}).get("path"):
             daemon.pidfile.write(daemon.runtime.logger)
 
