@@ -140,6 +140,10 @@ class Resumption(Start):
         logs = self._state.get("logs") or {}
         sinks.restore(logs.get("sinks") or [])
         backlog.restore(logs.get("backlogs") or [])
+        if logs.get("copies"):
+            from supervisor.logs import copies  # few daemons need it
+
+            copies.restore(logs["copies"])
         if logs.get("syslog"):
             from supervisor.logs import syslog_target  # few daemons need it
 
@@ -284,7 +288,7 @@ class Resumption(Start):
             yield partial(resume, process, saved), f"going on with {process.name}"
         yield partial(self._end_helpers, daemon.runtime), "ending helpers"
         yield partial(self._restore_orphans, daemon), "taking over orphans"
-        yield sinks.close_unused, "closing logs"
+        yield sinks.end_restore, "closing logs"
         if daemon.memory is not None:
             yield (
                 partial(daemon.memory.resume, state.get("leftovers") or ()),

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -326,3 +327,199 @@ def test_orphans_are_still_killed_in_time(directory: Path) -> None:
         wait_until(lambda: not proctable.is_alive(pid))
         passed = time.monotonic() - stopped_at
         assert STOP_SECONDS - 0.5 < passed < STOP_SECONDS + LATE_SECONDS
+
+
+# -- output and input --------------------------------------------------------------------------
+
+
+def send(daemon: Daemon, name: str, text: str) -> None:
+    """Write to the stdin of a process."""
+    assert daemon.rpc.supervisor.sendProcessStdin(name, text)
+
+
+def echo(name: str, options: str) -> str:
+    """Return the section of a program that repeats its input in its log."""
+    return (
+        f"[program:{name}]\ncommand={child('echo')}\nstartsecs=0\n"
+        f"stdout_logfile=%(here)s/{name}.log\n{options}\n"
+    )
+
+
+def cut(name: str, options: str, parts: tuple[str, str], expected: str, seen: str = "") -> Case:
+    """Return a case of output of which one part comes before and one after the replacement.
+
+    `seen` is in the log after the first part.
+    """
+
+    def before(daemon: Daemon) -> None:
+        daemon.wait_for_text(f"{name}.log", "READY")
+        send(daemon, name, parts[0])
+        daemon.wait_for_text(f"{name}.log", seen)
+
+    def after(daemon: Daemon, _: object) -> None:
+        send(daemon, name, parts[1])
+        daemon.wait_for_text(f"{name}.log", expected)
+
+    return Case(echo(name, options), before, after)
+
+
+def moved_before(daemon: Daemon) -> None:
+    daemon.wait_for_text("moved.log", "READY\nREADY\n")
+    os.rename(daemon.directory / "moved.log", daemon.directory / "moved.old")
+
+
+def same_inode(daemon: Daemon, _: object) -> None:
+    for name in ("moved", "shared"):
+        send(daemon, name, f"{name}\n")
+        daemon.wait_for_text("moved.old", f"{name}\n")
+    assert not (daemon.directory / "moved.log").exists()
+    daemon.signal(signal.SIGUSR2)
+    wait_until((daemon.directory / "moved.log").exists)
+    send(daemon, "moved", "new\n")
+    daemon.wait_for_text("moved.log", "new\n")
+
+
+INPUT = "".join(f"{number:09d}\n" for number in range(30_000))
+
+
+def queue_input(daemon: Daemon) -> None:
+    spoken(daemon, "reads")
+    for start in range(0, len(INPUT), 50_000):
+        send(daemon, "reads", INPUT[start : start + 50_000])
+
+
+def all_read(daemon: Daemon, _: object) -> None:
+    send(daemon, "reads", "end\n")
+    (daemon.directory / "reads.go").touch()
+    daemon.wait_for_text("reads.log", "end\n")
+    assert daemon.text("reads.log") == f"begun\n{INPUT}end\n"
+
+
+COPIED = "".join(f"{number:09d}\n" for number in range(20_000))
+
+
+def fill_fifo(daemon: Daemon) -> int:
+    """Send more to a copy than its reader takes; return the fd of the reader."""
+    fifo = daemon.directory / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    daemon.rpc.supervisor.startProcess("copied")
+    send(daemon, "copied", COPIED)
+    wait_until(lambda: daemon.text("copied.log").endswith(COPIED))
+    return reader
+
+
+def all_copied(daemon: Daemon, reader: int) -> None:
+    send(daemon, "copied", "end\n")
+    text = b""
+
+    def read() -> bytes:
+        nonlocal text
+        with suppress(BlockingIOError):
+            text += os.read(reader, 1 << 20)
+        return text
+
+    wait_until(lambda: read().endswith(b"end\n"))
+    os.close(reader)
+    assert text.decode() == f"READY\n{COPIED}end\n"
+
+
+BEGIN, END = "<!--XSUPERVISOR:BEGIN-->", "<!--XSUPERVISOR:END-->"
+CAPTURE = "stdout_capture_maxbytes=1000"
+
+
+def captured(name: str, parts: tuple[str, str], seen: str) -> Case:
+    """Return a case of a captured part that is cut in two."""
+    case = cut(name, CAPTURE, parts, f"READY\n{seen}after\n", seen)
+
+    def after(daemon: Daemon, found: object) -> None:
+        case.after(daemon, found)
+        daemon.wait_for_text("events", f"processname:{name} groupname:{name} pid:")
+        wait_until(lambda: f"\ncaptured {name}" in daemon.text("events"))
+
+    return Case(case.config, case.before, after)
+
+
+def red_without_colour(daemon: Daemon, _: object) -> None:
+    (daemon.directory / "colours.go").touch()
+    daemon.wait_for_text("colours.log", ">")
+    assert daemon.text("colours.log") == "<red>"
+
+
+def partial_line(writer: str) -> str:
+    """Return a line that is so long that it is copied before it ends."""
+    return writer * 70_000
+
+
+def copied_line(daemon: Daemon) -> None:
+    send(daemon, "first", partial_line("1"))
+    wait_until(lambda: "1" in daemon.text("copies"))
+
+
+def line_of_another(daemon: Daemon, _: object) -> None:
+    send(daemon, "second", "2\n")
+    daemon.wait_for_text("copies", "1\n2\n")
+
+
+OUTPUTS = {
+    "a line that is not complete": cut("raw", "", ("on", "e\n"), "READY\none\n", "on"),
+    "a line with a prefix": cut(
+        "prefixed", "stdout_logfile_format=prefix", ("on", "e\n"), " one\n"
+    ),
+    "a JSON line": cut("json", "stdout_logfile_format=json", ("on", "e\n"), '"message": "one"'),
+    "an escape sequence": Case(
+        "[program:colours]\nstartsecs=0\nstdout_logfile=%(here)s/colours.log\ncommand="
+        + shell(
+            f"printf '<\\033[3'; {until('colours.go')}; printf '1mred\\033[0m>'; exec sleep 1000"
+        )
+        + "\n",
+        lambda daemon: daemon.wait_for_text("colours.log", "<"),
+        red_without_colour,
+    ),
+    "a captured part": captured(
+        "captures", (f"text{BEGIN}capt", f"ured captures{END}after\n"), "text"
+    ),
+    "a token that is cut": captured(
+        "tokens", (f"text{BEGIN[:9]}", f"{BEGIN[9:]}captured tokens{END}after\n"), "text"
+    ),
+    "a log that has been moved": Case(
+        echo("moved", "")
+        + echo("shared", "stdout_logfile=%(here)s/moved.log").replace(
+            "stdout_logfile=%(here)s/shared.log\n", ""
+        ),
+        moved_before,
+        same_inode,
+    ),
+    "input for a child that does not read": Case(
+        f"[program:reads]\ncommand={shell('echo begun; ' + until('reads.go') + '; exec cat')}\n"
+        "startsecs=0\nstdout_logfile=%(here)s/reads.log\nstdout_logfile_maxbytes=0\n",
+        queue_input,
+        all_read,
+    ),
+    "a copy with a slow reader": Case(
+        echo("copied", "autostart=false\nstdout_tee=%(here)s/fifo\nstdout_tee_format=raw"),
+        fill_fifo,
+        all_copied,
+    ),
+    "a long line in a copy": Case(
+        "".join(
+            echo(name, "stdout_tee=%(here)s/copies\nstdout_tee_format=raw")
+            for name in ("first", "second")
+        ),
+        copied_line,
+        line_of_another,
+    ),
+}
+
+RECORDER = f"""
+[eventlistener:recorder]
+command={child("listener", "%(here)s/events")}
+events=PROCESS_COMMUNICATION
+startsecs=0
+"""
+
+
+def test_output_and_input(directory: Path) -> None:
+    config = "strip_ansi=true\n" + "".join(case.config for case in OUTPUTS.values())
+    with Daemon(directory, config + RECORDER) as daemon:
+        run(daemon, OUTPUTS)
