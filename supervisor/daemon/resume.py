@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import ServerConfig, Settings
+    from supervisor.config.model import ProcessGroupConfig, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
@@ -216,6 +216,9 @@ class Resumption(Start):
             add = partial(self._add_group, daemon, saved)
             daemon.runtime.run_guarded(add, "taking over a group")
         self._add_groups_of_children(daemon)
+        daemon.options.process_group_configs[:] = [
+            _config_in_use(daemon, config) for config in daemon.options.process_group_configs
+        ]
         daemon.runtime.services.processes.groups_changed()
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
@@ -338,3 +341,9 @@ class Resumption(Start):
                 for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
                     runtime.loop.watch(dispatcher)
                     orphans.drain_later(dispatcher)
+
+
+def _config_in_use(daemon: WholeDaemon, config: ProcessGroupConfig) -> ProcessGroupConfig:
+    """Return the config of the running group if it is the same: it has the names of logs."""
+    group = daemon.process_groups.get(config.name)
+    return config if group is None or group.config != config else group.config

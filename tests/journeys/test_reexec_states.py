@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -523,3 +525,193 @@ def test_output_and_input(directory: Path) -> None:
     config = "strip_ansi=true\n" + "".join(case.config for case in OUTPUTS.values())
     with Daemon(directory, config + RECORDER) as daemon:
         run(daemon, OUTPUTS)
+
+
+# -- listeners ---------------------------------------------------------------------------------
+
+
+def pool(name: str, command: str, options: str = "") -> str:
+    """Return the section of an event listener."""
+    return (
+        f"[eventlistener:{name}]\nevents=REMOTE_COMMUNICATION\nstartsecs=0\ncommand={command}\n"
+        f"stdout_logfile=%(here)s/{name}.log\n{options}\n"
+    )
+
+
+def happen(daemon: Daemon, *kinds: str) -> None:
+    """Publish events."""
+    for kind in kinds:
+        assert daemon.rpc.supervisor.sendRemoteCommEvent(kind, "")
+
+
+def full_buffer(daemon: Daemon) -> None:
+    daemon.wait_for_state("full", "RUNNING")
+    happen(daemon, "one", "two", "three", "four", "five")
+
+
+def oldest_are_dropped(daemon: Daemon, _: None) -> None:
+    happen(daemon, "six")
+    (daemon.directory / "full.go").touch()
+    record = daemon.wait_for_text("full", "type:six\n\n<end>")
+    assert re.findall(r" poolserial:(\d+) .*\ntype:(\w+)\n", record) == [
+        ("3", "four"),
+        ("4", "five"),
+        ("5", "six"),
+    ]
+    overflows = re.findall(r"pool full event buffer overflowed, .* (\d+)\n", daemon.log_text())
+    assert overflows == ["0", "1", "2"]
+
+
+def is_busy(name: str) -> Callable[[Daemon], None]:
+    """Return a function that waits until a listener handles the first event."""
+    return lambda daemon: daemon.wait_for_log(f"event 0 sent to listener {name}")
+
+
+def goes_on(name: str) -> Callable[[Daemon, object], None]:
+    """Return a function that lets a listener answer, and waits for its next event."""
+
+    def after(daemon: Daemon, _: object) -> None:
+        (daemon.directory / f"{name}.go").touch()
+        daemon.wait_for_log(f"{name}: event was processed")
+        daemon.wait_for_log(f"event 1 sent to listener {name}")
+        assert f"{name}: has entered the UNKNOWN state" not in daemon.log_text()
+
+    return after
+
+
+def sent_again(daemon: Daemon, _: object) -> None:
+    os.kill(daemon.info("killed")["pid"], signal.SIGKILL)
+    daemon.wait_for_log("rebuffering event 0 for pool killed")
+    wait_until(lambda: daemon.log_text().count("event 0 sent to listener killed") == 2)
+
+
+LISTENERS = {
+    "a full buffer": Case(
+        pool("full", child("recorder", "%(here)s/full", "WAIT"), "buffer_size=3"),
+        full_buffer,
+        oldest_are_dropped,
+    ),
+    "an event in flight": Case(
+        pool("busy", child("awkward_listener", "slow", "%(here)s/busy.go")),
+        is_busy("busy"),
+        goes_on("busy"),
+    ),
+    "a result that is cut": Case(
+        pool(
+            "cut",
+            shell(
+                "printf 'READY\\n'; read head; printf 'RESULT 2\\nO';"
+                f" {until('cut.go')}; printf 'KREADY\\n'; exec sleep 1000"
+            ),
+        ),
+        lambda daemon: daemon.wait_for_text("cut.log", "RESULT 2\nO"),
+        goes_on("cut"),
+    ),
+    "the death of a listener with an event": Case(
+        pool("killed", child("awkward_listener", "slow", "%(here)s/killed.go"), "autorestart=true"),
+        is_busy("killed"),
+        sent_again,
+    ),
+}
+
+
+def test_event_listeners(directory: Path) -> None:
+    config = "loglevel=debug\n" + "".join(case.config for case in LISTENERS.values())
+    with Daemon(directory, config) as daemon:
+        run(daemon, LISTENERS)
+
+
+# -- sockets and checks ------------------------------------------------------------------------
+
+METHOD = bytes([len("REQUEST_METHOD"), len("GET")]) + b"REQUEST_METHODGET"
+REQUEST = b"".join(
+    bytes([1, kind, 0, 1, 0, len(content), 0, 0]) + content
+    for kind, content in ((1, bytes(8)), (4, METHOD), (4, b""), (5, b""))
+)
+"""A FastCGI request."""
+
+
+def queued_client(daemon: Daemon) -> tuple[socket.socket, int]:
+    """Connect while the only process is suspended; return the socket, and the inode of its file."""
+    spoken(daemon, "fcgi")
+    os.kill(daemon.info("fcgi")["pid"], signal.SIGSTOP)
+    client = socket.socket(socket.AF_UNIX)
+    client.connect(str(daemon.directory / "f.sock"))
+    client.sendall(REQUEST)
+    return client, (daemon.directory / "f.sock").stat().st_ino
+
+
+def is_served(daemon: Daemon, found: tuple[socket.socket, int]) -> None:
+    client, inode = found
+    assert (daemon.directory / "f.sock").stat().st_ino == inode
+    pid = daemon.info("fcgi")["pid"]
+    os.kill(pid, signal.SIGCONT)
+    with client:
+        client.settimeout(10)
+        assert str(pid).encode() in client.recv(65536)
+    assert daemon.log_text().count("Creating socket") == 2
+    daemon.rpc.supervisor.stopProcess("fcgi")
+    assert daemon.log_text().count("Closing socket") == 2
+
+
+def check_runs(daemon: Daemon) -> None:
+    daemon.wait_for_text("checks", "begun\n")
+
+
+def check_ends(daemon: Daemon, _: object) -> None:
+    (daemon.directory / "checked.go").touch()
+    wait_until(lambda: details(daemon, "checked")["health"] == "ok")
+    assert "liveness check failing" not in daemon.log_text()
+
+
+def aborted_in_time(daemon: Daemon, _: object) -> None:
+    (daemon.directory / "hangs").touch()
+    daemon.wait_for_log("aborting 'watched'")
+    assert daemon.log_text().count("spawned: 'watched'") == 1
+
+
+CHECKS = {
+    "a FastCGI socket": Case(
+        f"[fcgi-program:fcgi]\ncommand={child('fastcgi')}\nsocket=unix://%(here)s/f.sock\n"
+        "startsecs=0\n",
+        queued_client,
+        is_served,
+    ),
+    "a check in flight": Case(
+        f"[program:checked]\n{SLEEPER}liveness_check_initial_delay=0\nliveness_check_timeout=30s\n"
+        f"liveness_check_script={shell('echo begun >>%(here)s/checks; ' + until('checked.go'))}\n",
+        check_runs,
+        check_ends,
+    ),
+    "a watchdog": Case(
+        f"[program:watched]\ncommand={child('pings', '%(here)s/hangs', 'dies')}\nstartsecs=0\n"
+        "notify=true\nwatchdog=2s\n",
+        lambda daemon: daemon.wait_for_state("watched", "RUNNING"),
+        aborted_in_time,
+    ),
+    "a probe until ready": Case(
+        f"[program:probed]\n{SLEEPER}readiness_check_script=test -e %(here)s/probed.go\n"
+        "readiness_check_period=200ms\nready_timeout=60\n",
+        lambda daemon: daemon.wait_for_state("probed", "STARTING"),
+        lambda daemon, _: (
+            (daemon.directory / "probed.go").touch(),
+            daemon.wait_for_state("probed", "RUNNING"),
+        ),
+    ),
+    "a line that says ready": Case(
+        "[program:line]\nready_log_line=is ready\nready_timeout=60\n"
+        "stdout_logfile=%(here)s/line.log\ncommand="
+        + shell("printf is; " + until("line.go") + "; echo ' ready'; exec sleep 1000")
+        + "\n",
+        lambda daemon: daemon.wait_for_text("line.log", "is"),
+        lambda daemon, _: (
+            (daemon.directory / "line.go").touch(),
+            daemon.wait_for_state("line", "RUNNING"),
+        ),
+    ),
+}
+
+
+def test_sockets_and_checks(directory: Path) -> None:
+    with Daemon(directory, "".join(case.config for case in CHECKS.values())) as daemon:
+        run(daemon, CHECKS)
