@@ -715,3 +715,171 @@ CHECKS = {
 def test_sockets_and_checks(directory: Path) -> None:
     with Daemon(directory, "".join(case.config for case in CHECKS.values())) as daemon:
         run(daemon, CHECKS)
+
+
+# -- signals -----------------------------------------------------------------------------------
+
+EXECUTES = "supervisord executes the installed version"
+
+DELAYS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds between the log line before execve(2) and a signal: before, during and after it."""
+
+
+def begin(daemon: Daemon, number: int = 1) -> None:
+    """Let the daemon replace itself, for the nth time, and wait until it is about to."""
+    assert daemon.rpc.supervisor.reexec()
+    daemon.close_rpc()
+    wait_until(lambda: daemon.log_text().count(EXECUTES) == number)
+
+
+@pytest.mark.parametrize("delay", DELAYS)
+def test_a_request_to_exit_or_restart_is_not_lost(directory: Path, delay: float) -> None:
+    with Daemon(directory, f"[program:x]\n{SLEEPER}") as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        begin(daemon)
+        time.sleep(delay)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for_start(2)
+        daemon.wait_for_state("x", "RUNNING")
+        begin(daemon, 2)
+        time.sleep(delay)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.wait_for_exit() == 0
+        log = daemon.log_text()
+        assert log.count("received SIGTERM") == 1
+        assert log.count("stopped: x") == 2
+
+
+def test_exits_and_requests_to_reopen_logs_are_not_lost(directory: Path) -> None:
+    config = f"[program:x]\n{SLEEPER}autorestart=true\nstdout_logfile=%(here)s/x.log\n"
+    with Daemon(directory, config) as daemon:
+        for number, delay in enumerate(DELAYS, 1):
+            wait_until(lambda number=number: daemon.text("x.log").count("READY") == number)
+            pid = daemon.wait_for_state("x", "RUNNING")["pid"]
+            begin(daemon, number)
+            time.sleep(delay)
+            os.kill(pid, signal.SIGKILL)
+            daemon.signal(signal.SIGUSR2)
+            wait_until(lambda number=number: daemon.log_text().count("logreopen") == number)
+            wait_until(lambda number=number: daemon.log_text().count("spawned: 'x'") == number + 1)
+        assert daemon.log_text().count("exited: x (terminated by SIGKILL") == len(DELAYS)
+
+
+# -- the daemon itself -------------------------------------------------------------------------
+
+
+def test_what_has_not_been_applied_stays_pending(directory: Path) -> None:
+    """And what has been scaled keeps its number of processes."""
+    web = f"[program:web]\n{SLEEPER}process_name=w%(process_num)d\nnumprocs=1\n"
+    old = f"[program:old]\n{SLEEPER}"
+    new = f"[program:new]\n{SLEEPER}"
+    with Daemon(directory, web + old) as daemon:
+        daemon.wait_for_state("old", "RUNNING")
+        assert daemon.ctl("scale", "web", "3").returncode == 0
+        daemon.wait_for_state("web:w2", "RUNNING")
+        daemon.write_config(web.replace("startsecs=0", "startsecs=0\nstopwaitsecs=33") + new)
+        before = rows(daemon)
+        daemon.reexec()
+        assert rows(daemon) == before
+        assert "stopwaitsecs 10 -> 33" in daemon.ctl("update", "--plan").stdout
+        daemon.reexec()
+        assert rows(daemon) == before
+        daemon.ctl("update")
+        assert {"w0", "w1", "w2", "new"} == rows(daemon).keys()
+        assert rows(daemon)["w2"] == before["w2"]
+
+
+def test_ticks_come_once(directory: Path) -> None:
+    listener = child("listener", "%(here)s/ticks")
+    config = f"[eventlistener:ticks]\ncommand={listener}\nevents=TICK_5\nstartsecs=0\n"
+    with Daemon(directory, config) as daemon:
+        for number in range(1, 4):
+            wait_until(lambda number=number: daemon.text("ticks").count("when:") >= number)
+            daemon.reexec()
+            daemon.reexec()
+        wait_until(lambda: daemon.text("ticks").count("when:") >= 4)
+        ticks = list(map(int, re.findall(r"^when:(\d+)$", daemon.text("ticks"), re.MULTILINE)))
+        assert ticks == list(range(ticks[0], ticks[-1] + 1, 5))
+
+
+def test_restarts_of_the_same_minute_are_counted_on(directory: Path) -> None:
+    config = (
+        f"[program:x]\ncommand={child('exits', 3)}\nstartsecs=0\nautorestart=true\n"
+        "restartpause=1\nstartlimit_burst=3\nstartlimit_interval=1h\n"
+    )
+    with Daemon(directory, config) as daemon:
+        wait_until(lambda: daemon.log_text().count("exited: x") == 2)
+        daemon.reexec()
+        daemon.wait_for_state("x", "FATAL")
+        assert daemon.log_text().count("exited: x") == 4
+        assert details(daemon, "x")["starts"] == 4
+
+
+def test_the_end_of_the_last_program_is_seen(directory: Path) -> None:
+    """One that has ended before is not considered a second time."""
+    config = (
+        "exit_when_all_exited=true\n"
+        f"[program:first]\ncommand={child('exits', 5)}\nstartsecs=0\nautorestart=false\n"
+        f"[program:last]\ncommand={shell(until('go'))}\nstartsecs=0\nautorestart=false\n"
+    )
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("first", "EXITED")
+        daemon.reexec()
+        assert daemon.info("last")["statename"] == "RUNNING"
+        (directory / "go").touch()
+        assert daemon.wait_for_exit() == 5
+
+
+def test_an_essential_program_that_had_ended_does_not_end_the_daemon_again(
+    directory: Path,
+) -> None:
+    """Its end was no failure; a later failure of the next run is one."""
+    config = (
+        "[program:x]\nessential=failure\nautorestart=false\nstartsecs=0\n"
+        f"command={shell('test ! -e %(here)s/fail')}\n"
+    )
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "EXITED")
+        daemon.reexec()
+        assert daemon.info("x")["statename"] == "EXITED"
+        (directory / "fail").touch()
+        daemon.rpc.supervisor.startProcess("x", False)
+        assert daemon.wait_for_exit() == 1
+
+
+def test_children_are_no_leftovers(directory: Path) -> None:
+    config = (
+        "statefile=%(here)s/state\nleftovers=kill\n"
+        f"[program:x]\n{SLEEPER}[program:stopped]\n{SLEEPER}"
+    )
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        daemon.rpc.supervisor.stopProcess("stopped")
+        before = rows(daemon)
+        daemon.reexec()
+        daemon.reexec()
+        assert rows(daemon) == before
+        assert "earlier supervisord" not in daemon.log_text()
+
+
+def test_no_fd_is_left(directory: Path) -> None:
+    """Neither in the daemon nor in the children of the next one."""
+    config = f"[program:x]\n{SLEEPER}[program:y]\n{SLEEPER}stdout_logfile=%(here)s/y.log\n" + pool(
+        "listener", child("listener", "%(here)s/record")
+    )
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("listener", "RUNNING")
+        daemon.wait_for_state("y", "RUNNING")
+        daemon.reexec()
+        before = open_fds(daemon.pid)
+        of_child = open_fds(daemon.info("x")["pid"])
+        for _ in range(3):
+            daemon.reexec()
+        assert len(open_fds(daemon.pid)) == len(before)
+        daemon.ctl("restart", "x")
+        assert open_fds(daemon.info("x")["pid"]) == of_child
+
+
+def open_fds(pid: int) -> list[str]:
+    """Return the numbers of the open fds of a process."""
+    return sorted(os.listdir(f"/proc/{pid}/fd"))
