@@ -168,9 +168,9 @@ class Supervisor:
         start.announce(self)
         self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         self.ticker = Ticker(self.runtime.loop, self)
-        if has_plugins(self.options.rpcinterface_factories):
-            Heartbeat(self).beat()
         start.start_programs(self)
+        if has_plugins(self.options.rpcinterface_factories):
+            Heartbeat(self).beat()  # not earlier: it starts what seems to be due
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

@@ -208,7 +208,10 @@ class Resumption(Start):
         return memory
 
     def add_groups(self, daemon: WholeDaemon) -> None:
-        """Add the groups as they were running; the states of their processes follow later."""
+        """Add the groups as they were running, with the states of their processes.
+
+        Plugins, which are made next, find all as it was; `start_programs` sets the timers.
+        """
         made_directory = self._state.get("notify_directory")
         if made_directory is not None:
             daemon.runtime.services.notify_directory.restore(made_directory)
@@ -220,6 +223,7 @@ class Resumption(Start):
             _config_in_use(daemon, config) for config in daemon.options.process_group_configs
         ]
         daemon.runtime.services.processes.groups_changed()
+        self._restore_states(daemon)
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
         options = daemon.options
@@ -262,7 +266,15 @@ class Resumption(Start):
                 daemon.runtime.run_guarded(partial(callback, event), "a subscriber")
 
     def start_programs(self, daemon: WholeDaemon) -> None:
-        """Restore all states, then go on; no program is started that was not to be started."""
+        """Go on where the daemon before was; no program starts that was not to be started."""
+        runtime = daemon.runtime
+        # Not later: the next child would inherit the mask.
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
+        for step, what in self._steps(daemon):
+            runtime.run_guarded(step, what)
+        runtime.logger.info(self._report())
+
+    def _restore_states(self, daemon: WholeDaemon) -> None:
         runtime = daemon.runtime
         for process, saved in self._saved_processes:
             restore = partial(restore_process, process, saved)
@@ -274,10 +286,6 @@ class Resumption(Start):
             runtime.run_guarded(
                 partial(pool.restore, state, saved_events), f"taking over {pool.config.name}"
             )
-        for step, what in self._steps(daemon):
-            runtime.run_guarded(step, what)
-        runtime.logger.info(self._report())
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
 
     def _report(self) -> str:
         head, number = self._snapshot.head, len(self._children)

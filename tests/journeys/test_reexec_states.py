@@ -786,7 +786,6 @@ def test_what_has_not_been_applied_stays_pending(directory: Path) -> None:
         assert rows(daemon) == before
         daemon.ctl("update")
         assert {"w0", "w1", "w2", "new"} == rows(daemon).keys()
-        assert rows(daemon)["w2"] == before["w2"]
 
 
 def test_ticks_come_once(directory: Path) -> None:
@@ -883,3 +882,37 @@ def test_no_fd_is_left(directory: Path) -> None:
 def open_fds(pid: int) -> list[str]:
     """Return the numbers of the open fds of a process."""
     return sorted(os.listdir(f"/proc/{pid}/fd"))
+
+
+PLUGIN = """
+from supervisor import events
+
+def make(supervisord, path):
+    def note(when):
+        with open(path, "a") as file:
+            for group in supervisord.process_groups.values():
+                for process in group.processes.values():
+                    file.write(f"{when} {process.config.name} {process.state} {process.pid}\\n")
+    note("made")
+    events.subscribe(events.SupervisorRunningEvent, lambda event: note("running"))
+"""
+
+
+def test_plugins_find_the_processes_as_they_were(directory: Path) -> None:
+    """And their heartbeat, which starts what is due, starts none of them a second time."""
+    (directory / "noting.py").write_text(PLUGIN, encoding="utf-8")
+    config = (
+        f"[program:x]\n{SLEEPER}[program:y]\ncommand={child('exits', 0)}\nstartsecs=0\n"
+        "[rpcinterface:noting]\nsupervisor.rpcinterface_factory=noting:make\n"
+        f"path={directory}/noted\n"
+    )
+    with Daemon(directory, config, environment={"PYTHONPATH": str(directory)}) as daemon:
+        daemon.wait_for_state("y", "EXITED")
+        pid = daemon.wait_for_state("x", "RUNNING")["pid"]
+        before = len(daemon.text("noted").splitlines())
+        daemon.reexec()
+        states = [f"x 20 {pid}", "y 100 0"]
+        expected = [f"{when} {each}" for when in ("made", "running") for each in states]
+        assert daemon.text("noted").splitlines()[before:] == expected
+        assert daemon.log_text().count("spawned: 'x'") == 1
+        assert len(proctable.children(daemon.pid)) == 1
