@@ -40,7 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import Configuration, ServerConfig, Settings
+    from supervisor.config.model import (
+        Configuration,
+        ProcessGroupConfig,
+        ServerConfig,
+        Settings,
+    )
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
@@ -149,6 +154,10 @@ class Resumption(Start):
         logs = self._state.get("logs") or {}
         sinks.restore(logs.get("sinks") or [])
         backlog.restore(logs.get("backlogs") or [])
+        if logs.get("copies"):
+            from supervisor.logs import copies  # few daemons need it
+
+            copies.restore(logs["copies"])
         if logs.get("syslog"):
             from supervisor.logs import syslog_target  # few daemons need it
 
@@ -219,7 +228,10 @@ class Resumption(Start):
         return memory
 
     def add_groups(self, daemon: WholeDaemon) -> None:
-        """Add the groups as they were running; the states of their processes follow later."""
+        """Add the groups as they were running, with the states of their processes.
+
+        Plugins, which are made next, find all as it was; `start_programs` sets the timers.
+        """
         made_directory = self._state.get("notify_directory")
         if made_directory is not None:
             daemon.runtime.services.notify_directory.restore(made_directory)
@@ -230,7 +242,11 @@ class Resumption(Start):
         head, has_state = self._snapshot.head, bool(self._state)
         add = partial(add_groups_of_children, daemon, head, has_state=has_state)
         _guard(daemon, add, "adding the groups of children")
+        daemon.options.process_group_configs[:] = [
+            _config_in_use(daemon, config) for config in daemon.options.process_group_configs
+        ]
         daemon.runtime.services.processes.groups_changed()
+        self._restore_states(daemon)
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
         options = daemon.options
@@ -276,7 +292,15 @@ class Resumption(Start):
                 daemon.runtime.run_guarded(partial(callback, event), "a subscriber")
 
     def start_programs(self, daemon: WholeDaemon) -> None:
-        """Restore all states, then go on; no program is started that was not to be started."""
+        """Go on where the daemon before was; no program starts that was not to be started."""
+        runtime = daemon.runtime
+        # Not later: the next child would inherit the mask.
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
+        for step, what in self._steps(daemon):
+            _guard(daemon, step, what)
+        runtime.logger.info(self._report())
+
+    def _restore_states(self, daemon: WholeDaemon) -> None:
         runtime = daemon.runtime
         for process, saved in self._saved_processes:
             restore = partial(restore_process, process, saved)
@@ -288,10 +312,6 @@ class Resumption(Start):
         for pool, state in self._saved_pools:
             restore = partial(pool.restore, state, saved_events)
             _guard(daemon, restore, f"taking over {pool.config.name}")
-        for step, what in self._steps(daemon):
-            _guard(daemon, step, what)
-        runtime.logger.info(self._report())
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
 
     def _report(self) -> str:
         head = self._snapshot.head
@@ -308,7 +328,7 @@ class Resumption(Start):
             yield partial(resume, process, saved), f"going on with {process.name}"
         yield partial(self._end_helpers, daemon.runtime), "ending helpers"
         yield partial(self._restore_orphans, daemon), "taking over orphans"
-        yield sinks.close_unused, "closing logs"
+        yield sinks.end_restore, "closing logs"
         if daemon.memory is not None:
             yield (
                 partial(daemon.memory.resume, state.get("leftovers") or ()),
@@ -343,6 +363,12 @@ class Resumption(Start):
                 for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
                     runtime.loop.watch(dispatcher)
                     orphans.drain_later(dispatcher)
+
+
+def _config_in_use(daemon: WholeDaemon, config: ProcessGroupConfig) -> ProcessGroupConfig:
+    """Return the config of the running group if it is the same: it has the names of logs."""
+    group = daemon.process_groups.get(config.name)
+    return config if group is None or group.config != config else group.config
 
 
 def _guard(daemon: WholeDaemon, step: Callable[[], object], what: str) -> None:

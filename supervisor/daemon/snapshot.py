@@ -123,12 +123,13 @@ def _helpers(daemon: WholeDaemon, groups: Iterable[Any]) -> list[int]:
 
 
 def _logs() -> dict[str, Any]:
-    from supervisor.logs import syslog_target
+    from supervisor.logs import copies, syslog_target
 
     saved = sinks.snapshot()
     return {
         "sinks": saved,
         "backlogs": backlog.snapshot(but=[each["fd"] for each in saved]),
+        "copies": copies.snapshot(),
         "syslog": syslog_target.snapshot(),
     }
 
