@@ -156,6 +156,9 @@ SHOWN_BY = {
     "Upgrades and removals of the package": (
         "tests/journeys/test_replaced_package.py::test_the_daemon_works_as_before"
     ),
+    "Replacement of the daemon": (
+        "tests/journeys/test_reexec_surroundings.py::test_changed_settings_are_applied"
+    ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
     "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
