@@ -152,7 +152,11 @@ class Supervisor:
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
             server.handlers = make_handlers(
-                self, server_config, options.rpcinterface_factories, self.interfaces
+                self,
+                server_config,
+                options.rpcinterface_factories,
+                self.interfaces,
+                start.interface_failed,
             )
         self.signal_handler.catch()
         start.enter_background(self)
@@ -166,9 +170,9 @@ class Supervisor:
         start.announce(self)
         self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         self.ticker = Ticker(self.runtime.loop, self)
-        if has_plugins(self.options.rpcinterface_factories):
-            Heartbeat(self).beat()
         start.start_programs(self)
+        if has_plugins(self.options.rpcinterface_factories):
+            Heartbeat(self).beat()  # not earlier: it starts what seems to be due
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

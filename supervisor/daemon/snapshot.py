@@ -10,6 +10,7 @@ import os
 from supervisor.common.namespec import make_namespec
 from supervisor.common.version import VERSION
 from supervisor.config.saved_config import encode_configuration, encode_group
+from supervisor.daemon.start import current_directory
 from supervisor.engine import posix
 from supervisor.http.listening import save_listener
 from supervisor.logs import backlog, sinks
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def head_of(daemon: WholeDaemon) -> dict[str, Any]:
-    """Return what every version can read: the running children, and their pipes."""
+    """Return what every version can read: the running children, their pipes, and the sockets."""
     return {
         "version": VERSION,
         "pid": os.getpid(),
@@ -38,9 +39,14 @@ def head_of(daemon: WholeDaemon) -> dict[str, Any]:
             if process.pid and process.orphans is None
         ],
         "listeners": [
-            {"section": config.section, "fd": server.socket.fileno()}
+            save_listener(config, (server.socket, server.file))
             for config, server in daemon.options.httpservers
         ],
+        "fastcgi_sockets": {
+            name: group.socket_manager.snapshot()
+            for name, group in daemon.process_groups.items()
+            if isinstance(group, FastCGIProcessGroup)
+        },
     }
 
 
@@ -71,18 +77,16 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
             **encode_configuration(options.configuration),
             "scales": options.scales.snapshot(),
             "start_directory": options.start_directory,
-            "file_stamps": options.file_stamps,
+            "directory": current_directory(),
+            "standard_input": _standard_input(options.configfile),
         },
         "configured": list(configured_groups(daemon)),
+        "file_stamps": options.file_stamps,
         "groups": groups,
         "helpers": _helpers(daemon, groups),
         "orphans": runtime.services.orphans.snapshot(lambda pipe: _name(pipe.process)),
         "event_serial": serials.next,
         "logs": _logs(),
-        "servers": [
-            save_listener(config, (server.socket, server.file))
-            for config, server in options.httpservers
-        ],
         "pidfile": daemon.pidfile.snapshot(),
         "notify_directory": runtime.services.made_notify_directory(),
         "ticks": daemon.ticker.snapshot(),
@@ -104,15 +108,20 @@ def configured_groups(daemon: WholeDaemon) -> Iterator[str | dict[str, Any]]:
         yield config.name if is_running else encode_group(config)
 
 
+def _standard_input(file: str | None) -> dict[str, Any] | None:
+    from supervisor.config import standard_input  # few daemons read it
+
+    return standard_input.snapshot() if file == standard_input.NAME else None
+
+
 def _group(group: ProcessGroupBase) -> dict[str, Any]:
     saved: dict[str, Any] = {
+        "name": group.config.name,
         "config": encode_group(group.config),
         "processes": list(map(save_process, group.processes.values())),
     }
     if isinstance(group, EventListenerPool):
         saved["pool"] = group.snapshot()
-    elif isinstance(group, FastCGIProcessGroup):
-        saved["socket"] = group.socket_manager.snapshot()
     return saved
 
 
@@ -128,12 +137,13 @@ def _helpers(daemon: WholeDaemon, groups: Iterable[Any]) -> list[int]:
 
 
 def _logs() -> dict[str, Any]:
-    from supervisor.logs import syslog_target
+    from supervisor.logs import copies, syslog_target
 
     saved = sinks.snapshot()
     return {
         "sinks": saved,
         "backlogs": backlog.snapshot(but=[each["fd"] for each in saved]),
+        "copies": copies.snapshot(),
         "syslog": syslog_target.snapshot(),
     }
 

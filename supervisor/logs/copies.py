@@ -16,8 +16,8 @@ from supervisor.logs.sinks import Sink, open_sink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Protocol
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Protocol
 
     from supervisor.logs.formatted_file import Formatter
 
@@ -43,11 +43,27 @@ _unopened: set[str] = set()
 """Paths that could not be opened at the last attempt."""
 
 
+_saved: dict[str, Any] = {}
+"""The states of targets of the daemon before, by path, until they are opened."""
+
+
+def snapshot() -> dict[str, dict[str, Any]]:
+    """Return the states of all targets as JSON values, by path."""
+    return {path: target.snapshot() for path, target in _targets.items()}
+
+
+def restore(saved: Mapping[str, Mapping[str, Any]]) -> None:
+    """Give each target the state of a snapshot when its first writer opens it."""
+    _saved.update(saved)
+    _unopened.update(path for path, state in saved.items() if state.get("is_unopened"))
+
+
 def target_of(path: str) -> CopyTarget:
     """Return the target of a path with one more writer; a failure to open it is reported."""
     target = _targets.get(path)
     if target is None:
         target = _targets[path] = CopyTarget(path)
+        target.restore(_saved.pop(path, {}))
     target.join()
     return target
 
@@ -67,6 +83,19 @@ class CopyTarget:
         self._sink: Sink | None = None
         self._last_writer = ""
         self._ends_in_line = False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values."""
+        return {
+            "last_writer": self._last_writer,
+            "ends_in_line": self._ends_in_line,
+            "is_unopened": self.path in _unopened,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._last_writer = saved.get("last_writer", "")
+        self._ends_in_line = saved.get("ends_in_line") is True
 
     def join(self) -> None:
         """Add a writer."""

@@ -128,10 +128,9 @@ class Sink:
         """Reopen the path, for another writer or in place of the file that was open.
 
         Queued bytes are sent to the old reader first.  Raises `OSError`; nothing is changed then.
-        The first writer after the daemon has executed itself gets the log as it is.
+        The writers of a log of the daemon before get it as it is, which may have been moved.
         """
         if self.is_inherited:
-            self.is_inherited = False
             return self
         fd, shared = _open(self.path, self.policy)
         if self._backlog and os.path.samestat(os.fstat(fd), os.fstat(self.fd)):
@@ -247,15 +246,17 @@ def snapshot() -> list[dict[str, Any]]:
 
 
 def restore(saved: list[dict[str, Any]]) -> None:
-    """Take over open logs, for the writers that open them next; see `close_unused`."""
+    """Take over open logs, for the writers that open them next; see `end_restore`."""
     for each in saved:
         _sinks[each["path"]] = Sink.inherit(each)
 
 
-def close_unused() -> None:
+def end_restore() -> None:
     """Close the logs that have been taken over, but that no writer has opened."""
-    for sink in [each for each in _sinks.values() if not each._users]:  # noqa: SLF001 - this module's
-        sink.close()
+    for sink in list(_sinks.values()):
+        sink.is_inherited = False
+        if not sink._users:  # noqa: SLF001 - this module's
+            sink.close()
 
 
 def _start_maintenance(sink: Sink, *, is_first: bool) -> None:
@@ -283,7 +284,7 @@ def open_sink(path: str, mode: str = "ab", policy: LogPolicy | None = None) -> S
     them as well, until this writer leaves it (`Sink.close`).  Raises `OSError`.
     """
     sink = _sinks.get(path)
-    is_first = sink is None or sink.is_inherited
+    is_first = sink is None or (sink.is_inherited and not sink._users)  # noqa: SLF001 - this module's
     if sink is None:
         fd, shared = _open(path, policy, truncate="w" in mode)
         sink = _sinks[path] = Sink(fd, path, shared=shared, policy=policy)

@@ -44,6 +44,11 @@ class FastCGISubprocess(Subprocess):
         self.holds_socket = True
         return listener
 
+    @property
+    def has_open_socket(self) -> bool:
+        """Whether the group's socket is open."""
+        return self.group is not None and self.group.socket_manager.is_open
+
     def fail_start(self, reason: str) -> None:
         """End a start that has failed, and release the socket."""
         self._release_socket()
@@ -75,11 +80,11 @@ class FastCGIProcessGroup(ProcessGroupBase):
     ) -> None:
         """Check that the socket can be opened; if not, raise `ValueError` or only log it.
 
-        `opened` is the snapshot of a socket that is open already.
+        `opened` is the snapshot of a socket manager, which has been checked before.
         """
         self.socket_manager = SocketManager(config.socket_config, runtime.logger)
         super().__init__(config, runtime)
-        if opened:
+        if opened is not None:
             self.socket_manager.restore(opened)
             return
         try:

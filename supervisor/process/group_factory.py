@@ -25,7 +25,7 @@ def make_group(
 ) -> ProcessGroupBase:
     """Return a new group; raises `ValueError` if its FastCGI socket `must_open` and cannot.
 
-    `opened` is the snapshot of a socket that is open already.
+    `opened` is the snapshot of the socket of a group that another daemon has made.
     """
     if isinstance(config, EventListenerPoolConfig):
         return EventListenerPool(config, runtime)

@@ -81,12 +81,22 @@ class ProcessTree:
         self._empty_scans = 0
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the signals to send as JSON values; all else is found again."""
-        return {"signals": self._signals, "is_killed": self._is_killed}
+        """Return the state as JSON values.
+
+        A member that has left the group and lost its parent would not be found again.
+        """
+        return {
+            "signals": self._signals,
+            "is_killed": self._is_killed,
+            "members": list(self._members.items()),
+            "unkillable": list(self._unkillable.items()),
+        }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self._is_killed = saved.get("is_killed") is True
+        self._members = dict(saved.get("members") or ())
+        self._unkillable = dict(saved.get("unkillable") or ())
         for signum in saved.get("signals", ()):
             self.signal(signum)
 

@@ -29,6 +29,7 @@ ADDED_METHODS = (
     "supervisor.getEssentialProcessInfo",
     "supervisor.getProcessDetails",
     "supervisor.planUpdate",
+    "supervisor.reexec",
     "supervisor.reopenAllProcessLogs",
     "supervisor.reopenProcessLogs",
     "supervisor.rotateAllProcessLogs",
@@ -154,6 +155,9 @@ SHOWN_BY = {
     ),
     "Upgrades and removals of the package": (
         "tests/journeys/test_replaced_package.py::test_the_daemon_works_as_before"
+    ),
+    "Replacement of the daemon": (
+        "tests/journeys/test_reexec_surroundings.py::test_changed_settings_are_applied"
     ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
