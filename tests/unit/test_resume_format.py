@@ -11,7 +11,7 @@ from supervisor.common.resume_format import SNAPSHOT_FORMAT, decode, encode, fds
 
 HEAD: dict[str, Any] = {
     "version": "4.3.1",
-    "children": [{"name": "x", "pid": 7, "pipes": [{"channel": "stdout", "fd": 5}]}],
+    "children": [{"name": "x", "pid": 7, "started": 9, "pipes": [{"channel": "stdout", "fd": 5}]}],
     "listeners": [{"section": "unix_http_server", "fd": 3}],
 }
 STATE: dict[str, Any] = {
