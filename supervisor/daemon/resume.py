@@ -267,7 +267,8 @@ class Resumption(Start):
         for saved in self._state.get("groups") or ():
             add = partial(self._add_group, daemon, saved)
             _guard(daemon, add, f"taking over the group {saved.get('name')}")
-        if len(daemon.process_groups) == len(self._state.get("groups") or ()) > 0:
+        is_complete = len(daemon.process_groups) == len(self._state.get("groups") or ())
+        if is_complete and "configured" in self._state:
             restore = partial(self._restore_configured, daemon)
             _guard(daemon, restore, "taking over changes that are pending")
         else:
@@ -278,11 +279,12 @@ class Resumption(Start):
     def _restore_configured(self, daemon: WholeDaemon) -> None:
         """Restore the configuration of the groups as the daemon before has read it."""
         options, running = daemon.options, daemon.process_groups
+        options.process_group_configs = [group.config for group in running.values()]
         options.process_group_configs = [
             running[each].config if isinstance(each, str) else _decode(each, options)
             for each in self._state["configured"]
         ]
-        stamps = tuple((path, time) for path, time in self._state["file_stamps"])
+        stamps = tuple((path, time) for path, time in self._state.get("file_stamps") or ())
         options.configuration = replace(options.configuration, file_stamps=stamps)
 
     def _add_missing_groups(self, daemon: WholeDaemon) -> None:
