@@ -109,7 +109,7 @@ OLD_VERSIONS = (
         "common/resume_format.py",
         "SNAPSHOT_FORMAT: Final = 1",
         "SNAPSHOT_FORMAT: Final =  0",  # of another size, or old bytecode would be used
-        r"error: supervisord \S+ cannot resume processes in format 1, only formats 1 to 0",
+        r"error: supervisord \S+ cannot resume processes in format 1, only up to format 0",
     ),
 )
 

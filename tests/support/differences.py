@@ -243,6 +243,9 @@ SHOWN_BY = {
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
     ),
+    "A daemon that replaces itself": (
+        "tests/unit/test_client_tailing.py::test_every_byte_arrives_once"
+    ),
     "Wildcards in names": "tests/conformance/test_client_commands.py::test_patterns",
     "Colours on a terminal": "tests/clients/test_terminal.py::test_states_have_colours",
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
@@ -292,6 +295,9 @@ SHOWN_BY = {
     "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
     "Persistent connections": RAW_HTTP,
+    "Following a log on another connection": (
+        "tests/unit/test_http_handlers.py::test_a_client_that_resumes_gets_positions"
+    ),
     "Following a log over HTTP/1.0": RAW_HTTP,
     "Strict framing": RAW_HTTP,
     "Large bodies": (

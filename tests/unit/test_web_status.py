@@ -105,6 +105,16 @@ def test_groups_have_headings_and_buttons(site: WebSite) -> None:
     assert page.count('<tr class="group">') == 1
 
 
+def test_each_row_has_a_form_of_its_own(site: WebSite) -> None:
+    """A browser needs milliseconds to move a row with buttons in a form of thousands of buttons."""
+    site.add("one", "both")
+    site.add("two", "both")
+    page = site.get("/").text
+    table = page.partition('id="processes"')[2].partition("</section>")[0]
+    assert table.count("<form ") == table.count("</form>") == 4  # with the heading
+    assert not re.sub("<form .*?</form>", "", table, flags=re.DOTALL).count("<button")
+
+
 def test_names_are_escaped(site: WebSite) -> None:
     name = "<script>alert(1)</script>\"'&%(x)s@@name@@"
     site.add(name)
@@ -168,6 +178,16 @@ def test_actions_on_all_act_on_what_is_shown(site: WebSite) -> None:
     assert re.match("1 shown process started", site.message("action=startall&q=dog"))
     assert re.match("0 shown processes stopped", site.message("action=stopall&q=nothing"))
     assert len(site.plans) == 3
+
+
+def test_an_unknown_kind_of_state_matches_no_process(site: WebSite) -> None:
+    """A typing error in a script must not stop all programs."""
+    message = site.message("action=startall&state=failed")
+    assert re.match("0 shown processes started", message)
+    assert site.plans == []
+    page = site.get("/?state=failed&ask=stopall").text
+    assert shown(page) == []
+    assert "Stop 0 shown?" in page
 
 
 def test_a_redirect_keeps_the_filter(site: WebSite) -> None:
