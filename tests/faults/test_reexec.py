@@ -457,8 +457,8 @@ def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
         daemon.wait_for_state(name, "RUNNING")
         daemon.rpc.supervisor.stopProcess(name)
         daemon.rpc.supervisor.startProcess(name)
-    running = proctable.marked(str(daemon.directory))
-    assert len(running) == 1 + len(before) + 1, daemon.log_text()
+    running = len(before) + 1
+    wait_until(lambda: len(proctable.children(daemon.pid)) == running, what=daemon.log_text)
 
 
 BROKEN_CONFIG = "open({path!r}, 'w').write('[program:x]\\nautostart=perhaps\\n')"
