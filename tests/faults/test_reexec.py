@@ -332,6 +332,9 @@ def test_the_daemon_goes_on_if_it_cannot_execute_itself(directory: Path) -> None
             daemon.rpc.supervisor.startProcess("x")
             pid = daemon.wait_for_state("x", "RUNNING")["pid"]
             assert shared_fds(pid, daemon.pid) == set()
+            done = daemon.ctl("reexec")  # a client does not wait in vain
+            assert done.returncode == 1
+            assert done.stdout.startswith("error: supervisord was not replaced"), done
 
 
 @needs_root
