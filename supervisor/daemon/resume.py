@@ -61,6 +61,8 @@ NO_SETTINGS = "there are no settings and no servers"
 FIXED_SETTINGS = ("uid", "nodaemon", "directory", "umask")
 """Settings that are applied once, when the daemon enters the background."""
 
+CHANGED = "options of [supervisord] have changed that only its start applies: {}"
+
 MAX_SNAPSHOT_BYTES = 2**30
 
 COLLECTION_DELAY_SECONDS = 1.0
@@ -330,7 +332,7 @@ class Resumption(Start):
         changed = [name for name in FIXED_SETTINGS if getattr(before, name) != getattr(now, name)]
         if changed:
             names = ", ".join("user" if name == "uid" else name for name in changed)
-            daemon.runtime.logger.warn(f"changed, but unused until supervisord is started: {names}")
+            daemon.runtime.logger.warn(CHANGED.format(names))
 
     def announce(self, daemon: WholeDaemon) -> None:
         """Publish to plugins that the daemon runs; for event listeners, nothing has happened."""

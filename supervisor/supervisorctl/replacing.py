@@ -25,12 +25,14 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 REPLACEMENT_SECONDS = 30.0
 """Timeout of the old daemon's end; the new one has that of `getVersion` to respond."""
 
+GRACE_SECONDS = 1.0
+
 MAX_ATTEMPTS = 5
 RETRY_SECONDS = 0.2
 
 UNKNOWN = "this server cannot replace itself (supervisord {})"
 REFUSED = "supervisord was not replaced: {}"
-UNCHANGED = "supervisord was not replaced within {:g} seconds; see its log (maintail)"
+UNCHANGED = "supervisord was not replaced, and goes on; see its log (maintail)"
 SILENT = "supervisord was replaced, but does not respond: {} {}"
 
 
@@ -85,8 +87,8 @@ def replace_daemon(ctl: Controller) -> Replacement:
         reason = fault.faultString.removeprefix(prefix)
         raise ReplacementError(REFUSED.format(reason)) from None
     connection = server("transport").connection
-    if connection is not None and not _has_ended(connection):
-        raise ReplacementError(UNCHANGED.format(REPLACEMENT_SECONDS))
+    if connection is not None and not _has_ended(connection, _seconds_to_end(ctl)):
+        raise ReplacementError(UNCHANGED)
     try:
         _reach(server)
         versions = version, server.supervisor.getSupervisorVersion()
@@ -114,9 +116,22 @@ def _reach(server: Any) -> None:
             return
 
 
-def _has_ended(connection: socket) -> bool:
+def _seconds_to_end(ctl: Controller) -> float:
+    """Return how long the end of the first connection may still take.
+
+    A daemon accepts no further connection before it executes its successor.  So if one is served,
+    the old daemon has ended by now, or goes on.
+    """
+    try:
+        ctl.get_server_proxy().supervisor.getVersion()
+    except Exception:  # noqa: BLE001 - any of the transport's; `_reach` reports it
+        return REPLACEMENT_SECONDS
+    return GRACE_SECONDS
+
+
+def _has_ended(connection: socket, seconds: float) -> bool:
     """Wait for the end of a connection; return whether it has come in time."""
-    end = time.monotonic() + REPLACEMENT_SECONDS
+    end = time.monotonic() + seconds
     while ready([connection], end - time.monotonic()):
         try:
             if not connection.recv(1):

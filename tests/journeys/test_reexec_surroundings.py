@@ -242,7 +242,10 @@ def test_changed_settings_are_applied(directory: Path) -> None:
         assert daemon.text("other.pid") == f"{daemon.pid}\n"
         assert not daemon.pid_path.exists()
         warned = keep(daemon, f"umask=077\ndirectory=/usr\nuser=0\n{TWO}")
-        text = "WARN changed, but unused until supervisord is started: user, directory, umask\n"
+        text = (
+            "WARN options of [supervisord] have changed that only its start applies:"
+            " user, directory, umask\n"
+        )
         assert text in warned
         assert text not in keep(daemon, f"umask=077\ndirectory=/usr\nuser=0\n{TWO}")
         assert daemon.pid_path.exists()

@@ -30,7 +30,7 @@ class FakeServer:
         self.connections = 0
         self.requests: list[bytes] = []
         self._answer = answer
-        self._connection = self._listening
+        self._open = [self._listening]
 
     def serve(self) -> None:
         """Accept until the listening socket is closed."""
@@ -38,13 +38,13 @@ class FakeServer:
             while True:
                 connection, _ = self._listening.accept()
                 self.connections += 1
-                self._connection = connection
+                self._open.append(connection)
                 with connection:
                     self._converse(connection)
 
     def close(self) -> None:
-        """End the thread that serves."""
-        for each in (self._listening, self._connection):
+        """End the threads that serve."""
+        for each in self._open:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
         self._listening.close()
@@ -71,16 +71,23 @@ def _is_complete(request: bytes) -> bool:
 
 
 @contextmanager
-def serving(answer: Answer, path: Path | None = None) -> Iterator[FakeServer]:
-    """Serve in a thread, on a unix socket at `path` or on a free port."""
+def serving(
+    answer: Answer, path: Path | None = None, *, connections: int = 1
+) -> Iterator[FakeServer]:
+    """Serve in threads, on a unix socket at `path` or on a free port.
+
+    `connections` is the number of those that are served at the same time.
+    """
     server = FakeServer(answer, path)
-    thread = threading.Thread(target=server.serve)
-    thread.start()
+    threads = [threading.Thread(target=server.serve) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
     try:
         yield server
     finally:
         server.close()
-        thread.join()
+        for thread in threads:
+            thread.join()
 
 
 def rpc_answer(value: object, *fields: str) -> bytes:
