@@ -31,12 +31,17 @@ class SocketManager:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values; `fd` stays open in the next daemon."""
-        return {} if self._socket is None else {"fd": self._socket.fileno()}
+        return {"fd": None if self._socket is None else self._socket.fileno()}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over an open socket; each process that holds it still has to acquire it."""
-        if "fd" in saved:
+        if saved.get("fd") is not None:
             self._socket = socket.socket(fileno=saved["fd"])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is open."""
+        return self._socket is not None
 
     def acquire(self) -> socket.socket:
         """Return the listening socket, opening it for the first user; raises `OSError`."""

@@ -154,7 +154,11 @@ class Supervisor:
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
             server.handlers = make_handlers(
-                self, server_config, options.rpcinterface_factories, self.interfaces
+                self,
+                server_config,
+                options.rpcinterface_factories,
+                self.interfaces,
+                start.interface_failed,
             )
         self.signal_handler.catch()
         start.enter_background(self)
@@ -169,8 +173,8 @@ class Supervisor:
         self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         self.ticker = Ticker(self.runtime.loop, self)
         start.start_programs(self)
-        if has_plugins(self.options.rpcinterface_factories):
-            Heartbeat(self).beat()  # not earlier: it starts what seems to be due
+        if has_plugins(self.options.rpcinterface_factories):  # it starts what is not running yet
+            Heartbeat(self).beat()
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

@@ -48,14 +48,26 @@ def decode(data: bytes) -> Snapshot:
     """Return the snapshot; raises `ValueError` with a reason if not even its head can be read."""
     first, _, rest = data.partition(b"\n")
     head = _decode_object(first)
-    if not isinstance(head.get("format"), int) or not isinstance(head.get("children"), list):
-        raise ValueError("it has no head")  # noqa: TRY004 - one error for all that is wrong
+    if not isinstance(head.get("format"), int) or not _are_children(head.get("children")):
+        raise ValueError("it has no head")
     if head["format"] > SNAPSHOT_FORMAT:
         return Snapshot(head, {}, f"its format {head['format']} is that of a newer version")
     try:
         return Snapshot(head, _decode_object(rest))
     except ValueError as error:
         return Snapshot(head, {}, str(error))
+
+
+def _are_children(value: object) -> bool:
+    """Whether a value is a list of children as `snapshot.head_of` writes them."""
+    return isinstance(value, list) and all(
+        isinstance(child, dict)
+        and isinstance(child.get("name"), str)
+        and isinstance(child.get("pid"), int)
+        and isinstance(child.get("started"), int)
+        and isinstance(child.get("pipes"), list)
+        for child in value
+    )
 
 
 def _decode_object(data: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Standard input can be read only once, but the daemon reads its configuration at every reread and
 reload, when it may have changed its directory.  So text and directory are kept as they were at the
-first reading.
+first reading, also by a daemon that executes itself.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import os
 import select
 
 from supervisor.common.records import record
+from supervisor.common.text import bytes_as_text, text_as_bytes
 from supervisor.config.parser import ConfigurationError
 from supervisor.config.settings import Source
 from supervisor.datatypes import absolute_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Mapping
+    from typing import Any, TextIO
 
 NAME = "<stdin>"
 """The file name in messages, and in the settings."""
@@ -37,12 +39,32 @@ class StandardInput:
     directory: str
 
 
+_inherited: list[StandardInput] = []
+
+
+def snapshot() -> dict[str, Any]:
+    """Return what has been read as JSON values."""
+    found = standard_input()
+    return {"content": bytes_as_text(found.content), "directory": found.directory}
+
+
+def restore(saved: Mapping[str, Any]) -> None:
+    """Take over what `snapshot` has returned, or nothing: then there is no text to be read."""
+    standard_input.cache_clear()
+    content, directory = text_as_bytes(saved.get("content")), str(saved.get("directory"))
+    _inherited[:] = [StandardInput(content, directory)]
+
+
 @functools.cache
 def standard_input() -> StandardInput:
     """Return all of standard input, read at the first call.
 
     Raises ConfigurationError if it cannot be read, is empty or has more than `MAX_BYTES`.
     """
+    if _inherited:
+        if not _inherited[0].content:
+            raise ConfigurationError("the text from standard input has been lost", file=NAME)
+        return _inherited[0]
     content = bytearray()
     try:
         while block := _read():

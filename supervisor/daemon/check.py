@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib import import_module
 
 from supervisor.common.records import names
 from supervisor.common.resume_format import SNAPSHOT_FORMAT
@@ -28,10 +29,11 @@ from supervisor.config.portability import lint_portability
 from supervisor.config.problems import ERROR, HINT, WARNING, Findings, Problem
 from supervisor.daemon.address_checks import check_addresses, running_daemon
 from supervisor.daemon.host_checks import check_host
+from supervisor.engine.installation import LATE_MODULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from supervisor.config.model import Configuration
@@ -45,6 +47,7 @@ WARNINGS_STATUS = 1
 
 SEVERITIES = (ERROR, WARNING, HINT)
 
+BROKEN_MODULE = "supervisord {} is not completely installed: importing {} failed: {}"
 UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only formats 1 to {}"
 
 
@@ -60,9 +63,8 @@ def run(arguments: Sequence[str]) -> None:
     sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
     configuration, problems = check(source, given, is_portable="portable" in values)
-    wanted = values.get(CAN_RESUME, SNAPSHOT_FORMAT)
-    if not 1 <= wanted <= SNAPSHOT_FORMAT:
-        problems.insert(0, Problem(ERROR, UNKNOWN_FORMAT.format(VERSION, wanted, SNAPSHOT_FORMAT)))
+    if CAN_RESUME in values:
+        problems[:0] = [Problem(ERROR, text) for text in _obstacles(values[CAN_RESUME])]
     if "json" in values:
         _print_json(problems)
     else:
@@ -71,6 +73,17 @@ def run(arguments: Sequence[str]) -> None:
     if ERROR in found:
         sys.exit(MISTAKES_STATUS)
     sys.exit(WARNINGS_STATUS if WARNING in found and "strict" in values else 0)
+
+
+def _obstacles(wanted: int) -> Iterator[str]:
+    """Yield why this version cannot resume processes in the format of a number."""
+    if not 1 <= wanted <= SNAPSHOT_FORMAT:
+        yield UNKNOWN_FORMAT.format(VERSION, wanted, SNAPSHOT_FORMAT)
+    for name in ("supervisor.daemon.resume", *LATE_MODULES):
+        try:
+            import_module(name)
+        except Exception as error:  # noqa: BLE001 - a broken module raises any exception
+            yield BROKEN_MODULE.format(VERSION, name, f"{type(error).__name__}: {error}")
 
 
 def check(

@@ -7,7 +7,7 @@ from supervisor.loggers import exception_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from supervisor.config.model import RPCInterfaceConfig, ServerConfig
@@ -20,18 +20,24 @@ def make_handlers(
     server: ServerConfig,
     factories: Iterable[RPCInterfaceConfig],
     interfaces: list[tuple[str, Any]],
+    on_failure: Callable[[BootError, Logger], object],
 ) -> list[Any]:
     """Return the handlers of one HTTP server, in the order in which they are tried.
 
-    The names and objects of its RPC interfaces are appended to `interfaces`.  Raises `BootError` if
-    one cannot be made.
+    The names and objects of its RPC interfaces are appended to `interfaces`.  `on_failure` is
+    called for each that cannot be made; if it does not raise the error, the interface is left out.
     """
     from supervisor.http import handlers
     from supervisor.web import supervisor_ui_handler
     from supervisor.xmlrpc import SystemNamespaceRPCInterface, supervisor_xmlrpc_handler
 
     logger = daemon.runtime.logger
-    namespaces = [(each.name, _make_interface(daemon, each, logger)) for each in factories]
+    namespaces = []
+    for each in factories:
+        try:
+            namespaces.append((each.name, _make_interface(daemon, each, logger)))
+        except BootError as error:
+            on_failure(error, logger)
     interfaces += namespaces
     namespaces.append(("system", SystemNamespaceRPCInterface(namespaces, daemon.runtime.loop)))
     made: list[Any] = [

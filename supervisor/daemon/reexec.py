@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
@@ -20,6 +20,7 @@ from supervisor.config.saved_config import encode_group
 from supervisor.daemon.interfaces import unsafe_interface
 from supervisor.daemon.snapshot import head_of, state_of
 from supervisor.daemon.start import RESUME_VARIABLE
+from supervisor.engine import paths
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier, deferred
 from supervisor.engine.posix import ProcessException, decode_wait_status
 from supervisor.loggers import exception_text
@@ -53,9 +54,10 @@ MAX_REASON_CHARS: Final = 500
 UNBLOCKABLE: Final = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 """Signals of errors in the daemon itself, which a block would make fatal without a trace."""
 
+NOT_REPLACED = "supervisord is not replaced, and goes on: {}"
 BUSY = "a replacement of the daemon is in progress"
+SHUTTING_DOWN = "supervisord is shutting down"
 UPDATING = "an update is in progress"
-FROM_STANDARD_INPUT = "the configuration has been read from standard input"
 
 
 class CheckOutput(HelperOutput):
@@ -93,9 +95,11 @@ class Reexec:
         Then the daemon is replaced.  Raises `RPCError` FAILED with the reason for which it is not;
         nothing has changed then.
         """
-        self._refuse_if_unsafe()
-        if self._check is not None or self._is_due:
-            raise RPCError(Faults.FAILED, BUSY)
+        if self._daemon.runtime.daemon_state != SupervisorStates.RUNNING:
+            raise RPCError(Faults.SHUTDOWN_STATE)
+        reason = BUSY if self._check is not None or self._is_due else self._obstacle()
+        if reason:
+            raise RPCError(Faults.FAILED, reason)
         self._try_to_save()
         ended, ends = Notifier(), []
 
@@ -116,18 +120,12 @@ class Reexec:
         self._check = self._start_check(on_end)
         return deferred(result, wake_sources=[ended])
 
-    def _refuse_if_unsafe(self) -> None:
-        """Raise `RPCError` if the daemon cannot be replaced now."""
+    def _obstacle(self) -> str:
+        """Return why the daemon cannot be replaced now, "" if it can."""
         daemon = self._daemon
         if daemon.runtime.daemon_state != SupervisorStates.RUNNING:
-            raise RPCError(Faults.SHUTDOWN_STATE)
-        reason = unsafe_interface(daemon.interfaces)
-        if daemon.options.configfile == standard_input.NAME:
-            reason = FROM_STANDARD_INPUT
-        elif daemon.has_update_in_progress:
-            reason = UPDATING
-        if reason:
-            raise RPCError(Faults.FAILED, reason)
+            return SHUTTING_DOWN
+        return UPDATING if daemon.has_update_in_progress else unsafe_interface(daemon.interfaces)
 
     def _try_to_save(self) -> None:
         """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
@@ -147,7 +145,7 @@ class Reexec:
         reader, writer = os.pipe()
         try:
             os.set_blocking(reader, False)
-            stdin = os.open(os.devnull, os.O_RDONLY)
+            stdin = self._stdin_of_check()
             try:
                 launched = launch(
                     SpawnPlan(
@@ -155,7 +153,7 @@ class Reexec:
                         executable=sys.executable,
                         argv=(*own_command(options.start_directory), "--check", can_resume),
                         environment=dict(os.environ),
-                        directory=options.start_directory,
+                        directory=_existing(options.start_directory),
                         umask=None,
                         uid=None,
                         stdin=stdin,
@@ -180,6 +178,15 @@ class Reexec:
         runtime.children[launched.pid] = helper
         return helper
 
+    def _stdin_of_check(self) -> int:
+        """Return an fd with what this daemon has read from standard input; raises `OSError`."""
+        options = self._daemon.options
+        if options.configfile != standard_input.NAME:
+            return os.open(os.devnull, os.O_RDONLY)
+        fd = _memory_file(options.settings.runtimedir)
+        _write(fd, standard_input.standard_input().content)
+        return fd
+
     # -- the replacement ------------------------------------------------------------
 
     def advance(self) -> None:
@@ -196,12 +203,15 @@ class Reexec:
             runtime.loop.unwatch(server)  # new clients wait for the next daemon
         try:
             self._flush()
-            self._refuse_if_unsafe()
-            self._replace()
-        except RPCError as error:
-            runtime.logger.error(f"supervisord is not replaced: {error.text}")
+            reason = self._obstacle()
+            if reason:
+                runtime.logger.error(NOT_REPLACED.format(reason))
+            else:
+                self._replace()
+        except OSError as error:
+            runtime.logger.error(NOT_REPLACED.format(error))
         except Exception:  # noqa: BLE001 - the programs must go on
-            runtime.logger.critical(f"supervisord is not replaced\n{exception_text()}")
+            runtime.logger.critical(NOT_REPLACED.format(exception_text()))
         for server in servers:
             runtime.loop.watch(server)
 
@@ -237,11 +247,11 @@ class Reexec:
                 daemon.service_manager.reloading()
                 for fd in kept:
                     os.set_inheritable(fd, True)
-                command = own_command(daemon.options.start_directory)
-                os.execve(sys.executable, command, environment)
+                _execute(daemon.options.start_directory, environment)
             finally:  # only after a failure
                 for fd in kept:
-                    os.set_inheritable(fd, False)
+                    with suppress(OSError):
+                        os.set_inheritable(fd, False)
                 os.close(snapshot)
                 daemon.service_manager.ready("not replaced")
 
@@ -255,6 +265,15 @@ def _failure(end: HelperEnd) -> str:
     return end.first_line or f"the new version fails with {decode_wait_status(end.status)[1]}"
 
 
+def _existing(directory: str | None) -> str | None:
+    """Return a directory, None if it has been removed: then the current one has to do."""
+    try:
+        is_missing = directory is None or paths.stat_at_once(directory) is None
+    except paths.MayWait:
+        is_missing = False
+    return None if is_missing else directory
+
+
 def own_command(directory: str | None) -> list[str]:
     """Return the command line of this daemon; a relative path of a script is below `directory`."""
     arguments = sys.argv[1:]
@@ -262,6 +281,23 @@ def own_command(directory: str | None) -> list[str]:
     if head[-1] == sys.argv[0] and directory is not None:
         head[-1] = os.path.join(directory, head[-1])
     return [*head, *arguments]
+
+
+def _execute(directory: str | None, environment: dict[str, str]) -> None:
+    """Execute the daemon in the directory of its first start; raises `OSError`.
+
+    Python and its modules may have been found from there.  The new daemon returns to the current
+    directory.
+    """
+    current = os.open(".", os.O_PATH)
+    try:
+        if directory is not None:
+            with suppress(OSError):  # it has been removed
+                os.chdir(directory)
+        os.execve(sys.executable, own_command(directory), environment)
+    finally:
+        os.fchdir(current)
+        os.close(current)
 
 
 @contextmanager

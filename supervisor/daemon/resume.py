@@ -15,29 +15,33 @@ from functools import partial
 from supervisor import events
 from supervisor.common import resume_format
 from supervisor.common.namespec import make_namespec
+from supervisor.common.records import replace
 from supervisor.common.resume_format import Snapshot
+from supervisor.config import standard_input
 from supervisor.config.saved_config import decode_configuration, decode_group
 from supervisor.daemon import boot
+from supervisor.daemon.adoption import add_groups_of_children, adopt_children, find_children
+from supervisor.daemon.config_diff import share_configs
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.start import RESUME_VARIABLE, Start, keep_files
 from supervisor.engine import posix
 from supervisor.http.listening import ServerError, adopt_listener, is_adoptable
 from supervisor.http.server import HTTPServer
-from supervisor.loggers import getLogger
+from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog, sinks
 from supervisor.options import PLUGIN_CONFIG_CLASSES
 from supervisor.process.dispatchers import adopt_dispatchers
 from supervisor.process.event_pools import EventListenerPool, serials
 from supervisor.process.group_factory import make_group
-from supervisor.process.handover import adopt_child, restore_process, resume
+from supervisor.process.handover import restore_process, resume
 from supervisor.process.saved_events import SavedEvents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, MutableMapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import ProcessGroupConfig, ServerConfig, Settings
+    from supervisor.config.model import Configuration, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
@@ -45,7 +49,8 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.runtime import Runtime
 
-NO_SNAPSHOT = Snapshot({"format": 0, "version": "?", "children": [], "listeners": []}, {})
+FIXED_SETTINGS = ("uid", "nodaemon", "directory", "umask")
+"""Settings that are applied once, when the daemon enters the background."""
 
 MAX_SNAPSHOT_BYTES = 2**30
 
@@ -67,7 +72,7 @@ def _read(fd: int) -> Snapshot:
         with open(fd, "rb") as file:
             return resume_format.decode(file.read(MAX_SNAPSHOT_BYTES))
     except (OSError, ValueError) as error:
-        return Snapshot(NO_SNAPSHOT.head, {}, str(error))
+        return Snapshot({"children": find_children()}, {}, str(error))
 
 
 class Abandoned:
@@ -91,31 +96,36 @@ class Resumption(Start):
             file=configuration.get("file"),
             directory=configuration.get("start_directory"),
         )
-        self._configuration: dict[str, Any] = configuration
+        self._current_directory: str | None = configuration.get("directory")
+        self._standard_input: dict[str, Any] = configuration.get("standard_input") or {}
+        self._before = _decoded(configuration)
         self._scales: dict[str, Any] = configuration.get("scales") or {}
         self._criticals: list[str] = []
-        self._children = {each["name"]: each for each in snapshot.head["children"]}
         self._saved_processes: list[tuple[Subprocess, dict[str, Any]]] = []
         self._saved_pools: list[tuple[EventListenerPool, dict[str, Any]]] = []
         if snapshot.problem:
             self._criticals.append(
                 f"the state of the daemon before cannot be read: {snapshot.problem};"
-                " its running programs are found by their pids"
+                " running programs are adopted by their pids, no other one is started"
             )
 
     # -- before the daemon exists ---------------------------------------------------
 
     def configure(self, options: ServerOptions, args: Sequence[str] | None) -> None:
         """Read the configuration; without a valid one, the settings as they were."""
+        if self._current_directory is not None:
+            with suppress(OSError):  # it has been removed
+                os.chdir(self._current_directory)
+        standard_input.restore(self._standard_input)
         options.scales.restore(self._scales)
         options.start_directory = self._directory
         options.arguments = list(sys.argv[1:] if args is None else args)
         options.file_before = self._file
         try:
             options.process_config(do_usage=False)
-        except ValueError as error:
-            self._criticals.append(f"the settings stay as they were, because of an error: {error}")
-            options.configuration = decode_configuration(self._configuration)
+        except Exception as error:  # noqa: BLE001 - factories of plugins raise any exception
+            self._criticals.append(f"the settings stay as they were: {_reason(error)}")
+            options.configuration = self._before or _bare_configuration(options)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""
@@ -126,14 +136,14 @@ class Resumption(Start):
         posix.close_inherited_fds(options.settings.minfds, but=kept)
         keep_files()
         infos: list[str] = []
-        uid = options.settings.uid
-        if uid is not None and uid != os.getuid():
-            self._criticals.append(f"user {uid} needs a restart: privileges cannot be changed now")
         try:
             infos = boot.raise_limits(options.settings)
         except boot.BootError as error:
             self._criticals.append(str(error))
-        self._restore_logs()
+        try:
+            self._restore_logs()
+        except Exception as error:  # noqa: BLE001 - nothing may end the daemon here
+            self._criticals.append(f"open logs cannot be taken over: {_reason(error)}")
         return self._criticals, infos
 
     def _restore_logs(self) -> None:
@@ -151,24 +161,29 @@ class Resumption(Start):
 
     def lock(self, settings: Settings) -> PidFile:
         """Return the pid file, which the daemon before has locked."""
-        saved = self._state.get("pidfile") or {}
-        before = PidFile(saved.get("path", settings.pidfile))
-        before.restore(saved)
-        if before.path == settings.pidfile:
-            return before
-        before.remove()
+        saved = self._state.get("pidfile")
+        if saved:
+            before = PidFile(saved["path"])
+            before.restore(saved)
+            if before.path == settings.pidfile:
+                return before
+            before.remove()
         pidfile = PidFile(settings.pidfile)
         with suppress(boot.BootError):  # `write` reports that
             pidfile.lock()
         return pidfile
 
     def open_log(self, settings: Settings) -> Logger:
-        """Return the activity log; one without handlers if it cannot be opened."""
-        try:
-            return boot.open_activity_log(settings)
-        except boot.BootError as error:
-            sys.stderr.write(f"supervisord: {error}\n")
-            return getLogger(settings.loglevel)
+        """Return the activity log; the one before if it cannot be opened."""
+        logfiles = [settings.logfile, os.devnull]
+        if self._before is not None:
+            logfiles.insert(1, self._before.settings.logfile)
+        for logfile in logfiles:
+            try:
+                return boot.open_activity_log(replace(settings, logfile=logfile))
+            except boot.BootError as error:
+                self._criticals.append(str(error))  # they are logged when a log is open
+        return getLogger(settings.loglevel)
 
     # -- the parts of the daemon ----------------------------------------------------
 
@@ -178,7 +193,7 @@ class Resumption(Start):
         One that cannot be opened is left out.
         """
         loop, logger = daemon.runtime.loop, daemon.runtime.logger
-        unused = list(self._state.get("servers") or ())
+        unused = list(self._snapshot.head.get("listeners") or ())
         servers: list[tuple[ServerConfig, HTTPServer]] = []
         missing: list[ServerConfig] = []
         for config in daemon.options.server_configs:
@@ -190,16 +205,17 @@ class Resumption(Start):
             opened = adopt_listener(saved)
             servers.append((config, HTTPServer(config, loop, logger, listener=opened)))
         for saved in unused:
-            listener, file = adopt_listener(saved)
-            if file is not None:
-                file.remove()
-            listener.close()
+            _guard(daemon, partial(_close_listener, saved), "closing a server")
         for config in missing:
             try:
                 servers.append((config, HTTPServer(config, loop, logger)))
             except ServerError as error:
                 logger.critical(f"{config.section}: {error}")
         return servers
+
+    def interface_failed(self, error: boot.BootError, logger: Logger) -> None:
+        """Log an RPC interface that cannot be made; the daemon goes on without it."""
+        logger.critical(str(error))
 
     def open_memory(self, daemon: WholeDaemon) -> Memory | None:
         """Return the memory of a daemon, None without a state file."""
@@ -217,11 +233,12 @@ class Resumption(Start):
             daemon.runtime.services.notify_directory.restore(made_directory)
         for saved in self._state.get("groups") or ():
             add = partial(self._add_group, daemon, saved)
-            daemon.runtime.run_guarded(add, "taking over a group")
-        self._add_groups_of_children(daemon)
-        daemon.options.process_group_configs[:] = [
-            _config_in_use(daemon, config) for config in daemon.options.process_group_configs
-        ]
+            name = (saved.get("config") or {}).get("name")
+            _guard(daemon, add, f"taking over the group {name}")
+        head, has_state = self._snapshot.head, bool(self._state)
+        add = partial(add_groups_of_children, daemon, head, has_state=has_state)
+        _guard(daemon, add, "adding the groups of children")
+        share_configs(daemon.options.process_group_configs, daemon.process_groups)
         daemon.runtime.services.processes.groups_changed()
         self._restore_states(daemon)
 
@@ -230,9 +247,8 @@ class Resumption(Start):
         config = decode_group(
             saved["config"], lambda kind: partial(PLUGIN_CONFIG_CLASSES[kind], options)
         )
-        group = make_group(
-            config, daemon.runtime, must_open=False, opened=saved.get("socket") or {}
-        )
+        socket = (self._snapshot.head.get("fastcgi_sockets") or {}).get(config.name)
+        group = make_group(config, daemon.runtime, must_open=False, opened=socket)
         daemon.process_groups[config.name] = group
         for each in saved["processes"]:
             if each["name"] in group.processes:
@@ -240,22 +256,23 @@ class Resumption(Start):
         if isinstance(group, EventListenerPool):
             self._saved_pools.append((group, saved.get("pool") or {}))
 
-    def _add_groups_of_children(self, daemon: WholeDaemon) -> None:
-        """Add the configured groups of children whose groups could not be taken over."""
-        missing = {name.partition(":")[0] for name in self._children} - daemon.process_groups.keys()
-        for config in daemon.options.process_group_configs:
-            if config.name in missing or not self._state:
-                group = make_group(config, daemon.runtime, must_open=False)
-                daemon.process_groups[config.name] = group
-                for process in group.processes.values():
-                    process.starts.withdraw()
-
     # -- the beginning --------------------------------------------------------------
 
     def enter_background(self, daemon: WholeDaemon) -> None:
         """Write the pid file, if its path has changed: the daemon is in the background already."""
+        self._report_fixed_settings(daemon)
         if daemon.pidfile.path != (self._state.get("pidfile") or {}).get("path"):
             daemon.pidfile.write(daemon.runtime.logger)
+
+    def _report_fixed_settings(self, daemon: WholeDaemon) -> None:
+        """Log which changed settings only a start of the daemon applies."""
+        if self._before is None:
+            return
+        before, now = self._before.settings, daemon.options.settings
+        changed = [name for name in FIXED_SETTINGS if getattr(before, name) != getattr(now, name)]
+        if changed:
+            names = ", ".join("user" if name == "uid" else name for name in changed)
+            daemon.runtime.logger.warn(f"changed, but unused until supervisord is started: {names}")
 
     def announce(self, daemon: WholeDaemon) -> None:
         """Publish to plugins that the daemon runs; for event listeners, nothing has happened."""
@@ -271,26 +288,29 @@ class Resumption(Start):
         # Not later: the next child would inherit the mask.
         signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
         for step, what in self._steps(daemon):
-            runtime.run_guarded(step, what)
+            _guard(daemon, step, what)
         runtime.logger.info(self._report())
 
     def _restore_states(self, daemon: WholeDaemon) -> None:
         runtime = daemon.runtime
         for process, saved in self._saved_processes:
             restore = partial(restore_process, process, saved)
-            runtime.run_guarded(restore, f"taking over {process.name}")
-        self._adopt_children(daemon)
+            _guard(daemon, restore, f"taking over {process.name}")
+        adopt = partial(adopt_children, daemon, self._snapshot.head["children"])
+        _guard(daemon, adopt, "adopting children")
         serials.next = self._state.get("event_serial", 0)
         saved_events = SavedEvents(runtime.logger)
         for pool, state in self._saved_pools:
-            runtime.run_guarded(
-                partial(pool.restore, state, saved_events), f"taking over {pool.config.name}"
-            )
+            restore = partial(pool.restore, state, saved_events)
+            _guard(daemon, restore, f"taking over {pool.config.name}")
 
     def _report(self) -> str:
-        head, number = self._snapshot.head, len(self._children)
+        head = self._snapshot.head
+        number = len(head["children"])
         processes = f"{number} process{'' if number == 1 else 'es'}"
-        return f"resumed {processes} from {head['version']} (format {self._snapshot.format})"
+        if "format" not in head:
+            return f"resumed {processes}, found in /proc"
+        return f"resumed {processes} from {head.get('version')} (format {head['format']})"
 
     def _steps(self, daemon: WholeDaemon) -> Iterator[tuple[Callable[[], object], str]]:
         """Yield what follows when all states have been restored."""
@@ -312,21 +332,6 @@ class Resumption(Start):
         if daemon.signals is not None:
             yield partial(daemon.signals.extend, state.get("signals") or ()), "taking over signals"
         yield daemon.reap, "reaping"
-
-    def _adopt_children(self, daemon: WholeDaemon) -> None:
-        """Adopt the children that no process has taken over, by pid and start time."""
-        known, logger = daemon.runtime.children, daemon.runtime.logger
-        for name, child in self._children.items():
-            if child["pid"] in known:
-                continue
-            group_name, _, process_name = name.rpartition(":")
-            group = daemon.process_groups.get(group_name or process_name)
-            process = None if group is None else group.processes.get(process_name)
-            if process is None or process.pid:
-                logger.critical(f"{name} (pid {child['pid']}) runs, but is no longer configured")
-            elif adopt_child(process, child):
-                logger.critical(f"{name} (pid {child['pid']}) is adopted by its pid")
-                process.arm()
 
     def _end_helpers(self, runtime: Runtime) -> None:
         for pid in self._state.get("helpers") or ():
@@ -351,7 +356,41 @@ class Resumption(Start):
                     orphans.drain_later(dispatcher)
 
 
-def _config_in_use(daemon: WholeDaemon, config: ProcessGroupConfig) -> ProcessGroupConfig:
-    """Return the config of the running group if it is the same: it has the names of logs."""
-    group = daemon.process_groups.get(config.name)
-    return config if group is None or group.config != config else group.config
+def _guard(daemon: WholeDaemon, step: Callable[[], object], what: str) -> None:
+    """Run a step; an error is logged in one line, and nothing else is prevented by it."""
+    try:
+        step()
+    except Exception as error:  # noqa: BLE001 - a snapshot may contain anything
+        daemon.runtime.logger.critical(f"{what} failed: {_reason(error)}")
+        daemon.runtime.logger.debug(exception_text())
+
+
+def _reason(error: Exception) -> str:
+    """Return the text of an error; with its type if the text is not one for users."""
+    if isinstance(error, (boot.BootError, OSError)) or type(error) is ValueError:
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _decoded(configuration: Mapping[str, Any]) -> Configuration | None:
+    """Return the configuration of a snapshot, None if it cannot be decoded."""
+    try:
+        return decode_configuration(configuration)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _bare_configuration(options: ServerOptions) -> Configuration:
+    """Return a configuration that names no file and no server."""
+    settings = replace(
+        options.configuration.settings, logfile=os.devnull, pidfile=os.devnull, nodaemon=True
+    )
+    return replace(options.configuration, settings=settings)
+
+
+def _close_listener(saved: Mapping[str, Any]) -> None:
+    """Close a listening socket that is no longer configured, and remove its file."""
+    listener, file = adopt_listener(saved)
+    if file is not None:
+        file.remove()
+    listener.close()

@@ -10,6 +10,7 @@ import os
 from supervisor.common.namespec import make_namespec
 from supervisor.common.version import VERSION
 from supervisor.config.saved_config import encode_configuration, encode_group
+from supervisor.daemon.start import current_directory
 from supervisor.engine import posix
 from supervisor.http.listening import save_listener
 from supervisor.logs import backlog, sinks
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def head_of(daemon: WholeDaemon) -> dict[str, Any]:
-    """Return what every version can read: the running children, and their pipes."""
+    """Return what every version can read: the running children, their pipes, and the sockets."""
     return {
         "version": VERSION,
         "pid": os.getpid(),
@@ -38,9 +39,14 @@ def head_of(daemon: WholeDaemon) -> dict[str, Any]:
             if process.pid and process.orphans is None
         ],
         "listeners": [
-            {"section": config.section, "fd": server.socket.fileno()}
+            save_listener(config, (server.socket, server.file))
             for config, server in daemon.options.httpservers
         ],
+        "fastcgi_sockets": {
+            name: group.socket_manager.snapshot()
+            for name, group in daemon.process_groups.items()
+            if isinstance(group, FastCGIProcessGroup)
+        },
     }
 
 
@@ -71,16 +77,14 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
             **encode_configuration(options.configuration),
             "scales": options.scales.snapshot(),
             "start_directory": options.start_directory,
+            "directory": current_directory(),
+            "standard_input": _standard_input(options.configfile),
         },
         "groups": groups,
         "helpers": _helpers(daemon, groups),
         "orphans": runtime.services.orphans.snapshot(lambda pipe: _name(pipe.process)),
         "event_serial": serials.next,
         "logs": _logs(),
-        "servers": [
-            save_listener(config, (server.socket, server.file))
-            for config, server in options.httpservers
-        ],
         "pidfile": daemon.pidfile.snapshot(),
         "notify_directory": runtime.services.made_notify_directory(),
         "ticks": daemon.ticker.snapshot(),
@@ -91,6 +95,12 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
     }
 
 
+def _standard_input(file: str | None) -> dict[str, Any] | None:
+    from supervisor.config import standard_input  # few daemons read it
+
+    return standard_input.snapshot() if file == standard_input.NAME else None
+
+
 def _group(group: ProcessGroupBase) -> dict[str, Any]:
     saved: dict[str, Any] = {
         "config": encode_group(group.config),
@@ -98,8 +108,6 @@ def _group(group: ProcessGroupBase) -> dict[str, Any]:
     }
     if isinstance(group, EventListenerPool):
         saved["pool"] = group.snapshot()
-    elif isinstance(group, FastCGIProcessGroup):
-        saved["socket"] = group.socket_manager.snapshot()
     return saved
 
 

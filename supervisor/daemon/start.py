@@ -74,6 +74,10 @@ class Start:
         options, runtime = daemon.options, daemon.runtime
         return open_http_servers(options.server_configs, runtime.loop, runtime.logger)
 
+    def interface_failed(self, error: boot.BootError, _logger: Logger) -> None:
+        """End the program: an RPC interface cannot be made."""
+        raise error
+
     def open_memory(self, daemon: WholeDaemon) -> Memory | None:
         """Return the memory of a daemon, None without a state file.
 

@@ -122,7 +122,7 @@ def save_listener(config: ServerConfig, listener: Listener) -> dict[str, Any]:
 
 def is_adoptable(config: ServerConfig, saved: Mapping[str, Any]) -> bool:
     """Whether the listening socket of a snapshot has the options of a server."""
-    return bool(saved["options"] == _options_of(config))
+    return bool(saved.get("options") == _options_of(config))
 
 
 def adopt_listener(saved: Mapping[str, Any]) -> Listener:

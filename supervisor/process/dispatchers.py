@@ -9,6 +9,7 @@ from __future__ import annotations
 from supervisor import events, loggers
 from supervisor.common.capture import Captured, CaptureSplitter
 from supervisor.common.listener_protocol import ListenerStream, Ready
+from supervisor.common.namespec import make_namespec
 from supervisor.common.text import as_text
 from supervisor.config.model import EventListenerConfig
 from supervisor.process.streams import Dispatcher, OutputDispatcher, PInputDispatcher
@@ -57,8 +58,10 @@ def default_handler(event: events.Event, response: bytes) -> None:  # noqa: ARG0
 class POutputDispatcher(OutputDispatcher):
     """stdout or stderr of a program."""
 
-    def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
-        super().__init__(process, channel, fd)
+    def __init__(
+        self, process: ProcessStatus, channel: str, fd: int, *, opens_log: bool = True
+    ) -> None:
+        super().__init__(process, channel, fd, opens_log=opens_log)
         capture_bytes = self._config.capture_maxbytes
         self._splitter = CaptureSplitter(capture_bytes) if capture_bytes else None
         self._log_event, self._communication_event = EVENT_TYPES[channel]
@@ -146,8 +149,10 @@ class POutputDispatcher(OutputDispatcher):
 class PEventListenerDispatcher(OutputDispatcher):
     """stdout of an event listener: the READY/RESULT protocol."""
 
-    def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
-        super().__init__(process, channel, fd)
+    def __init__(
+        self, process: ProcessStatus, channel: str, fd: int, *, opens_log: bool = True
+    ) -> None:
+        super().__init__(process, channel, fd, opens_log=opens_log)
         self._stream = ListenerStream()
         self._pool: ListenerPool = process.group  # type: ignore[assignment]
 
@@ -219,13 +224,27 @@ def adopt_dispatchers(
     """
     made: dict[int, Dispatcher] = {}
     for each in saved:
-        channel, fd = each["channel"], each["fd"]
-        made[fd] = _class_of(process, channel)(process, channel, fd)
+        fd = each["fd"]
+        made[fd] = _adopted(process, each["channel"], fd)
         made[fd].restore(each)
     return made
 
 
-def _class_of(process: ProcessStatus, channel: str) -> Callable[[ProcessStatus, str, int], Any]:
+def _adopted(process: ProcessStatus, channel: str, fd: int) -> Dispatcher:
+    """Return a dispatcher; one without a log, which is reported, if that cannot be opened."""
+    make = _class_of(process, channel)
+    try:
+        return make(process, channel, fd)  # type: ignore[no-any-return]
+    except OSError as error:
+        name = make_namespec(process.group_name, process.name)
+        process.runtime.logger.critical(
+            f"{name}: the log of its {channel} cannot be opened ({error}); its output is lost until"
+            " the logs are reopened (SIGUSR2)"
+        )
+        return make(process, channel, fd, opens_log=False)  # type: ignore[no-any-return]
+
+
+def _class_of(process: ProcessStatus, channel: str) -> Callable[..., Any]:
     """Return the class of the dispatcher of a stream."""
     if channel == "stdin":
         return PInputDispatcher

@@ -44,6 +44,11 @@ class FastCGISubprocess(Subprocess):
         self.holds_socket = True
         return listener
 
+    @property
+    def has_open_socket(self) -> bool:
+        """Whether the group's socket is open."""
+        return self.group is not None and self.group.socket_manager.is_open
+
     def fail_start(self, reason: str) -> None:
         """End a start that has failed, and release the socket."""
         self._release_socket()

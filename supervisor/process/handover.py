@@ -121,4 +121,6 @@ def adopt_child(process: Subprocess, child: Mapping[str, Any]) -> bool:
     process.dispatchers = adopt_dispatchers(process, child["pipes"])
     for dispatcher in process.dispatchers.values():
         process.runtime.loop.watch(dispatcher)
+    if isinstance(process, FastCGISubprocess) and process.has_open_socket:
+        process.hold_socket()
     return True

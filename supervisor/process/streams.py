@@ -214,12 +214,15 @@ class OutputDispatcher(Dispatcher):
     process has no pid, or that of the next child.
     """
 
-    def __init__(self, process: ProcessStatus, channel: str, fd: int) -> None:
+    def __init__(
+        self, process: ProcessStatus, channel: str, fd: int, *, opens_log: bool = True
+    ) -> None:
+        """Open the log if it `opens_log`; raises `OSError`."""
         super().__init__(process, channel, fd)
         self.pid = 0
         self._config: StreamConfig = getattr(process.config, channel)
         self._log_options = log_options(process, channel)
-        self.childlog = self.open_log()
+        self.childlog = self.open_log() if opens_log else None
         self._limit_reads()
         self._stripper = AnsiStripper() if process.runtime.settings.strip_ansi else None
         self._batcher: ReadBatcher | None = None
@@ -364,6 +367,13 @@ class OutputDispatcher(Dispatcher):
 
     def reopenlogs(self) -> list[str]:
         """Reopen the log under the same name, unless the stream has ended."""
-        if self.childlog is None or self.closed:
+        if self.closed:
+            return []
+        if self.childlog is None:  # none is configured, or it could not be opened
+            try:
+                self.childlog = self.open_log()
+            except OSError as error:
+                return [f"cannot open log {self._config.logfile}: {error.strerror or error}"]
+            self._limit_reads()
             return []
         return loggers.reopen_logs(self.childlog.handlers, self.process.runtime.logger)

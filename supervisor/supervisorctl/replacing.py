@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 REPLACEMENT_SECONDS = 30.0
 """Timeout of the old daemon's end; the new one has that of `getVersion` to respond."""
 
+MAX_ATTEMPTS = 5
+RETRY_SECONDS = 0.2
+
 UNKNOWN = "this server cannot replace itself (supervisord {})"
 REFUSED = "supervisord was not replaced: {}"
 UNCHANGED = "supervisord was not replaced within {:g} seconds; see its log (maintail)"
@@ -84,14 +87,31 @@ def replace_daemon(ctl: Controller) -> Replacement:
     connection = server("transport").connection
     if connection is not None and not _has_ended(connection):
         raise ReplacementError(UNCHANGED.format(REPLACEMENT_SECONDS))
-    server("close")()
     try:
-        server.supervisor.getVersion()
+        _reach(server)
         versions = version, server.supervisor.getSupervisorVersion()
         return Replacement(versions, pids, _pids(server.supervisor))
     except Exception as error:  # noqa: BLE001 - any of the transport's, see `_report` of Controller
         text = SILENT.format(ctl.options.serverurl, connection_error_text(error))
         raise ReplacementError(text) from None
+
+
+def _reach(server: Any) -> None:
+    """Connect to the new daemon; raises the error of the last attempt.
+
+    A connection that waits on a socket is lost if the new daemon replaces that socket, because its
+    options have changed.
+    """
+    for attempt in range(MAX_ATTEMPTS):
+        server("close")()
+        try:
+            server.supervisor.getVersion()
+        except OSError:
+            if attempt == MAX_ATTEMPTS - 1:
+                raise
+            time.sleep(RETRY_SECONDS)
+        else:
+            return
 
 
 def _has_ended(connection: socket) -> bool:

@@ -8,12 +8,11 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import meld3
 import pytest
 
-import supervisor
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.installations import install
 from tests.support.ports import free_port
 from tests.support.tables import assert_none
 from tests.support.transport import UnixConnection
@@ -23,15 +22,6 @@ pytestmark = pytest.mark.slow
 CONFIG = f"[program:x]\ncommand={child('sleeper')}\nstartsecs=0\n"
 
 NOTICE = "has been replaced or removed"
-
-
-def install(target: Path) -> None:
-    """Copy the package and meld3 to a directory for PYTHONPATH."""
-    for package in (supervisor, meld3):
-        source = Path(package.__file__).parent
-        shutil.copytree(
-            source, target / source.name, ignore=shutil.ignore_patterns("__pycache__", "test_*")
-        )
 
 
 def remove(installed: Path) -> None:

@@ -99,3 +99,39 @@ def settled_switches(pid: int) -> int:
 
 def _all_pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+STATUS_FIELDS = ("SigBlk", "SigIgn", "SigCgt", "Umask", "Uid", "Gid", "Groups", "NoNewPrivs")
+"""Fields of proc_pid_status(5) that a process inherits, or sets for itself."""
+
+
+def status_fields(pid: int) -> dict[str, str]:
+    """Return signal masks, users and the like of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    found = dict(line.split(":", 1) for line in lines)
+    return {name: found[name].strip() for name in STATUS_FIELDS}
+
+
+def limits(pid: int) -> str:
+    """Return the resource limits of a process, see proc_pid_limits(5)."""
+    return Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
+
+
+def environment(pid: int) -> dict[str, str]:
+    """Return the environment with which a process was executed."""
+    pairs = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")
+    return dict(pair.partition("=")[::2] for pair in pairs if pair)
+
+
+def shared_fds(pid: int, other: int) -> set[str]:
+    """Return the files above stderr that two processes have open."""
+    return _open_files(pid) & _open_files(other)
+
+
+def _open_files(pid: int) -> set[str]:
+    found = set()
+    for each in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            if int(each.name) > 2:
+                found.add(os.readlink(each))
+    return found
