@@ -350,10 +350,12 @@ class Resumption(Start):
         }
         for each in saved.get("pipes") or ():
             process = processes.get(each["name"])
-            if process is not None:
-                for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
-                    runtime.loop.watch(dispatcher)
-                    orphans.drain_later(dispatcher)
+            if process is None:  # it has been removed
+                os.close(each["pipe"]["fd"])
+                continue
+            for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
+                runtime.loop.watch(dispatcher)
+                orphans.drain_later(dispatcher)
 
 
 def _guard(daemon: WholeDaemon, step: Callable[[], object], what: str) -> None:
