@@ -19,11 +19,12 @@ from supervisor.config.commandline import (
     ConfigurationError,
     fail,
     read_server_configuration,
+    read_server_steps,
     search_server_file,
 )
-from supervisor.config.option import parameters
+from supervisor.config.option import OptionValues, parameters
 from supervisor.config.parser import UnhosedConfigParser, environment_names, expand, open_text
-from supervisor.config.programs import processes_from_section
+from supervisor.config.programs import PROCESS_OPTIONS, processes_from_section
 from supervisor.config.scales import Scales
 from supervisor.engine import posix
 from supervisor.engine.loop import Loop
@@ -44,7 +45,7 @@ from supervisor.process.runtime import Runtime
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from typing import Any, NoReturn, TextIO
 
     from supervisor.config.file_stamps import Stamps
@@ -143,6 +144,11 @@ class EventListenerPoolConfig(model.EventListenerPoolConfig):
         self.options = options
 
 
+def _make_complete(make: Callable[..., Any], **values: Any) -> Any:
+    """Make a config from the values of all options, not only from those that are set."""
+    return make(**OptionValues(PROCESS_OPTIONS, values).complete())
+
+
 # Class of `config.model` -> class of the plugin API, for configs that plugins can see.
 PLUGIN_CONFIG_CLASSES: dict[type[model.ProcessConfig], type[ProcessConfig]] = {
     model.ProcessConfig: ProcessConfig,
@@ -167,6 +173,7 @@ class ConfigurationOptions:
         self.file_before: str | None = None
         self.start_directory: str | None = None
         """The current directory of the first start, to which the command line refers."""
+        self._readings = 0  # completed ones
         self.process_group_configs: list[model.ProcessGroupConfig] = []
         self.scales = Scales()
 
@@ -187,24 +194,43 @@ class ConfigurationOptions:
         instead.
         """
         try:
-            self.configuration = self.check()
+            configuration = self.check()
         except ConfigurationError as error:
             if do_usage:
                 self.usage(str(error))
             raise
-        self.process_group_configs = self.configuration.groups
+        self._use(configuration)
+
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `ValueError`.
+
+        The result is dropped if another reading, which is newer, has been completed before.
+        """
+        readings = self._readings
+        parameters = self._begin_reading()
+        configuration = yield from read_server_steps(self.arguments, **parameters)
+        if self._readings == readings:
+            self._use(configuration)
+
+    def _use(self, configuration: Configuration) -> None:
+        self._readings += 1
+        self.configuration = configuration
+        self.process_group_configs = configuration.groups
         self.scales.end_reading()
 
     def check(self) -> Configuration:
         """Return the configuration as it is now, without applying it; raises `ValueError`."""
+        return read_server_configuration(self.arguments, **self._begin_reading())
+
+    def _begin_reading(self) -> dict[str, Any]:
+        """Begin to read the configuration; return the parameters for that."""
         self.scales.begin_reading()
-        return read_server_configuration(
-            self.arguments,
-            file=self.file_before,
-            read_processes=self.processes_from_section,
-            search=self.default_configfile,
-            opener=self.open,
-        )
+        return {
+            "file": self.file_before,
+            "read_processes": self.processes_from_section,
+            "search": self.default_configfile,
+            "opener": self.open,
+        }
 
     # Supvisors' tests replace these four to run without a file.
 
@@ -248,7 +274,10 @@ class ConfigurationOptions:
     ) -> list[Any]:
         """Implement `processes_from_section`; Supvisors replaces this method on the class."""
         kind: Callable[..., Any] = klass or ProcessConfig
-        return processes_from_section(parser, section, group_name, partial(kind, self))
+        make: Callable[..., Any] = partial(kind, self)
+        if kind not in PLUGIN_CONFIG_CLASSES.values():  # a plugin's own may need all options
+            make = partial(_make_complete, make)
+        return processes_from_section(parser, section, group_name, make)
 
     # -- settings ---------------------------------------------------------------
 

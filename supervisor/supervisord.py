@@ -11,14 +11,14 @@ from collections import deque
 from functools import cached_property, partial
 
 from supervisor import events
-from supervisor.common.faults import Faults, RPCError
+from supervisor.common.faults import Faults, RPCError, ServerError
 from supervisor.common.stdio import open_standard_streams
 from supervisor.config.commandline import fail
 from supervisor.daemon import boot
 from supervisor.daemon.cleanup import clean_up
 from supervisor.daemon.config_diff import difference
 from supervisor.daemon.exits import Exits
-from supervisor.daemon.interfaces import has_plugins, make_handlers
+from supervisor.daemon.interfaces import has_plugins, make_handlers, open_servers
 from supervisor.daemon.plugin_heartbeat import Heartbeat
 from supervisor.daemon.reaping import Reaper
 from supervisor.daemon.sd_notify import SystemdNotifier
@@ -28,9 +28,6 @@ from supervisor.daemon.start import RESUME_VARIABLE, Start
 from supervisor.daemon.ticks import Ticker
 from supervisor.engine.installation import kept
 from supervisor.engine.loop import Loop
-from supervisor.http.csrf import csrf_guard
-from supervisor.http.listening import ServerError
-from supervisor.http.server import open_http_servers
 from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog
 from supervisor.options import ServerOptions
@@ -42,7 +39,7 @@ from supervisor.states import SupervisorStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Sequence
     from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig, ServerConfig
@@ -149,7 +146,8 @@ class Supervisor:
         self.memory = start.open_memory(self)
         start.add_groups(self)
         for server_config, server in options.httpservers:
-            from supervisor.web import error_page  # only for a daemon that has a server
+            from supervisor.http.csrf import csrf_guard  # only for a daemon that has a server
+            from supervisor.web import error_page
 
             server.error_page = error_page
             server.guards = [csrf_guard(server_config, server.tcp_address)]
@@ -260,6 +258,13 @@ class Supervisor:
             raise RPCError(Faults.CANT_REREAD, error) from None
         return difference(self.options.process_group_configs, self.process_groups)
 
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `RPCError` CANT_REREAD."""
+        try:
+            yield from self.options.reread_steps()
+        except ValueError as error:
+            raise RPCError(Faults.CANT_REREAD, error) from None
+
     @cached_property
     def updates(self) -> Updates:
         """Plans of updates, and their application."""
@@ -299,9 +304,9 @@ class Supervisor:
         self.reaper.reap(once=once)
 
 
-def _probe_servers(configs: Iterable[ServerConfig], loop: Loop) -> None:
+def _probe_servers(configs: Sequence[ServerConfig], loop: Loop) -> None:
     """Open servers and close them again; raises `ServerError` if that is not possible."""
-    for _, server in open_http_servers(configs, loop, getLogger()):
+    for _, server in open_servers(configs, loop, getLogger()):
         server.close()
 
 

@@ -1,4 +1,4 @@
-"""XML-RPC fault codes and the exception that carries one to the caller."""
+"""XML-RPC fault codes, the exception that carries one to the caller, and that of a server."""
 
 
 class Faults:
@@ -48,3 +48,7 @@ class RPCError(Exception):
 
     def __str__(self) -> str:
         return f"code={self.code!r}, text={self.text!r}"
+
+
+class ServerError(Exception):
+    """An HTTP server that cannot be opened; the text is for the user."""

@@ -24,8 +24,11 @@ else:
 class Field:
     """Specification of a field; subclasses add what their users need to know of it.
 
-    `make` creates the default for each instance; without it, the field is required.
+    `make` creates the default for each instance; without it, the field is required.  If
+    `is_shared`, it is called once, and all instances share the default.
     """
+
+    is_shared = False
 
     def __init__(self, make: Callable[[], Any] | None) -> None:
         self.make = make
@@ -53,6 +56,7 @@ def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
         cls.__match_args__ = (*getattr(cls, "__match_args__", ()), *annotated)  # type: ignore[misc]
         own = {name: vars(cls)[name] for name in annotated if name in vars(cls)}
         cls.record_defaults = {**getattr(cls, "record_defaults", {}), **own}
+        _prepare_defaults(cls)
         specified = {name: each for name, each in vars(cls).items() if isinstance(each, Field)}
         cls.record_specifications = {**getattr(cls, "record_specifications", {}), **specified}
         for name in specified:
@@ -68,6 +72,20 @@ def record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
         return cls
 
     return decorate
+
+
+def _prepare_defaults(cls: Any) -> None:
+    """Sort the defaults: values that instances share, and factories to call for each instance."""
+    cls.record_template = dict.fromkeys(cls.__match_args__)
+    cls.record_factories = {}
+    for name in cls.record_template:
+        default = cls.record_defaults.get(name, REQUIRED)
+        if not isinstance(default, Field):
+            cls.record_template[name] = default
+        elif default.is_shared and default.make is not None:
+            cls.record_template[name] = default.make()
+        else:
+            cls.record_factories[name] = default.make
 
 
 def names(cls: type[Any]) -> tuple[str, ...]:
@@ -113,22 +131,16 @@ def assign_fields(self: Any, /, *args: Any, **kwargs: Any) -> None:
         self.__dict__.update(zip(fields, args, strict=True))
         return
     given = dict(zip(fields, args, strict=False)) | kwargs
-    if len(given) < len(args) + len(kwargs) or not given.keys() <= set(fields):
+    template = kind.record_template
+    if len(given) < len(args) + len(kwargs) or not given.keys() <= template.keys():
         raise TypeError(f"{kind.__name__}() takes each of its fields once: {', '.join(fields)}")
-    if len(given) < len(fields):
-        for name in fields:
-            if name not in given:
-                given[name] = _default(kind, name)
-    self.__dict__.update(given)
-
-
-def _default(kind: type[Any], name: str) -> Any:
-    default = kind.record_defaults.get(name, REQUIRED)
-    if not isinstance(default, Field):
-        return default
-    if default.make is None:
-        raise TypeError(f"{kind.__name__}() needs {name}")
-    return default.make()
+    values = {**template, **given}
+    for name, make in kind.record_factories.items():
+        if name not in given:
+            if make is None:
+                raise TypeError(f"{kind.__name__}() needs {name}")
+            values[name] = make()
+    self.__dict__.update(values)
 
 
 def _repr(self: Any) -> str:
@@ -138,9 +150,16 @@ def _repr(self: Any) -> str:
 
 
 def _eq(self: Any, other: object) -> Any:
-    if type(other) is not type(self):
+    kind = type(self)
+    if type(other) is not kind:
         return NotImplemented
-    return _values(self) == _values(other)
+    if self is other or vars(self) == vars(other):
+        return True
+    for name in names(kind):
+        mine, theirs = getattr(self, name), getattr(other, name)
+        if mine is not theirs and mine != theirs:
+            return False
+    return True
 
 
 def _hash(self: Any) -> int:

@@ -235,7 +235,7 @@ def parse_response(document: bytes, wrappers: Scalars) -> tuple[bool, Any]:
     `expat.ExpatError` for a document that is not XML, `ValueError` for one with a DOCTYPE, a
     malformed value, or not exactly one value.
     """
-    parser = _Parser({**_RESPONSE_SCALARS, **wrappers})
+    parser = _Parser({**RESPONSE_SCALARS, **wrappers})
     (value,) = parser.parse(document)
     return parser.is_fault, value
 
@@ -280,7 +280,7 @@ _CALL_SCALARS: Scalars = {
     "dateTime.iso8601": _to_datetime,
 }
 
-_RESPONSE_SCALARS: Scalars = {**_SCALARS, "boolean": _to_bool}
+RESPONSE_SCALARS: Scalars = {**_SCALARS, "boolean": _to_bool}
 
 _CALL_CONTAINERS = frozenset({"methodCall", "methodResponse", "params", "param", "data", "member"})
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from supervisor.config.option import options_of
+from supervisor.common.records import names, specifications
+from supervisor.config.option import Option, OptionGroup
 from supervisor.config.process_config import ProcessConfig
 from supervisor.datatypes import Automatic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from supervisor.config.option import Option
+    from collections.abc import Sequence
+
+FIELDS: dict[str, Sequence[Option]] = {
+    name: row.options if isinstance(row, OptionGroup) else (row,)
+    for name, row in specifications(ProcessConfig).items()
+    if name in names(ProcessConfig) and isinstance(row, Option | OptionGroup)
+}
+"""Fields of a config that hold options, with the rows of these."""
 
 
 def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
@@ -20,9 +28,10 @@ def changed_options(old: ProcessConfig, new: ProcessConfig) -> list[str]:
         return []
     return [
         row.name
-        for row in options_of(ProcessConfig)
-        if hasattr(old, row.attribute)
-        and not (
+        for name, rows in FIELDS.items()
+        if hasattr(old, name) and getattr(old, name) != getattr(new, name)
+        for row in rows
+        if not (
             _are_same(getattr(old, row.attribute), getattr(new, row.attribute))
             and _further_targets(old, row) == _further_targets(new, row)
         )

@@ -19,7 +19,7 @@ from supervisor.config.parser import ConfigurationError, open_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from typing import Any, NoReturn, TextIO, TypeVar
 
     from supervisor.config.client import ClientConfiguration
@@ -325,14 +325,21 @@ def search_server_file(exists: Callable[[str], bool] = os.path.exists) -> str:
     return file
 
 
-def read_server_configuration(
+def read_server_configuration(*args: Any, **parameters: Any) -> Configuration:
+    """Return the daemon's configuration; the parameters are those of `read_server_steps`."""
+    from supervisor.config import settings
+
+    return settings.finish(read_server_steps(*args, **parameters))
+
+
+def read_server_steps(
     argv: Sequence[str],
     read_processes: ProcessReader | None = None,
     file: str | None = None,
     search: Callable[[], str] = search_server_file,
     opener: Callable[[str], TextIO] = open_text,
-) -> Configuration:
-    """Return the daemon's configuration: the file, overridden by the command line.
+) -> Generator[None, None, Configuration]:
+    """Read the daemon's configuration in steps: the file, overridden by the command line.
 
     The function changes no state of the daemon and may be called at any time.
     `read_processes` replaces the reader of program sections.  `file` is the path found
@@ -348,7 +355,8 @@ def read_server_configuration(
     for name in CHECK_OPTIONS:
         if name in values:
             raise ConfigurationError(f"--{name} is an option of supervisord --check")
-    return settings.read(find_source(values, file, search, opener), values, read_processes)
+    source = find_source(values, file, search, opener)
+    return (yield from settings.read_steps(source, values, read_processes))
 
 
 def find_source(

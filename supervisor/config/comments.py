@@ -18,8 +18,10 @@ NO_CLOSING_QUOTATION = "No closing quotation"
 """Error message of `shlex` for an unbalanced quote."""
 
 _header = re.compile(r"^\[([^\]]+)\]", re.MULTILINE)
-_option = re.compile(r"([^\s;#:=][^:=]*)[:=]").match
-_comment_in_quotes = re.compile(r"\S.*?\s([;#]).*['\"]").search
+
+# Compiled on demand: most readers need neither.
+_option = r"([^\s;#:=][^:=]*)[:=]"
+_comment_in_quotes = r"\S.*?\s([;#]).*['\"]"
 
 
 def section_bodies(text: str) -> Iterator[tuple[str, str]]:
@@ -46,7 +48,7 @@ def option_lines(text: str) -> dict[tuple[str, str], int]:
     section = ""
     for number, line in enumerate(text.split("\n"), start=1):
         header = _header.match(line)
-        option = _option(line)
+        option = re.match(_option, line)
         if header:
             section = header[1]
         elif option:
@@ -65,7 +67,7 @@ def comment_hint(text: str, section: str, option: str) -> str:
     for name, body in section_bodies(text):
         if name in {section, "DEFAULT"}:
             for line in "\n".join(value.findall(body)).split("\n"):
-                cut = _comment_in_quotes(line)
+                cut = re.search(_comment_in_quotes, line)
                 if cut:
                     return (
                         f"; ' {cut[1]}' begins a comment, also inside quotes"

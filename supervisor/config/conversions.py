@@ -28,8 +28,6 @@ MIN_FD, MAX_FD = 3, 255
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _duration = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([a-z]*)").fullmatch
 
-_octal = re.compile(r"0?[0-7]{1,3}").fullmatch
-
 MIN_ROTATION_SECONDS = 1.0
 """Shortest time between two rotations of a log, in seconds."""
 
@@ -97,7 +95,7 @@ def limit(value: str) -> int:
 
 def file_mode(value: str) -> int:
     """Return the mode of a file from its octal digits: `0640`."""
-    if _octal(value.strip()) is None:
+    if re.fullmatch(r"0?[0-7]{1,3}", value.strip()) is None:
         raise ValueError(f"not an octal file mode, such as 0640: {value!r}")
     return int(value, 8)
 

@@ -22,6 +22,8 @@ from supervisor.events import EventTypes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from supervisor.config.parser import Section, UnhosedConfigParser
     from supervisor.config.programs import ProcessReader
 
@@ -33,14 +35,17 @@ REDIRECTED_LISTENER = (
 
 def read_groups(
     parser: UnhosedConfigParser, read_processes: ProcessReader
-) -> list[ProcessGroupConfig]:
-    """Return all groups, sorted by priority and name.
+) -> Generator[None, None, list[ProcessGroupConfig]]:
+    """Read a section in each step; return all groups, sorted by priority and name.
 
     A program that a `[group:x]` names does not get a group of its own.  `read_processes` is
     called for each program section.
     """
     grouped: set[str] = set()
-    groups = list(_named_groups(parser, read_processes, grouped))
+    groups: list[ProcessGroupConfig] = []
+    for group in _named_groups(parser, read_processes, grouped):
+        groups.append(group)
+        yield
     for kind, read in (
         ("program", _program),
         ("eventlistener", _event_listener),
@@ -50,6 +55,7 @@ def read_groups(
             if name not in grouped:
                 with parser.mistakes:
                     groups.append(read(parser, name, read_processes))
+                yield
     _refuse_shared_sockets(parser, groups)
     check_dependencies(parser, groups)
     positions = {name: position for position, name in enumerate(parser.sections())}

@@ -39,7 +39,7 @@ _bare_conversion = re.compile(r"%[^(%]").search
 PROGRAMS = ("program:", "eventlistener:", "fcgi-program:")
 
 # A doubled percent sign matches as a whole, with an empty group.
-_variables = re.compile(r"%%|%\(ENV_([^)]+)\)").findall
+_variables = r"%%|%\(ENV_([^)]+)\)"
 
 PROGRAM_LIKE = ("eventlistener", "fcgi-program", PROGRAM_DEFAULT)
 """Kinds of sections that also take the options of a program."""
@@ -66,6 +66,13 @@ FILE_OPTIONS = (
     "logfile_maxage",
 )
 """Options of a stream that need a log in a regular file."""
+
+STREAM_OPTIONS = {
+    f"{stream}_{name}": (stream, name in FILE_OPTIONS)
+    for stream in LOGGED_STREAMS
+    for name in (*LOG_OPTIONS, *FILE_OPTIONS)
+}
+"""Option -> its stream, and whether it needs a regular file."""
 
 DEVICES = ("/dev/", "/proc/")
 """Prefixes of logs that are never rotated."""
@@ -238,6 +245,8 @@ def _repeated_options(file: str, text: str) -> Iterator[Remark]:
     """Yield a line for each option that a section of a file sets more than once."""
     for name, body in section_bodies(text):
         found = [option.strip().lower() for option in _options(body)]
+        if len(set(found)) == len(found):
+            continue
         for key, count in Counter(found).items():
             if count > 1:
                 where = f"in section {name!r} (file: {file!r})"
@@ -273,8 +282,8 @@ def _unescaped_percent_signs(parser: UnhosedConfigParser) -> Iterator[Remark]:
     for section in parser.sections():
         if not section.startswith((*PROGRAMS, PROGRAM_DEFAULT)):
             continue
-        for option, value in parser.items(section):
-            bare = _bare_conversion(str(value).replace("%%", ""))
+        for option, value in parser.options_of(section).items():
+            bare = "%" in str(value) and _bare_conversion(str(value).replace("%%", ""))
             if bare:
                 yield parser.remark(
                     section,
@@ -294,7 +303,7 @@ def _inherited_passwords(parser: UnhosedConfigParser) -> Iterator[Remark]:
         password = str(parser.get(section, "password", fallback=""))
         if password.startswith("{SHA}"):  # the hash cannot be used to log in
             continue
-        for variable in dict.fromkeys(filter(None, _variables(password))):
+        for variable in dict.fromkeys(filter(None, re.findall(_variables, password))):
             text = (
                 f"the password of [{section}] is taken from the environment variable {variable},"
                 " which every program inherits"
@@ -308,16 +317,14 @@ def _unused_log_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
     for section in parser.sections():
         if not section.startswith(PROGRAMS):
             continue
-        for stream in LOGGED_STREAMS:
-            reason = _no_file(dict(parser.items(section)), stream)
-            device = _device(dict(parser.items(section)), stream)
-            for name in (*LOG_OPTIONS, *FILE_OPTIONS):
-                option = f"{stream}_{name}"
-                is_set = parser.has_option(section, option) and option not in parser.defaults()
-                cause = reason or (device if name in FILE_OPTIONS else None)
-                if is_set and cause:
-                    text = f"option {option!r} has no effect {{where}}: {cause}"
-                    yield parser.remark(section, option, text)
+        values = parser.options_of(section)
+        for option, (stream, needs_file) in STREAM_OPTIONS.items():
+            if option not in values or option in parser.defaults():
+                continue
+            cause = _no_file(values, stream) or (_device(values, stream) if needs_file else None)
+            if cause:
+                text = f"option {option!r} has no effect {{where}}: {cause}"
+                yield parser.remark(section, option, text)
 
 
 def _no_file(values: Mapping[str, str], stream: str) -> str | None:
@@ -337,11 +344,13 @@ def _device(values: Mapping[str, str], stream: str) -> str | None:
 
 def _unknown_options(parser: UnhosedConfigParser) -> Iterator[Remark]:
     plugins = " ".join(_plugin_texts(parser))
+    kinds = {section.partition(":")[0] for section in parser.sections()}
+    known_options = {kind: _known_options(kind) for kind in kinds}
     for section in parser.sections():
-        known = _known_options(section.partition(":")[0])
+        known = known_options[section.partition(":")[0]]
         if known is None:
             continue
-        for option in parser.options(section):
+        for option in parser.options_of(section):
             is_known = option in known or option in parser.defaults()
             if not is_known and option.partition("_")[0] not in plugins:
                 hint = _suggestion(option, known)
@@ -362,7 +371,7 @@ def _plugin_texts(parser: UnhosedConfigParser) -> Iterator[str]:
     """Yield the values that name plugins; plugins prefix their own options with such a name."""
     for section in parser.sections():
         if section.startswith((*FREE_SECTIONS, "eventlistener")):
-            for option, value in parser.items(section):
+            for option, value in parser.options_of(section).items():
                 if option == "command" or option.endswith("_factory"):
                     yield str(value)
 
@@ -372,7 +381,7 @@ def _unreachable_limits(
 ) -> Iterator[Remark]:
     """Yield a line for each program whose pauses are too long for its start limit."""
     for section, config in programs.items():
-        options = restart_options(config)
+        options = restart_options(config) if config.startlimit_burst else None
         if options is not None and not options.can_reach_limit:
             text = (
                 f"startlimit_burst={options.burst} in section {section!r} cannot be reached: the"
@@ -408,9 +417,13 @@ def _options_without_effect(
 
     Defaults of all programs suit some of them only.
     """
+    rows = (*COMPANIONS, *lint_health.COMPANIONS)
+    names = {option for options, _, _ in rows for option in options}
     for section, config in programs.items():
+        if not parser.has_section(section) or names.isdisjoint(parser.options_of(section)):
+            continue
         defaults = parser.defaults_for(section)
-        for options, has_effect, reason in (*COMPANIONS, *lint_health.COMPANIONS):
+        for options, has_effect, reason in rows:
             if not has_effect(config):
                 for option in options:
                     is_own = option not in defaults

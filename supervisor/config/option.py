@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 else:
     from supervisor.common.records import dataclass_transform
 
+    Any = object
+
+NO_VALUES: Mapping[str, Any] = {}
+
 REQUIRED: Any = object()
 """Default of a field that has none: the constructor needs a value."""
 
@@ -77,6 +81,7 @@ class Option(Field):
         self.value = value if default is None else convert(default)
         if isinstance(self.value, list | dict):
             self._default_factory = self.value.copy
+        self.is_shared = not is_required and self._default_factory is None
         self.name = self.attribute = name
         self.shielded = shielded
         self.expanded = expanded
@@ -138,14 +143,16 @@ class OptionGroup(Field):
     `prefixed`, the flat names are those of the nested record.
     """
 
+    is_shared = True  # because nested records are frozen
+
     def __init__(self, kind: type[Any], info: int | None = None, *, prefixed: bool = True) -> None:
         self.default = kind()
-        super().__init__(lambda: self.default)  # shared, because nested records are frozen
+        super().__init__(lambda: self.default)
         self.kind = kind
         self._info = info
         self._prefixed = prefixed
         self.options: tuple[Option, ...] = ()
-        self._attributes: list[tuple[str, str]] = []  # flat name, attribute of the nested record
+        self._attributes: dict[str, str] = {}  # flat name -> attribute of the nested record
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         rows = options_of(self.kind)
@@ -153,14 +160,16 @@ class OptionGroup(Field):
         if self._prefixed:
             self.options = tuple(row.of_group(name, self._info) for row in rows)
         for flat, row in zip(self.options, rows, strict=True):
-            self._attributes.append((flat.attribute, row.attribute))
+            self._attributes[flat.attribute] = row.attribute
             setattr(owner, flat.attribute, _flat_attribute(name, row.attribute))
 
     def nest(self, flat: dict[str, Any], base: Any) -> Any:
         """Return the nested record; its values are taken out of `flat`, the rest from `base`."""
-        own = {attribute: flat.pop(name) for name, attribute in self._attributes if name in flat}
-        if not own:
+        attributes = self._attributes
+        given = flat.keys() & attributes.keys()
+        if not given:
             return self.default if base is None else base
+        own = {attributes[name]: flat.pop(name) for name in given}
         return self.kind(**own) if base is None else replace(base, **own)
 
 
@@ -207,7 +216,14 @@ def option_group(*, default_factory: type[T], info: int | None = None, prefixed:
 @dataclass_transform(field_specifiers=(option, option_group))
 def option_record(*, frozen: bool = False) -> Callable[[type[R]], type[R]]:
     """Make a record (see `common.records`) whose fields may be options."""
-    return record(frozen=frozen)
+
+    def decorate(cls: type[R]) -> type[R]:
+        made: Any = record(frozen=frozen)(cls)
+        fields = specifications(made).items()
+        made.option_groups = [each for each in fields if isinstance(each[1], OptionGroup)]
+        return cls
+
+    return decorate
 
 
 def options_of(kind: type[Any]) -> tuple[Option, ...]:
@@ -226,16 +242,15 @@ def _options_of(kind: type[Any]) -> Iterator[Option]:
 def nest_groups(kind: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the field values of a record whose nested options may have flat names."""
     nested = dict(values)
-    for name, field in specifications(kind).items():
-        if isinstance(field, OptionGroup):
-            nested[name] = field.nest(nested, nested.get(name))
+    for name, field in kind.option_groups:
+        nested[name] = field.nest(nested, nested.get(name))
     return nested
 
 
 def parameters(kind: type[Any]) -> frozenset[str]:
     """Return the names that `nest_groups` accepts: the fields and the flat names."""
-    groups = (field for field in specifications(kind).values() if isinstance(field, OptionGroup))
-    return frozenset(names(kind)).union(row.attribute for group in groups for row in group.options)
+    flat = (row.attribute for _, group in kind.option_groups for row in group.options)
+    return frozenset(names(kind)).union(flat)
 
 
 def read_options(
@@ -243,6 +258,37 @@ def read_options(
 ) -> dict[str, Any]:
     """Return attribute -> value in a section, for some options."""
     return {option.attribute: option.read(section, names) for option in options}
+
+
+class OptionValues(dict[str, Any]):
+    """The options that a section sets, attribute -> value; any other has its default.
+
+    Most sections set few of all options, so readers and records handle only those.
+    """
+
+    def __init__(self, rows: Mapping[str, Option], values: Mapping[str, Any] = NO_VALUES) -> None:
+        """Take the rows of all options by their attributes, and first values."""
+        super().__init__(values)
+        self._rows = rows
+
+    def __missing__(self, attribute: str) -> Any:
+        return self._rows[attribute].default_value()
+
+    def complete(self) -> dict[str, Any]:
+        """Return the values of all options."""
+        return {attribute: row.default_value() for attribute, row in self._rows.items()} | self
+
+
+class OptionRows:
+    """Some rows of a record, of which a section sets a few."""
+
+    def __init__(self, options: Iterable[Option]) -> None:
+        self._by_name = {row.name: (number, row) for number, row in enumerate(options)}
+
+    def set_in(self, section: Section) -> list[Option]:
+        """Return the options that a section sets, in the order of the rows."""
+        rows = self._by_name
+        return [row for _, row in sorted([rows[name] for name in section.options if name in rows])]
 
 
 def named(name: str, convert: Callable[[str], T]) -> Callable[[str], T]:

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.common.records import replace
 from supervisor.config.conversions import TREE
-from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import ProcessConfig
-from supervisor.config.option import options_of, read_options
+from supervisor.config.option import OptionRows, OptionValues, options_of, read_options
 from supervisor.config.parser import (
     Remark,
     Section,
@@ -27,35 +26,27 @@ from supervisor.engine import posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import TypeVar
 
     Config = TypeVar("Config", bound=ProcessConfig)
 
 OPTIONS = {option.attribute: option for option in options_of(ProcessConfig)}
 NAME, COMMAND, ENVIRONMENT = (OPTIONS[each] for each in ("name", "command", "environment"))
 
-LIMITS = {option.name: option for option in options_of(LimitsConfig)}
-"""Options of which most programs have none; there are many, so they are read only if one is set."""
-
-PROGRAM = tuple(
-    option
-    for option in OPTIONS.values()
-    if not option.per_process and option not in LIMITS.values()
-)
+PROGRAM = OptionRows(option for option in OPTIONS.values() if not option.per_process)
 """Read once for each program, independent of its `numprocs`."""
 
-PROCESS = tuple(
+PROCESS = OptionRows(
     option
     for option in OPTIONS.values()
-    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT, *LIMITS.values())
+    if option.per_process and option not in (NAME, COMMAND, ENVIRONMENT)
 )
 """Read for each process of a program."""
 
-PROGRAM_LIMITS = tuple(option for option in LIMITS.values() if not option.per_process)
-PROCESS_LIMITS = tuple(option for option in LIMITS.values() if option.per_process)
-
 COUNTING = ("numprocs", "numprocs_start")
 """Options that define the number of processes, so configs do not hold them."""
+
+PROCESS_OPTIONS = {name: option for name, option in OPTIONS.items() if name not in COUNTING}
 
 NUMBER = "%(process_num)"
 """Field of `process_name` that distinguishes the processes of a program."""
@@ -88,8 +79,8 @@ def processes_from_section(
 ) -> list[Config]:
     """Return the processes of a program section, sorted by name.
 
-    `make` is called for each process, with the options as keyword arguments, those of a stream
-    under their flat names.  Raises ConfigurationError.
+    `make` is called for each process, with the options that differ from their defaults as keyword
+    arguments, those of a stream under their flat names.  Raises ConfigurationError.
     """
     section = parser.section(name, group_name=group_name, **host_expansion())
     return sorted(_read_processes(parser, section, make), key=lambda config: config.name)
@@ -100,27 +91,28 @@ def _read_processes(
 ) -> Iterator[Config]:
     section.names = {**section.names, "program_name": section.name_of_group()}
     mistakes = parser.mistakes
-    program = read_options(PROGRAM, section)
-    if not section.options.keys().isdisjoint(LIMITS):
-        program.update(read_options(PROGRAM_LIMITS, section))
+    program = OptionValues(OPTIONS, read_options(PROGRAM.set_in(section), section))
     template = section.options.setdefault(NAME.name, NAME.value)
     with mistakes:
         section.convert(process_or_group_name, template, NAME.name)
     with mistakes:
         _check(section, program)
-    _look_up_groups(parser, program["uid"], program.get("gid"))
-    numprocs, first = (program.pop(option) for option in COUNTING)
+    _look_up_groups(parser, program["uid"], program["gid"])
+    numprocs, first = (program[option] for option in COUNTING)
+    for option in COUNTING:
+        program.pop(option, None)
     if parser.scales is not None:
         is_numbered = NUMBER in section.options["process_name"]
         numprocs = parser.scales.count(section.name, numprocs, is_numbered=is_numbered)
     for number in range(first, first + numprocs):
         names = {**section.names, "process_num": number, "numprocs": numprocs}
-        config = _read_process(parser, section, make, program, names)
+        values = OptionValues(PROCESS_OPTIONS, program)
+        config = _read_process(parser, section, make, values, names)
         config.process_num = number
         yield config
 
 
-def _check(section: Section, program: dict[str, Any]) -> None:
+def _check(section: Section, program: OptionValues) -> None:
     """Reject conflicting options; by default, `killasgroup` follows `stopasgroup`."""
     if program["numprocs"] > 1 and NUMBER not in section.options["process_name"]:
         raise section.error(
@@ -136,7 +128,7 @@ def _check(section: Section, program: dict[str, Any]) -> None:
         raise section.error("Cannot set stopasgroup=true and killasgroup=false", "killasgroup")
 
 
-def _apply_killmode(section: Section, program: dict[str, Any]) -> None:
+def _apply_killmode(section: Section, program: OptionValues) -> None:
     """Set `stopasgroup` and `killasgroup` by `killmode`, unless they contradict it."""
     mode = program["killmode"]
     if not mode:
@@ -166,15 +158,17 @@ def _read_process(
     parser: UnhosedConfigParser,
     section: Section,
     make: Callable[..., Config],
-    program: Mapping[str, Any],
+    values: OptionValues,
     names: dict[str, object],
 ) -> Config:
+    """Return a process from the values of its program; adds its own."""
+    for attribute, value in values.items():
+        if isinstance(value, list | dict):  # plugins change the list of one process
+            values[attribute] = value.copy()
     own = ENVIRONMENT.read(section, names, "environment")
     environment = {**parser.environment, **own}
     names.update(environment_names(environment))
-    values = {**program, **read_options(PROCESS, section, names)}
-    if not section.options.keys().isdisjoint(LIMITS):
-        values.update(read_options(PROCESS_LIMITS, section, names))
+    values.update(read_options(PROCESS.set_in(section), section, names))
     defaults = parser.program_defaults.items()
     values |= {option: value for option, value in defaults if option not in section.options}
     command = COMMAND.read(section, names)
@@ -184,9 +178,6 @@ def _read_process(
         command = ""
     name = NAME.read(section, names, NAME.name)
     values["command_hint"] = _command_hint(section, command)
-    for attribute, value in program.items():
-        if isinstance(value, list | dict):  # plugins change the list of one process
-            values[attribute] = value.copy()
     _normalize_logfiles(parser, section, values)
     if values["envfiles"] or values["secretfiles"] or values["login_environment"]:
         values["inherited_environment"] = {
@@ -225,7 +216,7 @@ def _command_hint(section: Section, command: str) -> str:
 
 
 def _normalize_logfiles(
-    parser: UnhosedConfigParser, section: Section, values: dict[str, Any]
+    parser: UnhosedConfigParser, section: Section, values: OptionValues
 ) -> None:
     """Convert `logfile=syslog` to `syslog=true`, and drop the log file of redirected stderr."""
 

@@ -7,12 +7,25 @@ from supervisor.loggers import exception_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from supervisor.config.model import RPCInterfaceConfig, ServerConfig
+    from supervisor.engine.loop import Loop
+    from supervisor.http.server import HTTPServer
     from supervisor.loggers import Logger
     from supervisor.process.daemon_protocol import Daemon
+
+
+def open_servers(
+    configs: Sequence[ServerConfig], loop: Loop, logger: Logger
+) -> Sequence[tuple[ServerConfig, HTTPServer]]:
+    """Open all servers, or none; raises `ServerError`."""
+    if not configs:
+        return []
+    from supervisor.http.server import open_http_servers  # only for a daemon that has a server
+
+    return open_http_servers(configs, loop, logger)
 
 
 def make_handlers(

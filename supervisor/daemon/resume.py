@@ -14,6 +14,7 @@ from functools import partial
 
 from supervisor import events
 from supervisor.common import resume_format
+from supervisor.common.faults import ServerError
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import replace
 from supervisor.common.resume_format import Snapshot
@@ -25,7 +26,7 @@ from supervisor.daemon.config_diff import share_configs
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.start import RESUME_VARIABLE, Start, keep_files
 from supervisor.engine import posix
-from supervisor.http.listening import ServerError, adopt_listener, is_adoptable
+from supervisor.http.listening import adopt_listener, is_adoptable
 from supervisor.http.server import HTTPServer
 from supervisor.loggers import exception_text, getLogger
 from supervisor.logs import backlog, sinks

@@ -9,10 +9,10 @@ import os
 
 from supervisor import events
 from supervisor.daemon import boot
+from supervisor.daemon.interfaces import open_servers
 from supervisor.daemon.pidfile import PidFile
 from supervisor.engine import paths
 from supervisor.engine.installation import kept
-from supervisor.http.server import open_http_servers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ class Start:
         """Return the activity log; raises `BootError`."""
         return boot.open_activity_log(settings)
 
-    def open_servers(self, daemon: WholeDaemon) -> list[tuple[ServerConfig, HTTPServer]]:
+    def open_servers(self, daemon: WholeDaemon) -> Sequence[tuple[ServerConfig, HTTPServer]]:
         """Return the HTTP servers, which listen; raises `ServerError`."""
         options, runtime = daemon.options, daemon.runtime
-        return open_http_servers(options.server_configs, runtime.loop, runtime.logger)
+        return open_servers(options.server_configs, runtime.loop, runtime.logger)
 
     def interface_failed(self, error: boot.BootError, _logger: Logger) -> None:
         """End the program: an RPC interface cannot be made."""

@@ -47,9 +47,12 @@ class Updates:
         """Read the configuration again; return a deferred function with the struct of `planUpdate`.
 
         The id stays the same while nothing has changed, so several clients may show one plan.
-        Raises `RPCError` CANT_REREAD.
+        The function raises `RPCError` CANT_REREAD.
         """
-        self._daemon.reread()
+        put = self._daemon.runtime.services.start_queue.put
+        return then(gather(self._daemon.reread_steps(), put), lambda _: self._plan())
+
+    def _plan(self) -> Deferred:
         basis = self._current()
         if not self._id or basis != self._basis:
             self._id, self._basis = os.urandom(ID_BYTES).hex(), basis

@@ -12,6 +12,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from supervisor.common.faults import ServerError
 from supervisor.engine import sockets
 
 TYPE_CHECKING = False
@@ -36,10 +37,6 @@ ADDRESS_IN_USE = (
 )
 
 NOT_A_SOCKET = "Cannot open an HTTP server: {} exists and is not a socket"
-
-
-class ServerError(Exception):
-    """A server that cannot be opened; the text is for the user."""
 
 
 class _InUseError(OSError):

@@ -11,13 +11,14 @@ import select
 import socket
 
 from supervisor.common.addresses import TcpAddress
+from supervisor.common.faults import ServerError
 from supervisor.engine import sockets
 from supervisor.http import http1, phases
 from supervisor.http.connection import HTTPChannel
 from supervisor.http.connection_table import Connections
 from supervisor.http.framing import Limits
 from supervisor.http.ledger import MAX_RECEIVED_BYTES, MAX_UNSENT_BYTES, Ledger
-from supervisor.http.listening import ServerError, open_listener
+from supervisor.http.listening import open_listener
 from supervisor.http.peer import Peer
 from supervisor.http.throttle import Throttle
 from supervisor.loggers import LevelsByName, exception_text

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from supervisor.config.file_stamps import Stamps
     from supervisor.config.model import ProcessGroupConfig
@@ -96,6 +96,9 @@ class Daemon(Protocol):
 
     def reread(self) -> list[list[str]]:
         """Read the configuration again; raises `RPCError` CANT_REREAD."""
+
+    def reread_steps(self) -> Generator[None, None, None]:
+        """Read the configuration again, in steps; raises `RPCError` CANT_REREAD."""
 
     def check_configuration(self) -> None:
         """Check that a restart would succeed; raises `RPCError` CANT_REREAD."""

@@ -41,10 +41,12 @@ class History:
     """The last transitions and the last exit of one process, and the number of its starts.
 
     `starts` counts all starts; `restarts` counts the automatic ones after an exit or a failed
-    start, and `restarted_at` has the times of the last ones.
+    start, and `restarted_at` has the times of the last ones since another start: by then a user
+    has seen to their cause.
     """
 
     __slots__ = (
+        "_is_restart",
         "_next_reason",
         "exited_at",
         "restarted_at",
@@ -64,6 +66,7 @@ class History:
         self.wait_status = 0
         """Status of the last exit from `waitpid`, if there has been one."""
         self._next_reason = ""
+        self._is_restart = False
 
     # -- what happens -------------------------------------------------------------
 
@@ -78,10 +81,14 @@ class History:
         self.transitions = (*self.transitions[1 - MAX_TRANSITIONS :], (now, state, reason))
         if state == ProcessStates.STARTING:
             self.starts += 1
+            if not self._is_restart:
+                self.restarted_at = ()
+            self._is_restart = False
 
     def restarted(self, now: float) -> None:
-        """Count an automatic start after an exit or a failed start."""
+        """Count the automatic start that follows, after an exit or a failed start."""
         self.restarts += 1
+        self._is_restart = True
         self.restarted_at = (*self.restarted_at[1 - MAX_RESTART_TIMES :], now)
 
     def exited(self, wait_status: int, now: float) -> None:

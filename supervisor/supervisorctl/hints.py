@@ -81,9 +81,13 @@ def for_results(supervisor: Any, results: Iterable[Info]) -> str | None:
         status = result["status"]
         if status == Faults.BAD_NAME:
             return for_unknown_name(name, supervisor.getAllProcessInfo())
+        text = str(result["description"]).partition(": ")[2]
         if status in {Faults.NO_FILE, Faults.NOT_EXECUTABLE}:
-            return str(result["description"]).partition(": ")[2] or None
+            return text or None
         if status in {Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION}:
+            _, has_reason, refusal = text.partition(": ")
+            if has_reason:  # it was not started, so its log does not say why
+                return refusal
             reason = supervisor.getProcessInfo(name)["spawnerr"]
             more = LOOK_AT_LOGS.format(name=name)
             return f"{reason}; {more}" if reason else more

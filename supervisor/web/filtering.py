@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Filter:
     """Part of a name (`q`, case-insensitive) and kind (`state`); '' matches all.
 
+    An unknown kind matches none: an action must not reach more processes than its request names.
     `selected` has the names of the selected processes; if there are none, all match.
     """
 
@@ -29,12 +30,11 @@ class Filter:
 
     @classmethod
     def of(cls, form: Mapping[str, str]) -> Filter:
-        """Return the filter in a request; an unknown kind of state is ignored."""
-        state = form.get("state", "")
+        """Return the filter in a request."""
         names = (name.rstrip("\r") for name in form.get("selected", "").split("\n"))
         return cls(
             form.get("q", "").strip(),
-            state if state in rows.KINDS else "",
+            form.get("state", ""),
             frozenset(filter(None, names)),
         )
 
@@ -51,7 +51,7 @@ class Filter:
     @property
     def subject_key(self) -> str:
         """The key of the text for the chosen processes and their number."""
-        if self.state and not (self.q or self.selected):
+        if self.state in rows.KINDS and not (self.q or self.selected):
             return f"script.kind.{self.state}"
         return f"script.subject.{self.choice}"
 

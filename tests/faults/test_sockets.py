@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.faults import ServerError
 from supervisor.engine import sockets
-from supervisor.http.listening import ServerError
 from supervisor.http.server import HTTPServer
 from tests.support.children import child
 from tests.support.daemon import Daemon

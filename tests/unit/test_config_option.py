@@ -16,6 +16,7 @@ from supervisor.config.limits import LimitsConfig
 from supervisor.config.model import Settings
 from supervisor.config.option import (
     Option,
+    OptionValues,
     nest_groups,
     option,
     option_group,
@@ -60,6 +61,19 @@ class Whole:
 
 
 ROWS = {row.attribute: row for row in options_of(Whole)}
+
+
+def test_values_that_a_section_does_not_set_are_the_defaults() -> None:
+    values = OptionValues(ROWS, {"count": 7})
+    assert values["count"] == 7
+    assert values["first_size"] == 5
+    assert values["numbers"] == [1, 2]
+    values["numbers"].append(3)
+    assert values == {"count": 7}
+    assert values.complete() == {
+        **{attribute: row.default_value() for attribute, row in ROWS.items()},
+        "count": 7,
+    }
 
 
 def section(**options: str) -> Any:
@@ -214,8 +228,9 @@ def test_options_of_a_program_are_read_in_the_order_of_supervisor_4() -> None:
     ]
     per_stream = ("logfile", "logfile_backups", "logfile_maxbytes", "syslog")
     each_time = ["directory", *(f"{each}_{name}" for each in streams for name in per_stream)]
-    assert [row.name for row in programs.PROGRAM if row.name in once] == once
-    assert [row.name for row in programs.PROCESS if row.name in each_time] == each_time
+    every = section(**dict.fromkeys(reversed([*once, *each_time, "command"]), ""))
+    assert [row.name for row in programs.PROGRAM.set_in(every)] == once
+    assert [row.name for row in programs.PROCESS.set_in(every)] == each_time
 
 
 def test_the_first_of_two_invalid_options_is_reported(tmp_path: Path) -> None:

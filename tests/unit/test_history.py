@@ -170,3 +170,27 @@ def test_a_history_survives_as_json(programs: Programs) -> None:
     assert restored.transitions == web.history.transitions
     restored.restore({})
     assert restored.snapshot() == History().snapshot()
+
+
+@pytest.mark.parametrize("is_waiting", [False, True], ids=["at once", "in the queue"])
+def test_a_start_by_hand_begins_a_new_row_of_restarts(
+    programs: Programs, *, is_waiting: bool
+) -> None:
+    """The number of restarts stays; their times do not, because the user has seen to the cause."""
+    web = programs.add("web", startsecs=0, autorestart=RestartUnconditionally)
+    programs.boot()
+    programs.world.pass_time(0)
+    for _ in range(3):
+        programs.die(web, EXIT_3)
+        programs.world.pass_time(1)
+        programs.world.pass_time(0)
+    assert len(web.history.restarted_at) == 3
+    web.stop()
+    if is_waiting:
+        web.starts.request()
+    programs.die(web, 15)
+    if not is_waiting:
+        programs.start("web")
+    programs.world.pass_time(0)
+    assert web.state == S.RUNNING
+    assert (web.history.restarted_at, web.history.restarts) == ((), 3)

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from supervisor.common.addresses import TcpAddress
+from supervisor.common.faults import ServerError
 from supervisor.config.model import ServerConfig
 from supervisor.engine import socket_holders
 from supervisor.http import server as servers
-from supervisor.http.listening import ADDRESS_IN_USE, ServerError
+from supervisor.http.listening import ADDRESS_IN_USE
 from supervisor.http.server import HTTPServer, open_http_servers
 from supervisor.loggers import LevelsByName
 from tests.support.httpsite import Echo, Site, get, inet_config, status, unix_config

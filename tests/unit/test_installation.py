@@ -21,7 +21,7 @@ FOR_PLUGINS = ("supervisor.client.options", "supervisor.client.transport")
 STARTED = """
 import sys
 from supervisor import rpcinterface, supervisord
-from supervisor.http import handlers
+from supervisor.http import csrf, handlers
 from supervisor.options import ServerOptions
 from supervisor.web import supervisor_ui_handler
 from supervisor import xmlrpc

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from supervisor import events
+from supervisor.config.programs import PROCESS_OPTIONS
 from supervisor.datatypes import Automatic
 from supervisor.options import (
     EventListenerConfig,
@@ -91,6 +92,20 @@ def test_unread_options_serve_tests_of_plugins() -> None:
     assert config.name == "x"
 
 
+def test_a_class_of_a_plugin_gets_all_options() -> None:
+    class Own(ProcessConfig):
+        def __init__(self, options: ServerOptions, **params: Any) -> None:
+            self.params = params
+            super().__init__(options, **params)
+
+    read = parser(command="cat", stdout_logfile="NONE")
+    (config,) = ServerOptions().processes_from_section(read, "program:x", "g", Own)
+    given = vars(config)["params"]
+    assert given.keys() >= PROCESS_OPTIONS.keys()
+    assert given["startsecs"] == 1
+    assert given["stdout_logfile"] is None
+
+
 def test_a_file_that_is_assigned_is_read_without_a_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +120,40 @@ def test_a_file_that_is_assigned_is_read_without_a_command_line(
         options.process_config()
         assert {name: c.command for name, c in configs(options).items()} == {name: f"a {name}"}
         assert options.configfile == str(file)
+
+
+def test_a_configuration_is_read_in_steps(options: ServerOptions) -> None:
+    Path(str(options.configfile)).write_text(
+        "[supervisord]\n[program:b]\ncommand=b\n", encoding="utf-8"
+    )
+    before = options.configuration
+    steps = options.reread_steps()
+    assert sum(options.configuration is before for _ in steps) >= 3
+    assert configs(options).keys() == {"b"}
+
+
+def test_a_newer_reading_is_not_replaced_by_an_older_one(options: ServerOptions) -> None:
+    file = Path(str(options.configfile))
+    text = "[supervisord]\n[program:{0}]\ncommand={0}\n"
+    file.write_text(text.format("older"), encoding="utf-8")
+    steps = options.reread_steps()
+    next(steps)
+    file.write_text(text.format("newer"), encoding="utf-8")
+    options.process_config(do_usage=False)
+    assert not any(steps)
+    assert configs(options).keys() == {"newer"}
+
+
+def test_a_newer_reading_that_fails_does_not_count(options: ServerOptions) -> None:
+    file = Path(str(options.configfile))
+    file.write_text("[supervisord]\n[program:b]\ncommand=b\n", encoding="utf-8")
+    steps = options.reread_steps()
+    next(steps)
+    file.write_text("[supervisord]\nloglevel=x\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="loglevel"):
+        options.process_config(do_usage=False)
+    assert not any(steps)
+    assert configs(options).keys() == {"b"}
 
 
 def test_closing_the_servers_twice_is_harmless(options: ServerOptions) -> None:

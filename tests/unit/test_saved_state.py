@@ -75,7 +75,7 @@ DERIVED: dict[str, dict[str, str]] = {
         "is_replaced": "an update ends with its daemon",
         "is_queued": "a start that is due is queued by `arm`",
     },
-    "History": {"_next_reason": "set just before a transition"},
+    "History": dict.fromkeys(("_next_reason", "_is_restart"), "set just before a transition"),
     "RestartPolicy": {},
     "RestartLimits": {"options": CONFIGURED, "_random_share": CONTEXT},
     "StartGate": {

@@ -51,6 +51,14 @@ LOGS = "`supervisorctl tail web stderr` and the activity log (maintail) may show
     [
         ([result(Faults.SUCCESS), result(Faults.ALREADY_STARTED)], None),
         ([result(Faults.SPAWN_ERROR)], f"couldn't chdir to /no/such: ENOENT; {LOGS}"),
+        (
+            [result(Faults.SPAWN_ERROR, "SPAWN_ERROR: web")],
+            f"couldn't chdir to /no/such: ENOENT; {LOGS}",
+        ),
+        (
+            [result(Faults.SPAWN_ERROR, "SPAWN_ERROR: web: dependency 'db' is FATAL")],
+            "dependency 'db' is FATAL",
+        ),
         ([result(Faults.ABNORMAL_TERMINATION)], f"couldn't chdir to /no/such: ENOENT; {LOGS}"),
         (
             [result(Faults.NO_FILE, "NO_FILE: can't find command '/x'")],

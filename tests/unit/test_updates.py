@@ -14,6 +14,7 @@ from supervisor.common.faults import Faults, RPCError
 from supervisor.common.records import replace
 from supervisor.daemon import update_run, updates
 from supervisor.engine.deferred import NOT_DONE_YET
+from supervisor.engine.start_queue import MAX_SECONDS
 from supervisor.options import ServerOptions
 from supervisor.process.child import Subprocess
 from supervisor.process.dependencies import ProcessIndex
@@ -727,3 +728,24 @@ def test_a_process_is_essential_no_longer(site: Site) -> None:
     watch_exits(site)
     site.update(program("web", **once))
     assert die(site, "web") == SupervisorStates.RUNNING
+
+
+def test_a_plan_reads_the_configuration_in_several_iterations(site: Site) -> None:
+    """Other clients are served while a thousand programs are read."""
+    site.boot("")
+    text = "".join(f"[program:p{number}]\ncommand=/bin/cat\n" for number in range(9))
+    site.text = text
+    clock = site.world.clock
+    read = site.options.processes_from_section
+
+    def slow(*args: Any) -> Any:
+        clock.advance(MAX_SECONDS)
+        return read(*args)
+
+    site.options.processes_from_section = slow  # type: ignore[method-assign]
+    plan, turns = site.daemon.updates.plan(), 0
+    while (result := plan()) is NOT_DONE_YET:
+        turns += 1
+        site.world.runtime.loop.run_once(0)
+    assert turns >= 8
+    assert len(result["steps"]) == 9

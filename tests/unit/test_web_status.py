@@ -170,6 +170,16 @@ def test_actions_on_all_act_on_what_is_shown(site: WebSite) -> None:
     assert len(site.plans) == 3
 
 
+def test_an_unknown_kind_of_state_matches_no_process(site: WebSite) -> None:
+    """A typing error in a script must not stop all programs."""
+    message = site.message("action=startall&state=failed")
+    assert re.match("0 shown processes started", message)
+    assert site.plans == []
+    page = site.get("/?state=failed&ask=stopall").text
+    assert shown(page) == []
+    assert "Stop 0 shown?" in page
+
+
 def test_a_redirect_keeps_the_filter(site: WebSite) -> None:
     answer = site.get("/?action=startall&q=c%26t&state=off")
     assert (answer.header("Location") or "").startswith("./?q=c%26t&state=off&message=0%20shown")
