@@ -12,6 +12,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,9 @@ import pytest
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
+from tests.support.following import Follower
 from tests.support.tables import assert_none
+from tests.support.transport import proxy
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -916,3 +919,58 @@ def test_plugins_find_the_processes_as_they_were(directory: Path) -> None:
         assert daemon.text("noted").splitlines()[before:] == expected
         assert daemon.log_text().count("spawned: 'x'") == 1
         assert len(proctable.children(daemon.pid)) == 1
+
+
+# -- clients -----------------------------------------------------------------------------------
+
+
+def test_commands_that_wait_are_completed_by_the_next_daemon(directory: Path) -> None:
+    """A client in another language sees a connection that closes; xmlrpc.client tries again."""
+    config = (
+        f"[program:starts]\ncommand={child('sleeper')}\nstartsecs=5\nautostart=false\n"
+        f"[program:fails]\ncommand={child('exits', 3, 4)}\nstartsecs=6\nautostart=false\n"
+        "startretries=0\n"
+        f"[program:stops]\n{STUBBORN}stopwaitsecs=5\n"
+        f"[program:restarts]\ncommand={child('lingerer', 5)}\nstartsecs=0\n"
+    )
+    outputs = {
+        ("start", "starts"): "starts: started\n",
+        ("start", "fails"): "fails: ERROR (abnormal termination)\n",
+        ("stop", "stops"): "stops: stopped\n",
+        ("restart", "restarts"): "restarts: stopped\nrestarts: started\n",
+    }
+    with Daemon(directory, config) as daemon, ThreadPoolExecutor() as pool:
+        spoken(daemon, "stops")
+        spoken(daemon, "restarts")
+        running = {words: pool.submit(daemon.ctl, *words) for words in outputs}
+        for name, state in (
+            ("starts", "STARTING"),
+            ("fails", "STARTING"),
+            ("stops", "STOPPING"),
+            ("restarts", "STOPPING"),
+        ):
+            daemon.wait_for_state(name, state)
+        plain = proxy(str(daemon.socket_path))
+        stop = pool.submit(plain.supervisor.stopProcess, "stops")
+        daemon.reexec()
+        assert {words: running[words].result().stdout for words in running} == outputs
+        assert stop.result() is True
+        plain("close")()
+
+
+def test_a_follower_sees_each_line_once(directory: Path) -> None:
+    with Daemon(directory, echo("x", "")) as daemon:
+        daemon.wait_for_text("x.log", "READY\n")
+        follower = Follower(daemon, "tail", "-f", "x")
+        follower.sees("READY")
+        expected = []
+        for number in range(3):
+            for when in ("before", "after"):
+                send(daemon, "x", f"{when} {number}\n")
+                expected.append(f"{when} {number}\n")
+                follower.sees(expected[-1])
+                if when == "before":
+                    daemon.reexec()
+        assert follower.ends(signal.SIGINT) == (0, "")
+        first = follower.seen.index("READY\n")
+        assert [line for line in follower.seen[first + 1 :] if line != "\n"] == expected
