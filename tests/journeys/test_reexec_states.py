@@ -921,6 +921,20 @@ def test_plugins_find_the_processes_as_they_were(directory: Path) -> None:
         assert len(proctable.children(daemon.pid)) == 1
 
 
+def test_what_a_grandchild_writes_after_an_exit_in_between_is_logged(directory: Path) -> None:
+    """The program exits while no daemon can reap it; its child still holds the pipe."""
+    executes = f"until grep -q '{EXECUTES}' {directory}/supervisord.log; do sleep 0.01; done"
+    config = (
+        "[program:x]\nstartsecs=0\nautorestart=false\nstdout_logfile=%(here)s/x.log\n"
+        f"command={shell(f'({executes}; sleep 0.3; echo late) & {executes}; echo last; exit 7')}\n"
+    )
+    with Daemon(directory, config) as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        daemon.reexec()
+        assert daemon.wait_for_state("x", "EXITED")["exitstatus"] == 7
+        assert daemon.wait_for_text("x.log", "late\n") == "last\nlate\n"
+
+
 # -- clients -----------------------------------------------------------------------------------
 
 
