@@ -171,8 +171,8 @@ class Supervisor:
         self.signal_handler.handle_all()  # a SIGTERM during the reload prevents the start
         self.ticker = Ticker(self.runtime.loop, self)
         start.start_programs(self)
-        if has_plugins(self.options.rpcinterface_factories):  # it starts what is not running yet
-            Heartbeat(self).beat()
+        if has_plugins(self.options.rpcinterface_factories):
+            Heartbeat(self).beat()  # not earlier: it starts what seems to be due
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

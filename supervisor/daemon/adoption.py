@@ -161,6 +161,7 @@ def _make_up_process(daemon: WholeDaemon, child: Mapping[str, Any]) -> Subproces
     if group_name in daemon.process_groups:
         group_name = child["name"]
     _add_group(daemon, ProcessGroupConfig(group_name, PRIORITY, [config]), {})
+    daemon.runtime.services.processes.groups_changed()
     return daemon.process_groups[group_name].processes[name]
 
 

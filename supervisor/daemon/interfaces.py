@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from supervisor.process.daemon_protocol import Daemon
 
 
+UNSAFE_PACKAGES = {
+    "supvisors": "other instances would take it for a crash, and start its programs elsewhere",
+}
+"""Packages of plugins that know nothing of `resume_unsafe`, with the reason."""
+
+
 def open_servers(
     configs: Sequence[ServerConfig], loop: Loop, logger: Logger
 ) -> Sequence[tuple[ServerConfig, HTTPServer]]:
@@ -88,7 +94,8 @@ def unsafe_interface(interfaces: Iterable[tuple[str, Any]]) -> str:
     The attribute `resume_unsafe` of a plugin's interface is true then, or the reason.
     """
     for name, interface in interfaces:
-        unsafe = getattr(interface, "resume_unsafe", False)
+        package = type(interface).__module__.partition(".")[0]
+        unsafe = getattr(interface, "resume_unsafe", UNSAFE_PACKAGES.get(package, False))
         if unsafe:
             detail = f": {unsafe}" if isinstance(unsafe, str) else ""
             return f"the RPC interface {name!r} does not allow it{detail}"

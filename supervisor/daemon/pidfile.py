@@ -42,6 +42,11 @@ class PidFile:
         self._fd: int | None = None
         self._is_written = False
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the file contains the pid of this daemon."""
+        return self._is_written
+
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values; `fd`, which holds the lock, stays open."""
         return {

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.process.runtime import Runtime
 
+SAME_SETTINGS = "the settings stay as they were"
+NO_SETTINGS = "there are no settings and no servers"
+
 FIXED_SETTINGS = ("uid", "nodaemon", "directory", "umask")
 """Settings that are applied once, when the daemon enters the background."""
 
@@ -91,7 +94,9 @@ class Resumption(Start):
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._state = snapshot.state
-        configuration = self._state.get("configuration") or {}
+        configuration = self._state.get("configuration")
+        if not isinstance(configuration, dict):
+            configuration = {}
         super().__init__(
             is_first=False,
             file=configuration.get("file"),
@@ -125,7 +130,8 @@ class Resumption(Start):
         try:
             options.process_config(do_usage=False)
         except Exception as error:  # noqa: BLE001 - factories of plugins raise any exception
-            self._criticals.append(f"the settings stay as they were: {_reason(error)}")
+            outcome = NO_SETTINGS if self._before is None else SAME_SETTINGS
+            self._criticals.append(f"{outcome}: {_reason(error)}")
             options.configuration = self._before or _bare_configuration(options)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
@@ -162,10 +168,13 @@ class Resumption(Start):
 
     def lock(self, settings: Settings) -> PidFile:
         """Return the pid file, which the daemon before has locked."""
-        saved = self._state.get("pidfile")
-        if saved:
-            before = PidFile(saved["path"])
-            before.restore(saved)
+        try:
+            before = PidFile(self._state["pidfile"]["path"])
+            before.restore(self._state["pidfile"])
+        except (KeyError, TypeError) as error:
+            if self._state:
+                self._criticals.append(f"the pid file cannot be taken over: {_reason(error)}")
+        else:
             if before.path == settings.pidfile:
                 return before
             before.remove()
@@ -231,11 +240,11 @@ class Resumption(Start):
         """
         made_directory = self._state.get("notify_directory")
         if made_directory is not None:
-            daemon.runtime.services.notify_directory.restore(made_directory)
+            restore = partial(daemon.runtime.services.notify_directory.restore, made_directory)
+            _guard(daemon, restore, "taking over the directory of sockets")
         for saved in self._state.get("groups") or ():
             add = partial(self._add_group, daemon, saved)
-            name = (saved.get("config") or {}).get("name")
-            _guard(daemon, add, f"taking over the group {name}")
+            _guard(daemon, add, f"taking over the group {saved.get('name')}")
         head, has_state = self._snapshot.head, bool(self._state)
         add = partial(add_groups_of_children, daemon, head, has_state=has_state)
         _guard(daemon, add, "adding the groups of children")
@@ -262,7 +271,10 @@ class Resumption(Start):
     def enter_background(self, daemon: WholeDaemon) -> None:
         """Write the pid file, if its path has changed: the daemon is in the background already."""
         self._report_fixed_settings(daemon)
-        if daemon.pidfile.path != (self._state.get("pidfile") or {}).get("path"):
+        before = self._before
+        if before and before.settings.subreaper and not daemon.options.settings.subreaper:
+            posix.set_subreaper(is_subreaper=False)
+        if not daemon.pidfile.is_written:
             daemon.pidfile.write(daemon.runtime.logger)
 
     def _report_fixed_settings(self, daemon: WholeDaemon) -> None:
@@ -295,11 +307,12 @@ class Resumption(Start):
     def _restore_states(self, daemon: WholeDaemon) -> None:
         runtime = daemon.runtime
         for process, saved in self._saved_processes:
-            restore = partial(restore_process, process, saved)
+            restore = partial(_restore_process, process, saved)
             _guard(daemon, restore, f"taking over {process.name}")
         adopt = partial(adopt_children, daemon, self._snapshot.head["children"])
         _guard(daemon, adopt, "adopting children")
-        serials.next = self._state.get("event_serial", 0)
+        serial = self._state.get("event_serial")
+        serials.next = serial if isinstance(serial, int) else 0
         saved_events = SavedEvents(runtime.logger)
         for pool, state in self._saved_pools:
             restore = partial(pool.restore, state, saved_events)
@@ -357,6 +370,15 @@ class Resumption(Start):
             for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
                 runtime.loop.watch(dispatcher)
                 orphans.drain_later(dispatcher)
+
+
+def _restore_process(process: Subprocess, saved: Mapping[str, Any]) -> None:
+    """Restore the state of a process; without it, the process is not started by itself."""
+    try:
+        restore_process(process, saved)
+    except Exception:
+        process.starts.withdraw()
+        raise
 
 
 def _guard(daemon: WholeDaemon, step: Callable[[], object], what: str) -> None:

@@ -103,6 +103,7 @@ def _standard_input(file: str | None) -> dict[str, Any] | None:
 
 def _group(group: ProcessGroupBase) -> dict[str, Any]:
     saved: dict[str, Any] = {
+        "name": group.config.name,
         "config": encode_group(group.config),
         "processes": list(map(save_process, group.processes.values())),
     }

@@ -75,14 +75,14 @@ def restore_process(process: Subprocess, saved: Mapping[str, Any]) -> None:
         if name in ATTRIBUTES:
             setattr(process, name, value)
     process.laststart = saved["attributes"].get("laststart", 0.0)
-    if process.pid and not saved.get("has_orphans"):
-        process.runtime.children[process.pid] = process
     process.dispatchers = adopt_dispatchers(process, saved.get("dispatchers", ()))
     if saved.get("holds_socket") and isinstance(process, FastCGISubprocess):
         process.hold_socket()
     for name, part in (saved.get("parts") or {}).items():
         if name in PARTS and getattr(process, name) is not None:
             getattr(process, name).restore(part)
+    if process.pid and not saved.get("has_orphans"):
+        process.runtime.children[process.pid] = process
     report = saved.get("launch_report")
     loop = process.runtime.loop
     if report is not None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     class OpenPipe(Protocol):
         """The daemon's end of a pipe that an orphan may still write to."""
 
+        closed: bool
+
         def drain(self) -> None:
             """Read what has been written."""
 
@@ -63,7 +65,11 @@ class OrphanCleanup:
                 {"pgid": group.pgid, "kill_at": timer.when}
                 for group, timer in self._kill_timers.items()
             ],
-            "pipes": [{"name": name_of(pipe), "pipe": pipe.snapshot()} for pipe in self._pipes],
+            "pipes": [
+                {"name": name_of(pipe), "pipe": pipe.snapshot()}
+                for pipe in self._pipes
+                if not pipe.closed
+            ],
         }
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ from tests.support.installations import install
 from tests.support.meddler import SECTION as MEDDLER
 from tests.support.namespaces import private_mounts
 from tests.support.proctable import shared_fds, status_fields
-from tests.support.strangers import needs_root
+from tests.support.strangers import UID, needs_root
 from tests.support.transport import UnixConnection
 from tests.support.waiting import wait_until
 
@@ -110,7 +110,7 @@ OLD_VERSIONS = (
     (
         "common/resume_format.py",
         "SNAPSHOT_FORMAT: Final = 1",
-        "SNAPSHOT_FORMAT: Final = 0",
+        "SNAPSHOT_FORMAT: Final =  0",  # of another size, or old bytecode would be used
         r"error: supervisord \S+ cannot resume processes in format 1, only formats 1 to 0",
     ),
 )
@@ -459,5 +459,122 @@ def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
         daemon.wait_for_state(name, "RUNNING")
         daemon.rpc.supervisor.stopProcess(name)
         daemon.rpc.supervisor.startProcess(name)
-    running = proctable.marked(str(daemon.directory))
-    assert len(running) == 1 + len(before) + 1, daemon.log_text()
+    number = 1 + len(before) + 1
+    wait_until(  # for a moment, a start has one process more
+        lambda: len(proctable.marked(str(daemon.directory))) == number, what=daemon.log_text
+    )
+
+
+BROKEN_CONFIG = "open({path!r}, 'w').write('[program:x]\\nautostart=perhaps\\n')"
+
+
+def test_a_configuration_that_breaks_after_the_check_leaves_the_settings(directory: Path) -> None:
+    """Also if the snapshot cannot be read: then there is at least a daemon that supervises."""
+    with meddled(directory, f"identifier=kept\n{PROGRAM}") as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        text = daemon.config_path.read_text(encoding="utf-8")
+        daemon.rpc.meddler.before(BROKEN_CONFIG.format(path=str(daemon.config_path)))
+        replace(daemon)
+        assert "CRIT the settings stay as they were: " in daemon.log_text()
+        assert daemon.rpc.supervisor.getIdentification() == "kept"
+        assert_unchanged(daemon, before)
+        assert "supervisord.conf" in refusal(daemon)
+        daemon.config_path.write_text(text, encoding="utf-8")
+        assert daemon.rpc.supervisor.reloadConfig() == [[[], [], []]]
+        replace(daemon, 2)
+        assert_unchanged(daemon, before)
+
+
+def test_without_state_and_configuration_programs_are_still_stopped(directory: Path) -> None:
+    with meddled(directory) as daemon:
+        pid = daemon.wait_for_state("x", "RUNNING")["pid"]
+        daemon.rpc.meddler.before(
+            f"{BROKEN_CONFIG.format(path=str(daemon.config_path))}\n"
+            "from supervisor.common import resume_format\n"
+            "resume_format.encode = lambda head, state: b''"
+        )
+        assert daemon.rpc.supervisor.reexec() is True
+        wait_until(lambda: "INFO resumed 1 process" in daemon.output_text())
+        output = daemon.output_text()
+        assert f"CRIT x (pid {pid}) is adopted by its pid" in output
+        assert "CRIT the settings stay as they were" not in output
+        assert "CRIT there are no settings and no servers: " in output
+        assert proctable.is_alive(pid)
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for_exit()
+        assert not proctable.is_alive(pid)
+        assert "Traceback" not in daemon.output_text()
+
+
+PARTS = (
+    # change of the state, name of what fails, whether the state of x is lost
+    ("state['groups'][0]['config'] = {'name': 'x'}", "taking over the group x", True),
+    ("del state['groups'][0]['processes'][0]['attributes']", "taking over x", True),
+    ("state['groups'][0]['processes'][0]['dispatchers'] = 5", "taking over x", True),
+    ("state['event_serial'] = []; state['ticks'] = 5", "taking over ticks", False),
+    ("state['exits'] = 5", "watching the programs", False),
+    ("state['orphans'] = 5", "taking over orphans", False),
+    ("state['logs'] = 5", "open logs cannot be taken over", False),
+    ("state['pidfile'] = 5", "the pid file cannot be taken over", False),
+    ("state['configuration'] = 5", "", False),
+)
+
+
+@pytest.mark.slow
+def test_a_part_that_cannot_be_read_is_one_line_and_prevents_nothing_else(directory: Path) -> None:
+    for number, (code, what, is_lost) in enumerate(PARTS):
+        folder = directory / str(number)
+        folder.mkdir()
+        with meddled(folder, f"{PROGRAM}{COUNTER}") as daemon:
+            pids = {
+                name: daemon.wait_for_state(name, "RUNNING")["pid"] for name in ("x", "counter")
+            }
+            daemon.rpc.meddler.before(CHANGE.format(code=code))
+            replace(daemon)
+            log = daemon.log_text()
+            criticals = [each for each in log.splitlines() if f"CRIT {what}" in each]
+            assert criticals, log
+            assert (f"CRIT x (pid {pids['x']}) is adopted by its pid" in log) == is_lost, log
+            assert "Traceback" not in log
+            for name, pid in pids.items():
+                info = daemon.info(name)
+                assert (info["pid"], info["statename"]) == (pid, "RUNNING"), log
+            size = len(daemon.text("counter.log"))
+            wait_until(lambda: len(daemon.text("counter.log")) > size, what=daemon.log_text)  # noqa: B023
+
+
+CHANGE = """
+from supervisor.common import resume_format
+encode = resume_format.encode
+def changed(head, state):
+    state["groups"].sort(key=lambda group: group["name"] != "x")
+    {code}
+    return encode(head, state)
+resume_format.encode = changed
+"""
+
+
+@needs_root
+def test_a_log_that_can_no_longer_be_opened_does_not_end_its_program(directory: Path) -> None:
+    """Without the state, logs are opened again; the output returns when that is possible."""
+    os.chown(directory, UID, UID)
+    logs = directory / "logs"
+    logs.mkdir()
+    os.chown(logs, UID, UID)
+    config = f"user={UID}\n{COUNTER.replace('counter.log', 'logs/counter.log')}"
+    with meddled(directory, config) as daemon:
+        os.chown(daemon.config_path, UID, UID)
+        pid = daemon.wait_for_state("counter", "RUNNING")["pid"]
+        lose_state = CHANGE.format(code="state = []")
+        daemon.rpc.meddler.before(f"import os; os.chmod({str(logs)!r}, 0)\n{lose_state}")
+        replace(daemon)
+        daemon.wait_for_log("CRIT counter: the log of its stdout cannot be opened (")
+        assert (daemon.info("counter")["pid"], daemon.info("counter")["statename"]) == (
+            pid,
+            "RUNNING",
+        )
+        logs.chmod(0o700)
+        size = len(daemon.text("logs/counter.log"))
+        daemon.signal(signal.SIGUSR2)
+        wait_until(lambda: len(daemon.text("logs/counter.log")) > size, what=daemon.log_text)
+        assert "Traceback" not in daemon.log_text()

@@ -28,6 +28,16 @@ autostart=false
 startsecs=0
 """
 
+LEAVER = """
+[program:leaver]
+command=/bin/sh -c "(sleep 1000 & echo $! >orphan.new; mv orphan.new orphan); exec sleep 1000"
+directory=%(here)s
+autostart=false
+startsecs=0
+stdout_logfile=NONE
+stderr_logfile=NONE
+"""
+
 ORPHANS = """
 [program:leaver]
 command=/bin/sh -c "(sleep 0.3 &); exec sleep 1000"
@@ -159,18 +169,33 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def test_as_a_subreaper(directory: Path) -> None:
-    with Daemon(directory, f"subreaper=true\n{TWO}{ORPHANS}") as daemon:
+    """It goes on to adopt orphans and to reap them, until the option is gone."""
+    with Daemon(directory, f"subreaper=true\n{TWO}{LEAVER}") as daemon:
         check(daemon)
-        daemon.rpc.supervisor.startProcess("leaver")
-        wait_until(lambda: "reaped unknown pid" in daemon.log_text(), what=daemon.log_text)
-        daemon.rpc.supervisor.stopProcess("leaver")
-        daemon.write_config(TWO)
-        replace(daemon, 3)
-        log = daemon.log_text()
-        daemon.rpc.supervisor.startProcess("leaver")
-        pid = daemon.info("leaver")["pid"]
-        wait_until(lambda: not proctable.children(pid))
-        assert daemon.log_text().count("reaped unknown pid") == log.count("reaped unknown pid")
+        orphan = orphan_of(daemon)
+        assert orphan.parent == daemon.pid
+        os.kill(orphan.pid, signal.SIGKILL)
+        wait_until(lambda: proctable.status(orphan.pid) is None)
+        keep(daemon, f"{TWO}{LEAVER}")
+        orphan = orphan_of(daemon)
+        assert orphan.parent != daemon.pid
+        os.kill(orphan.pid, signal.SIGKILL)
+
+
+def orphan_of(daemon: Daemon) -> proctable.ProcessStatus:
+    """Start the program that leaves an orphan, and return this."""
+    path = daemon.directory / "orphan"
+    path.unlink(missing_ok=True)
+    daemon.rpc.supervisor.startProcess("leaver")
+    leaver = daemon.info("leaver")["pid"]
+    wait_until(path.exists)
+    pid = int(path.read_text())
+
+    wait_until(lambda: len(proctable.children(leaver)) == 0)
+    daemon.rpc.supervisor.stopProcess("leaver")
+    found = proctable.status(pid)
+    assert found is not None
+    return found
 
 
 def test_under_systemd(directory: Path) -> None:
