@@ -1,7 +1,9 @@
 """`python -m benchmarks [--quick] [ROW ...]`: measure both alternately, print a table.
 
 `--peers COUNT` compares with other supervisors instead, `--floor` measures the lower bound
-for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour.
+for any daemon in Python, `--soak 3600` runs a mixed load on ours for an hour, and
+`--checks-soak 3600` liveness checks.  `--update docs/performance.md` also replaces the measured
+rows of the table there.
 """
 
 from __future__ import annotations
@@ -17,12 +19,20 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from benchmarks.bench import Bench, implementations, short, work_directory
+from benchmarks.document import merged
 from benchmarks.floor import floors
 from benchmarks.peers import compare
 from benchmarks.rows import ROWS, Row
+from tests.support.soak import SECONDS_VARIABLE
 
 QUICK_SECONDS = 90
 """Time after which the quick form starts no further row, so that it ends within two minutes."""
+
+SOAKS = {
+    "soak": ("tests/faults/test_soak.py", "a mixed load"),
+    "checks-soak": ("tests/faults/test_checks_soak.py", "200 programs with liveness checks"),
+}
+"""Option -> the test that runs the load, and its help."""
 
 MEASURED = "| {:<24} | {:<20} | {:>9} | {:>15} | {:>9} | {:>15} | {:>6} | {:>9} |"
 HEADINGS = ("row", "figure", "ours", "p10..p90", "4.3.0", "p10..p90", "ratio", "ours, p99")
@@ -38,13 +48,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a rough look within two minutes")
     parser.add_argument("--peers", type=int, metavar="COUNT", help="other supervisors instead")
     parser.add_argument("--floor", action="store_true", help="the smallest programs instead")
-    parser.add_argument("--soak", type=int, metavar="SECONDS", help="a mixed load instead")
+    for option, (_, what) in SOAKS.items():
+        parser.add_argument(f"--{option}", type=int, metavar="SECONDS", help=f"{what} instead")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="replace the rows of a table")
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"rows to measure, of: {names}")
     arguments = parser.parse_args()
     if unknown := set(arguments.rows) - {row.name for row in ROWS}:
         parser.error(f"no such row: {', '.join(sorted(unknown))} (there are {names})")
-    if arguments.soak:
-        sys.exit(soak(arguments.soak))
+    for option, (test, _) in SOAKS.items():
+        if seconds := getattr(arguments, option.replace("-", "_")):
+            sys.exit(soak(test, seconds))
     if arguments.floor:
         floors()
         return
@@ -53,20 +66,27 @@ def main() -> None:
         if arguments.peers:
             compare(implementations(Path(directory)), Path(directory), arguments.peers)
         else:
-            run(chosen, Path(directory), quick=arguments.quick)
+            lines = run(chosen, Path(directory), quick=arguments.quick)
+            if arguments.update:
+                update(arguments.update, lines)
 
 
-def soak(seconds: int) -> int:
-    """Run a mixed load on ours; return 0 if memory and fds stay flat."""
-    environment = {**os.environ, "SUPERVISOR_SOAK_SECONDS": str(seconds)}
-    command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_soak.py"]
-    return subprocess.run(
-        [*command, f"--timeout={seconds + 120}"], env=environment, check=False
-    ).returncode
+def soak(test: str, seconds: int) -> int:
+    """Run a load on ours; return 0 if neither memory nor fds nor children grow."""
+    environment = {**os.environ, SECONDS_VARIABLE: str(seconds)}
+    command = [sys.executable, "-m", "pytest", "-q", "-s", test]
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
-def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
-    """Measure rows and print each as soon as it is complete."""
+def update(path: Path, lines: list[str]) -> None:
+    """Replace the measured rows in the table of a document."""
+    text = merged(path.read_text(encoding="utf-8"), lines, [row.name for row in ROWS])
+    path.write_text(text, encoding="utf-8")
+
+
+def run(rows: list[Row], directory: Path, *, quick: bool) -> list[str]:
+    """Measure rows and print each as soon as it is complete; return the lines of their table."""
+    lines: list[str] = []
     print(MEASURED.format(*HEADINGS))
     print("|" + " --- |" * len(HEADINGS))
     both = implementations(directory)
@@ -84,7 +104,9 @@ def run(rows: list[Row], directory: Path, *, quick: bool) -> None:
             print(f"not measured: {row.name}: {str(error)[:200]}", file=sys.stderr)
             continue
         for figure, found in samples.items():
-            print(table_line(row.name, figure, found["ours"], found["reference"]), flush=True)
+            lines.append(table_line(row.name, figure, found["ours"], found["reference"]))
+            print(lines[-1], flush=True)
+    return lines
 
 
 def sampled(row: Row, benches: list[Bench]) -> Samples:

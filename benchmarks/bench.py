@@ -21,6 +21,9 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+import meld3
+
+from tests.support import proctable
 from tests.support.daemon import Daemon, Implementation, reference
 from tests.support.reference import reference_environment
 
@@ -68,9 +71,12 @@ def implementations(directory: Path) -> dict[str, Implementation]:
     """Return both, compiled, on the same interpreter and with the same installed packages."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     package = directory / "lib" / "supervisor"
-    shutil.copytree(ROOT / "supervisor", package, ignore=shutil.ignore_patterns("__pycache__"))
+    without_caches = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "supervisor", package, ignore=without_caches)
+    templates = Path(meld3.__file__).parent  # the reference has its own
+    shutil.copytree(templates, package.parent / "meld3", ignore=without_caches)
     python = reference_environment() / "bin" / "python"
-    subprocess.run([python, "-m", "compileall", "-q", package], check=True)
+    subprocess.run([python, "-m", "compileall", "-q", package.parent], check=True)
     scripts = directory / "bin"
     scripts.mkdir()
     for name in ("supervisord", "supervisorctl"):
@@ -197,7 +203,10 @@ class Asker:
         self.socket: socket.socket | None = None
 
     def ask(self, *, keep: bool = True) -> bytes:
-        """Return the body of the response; the connection is kept for the next request."""
+        """Return the body of the response; the connection is kept for the next request.
+
+        Raises `RuntimeError` for another status than 200: an error page is quick to make.
+        """
         if self.socket is None:
             self.socket = connect(self.path)
         self.socket.sendall(self.request)
@@ -205,6 +214,8 @@ class Asker:
         while b"\r\n\r\n" not in head:
             head += self._more()
         head, _, rest = head.partition(b"\r\n\r\n")
+        if b" 200 " not in head[:15]:
+            raise RuntimeError(f"the response is {head.decode()}")
         chunks, length = [rest], len(rest)
         wanted = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         while length < wanted:
@@ -270,14 +281,12 @@ def cpu_seconds(pid: int) -> float:
 
 def wake_ups(pid: int) -> int:
     """Return the number of voluntary context switches of a process so far."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    return int(status.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
+    return proctable.voluntary_switches(pid)
 
 
 def memory_mib(pid: int) -> float:
     """Return the proportional set size of a process."""
-    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
-    return int(rollup.partition("\nPss:")[2].split()[0]) / 1024
+    return proctable.proportional_bytes(pid) / 1024**2
 
 
 def short(value: float) -> str:

@@ -103,4 +103,5 @@ ROWS = (
     Row("client-help", partial(client.client, arguments=("-h",))),
     Row("client-version", partial(client.client, arguments=("version",))),
     Row("page-200", partial(pages.status_page, count=200)),
+    Row("page-1000-browser", partial(pages.in_a_browser, count=1000), 3, 0),
 )

@@ -438,7 +438,8 @@ class SupervisorNamespaceRPCInterface:
         @param string name  Name of the process or `group:name`
         @param boolean usage  Also return the use of CPU and memory (default: False)
         @return struct result  The fields of getProcessInfo except `logfile`, and: `signal` of the
-            last exit, `ready_at`, `health`, `waiting_for` (array of strings such as
+            last exit, `ready_at`, `health`, `health_reason` and `health_since` (of a failing check
+            of liveness or readiness), `waiting_for` (array of strings such as
             `db (STARTING)`), `starts`, `restarts` (automatic ones), `next_start`, `last_exit`
             (struct of `code`, `signal`, `expected`, `core`, `reason`, `at`), `history` (array of
             structs of `at`, `state`, `reason`), `config_file`, `config_line`, `pending_changes`

@@ -46,14 +46,11 @@ HOST = "127.0.0.1"  # for error texts only: the transport knows the real address
 # wait for processes, which has no upper bound.
 TIMEOUTS = {"supervisor.getVersion": 30.0}
 
-QUERIES = ("get", "read", "tail")
+QUERIES = ("get", "list", "read", "tail")
 """Beginnings of the names of methods that change nothing, so that they may be called twice."""
 
 MIN_LARGE_BYTES = 20_000
 """Size of a response from which on it saves time to try the daemon's own form first."""
-
-STARTS_AND_STOPS = ("start", "stop")
-"""Beginnings of the names of methods that may be called twice, see `interrupted`."""
 
 SPACE = 0x20  # first byte that is no control character
 
@@ -170,34 +167,26 @@ class ServerProxy:
 
     def _call(self, method: str, params: tuple[Any, ...]) -> Any:
         self._transport.timeout = TIMEOUTS.get(method)
-        values = self._request(method, params)
+        values = self._request(method, dumps(method, params))
         return values[0] if len(values) == 1 else values
 
-    def _request(self, method: str, params: tuple[Any, ...]) -> Any:
+    def _request(self, method: str, document: bytes) -> Any:
         """Return the values of a response.
 
-        A daemon that replaces itself closes connections whose requests it has not responded to.
-        The next connection reaches its successor, so what may be called twice is sent once more.
+        A daemon that replaces itself closes connections whose requests it has not read yet.  The
+        next connection reaches its successor, so a query is sent once more.
         """
-        document, name = dumps(method, params), method.rpartition(".")[2]
         try:
             return self._transport.request(HOST, RPC_PATH, document)
         except ConnectionRefusedError:
             raise
         except ConnectionError as error:
+            if not method.rpartition(".")[2].startswith(QUERIES):
+                raise
             try:
-                if name.startswith(QUERIES):
-                    return self._transport.request(HOST, RPC_PATH, document)
-                if name.startswith(STARTS_AND_STOPS):
-                    from supervisor.client.interrupted import call_again
-
-                    return [call_again(self._call_once, method, params)]
+                return self._transport.request(HOST, RPC_PATH, document)
             except OSError:
-                pass
-            raise error from None
-
-    def _call_once(self, method: str, *params: Any) -> Any:
-        return self._transport.request(HOST, RPC_PATH, dumps(method, params))[0]
+                raise error from None
 
 
 class Method:

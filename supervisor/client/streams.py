@@ -70,6 +70,11 @@ class Stream:
         """The header fields, with names in lower case."""
         return self._parser.headers
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has ended the response; else only the connection may have ended."""
+        return self._parser.done
+
     def read(self) -> bytes | None:
         """Return what has arrived of the body, b"" if it is none of it, None at the end.
 

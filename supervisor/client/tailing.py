@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 FIELD = log_positions.FIELD.lower()
 
 SHORT_SECONDS = 1.0
-"""Duration below which a response without a byte may be that of a server that misbehaves."""
-
-MAX_SHORT_RESPONSES = 5
-"""Limit of such responses in succession."""
+"""Duration below which a response without a byte is followed by a pause."""
 
 RETRY_SECONDS = 0.1
-"""Pause after each of them."""
+"""First such pause; each further one in succession is longer by it, up to `SHORT_SECONDS`."""
+
+MAX_FAILURES = 5
+"""Limit of connections in succession that end without a response."""
 
 
 class LogTail:
@@ -47,19 +47,20 @@ class LogTail:
         url = f"{serverurl}{path}"
         relay = _Relay(self._listener, url)
         try:
-            short = 0
-            while short <= MAX_SHORT_RESPONSES:
+            empty = failures = 0
+            while failures <= MAX_FAILURES:
                 begun = time.monotonic()
                 self._read(relay, serverurl, path)
                 if self._is_closed:
                     return
                 if not relay.may_continue:
                     break
+                failures = 0 if relay.has_response else failures + 1
                 if relay.has_bytes or time.monotonic() - begun > SHORT_SECONDS:
-                    short = 0
+                    empty = 0
                 else:
-                    short += 1
-                    time.sleep(RETRY_SECONDS)
+                    empty += 1
+                    time.sleep(min(empty * RETRY_SECONDS, SHORT_SECONDS))
             relay.report_end()
         finally:
             self._listener.close(url)
@@ -92,6 +93,7 @@ class _Relay(Listener):
         self._handler: HTTPHandler | None = None
         self._position: LogPosition | None = None
         self._status: int | None = None
+        self._has_begun = False
         self._has_position = False  # in the header of this response
         self._is_continued = False
         self._error: str | None = None
@@ -101,11 +103,18 @@ class _Relay(Listener):
     def may_continue(self) -> bool:
         """Whether the next position is known, and the server does not refuse a connection."""
         is_there = self._handler is not None and self._handler.has_connected
-        return is_there and self._position is not None and self._status in {None, OK}
+        if self._position is None:
+            return is_there and not self._has_begun
+        return is_there and self._status in {None, OK}
+
+    @property
+    def has_response(self) -> bool:
+        """Whether the server has responded."""
+        return self._status is not None
 
     def begin(self, handler: HTTPHandler) -> str:
         """Prepare for the next response; return the position to request."""
-        self._is_continued = self._handler is not None
+        self._is_continued = self._position is not None
         self._handler = handler
         self._status = None
         self.has_bytes = self._has_position = self._is_done = False
@@ -121,7 +130,9 @@ class _Relay(Listener):
     def status(self, _url: str, status: int) -> None:
         """Pass the first status on."""
         self._status = status
+        self._has_begun = True
         if not self._is_continued:
+            self._error = None  # of connections without a response
             self._listener.status(self._url, status)
 
     def response_header(self, _url: str, name: str, value: str) -> None:

@@ -63,3 +63,8 @@ class AnsiStripper:
         """Return the bytes held back, at the end of the stream."""
         held, self._held, self._inside = self._held, b"", False
         return held
+
+
+def without_sequences(text: str) -> str:
+    """Return text without control sequences."""
+    return AnsiStripper().feed(text.encode()).decode("utf-8", "replace") if "\x1b" in text else text

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SENTENCES: Final = {
     "in_hook": "It runs its {hook}.",
     "waiting": "It waits for {names}.",
+    "not_ready": "It is not ready yet: {reason}.",
     "running": "It runs with {description}.",
     "backoff": "Its last start failed: {reason}.",
     "fatal": "It was given up: {reason}.",
@@ -34,6 +35,8 @@ SENTENCES: Final = {
     "unknown": "It cannot be signalled, so its state is unknown.",
     "ready": "It has been ready since {time}.",
     "health": "Health: {health}.",
+    "unhealthy": "Health: {health} since {time}: {reason}.",
+    "unready": "Its readiness check has failed since {time}: {reason}.",
     "next_start": "The next start is in {duration}.",
     "expected_exit": "Last exit: {reason} (expected), {time}.",
     "unexpected_exit": "Last exit: {reason} (not expected), {time}.",
@@ -80,7 +83,11 @@ def facts(details: Details) -> Iterator[Sentence]:
         yield "hook", {"hook": details["hook"]}
     if get("ready_at"):
         yield "ready", {"time": details["ready_at"]}
-    if get("health"):
+    if get("health_reason"):
+        failure = {"reason": details["health_reason"], "time": details["health_since"]}
+        health = details["health"]
+        yield ("unhealthy", {"health": health, **failure}) if health else ("unready", failure)
+    elif get("health"):
         yield "health", {"health": details["health"]}
     if get("next_start"):
         yield "next_start", {"duration": max(details["next_start"] - details["now"], 0)}
@@ -102,6 +109,8 @@ def _present(details: Details) -> Iterator[Sentence]:
     state, reason = details["state"], details["spawnerr"] or UNKNOWN_REASON
     if details.get("hook") and state in IN_HOOK_STATES:
         yield "in_hook", {"hook": details["hook"]}
+    elif details["waiting_for"] and state == ProcessStates.STARTING and details["pid"]:
+        yield "not_ready", {"reason": ", ".join(details["waiting_for"])}
     elif details["waiting_for"]:
         yield "waiting", {"names": ", ".join(details["waiting_for"])}
     elif state == ProcessStates.RUNNING:

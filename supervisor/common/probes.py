@@ -13,6 +13,7 @@ and the texts of failures.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 
@@ -180,6 +181,9 @@ def _parse_port(port: str | None, default: int | None, text: str) -> int:
 NO_RESPONSE = "connection closed without a response"
 NO_HTTP = "not an HTTP response"
 
+LACKING = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""Errors of a host that lacks resources; EAGAIN of connect(2) is a server with a full queue."""
+
 _START = b"HTTP/1."
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-9][0-9][0-9])(?: .*)?\r?", re.DOTALL)
 
@@ -229,6 +233,18 @@ class StatusReader:
 def judge_status(status: int) -> str | None:
     """Return why a status means failure, None if it means success."""
     return None if SUCCESS <= status < CLIENT_ERROR else f"HTTP {status}"
+
+
+class NotRun(str):
+    """The reason why a probe could not be run, which says nothing about the program."""
+
+    __slots__ = ()
+
+
+def failure_reason(error: OSError) -> str:
+    """Return the reason of a failed connection or start, a `NotRun` if the host lacks resources."""
+    text = failure_text(error)
+    return NotRun(text) if error.errno in LACKING else text
 
 
 def failure_text(error: OSError) -> str:

@@ -18,7 +18,12 @@ VISIBLE = {
     0x7F: "\u2421",
     **{
         code: f"[U+{code:04X}]"
-        for code in (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+        for code in (
+            *range(0x80, 0xA0),
+            *(0x061C, 0x200E, 0x200F),
+            *range(0x202A, 0x202F),
+            *range(0x2066, 0x206A),
+        )
     },
 }
 """Characters that could hide or reorder others -> visible ones."""

@@ -48,7 +48,7 @@ WARNINGS_STATUS = 1
 SEVERITIES = (ERROR, WARNING, HINT)
 
 BROKEN_MODULE = "supervisord {} is not completely installed: importing {} failed: {}"
-UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only formats 1 to {}"
+UNKNOWN_FORMAT = "supervisord {} cannot resume processes in format {}, only up to format {}"
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ import socket
 from supervisor.common.probes import (
     NO_RESPONSE,
     StatusReader,
+    failure_reason,
     failure_text,
     judge_status,
     timeout_text,
@@ -64,8 +65,8 @@ class ProbeSocket:
     """One probe of a unix socket or of the first known address that accepts a connection.
 
     It is a channel of the loop, with one socket after the other.
-    `on_result` is called once, from the loop, with None for success or the reason of the failure,
-    at the latest after `timeout` seconds; not at all after `close`.
+    `on_result` is called once, from the loop, with None for success or the reason of the failure
+    (see `NotRun`), at the latest after `timeout` seconds; not at all after `close`.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class ProbeSocket:
                 self.phase = Phase.CONNECTING
                 self._loop.watch(self)
                 return
-        reason = failure_text(self._failure or OSError())
+        reason = failure_reason(self._failure or OSError())
         self._loop.call_soon(lambda: self._finish(reason))
 
     def _connection_failed(self, error: OSError) -> None:

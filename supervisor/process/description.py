@@ -13,7 +13,7 @@ from supervisor.states import ProcessStates
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, Final, Protocol, TypeAlias
 
     from supervisor.engine.loop import Clock
@@ -88,16 +88,28 @@ def outlook(process: Startable) -> Outlook:
     return "", max(math.ceil(next_start_at - process.runtime.clock.monotonic()), 0), words
 
 
-def describe(info: Mapping[str, Any], outlook: Outlook = NO_OUTLOOK) -> str:
-    """Return the description; `info` is the struct of `getProcessInfo`, as far as known."""
+def stop_time(seconds: float) -> str:
+    """Return the local time of a stop in the format of Supervisor 4."""
+    return time.strftime("%b %d %I:%M %p", time.localtime(seconds))
+
+
+def describe(
+    info: Mapping[str, Any],
+    outlook: Outlook = NO_OUTLOOK,
+    time_text: Callable[[float], str] = stop_time,
+) -> str:
+    """Return the description; `info` is the struct of `getProcessInfo`, as far as known.
+
+    `time_text` returns a time, in seconds since the epoch, as text.
+    """
     unmet, pause, words = outlook
     if unmet:
         return f"waiting for {unmet}"
     further = f"restart in {pause} s" if pause else words
-    return ", ".join(filter(None, (_past(info), further)))
+    return ", ".join(filter(None, (_past(info, time_text), further)))
 
 
-def _past(info: Mapping[str, Any]) -> str:
+def _past(info: Mapping[str, Any], time_text: Callable[[float], str]) -> str:
     """Return the description of Supervisor 4."""
     state = info["state"]
     if state == ProcessStates.RUNNING:
@@ -106,7 +118,7 @@ def _past(info: Mapping[str, Any]) -> str:
         return info["spawnerr"] or f'unknown error (try "tail {info["name"]}")'
     if state in (ProcessStates.STOPPED, ProcessStates.EXITED):
         if info["start"]:
-            return time.strftime("%b %d %I:%M %p", time.localtime(info["stop"]))
+            return time_text(info["stop"])
         return "Not started"
     return ""
 

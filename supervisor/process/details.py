@@ -77,6 +77,18 @@ def next_start(process: Subprocess) -> float:
     return 0.0 if at is None else clock.time() + max(at - clock.monotonic(), 0)
 
 
+def failing_check(process: Subprocess) -> tuple[str, float]:
+    """Return the reason of the failing check of a process, and since when it fails.
+
+    The check is that of its liveness or, until it is ready, of its readiness.  The time is in
+    seconds since the epoch; "" and 0 if no check fails.
+    """
+    for monitor in (process.health, process.startup.readiness):
+        if monitor is not None and process.pid and monitor.failing_check[0]:
+            return monitor.failing_check
+    return "", 0.0
+
+
 def process_details(
     group: ProcessGroupBase, process: Subprocess, configured: ProcessConfig | None = None
 ) -> dict[str, Any]:
@@ -92,11 +104,14 @@ def process_details(
     del info["logfile"]
     monitor = process.startup.readiness
     missing = monitor.missing() if monitor is not None and process.pid else []
+    health_reason, health_since = failing_check(process)
     return {
         **info,
         "signal": 0 if process.pid else history.last_signal,
         "ready_at": 0.0 if monitor is None else monitor.ready_at,
         "health": "" if process.health is None else process.health.text,
+        "health_reason": health_reason,
+        "health_since": health_since,
         "hook": "" if process.hooks is None else process.hooks.running,
         "waiting_for": [str(each) for each in process.starts.unmet()] or missing,
         "restarts": history.restarts,

@@ -70,6 +70,18 @@ class HealthMonitor:
         text = self.text
         return "" if text == "ok" else text
 
+    @property
+    def failing_check(self) -> tuple[str, float]:
+        """The reason of the failure, and its begin in seconds since the epoch.
+
+        "" and 0 without a failure.
+        """
+        if self._watchdog is not None and self._watchdog.abort_reason:
+            return self._watchdog.abort_reason, self._watchdog.aborted_at
+        if self._liveness is None or not self.failure:
+            return "", 0.0
+        return self._liveness.failing_check
+
     # -- the rule -----------------------------------------------------------------
 
     def next_step(self) -> Step | None:

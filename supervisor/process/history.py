@@ -119,6 +119,10 @@ class History:
         """Number of the signal that ended the last run, 0 if it was no signal."""
         return os.WTERMSIG(self.wait_status) if os.WIFSIGNALED(self.wait_status) else 0
 
+    def was_expected(self, exitcodes: list[int]) -> bool:
+        """Whether there has been an exit, and the code of the last one is in `exitcodes`."""
+        return bool(self.exited_at) and decode_wait_status(self.wait_status)[0] in exitcodes
+
     def last_exit(self, exitcodes: list[int]) -> dict[str, Any]:
         """Return the struct of the last exit; it is `expected` if its code is in `exitcodes`.
 
@@ -129,7 +133,7 @@ class History:
         return {
             "code": code,
             "signal": self.last_signal,
-            "expected": has_exited and code in exitcodes,
+            "expected": self.was_expected(exitcodes),
             "core": os.WIFSIGNALED(self.wait_status) and os.WCOREDUMP(self.wait_status),
             "reason": reason if has_exited else "",
             "at": self.exited_at,

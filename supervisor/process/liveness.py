@@ -2,7 +2,9 @@
 
 Pure, and without an opinion about what follows: `health_monitor` runs the probes and acts.  A
 program is unhealthy after `failure_threshold` failures in a row, and healthy after
-`success_threshold` successes in a row; in between, the last verdict holds.
+`success_threshold` successes in a row; in between, the last verdict holds.  A probe that could not
+be run, because the host lacks fds, processes or memory, is neither: otherwise such a shortage would
+restart all programs.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class LivenessCheck:
         self.failures = 0
         """Number of failures in a row."""
         self.reason = ""
-        """Reason of the last failure, "" after a success."""
+        """Reason of the last failure, "" once the program is healthy."""
+        self.not_run = ""
+        """Why the last probe could not be run, "" if it could."""
         self._successes = 0
 
     def run_started(self, now: float) -> None:
@@ -49,12 +53,14 @@ class LivenessCheck:
         """
         if not self.task.end(now):
             return False
-        before = self.is_healthy
+        before, self.not_run = self.is_healthy, ""
         if failure is None:
-            self.failures, self.reason = 0, ""
+            self.failures = 0
             self._successes += 1
             if self._successes >= self.options.liveness_check_success_threshold:
                 self.is_healthy = True
+            if self.is_healthy:
+                self.reason = ""
         else:
             self.failures, self.reason = self.failures + 1, failure
             self._successes = 0
@@ -62,14 +68,26 @@ class LivenessCheck:
                 self.is_healthy = False
         return self.is_healthy is not before
 
+    def probe_not_run(self, now: float, reason: str) -> None:
+        """Note that a probe could not be run: the verdict holds, and nothing counts."""
+        if self.task.end(now):
+            self.not_run = reason
+
+    @property
+    def trouble(self) -> str:
+        """The reason of the last failure or, without one, why there is no result; "" if healthy."""
+        return self.reason or self.not_run
+
     @property
     def text(self) -> str:
-        """The verdict for users: `ok`, `failing (2/3)`, or "" before the first result."""
+        """The verdict for users: `ok`, `failing (2/3)`, `not checked`, or "" before a result."""
         threshold = self.options.liveness_check_failure_threshold
         if self.is_healthy is False:
             return f"failing ({threshold}/{threshold})"
         if self.failures:
             return f"failing ({self.failures}/{threshold})"
+        if self.not_run:
+            return "not checked"
         return "ok" if self.is_healthy else ""
 
     def failure_text(self) -> str:
@@ -84,6 +102,7 @@ class LivenessCheck:
         return {
             "failures": self.failures,
             "is_healthy": self.is_healthy,
+            "not_run": self.not_run,
             "reason": self.reason,
             "successes": self._successes,
             "task": self.task.snapshot(),
@@ -94,5 +113,6 @@ class LivenessCheck:
         self.failures = saved.get("failures", 0)
         self.is_healthy = saved.get("is_healthy")
         self.reason = saved.get("reason", "")
+        self.not_run = saved.get("not_run", "")
         self._successes = saved.get("successes", 0)
         self.task.restore(saved.get("task") or {})

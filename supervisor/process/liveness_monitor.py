@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from supervisor import events
+from supervisor.common.probes import NotRun
 from supervisor.config.health import RESTART, STOP
 from supervisor.process.helper_launch import probe_runner
 from supervisor.process.liveness import LivenessCheck
@@ -28,11 +29,20 @@ class LivenessMonitor:
         self._check = LivenessCheck(process.config.health)
         self._runner = probe_runner(process, "liveness check")
         self._command_runner = probe_runner(process, "liveness_check_failure_action")
+        self._failing_since = 0.0
 
     @property
     def text(self) -> str:
         """The verdict for users; see `LivenessCheck.text`."""
         return self._check.text
+
+    @property
+    def failing_check(self) -> tuple[str, float]:
+        """The reason of the last failure, and the time of the first one since a success.
+
+        A probe that could not be run counts here as a failure.
+        """
+        return self._check.trouble, self._failing_since
 
     def next_step(self) -> Step | None:
         """Return the next check, None if none is due."""
@@ -41,6 +51,7 @@ class LivenessMonitor:
 
     def run_started(self, now: float) -> None:
         """Begin a run: the program is RUNNING."""
+        self._reset()
         self._check.run_started(now)
 
     def run_ended(self) -> None:
@@ -52,7 +63,11 @@ class LivenessMonitor:
         self.cancel()
         if not self._process.runtime.may_start:
             self._command_runner.cancel()
+        self._reset()
+
+    def _reset(self) -> None:
         self._check.reset()
+        self._failing_since = 0.0
 
     def cancel(self) -> None:
         """End the running check without a result."""
@@ -60,6 +75,9 @@ class LivenessMonitor:
 
     def _now(self) -> float:
         return self._process.runtime.clock.monotonic()
+
+    def _wall_time(self) -> float:
+        return self._process.runtime.clock.time()
 
     # -- a check ------------------------------------------------------------------
 
@@ -79,10 +97,17 @@ class LivenessMonitor:
 
     def _checked(self, failure: str | None) -> None:
         check, process = self._check, self._process
-        before = check.text
-        has_new_verdict = check.probe_finished(self._now(), failure)
-        if check.text != before:
-            self._log_change(before)
+        text, trouble, not_run = check.text, check.trouble, check.not_run
+        has_new_verdict = False
+        if isinstance(failure, NotRun):
+            check.probe_not_run(self._now(), failure)
+        else:
+            has_new_verdict = check.probe_finished(self._now(), failure)
+        is_troubled = bool(check.trouble)
+        self._failing_since = self._failing_since or self._wall_time() if is_troubled else 0.0
+        if (check.text, check.not_run) != (text, not_run):
+            self._log_change(was_troubled=bool(trouble))
+        if (check.text, check.trouble) != (text, trouble):
             process.runtime.services.description_changed(process)
         if has_new_verdict:
             self._publish()
@@ -90,11 +115,13 @@ class LivenessMonitor:
                 self._act()
         process.arm()
 
-    def _log_change(self, before: str) -> None:
+    def _log_change(self, *, was_troubled: bool) -> None:
         name, logger, check = self._process.name, self._process.runtime.logger, self._check
-        if check.reason:
+        if check.not_run:
+            logger.warn(f"{name}: liveness check not run: {check.not_run}")
+        elif check.failures:
             logger.warn(f"{name}: liveness check {check.text}: {check.reason}")
-        elif before:
+        elif check.is_healthy and was_troubled:
             logger.info(f"{name}: liveness check {check.text}")
 
     def _publish(self) -> None:
@@ -131,8 +158,9 @@ class LivenessMonitor:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as JSON values."""
-        return {"check": self._check.snapshot()}
+        return {"check": self._check.snapshot(), "failing_since": self._failing_since}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self._check.restore(saved.get("check") or {})
+        self._failing_since = saved.get("failing_since", 0.0)

@@ -5,10 +5,11 @@ A readiness check and a health check have a `ProbeRunner` each.
 
 from __future__ import annotations
 
-from supervisor.common.probes import COMMAND, UNIX, failure_text, timeout_text
+from supervisor.common.probes import COMMAND, UNIX, NotRun, failure_reason, timeout_text
 from supervisor.engine import paths, posix, probe_child
 from supervisor.engine.probe_socket import ProbeSocket
 from supervisor.process.helper_child import HelperChild
+from supervisor.process.plan import SpawnError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class ProbeRunner:
         """Start a probe, after the end of the one before.
 
         `on_result` is called once, later, with None for success or the reason of the failure, at
-        the latest after `timeout` seconds.  A helper that cannot be killed (it is in an
+        the latest after `timeout` seconds; the reason is a `NotRun` if the host lacks resources
+        for the probe.  A helper that cannot be killed (it is in an
         uninterruptible system call) makes further probes that need one fail.
         """
         if _runs_in_loop(probe):
@@ -65,10 +67,11 @@ class ProbeRunner:
         try:
             started = self._spawn(argv)
         except OSError as error:
-            self._fail(failure_text(error), on_result)
+            self._fail(failure_reason(error), on_result)
             return
         except posix.ProcessException as error:
-            self._fail(str(error), on_result)
+            no_fork = isinstance(error, SpawnError) and not error.in_child
+            self._fail((NotRun if no_fork else str)(error), on_result)
             return
         self._helper = HelperChild(
             self._name,

@@ -238,6 +238,11 @@ class Readiness:
             found.append(text)
         return found
 
+    @property
+    def check_failure(self) -> str:
+        """The reason of the last probe if it has failed, "" otherwise."""
+        return "" if self.ready or self.check is None else self.check.reason or ""
+
     def snapshot(self) -> dict[str, object]:
         """Return the state as values of JSON."""
         return {

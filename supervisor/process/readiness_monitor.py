@@ -82,6 +82,7 @@ class ReadinessMonitor:
         """Time of readiness in this run, in seconds since the epoch; 0 before it."""
         self.timeout_at: float | None = None
         """End of `ready_timeout`, in monotonic seconds."""
+        self._failing_since = 0.0
 
     @property
     def is_ready(self) -> bool:
@@ -91,6 +92,14 @@ class ReadinessMonitor:
     def missing(self) -> list[str]:
         """Return the unmet conditions, as text for users."""
         return self._state.missing()
+
+    @property
+    def failing_check(self) -> tuple[str, float]:
+        """The reason of the last failed probe, and the time of the first failure in a row.
+
+        The time is in seconds since the epoch; "" and 0 if the check does not fail.
+        """
+        return self._state.check_failure, self._failing_since
 
     # -- a run --------------------------------------------------------------------
 
@@ -138,7 +147,7 @@ class ReadinessMonitor:
 
     def started(self, pid: int, now: float) -> None:
         """Begin the run: the child exists."""
-        self.status_text, self.ready_at = "", 0.0
+        self.status_text, self.ready_at, self._failing_since = "", 0.0, 0.0
         self.timeout_at = _timeout_at(self._owner.config, now)
         if self._socket is not None:
             self._socket.main_pid = pid
@@ -183,6 +192,7 @@ class ReadinessMonitor:
         self._matchers = []
         self._cancel_probe()
         self._state.reset()
+        self._failing_since = 0.0
 
     def _cancel_probe(self) -> None:
         self._runner.cancel()
@@ -251,16 +261,23 @@ class ReadinessMonitor:
         )
 
     def _probed(self, failure: str | None) -> None:
-        if self._state.probe_finished(self._owner.runtime.clock.monotonic(), failure):
+        runtime, before = self._owner.runtime, self._state.missing()
+        is_ready = self._state.probe_finished(runtime.clock.monotonic(), failure)
+        is_failing = bool(self._state.check_failure)
+        self._failing_since = self._failing_since or runtime.clock.time() if is_failing else 0.0
+        if is_ready:
             self._became_ready()
-        else:
-            self._arm()
+            return
+        if self._state.missing() != before:
+            runtime.services.description_changed(self._owner)
+        self._arm()
 
     # -- saving ---------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state of the run as JSON values."""
         return {
+            "failing_since": self._failing_since,
             "matchers": [matcher.snapshot() for matcher in self._matchers],
             "pipe": _snapshot_if_open(self._pipe),
             "ready_at": self.ready_at,
@@ -284,6 +301,7 @@ class ReadinessMonitor:
             self._socket = self._make_socket(adopt_notify_socket(notify))
             self._socket.restore(notify)
         self._state.restore(saved.get("state", {}))
+        self._failing_since = saved.get("failing_since", 0.0)
         self.status_text = saved.get("status_text", "")
         self.ready_at = saved.get("ready_at", 0.0)
         self.timeout_at = saved.get("timeout_at")

@@ -123,6 +123,7 @@ class UsageMonitor:
         self._read = read
         self._uptime = uptime
         self._sample: Sample | None = None
+        self._usages: dict[int, Usage] = {}
         self._before: Sample | None = None
         self._is_current_until = 0.0
         self._is_reading = False
@@ -144,8 +145,16 @@ class UsageMonitor:
         return 0 if self._sample is None else self._sample.memory(pid)
 
     def usage(self, pid: int) -> Usage:
-        """Return the use of CPU and memory by a child, by the last sample."""
-        return NO_USAGE if self._sample is None else self._sample.usage(pid, self._before)
+        """Return the use of CPU and memory by a child, by the last sample.
+
+        Kept until the next one: a page sorts by it and shows it.
+        """
+        if self._sample is None:
+            return NO_USAGE
+        known = self._usages.get(pid)
+        if known is None:
+            known = self._usages[pid] = self._sample.usage(pid, self._before)
+        return known
 
     def tree(self, pid: int) -> list[ProcessStat]:
         """Return a child, its descendants and its process group, by the last sample."""
@@ -166,6 +175,7 @@ class UsageMonitor:
                 if number % READS_PER_STEP == 0:
                     yield
             self._before, self._sample = self._sample, Sample(taken_at, found)
+            self._usages = {}
         finally:
             self._is_current_until = self._clock.monotonic() + MIN_SECONDS
             self._is_reading = False

@@ -31,6 +31,8 @@ class WatchdogMonitor:
         self._deadline = StopDeadline()
         self.abort_reason = ""
         """Why the watchdog has expired and the child got SIGABRT, "" otherwise."""
+        self.aborted_at = 0.0
+        """Time of SIGABRT in seconds since the epoch, 0 without one."""
 
     def next_step(self) -> Step | None:
         """Return the end of the time to report, or to end after SIGABRT."""
@@ -47,7 +49,7 @@ class WatchdogMonitor:
     def run_ended(self) -> None:
         """Forget the run."""
         self._watchdog.reset()
-        self.abort_reason = ""
+        self.abort_reason, self.aborted_at = "", 0.0
 
     def notified(self, notification: Notification) -> None:
         """Follow a message of the program."""
@@ -60,6 +62,7 @@ class WatchdogMonitor:
     def _abort(self) -> None:
         process = self._process
         self.abort_reason = f"watchdog: {self._watchdog.failure_text()}"
+        self.aborted_at = process.runtime.clock.time()
         process.runtime.logger.warn(
             f"aborting '{process.name}' ({process.pid}) with SIGABRT: {self.abort_reason}"
         )
@@ -84,6 +87,7 @@ class WatchdogMonitor:
         """Return the state as JSON values."""
         return {
             "abort_reason": self.abort_reason,
+            "aborted_at": self.aborted_at,
             "deadline": self._deadline.snapshot(),
             "watchdog": self._watchdog.snapshot(),
         }
@@ -91,5 +95,6 @@ class WatchdogMonitor:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
         self.abort_reason = saved.get("abort_reason", "")
+        self.aborted_at = saved.get("aborted_at", 0.0)
         self._deadline.restore(saved.get("deadline") or {})
         self._watchdog.restore(saved.get("watchdog") or {})

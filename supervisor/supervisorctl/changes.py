@@ -22,6 +22,9 @@ HEARTBEAT = b":\n"
 POLL_SECONDS = 2.0
 """Poll interval for a server without an event stream, and for one that does not respond."""
 
+WAIT_POLL_SECONDS = 0.5
+"""The same for commands that end with a change."""
+
 
 class Changes:
     """The changes since the last wait; the caller then queries what it wants to know.

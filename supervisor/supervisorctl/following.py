@@ -1,9 +1,11 @@
 """`logs -f`: follows the logs of several processes at once, until Ctrl-C.
 
 There is one connection for each log.  The log pages of the web interface (see `web.follow`) begin
-at the start of a line and report offsets in the file, so that after a restart of the daemon a log
-continues where it was left.  Supervisor 4.3 has `/logtail` only, which begins with the last
-kilobyte; its logs are followed until it ends the connection.
+at the start of a line and report positions in the log (see `common.log_positions`), so that after a
+restart of the daemon, or its replacement, a log continues where it was left.  An earlier version
+reports offsets only, with which it continues unless too much has been written in the meantime.
+Supervisor 4.3.0 has `/logtail` only, which begins with the last kilobyte; its logs are followed
+until it ends the connection.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from supervisor.client.terminal import (
     uses_colours,
 )
 from supervisor.client.transport import OK
+from supervisor.common import log_positions
 from supervisor.common.lines import LineSplitter
+from supervisor.common.log_positions import LogPosition, parse_position
 from supervisor.common.stdio import discard
 from supervisor.supervisorctl.colours import PROGRAM_COLOURS
 from supervisor.supervisorctl.output import write_live
@@ -37,12 +41,13 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from supervisor.supervisorctl.controller import Controller
 
 FOLLOW_PREFIX = "/follow?"
-FOLLOW_PAGE = FOLLOW_PREFIX + "processname={}&stream={}"
+FOLLOW_PAGE = f"{FOLLOW_PREFIX}processname={{}}&stream={{}}&{log_positions.PARAMETER}={{}}"
 LOGTAIL_PAGE = "/logtail/{}/{}"
 LOGTAIL_BYTES = 1024
 """Size of the end of a log with which `/logtail` begins."""
 
 OFFSET_FIELD, END_FIELD = "x-log-offset", "x-log-end"
+POSITION_FIELD = log_positions.FIELD.lower()
 
 NOT_FOUND = (404, 410)
 
@@ -121,6 +126,11 @@ class LogReader:
             self.begin_file()
         self._offset = offset
 
+    def continue_at(self, offset: int) -> None:
+        """Prepare for a response that continues an earlier one, at an offset of its file."""
+        self._offset = offset
+        self._skipped_bytes = 0
+
     def begin_file(self) -> None:
         """Prepare for another file, all of which is new."""
         self._splitter = LineSplitter()
@@ -164,7 +174,8 @@ class Follower:
         self._reader = LogReader(count)
         self._retry_seconds = MIN_RETRY_SECONDS
         self._is_supported = True  # the page of the web interface, or not known yet
-        self._has_begun = False
+        self._position: LogPosition | None = None
+        self._has_begun = self._has_bytes = False
 
     def open(self) -> None:
         """Request the log; raises OSError if the server cannot be reached."""
@@ -187,11 +198,17 @@ class Follower:
         if stream is None or data is None:
             self._ended()
             return []
-        if not data:  # the head of the response may arrive alone
+        if not data and POSITION_FIELD not in stream.headers:  # a head may arrive alone
             return []
         if not self._has_begun:
             self._begin(stream, data)
-        return self._reader.feed(data)
+        self._has_bytes |= bool(data)
+        if self._position is not None:
+            self._position = self._position.after(len(data))
+        lines = self._reader.feed(data)
+        if stream.is_complete:  # the connection may remain
+            self._ended()
+        return lines
 
     def close(self) -> None:
         """Close the connection."""
@@ -201,14 +218,17 @@ class Follower:
 
     def _request(self, page: str) -> None:
         name = quote(self.log.name, safe=":")
-        self.stream = Stream(self._ctl.options, page.format(name, self.log.channel))
+        begin = "" if self._position is None else self._position
+        self.stream = Stream(self._ctl.options, page.format(name, self.log.channel, begin))
         self.retry_at = None
-        self._has_begun = False
+        self._has_begun = self._has_bytes = False
 
     def _begin(self, stream: Stream, data: bytes) -> None:
         self._has_begun = True
         self._retry_seconds = MIN_RETRY_SECONDS
         headers = stream.headers
+        if self._continue_at(parse_position(headers.get(POSITION_FIELD, ""))):
+            return
         if OFFSET_FIELD in headers and END_FIELD in headers:
             self._reader.begin(int(headers[OFFSET_FIELD]), int(headers[END_FIELD]))
             return
@@ -216,11 +236,31 @@ class Follower:
         size = min(len(data), LOGTAIL_BYTES)
         self._reader.begin(0, size, is_inside_line=size == LOGTAIL_BYTES)
 
+    def _continue_at(self, position: LogPosition | None) -> bool:
+        """Note the position of a response; return whether it continues an earlier one."""
+        before, self._position = self._position, position
+        if before is None or position is None:
+            return False
+        if before.inode == position.inode and before.offset > position.offset:  # truncated
+            self._reader.begin_file()
+        self._reader.continue_at(position.offset)
+        return True
+
     def _ended(self) -> None:
-        """Handle the end of the response."""
+        """Handle the end of the response.
+
+        One that ends with its file, and one of a daemon that has replaced itself, is continued at
+        once, if it had any bytes.
+        """
         stream = self.stream
         status = None if stream is None else stream.status
         self.close()
+        if self._has_bytes and self._position is not None:
+            try:
+                self.open()
+            except OSError:
+                self._retry_later()
+            return
         if stream is not None and status in NOT_FOUND and stream.path.startswith(FOLLOW_PREFIX):
             try:
                 self._request(LOGTAIL_PAGE)  # another kind of server, or there is no log yet

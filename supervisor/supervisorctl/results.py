@@ -131,6 +131,15 @@ def log_fault_text(fault: proxy.Fault, texts: Mapping[int, str]) -> str:
     return f"ERROR ({reason})" if name else texts[fault.faultCode]
 
 
+def matches(info: Mapping[str, Any], namespec: str) -> bool:
+    """Whether a namespec means a process, by its own name or its group's.
+
+    `info` is a result of `getProcessInfo`.
+    """
+    group, process = split_namespec(namespec)
+    return bool(info["group"] == group and process in {None, info["name"]})
+
+
 def connection_error_text(error: BaseException) -> str:
     """Return the problem with an unusable server, to be printed after its URL."""
     known = CONNECTION_ERRORS.get(type(error).__name__)

@@ -11,7 +11,7 @@ import time
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands import CommandGroup
+from supervisor.supervisorctl.commands import CommandGroup, lasting_call
 from supervisor.supervisorctl.results import (
     STOP_RESULTS,
     LSBInitExitStatuses,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from supervisor.supervisorctl.controller import Controller
+
 
 class Restart:
     """The restart of one process: its result lines, and whether it runs again."""
@@ -34,15 +36,23 @@ class Restart:
         self.started: dict[str, Any] | None = None
         self.error: Exception | None = None
 
-    def run(self, supervisor: Any) -> None:
+    def run(self, ctl: Controller) -> None:
         """Stop the process and start it; keep an exception for the caller's thread."""
         try:
-            supervisor.getState()  # the transport waits longer once the server has responded
-            self.stopped = result_of(supervisor.stopProcess, self.name)
+            self.stopped = self._call(ctl, "stop")
             if self.stopped["status"] in {Faults.SUCCESS, Faults.NOT_RUNNING}:
-                self.started = result_of(supervisor.startProcess, self.name)
+                self.started = self._call(ctl, "start")
         except Exception as error:  # noqa: BLE001 - raised again by `RollingRestart`
             self.error = error
+
+    def _call(self, ctl: Controller, verb: str) -> dict[str, Any]:
+        """Start or stop the process; return the result."""
+
+        def call() -> list[dict[str, Any]]:
+            return [result_of(getattr(ctl.get_supervisor(), f"{verb}Process"), self.name)]
+
+        (result,) = lasting_call(ctl, verb, self.name, call)
+        return result
 
     @property
     def has_succeeded(self) -> bool:
@@ -88,7 +98,7 @@ class RollingRestart(CommandGroup):
         """Restart processes at the same time; return those that failed."""
         restarts = [Restart(name) for name in names]
         if len(restarts) == 1:
-            restarts[0].run(self.ctl.get_supervisor())
+            restarts[0].run(self.ctl)
         else:
             self._run_in_threads(restarts)
         for each in restarts:
@@ -100,8 +110,7 @@ class RollingRestart(CommandGroup):
         import threading
 
         threads = [
-            threading.Thread(target=each.run, args=(self.ctl.get_supervisor(),), daemon=True)
-            for each in restarts
+            threading.Thread(target=each.run, args=(self.ctl,), daemon=True) for each in restarts
         ]
         for thread in threads:
             thread.start()

@@ -12,7 +12,7 @@ import hashlib
 from supervisor.http.http1 import RESPONSES
 from supervisor.http.response import Response
 from supervisor.web.language import language_of
-from supervisor.web.templates import DOCTYPE, escaped
+from supervisor.web.templates import DOCTYPE, escaped, readable
 from supervisor.web.texts import TEXTS
 from supervisor.web.views import PAGE_HEADERS
 
@@ -79,7 +79,7 @@ def _page(language: Language, request: Request, response: Response) -> str:
     code, phrase = response.status, RESPONSES.get(response.status, "")
     place = "error" if f"error.{code}.title" not in TEXTS else f"error.{code}"
     reason = response.error or ""
-    shown = f'<p class="reason">{escaped(reason)}</p>\n' if reason not in ("", phrase) else ""
+    shown = f'<p class="reason">{readable(reason)}</p>\n' if reason not in ("", phrase) else ""
     addresses = _addresses(request)
     return DOCTYPE + PAGE.format(
         tag=language.tag,

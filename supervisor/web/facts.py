@@ -15,8 +15,9 @@ from functools import lru_cache
 from supervisor.common.text import visible
 from supervisor.engine.files import open_for_reading
 from supervisor.engine.posix import decode_wait_status, signame
-from supervisor.process.details import next_start
+from supervisor.process.details import failing_check, next_start
 from supervisor.states import ProcessStates
+from supervisor.web.kinds import FLAPPING_SECONDS, present_kind
 from supervisor.web.templates import escaped
 from supervisor.web.texts import TEXTS
 
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
     from supervisor.process.child import Subprocess
     from supervisor.web.language import Language
 
-FLAPPING_SECONDS: Final = 600
-FLAPPING_RESTARTS: Final = 3
-"""A program with this many automatic restarts in `FLAPPING_SECONDS` is shown as trouble."""
-
 MAX_LINE_CHARS: Final = 160
 MAX_TAIL_BYTES: Final = 4096
 
@@ -39,10 +36,6 @@ MAX_COUNTDOWN_SECONDS: Final = 10 * 365 * 24 * 3600
 """A longer time, such as that of stopwaitsecs=unlimited, is not counted down."""
 
 UNITS: Final = ((86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
-
-FAILED_STATES: Final = (ProcessStates.BACKOFF, ProcessStates.FATAL)
-
-UP_STATES: Final = (ProcessStates.STARTING, ProcessStates.RUNNING)
 
 PASSING_STATES: Final = (ProcessStates.STARTING, ProcessStates.STOPPING)
 
@@ -68,21 +61,6 @@ def brief(language: Language, seconds: float) -> str:
     return language.text("script.seconds", count=0)
 
 
-def flaps_until(process: Subprocess) -> float:
-    """Return until when a process counts as flapping, in wall-clock seconds; 0 if it does not.
-
-    That holds for programs that are up, or come up again by themselves.
-    """
-    restarts = process.history.restarted_at
-    if len(restarts) < FLAPPING_RESTARTS:
-        return 0.0
-    until = restarts[-FLAPPING_RESTARTS] + FLAPPING_SECONDS
-    if until <= process.runtime.clock.time():
-        return 0.0
-    comes_up = process.state == ProcessStates.EXITED and process.starts.is_wanted
-    return until if comes_up or process.state in UP_STATES else 0.0
-
-
 def facts(language: Language, process: Subprocess, flapping_until: float) -> str:
     """Return the facts of a process as HTML."""
     history = process.history
@@ -91,6 +69,7 @@ def facts(language: Language, process: Subprocess, flapping_until: float) -> str
     parts = [
         *_since(language, process),
         *_ahead(language, process),
+        *_failure(language, process),
         *_restarts(language, process, flapping_until),
         *_last_exit(language, process),
     ]
@@ -135,6 +114,14 @@ def _ahead(language: Language, process: Subprocess) -> Iterator[str]:
         yield _span(text, f' class="soon" data-until="{until:.1f}" data-text="{key}"')
 
 
+def _failure(language: Language, process: Subprocess) -> Iterator[str]:
+    """Yield the reason of failing health; the description has that of missing readiness."""
+    reason, since = failing_check(process)
+    if reason and process.state == ProcessStates.RUNNING:
+        text = language.text("fact.last_failure", reason=language.message(reason))
+        yield _span(text, f' class="warning" title="{exact_time(int(since))}"')
+
+
 def _restarts(language: Language, process: Subprocess, flapping_until: float) -> Iterator[str]:
     history = process.history
     if not history.restarts:
@@ -154,14 +141,15 @@ def _last_exit(language: Language, process: Subprocess) -> Iterator[str]:
         return
     code, reason = decode_wait_status(history.wait_status)
     is_stopped = process.state == ProcessStates.STOPPED
-    if is_stopped and (code in config.exitcodes or history.last_signal == config.stopsignal):
+    is_expected = history.was_expected(config.exitcodes)
+    if is_stopped and (is_expected or history.last_signal == config.stopsignal):
         return
     text = language.message(reason)
     meaning = _meaning(language, code, history.last_signal)
     if meaning and not is_stopped:  # then it was stopwaitsecs that led to SIGKILL
         text = language.text("fact.meaning", reason=text, meaning=meaning)
     text = language.text("fact.last_exit", reason=text)
-    kind = "" if code in config.exitcodes else ' class="unexpected"'
+    kind = "" if is_expected else ' class="unexpected"'
     yield _span(text, f'{kind} title="{exact_time(int(history.exited_at))}"')
 
 
@@ -182,7 +170,7 @@ def _meaning(language: Language, code: int, signum: int) -> str:
 
 def _last_line(language: Language, process: Subprocess) -> str:
     """Return the last line that a failed program has written to stderr."""
-    if process.state not in FAILED_STATES or not process.history.exited_at:
+    if not process.history.exited_at or present_kind(process) != "bad":
         return ""
     config = process.config
     log = config.stdout.logfile if config.redirect_stderr else config.stderr.logfile

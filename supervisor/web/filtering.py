@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.web import rows
+from supervisor.web import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Filter:
     @property
     def subject_key(self) -> str:
         """The key of the text for the chosen processes and their number."""
-        if self.state in rows.KINDS and not (self.q or self.selected):
+        if self.state in kinds.KINDS and not (self.q or self.selected):
             return f"script.kind.{self.state}"
         return f"script.subject.{self.choice}"
 
@@ -63,7 +63,7 @@ class Filter:
 
     def matches(self, member: Member) -> bool:
         """Whether a process matches the filter."""
-        if self.state and rows.kind_of(member) != self.state:
+        if self.state and kinds.kind_of(member) != self.state:
             return False
         name = make_namespec(member[0].config.name, member[1].config.name)
         if self.selected and name not in self.selected:

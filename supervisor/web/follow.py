@@ -10,12 +10,13 @@ import contextlib
 import json
 import os
 
+from supervisor.common import log_positions
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.files import open_for_reading
 from supervisor.http.bodies import TAIL_POLL_SECONDS, FollowedFile
 from supervisor.logs import reading
 from supervisor.web.event_stream import STREAM_HEADERS
-from supervisor.web.log_sources import sources_in
+from supervisor.web.log_sources import offset_in, sources_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ OFFSET_FIELD: Final = "X-Log-Offset"
 
 END_FIELD: Final = "X-Log-End"
 """Header field: the size of the file in bytes; the body continues with later output."""
-
-MAX_OFFSET_DIGITS: Final = 18
 
 
 class _LogView:
@@ -74,12 +73,17 @@ class FollowView(_LogView):
     """The end of a log, from the start of a line, and all later output."""
 
     def body(self, path: str) -> tuple[dict[str, str], FollowedFile]:
-        """Return the offset at which the body begins, the file's size, and the endless body."""
+        """Return the offset at which the body begins, the file's size, and the endless body.
+
+        A request with a position continues there (see `common.log_positions`).
+        """
         body = FollowedFile(path, FOLLOWED_BYTES)
         with _opened(path) as file:
             body.sz = line_start(file.fileno(), body.sz)
             size = os.fstat(file.fileno()).st_size
-        return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size)}, body
+        begin = self.context.form.get(log_positions.PARAMETER)
+        fields = {} if begin is None else {log_positions.FIELD: str(body.begin_at(begin))}
+        return {OFFSET_FIELD: str(body.sz), END_FIELD: str(size), **fields}, body
 
 
 class FollowLogsView:
@@ -161,8 +165,7 @@ class EarlierView(_LogView):
 
     def body(self, path: str) -> tuple[dict[str, str], bytes]:
         """Return the offset at which the body begins, and the body, which has whole lines."""
-        text = self.context.form.get("before", "")
-        before = int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else 0
+        before = offset_in(self.context.form, "before") or 0
         earliest = max(before - FOLLOWED_BYTES, 0)
         with _opened(path) as file:
             start = line_start(file.fileno(), earliest)

@@ -31,8 +31,26 @@ MAX_HEADER_CHARS: Final = 1000
 
 TRANSLATED_ATTRIBUTES: Final = ("placeholder", "aria-label", "alt", "title")
 
-NESTED: Final = frozenset({"message", "reason", "uptime", "description", "subject"})
+NESTED: Final = frozenset(
+    {"message", "reason", "uptime", "description", "subject", "span", "times", "health"}
+)
 """Values of a message that are messages themselves."""
+
+LISTED: Final = frozenset({"failed", "names"})
+"""Values of a message that list names, each of which a reason in parentheses may follow."""
+
+DATED: Final = "time"
+"""Value of a message that may be a date in the format of ctime(3)."""
+
+MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+_date = re.compile(r"\w{3} (\w{3}) +(\d\d?) (\d\d):(\d\d):(\d\d) (\d{4})").fullmatch
+_split_list = re.compile(r", (?=\S+ \(|\d+ more\Z)").split
+_listed = re.compile(r"(\S+) \((.*)\)", re.DOTALL).fullmatch
+_more = re.compile(r"(\d+) more").fullmatch
 
 MAX_NESTING: Final = 4
 
@@ -75,31 +93,68 @@ class Language:
         for name, text_of in (("duration", self.duration), ("time", self.time)):
             if name in shown:
                 shown[name] = text_of(shown[name])
-        for name in NESTED & shown.keys():
-            shown[name] = self.message(shown[name])
+        for name in (NESTED | LISTED) & shown.keys():
+            shown[name] = self._value(name, shown[name], 0)
         return self.text(f"explain.{key}", **shown)
 
     def message(self, english: str, depth: int = 0) -> str:
         """Return a message or description in this language, unchanged if it is not known."""
         if self.code == DEFAULT or depth > MAX_NESTING or len(english) > MAX_MESSAGE_CHARS:
             return english
-        for pattern, template in self._patterns:
+        for pattern, template in self._patterns.get(english[:1], self._patterns[""]):
             found = pattern.fullmatch(english)
             if found is not None:
                 values = {
-                    name: self.message(value, depth + 1) if name in NESTED else value
+                    name: self._value(name, value, depth + 1)
                     for name, value in found.groupdict().items()
                 }
                 return template.format(**values)
         return english
 
+    def _value(self, name: str, english: str, depth: int) -> str:
+        """Return a value of a message in this language."""
+        if name in NESTED:
+            return self.message(english, depth)
+        if name in LISTED:
+            return self._list(english, depth)
+        return self._date(english) if name == DATED else english
+
+    def _list(self, english: str, depth: int) -> str:
+        """Return a list as in `web (spawn error), db (no such file), 4 more`."""
+        shown = []
+        for item in _split_list(english):
+            found, more = _listed(item), _more(item)
+            if found is not None:
+                reason = self.message(found[2], depth)
+                shown.append(self.text("failed.process", name=found[1], reason=reason))
+            else:
+                shown.append(item if more is None else self.text("failed.more", count=more[1]))
+        return self.text("script.comma").join(shown)
+
+    def _date(self, english: str) -> str:
+        """Return a date of ctime(3) in the format of this language."""
+        found = _date(english)
+        if found is None or found[1] not in MONTHS:
+            return english
+        year, month = int(found[6]), MONTHS.index(found[1]) + 1
+        day, hour, minute, second = (int(found[number]) for number in range(2, 6))
+        moment = time.struct_time((year, month, day, hour, minute, second, 0, 1, -1))
+        return time.strftime(self.text("time"), moment)
+
     @cached_property
-    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
-        return [
-            (_pattern(texts[DEFAULT]), texts[self.code])
-            for key, texts in TEXTS.items()
-            if key.startswith("message.")
-        ]
+    def _patterns(self) -> dict[str, list[tuple[re.Pattern[str], str]]]:
+        """First character of a message -> the patterns of the table that it may match, in order.
+
+        Those that begin with a value are in each list, and are the only ones of "".
+        """
+        patterns: dict[str, list[tuple[re.Pattern[str], str]]] = {"": []}
+        for key, texts in TEXTS.items():
+            if key.startswith("message."):
+                first = texts[DEFAULT][0].replace("{", "")
+                for each in [first] if first else [*patterns]:
+                    known = patterns.setdefault(each, [*patterns[""]])
+                    known.append((_pattern(texts[DEFAULT]), texts[self.code]))
+        return patterns
 
     @cached_property
     def script_texts(self) -> str:
@@ -204,7 +259,8 @@ def _pattern(english: str) -> re.Pattern[str]:
     """Return a pattern that matches an English text with any values."""
     pieces = _placeholder.split(english)
     for index, piece in enumerate(pieces):
-        pieces[index] = f"(?P<{piece}>.+)" if index % 2 else re.escape(piece)
+        value = r"[\d.]+" if piece == "count" else ".+"
+        pieces[index] = f"(?P<{piece}>{value})" if index % 2 else re.escape(piece)
     return re.compile("".join(pieces), re.DOTALL)
 
 

@@ -21,6 +21,8 @@ BOTH: Final = "both"
 MAX_SOURCES: Final = 12
 """Number of logs on one page: each has an open file."""
 
+MAX_OFFSET_DIGITS: Final = 18
+
 
 @record(frozen=True)
 class Source:
@@ -60,6 +62,12 @@ def names_in(form: Mapping[str, Any]) -> list[str]:
 
     found = dict.fromkeys(value for name, value in parse_qsl(query) if name == "processname")
     return [*found][:MAX_SOURCES]
+
+
+def offset_in(form: Mapping[str, Any], field: str) -> int | None:
+    """Return the offset in a log that a field of a request has, None if it is not a number."""
+    text = form.get(field, "")
+    return int(text[:MAX_OFFSET_DIGITS]) if text.isascii() and text.isdigit() else None
 
 
 def sources_in(form: Mapping[str, Any]) -> list[Source]:

@@ -10,6 +10,7 @@ import os
 import signal
 from functools import cached_property
 
+from supervisor.common.ansi import without_sequences
 from supervisor.common.explanation import reasons
 from supervisor.common.faults import RPCError
 from supervisor.common.program_graph import Graph
@@ -22,12 +23,11 @@ from supervisor.rpc import details
 from supervisor.rpc.lookup import find
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.states import ProcessStates, getProcessStateDescription
-from supervisor.web import rows
+from supervisor.web import kinds, rows
 from supervisor.web.actions import ACTIONS, reports_failure, run_steps
 from supervisor.web.language import english
 from supervisor.web.log_sources import STREAMS, Source
 from supervisor.web.status import StatusView
-from supervisor.web.tail import without_sequences
 from supervisor.web.templates import Page
 
 TYPE_CHECKING = False
@@ -92,8 +92,8 @@ class ProcessView(StatusView):
         heading = self._name or language.text("tail.which")
         if member is None and self._name:
             heading = language.text("tail.no_process", name=self._name)
-        page.put(page.find("title"), language.text("process.title", name=visible(heading)))
-        page.put(page.find("heading"), visible(heading))
+        page.put(page.find("title"), language.text("process.title", name=heading))
+        page.put(page.find("heading"), heading)
         page.put(
             page.find("body"),
             **{
@@ -104,7 +104,7 @@ class ProcessView(StatusView):
         )
         page.put_languages(language, url)
         shown = page.find("message")
-        page.put(shown, visible(language.message(message or "")))
+        page.put(shown, language.message(message or ""))
         if message and reports_failure(message):
             page.put(shown, **{"class": "message trouble"})
         self._fill_confirmation(page, ask, url, is_possible=member is not None)
@@ -168,7 +168,7 @@ class _Facts:
 
     def _fill_state(self, page: Page, name: str, query: str) -> None:
         language, state = self._language, self._details["state"]
-        kind = rows.APPEARANCE.get(state, ("bad",))[0]
+        kind = kinds.present_kind(self._process)
         badge = page.find("state")
         page.put(badge, self._details["statename"] or "UNKNOWN")
         page.put(badge, **{"class": f"state {kind}"})
@@ -188,7 +188,7 @@ class _Facts:
                 **{"aria-label": language.text("on", action=label, name=visible(name))},
             )
         for item, (key, values) in page.find("reason").repeat(list(reasons(self._details))):
-            page.put(item, visible(language.sentence(key, values)))
+            page.put(item, language.sentence(key, values))
             if key == "running" and state == ProcessStates.RUNNING:
                 start, pid = self._details["start"], self._details["pid"]
                 page.put(item, **{"data-start": str(start), "data-pid": str(pid)})
@@ -202,9 +202,11 @@ class _Facts:
             page.put(item.findmeld("at"), self._language.time(change["at"]))
             then = item.findmeld("then")
             page.put(then, getProcessStateDescription(change["state"]) or "UNKNOWN")
-            kind = rows.APPEARANCE.get(change["state"], ("bad",))[0]
+            kind = kinds.state_kind(change["state"])
+            if change is history[-1]:
+                kind = kinds.present_kind(self._process)
             page.put(then, **{"class": f"state {kind}"})
-            page.put(item.findmeld("why"), visible(self._language.message(change["reason"])))
+            page.put(item.findmeld("why"), self._language.message(change["reason"]))
 
     # -- what is configured ----------------------------------------------------------
 
@@ -212,7 +214,7 @@ class _Facts:
         facts = [(key, value) for key, value in self._configuration() if value]
         for item, (key, value) in page.find("fact").repeat(facts):
             page.put(item.findmeld("term"), self._language.text(f"fact.{key}"))
-            page.put(item.findmeld("value"), visible(value))
+            page.put(item.findmeld("value"), value)
 
     def _configuration(self) -> Iterator[tuple[str, str]]:
         """Yield the key and the value of each fact; of the environment, only the names."""
@@ -244,7 +246,7 @@ class _Facts:
         if not needs and not dependents:
             page.find("dependencies").deparent()
             return
-        page.put(page.find("self"), visible(program))
+        page.put(page.find("self"), program)
         for one, several, edges in (
             ("need", "needs", needs),
             ("dependent", "dependents", dependents),
@@ -258,7 +260,7 @@ class _Facts:
     def _fill_edge(self, page: Page, item: Any, prefix: str, graph: Graph, edge: Edge) -> None:
         target, kind = edge
         link = item.findmeld(f"{prefix}_link")
-        page.put(link, visible(target))
+        page.put(link, target)
         known = graph.programs.get(target)
         name = known["processes"][0] if known else target
         page.put(link, href=f"process.html?{_query({'processname': name})}")
@@ -273,7 +275,7 @@ class _Facts:
         for item, stat in page.find("descendant").repeat(tree[:MAX_DESCENDANTS]):
             page.put(item.findmeld("pid"), str(stat.pid))
             page.put(item.findmeld("parent"), str(stat.parent))
-            page.put(item.findmeld("comm"), visible(posix.read_name(stat.pid)))
+            page.put(item.findmeld("comm"), posix.read_name(stat.pid))
             seconds = f"{stat.cpu_ticks / TICKS_PER_SECOND:.1f}"
             page.put(item.findmeld("cpu"), self._language.text("process.cpu", seconds=seconds))
             page.put(item.findmeld("memory"), f"{stat.resident_pages * PAGE_BYTES / 2**20:.1f} MB")
@@ -315,7 +317,7 @@ class _Facts:
                 link, label, href=f"tail.html?{_query({'processname': name, 'stream': which})}"
             )
             tail = section.findmeld("tail")
-            page.put(tail, visible(without_sequences(text)), **{"aria-label": label})
+            page.put(tail, without_sequences(text), **{"aria-label": label})
 
 
 def _user(uid: int | None, language: Language) -> str:

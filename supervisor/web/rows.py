@@ -10,19 +10,27 @@ from functools import lru_cache
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
-from supervisor.process.description import NO_OUTLOOK, outlook
+from supervisor.process.description import NO_OUTLOOK, describe, outlook
 from supervisor.process.details import next_start, process_info
 from supervisor.states import STOPPED_STATES, ProcessStates, getProcessStateDescription
 from supervisor.web.actions import ACTIONS, actions_on
 from supervisor.web.columns import COLUMNS
-from supervisor.web.facts import exact_time, facts, flaps_until
-from supervisor.web.templates import escaped, extract_fragment, placeholder, text_with_placeholders
+from supervisor.web.facts import exact_time, facts
+from supervisor.web.kinds import TROUBLED_KINDS, flaps_until, numbers_by_kind, present_kind
+from supervisor.web.templates import (
+    escaped,
+    extract_fragment,
+    placeholder,
+    readable,
+    text_with_placeholders,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Final, TypeAlias
 
+    from supervisor.process.child import Subprocess
     from supervisor.process.description import Outlook
     from supervisor.rpc.lookup import Member
     from supervisor.web.folding import Fold
@@ -31,17 +39,17 @@ if TYPE_CHECKING:
     RowKey: TypeAlias = tuple[int, tuple[str, ...]]
     """State and actions, in which rows differ."""
 
-# State -> its kind (for the appearance and the filter) and the actions that it allows.
-APPEARANCE: Final = {
-    ProcessStates.STOPPED: ("off", ("start",)),
-    ProcessStates.STARTING: ("busy", ("stop",)),
-    ProcessStates.RUNNING: ("ok", ("restart", "stop")),
-    ProcessStates.BACKOFF: ("bad", ("stop",)),
-    ProcessStates.STOPPING: ("busy", ()),
-    ProcessStates.EXITED: ("off", ("start",)),
-    ProcessStates.FATAL: ("bad", ("start",)),
-    ProcessStates.UNKNOWN: ("bad", ("start",)),
+STATE_ACTIONS: Final[dict[int, tuple[str, ...]]] = {
+    ProcessStates.STOPPED: ("start",),
+    ProcessStates.STARTING: ("stop",),
+    ProcessStates.RUNNING: ("restart", "stop"),
+    ProcessStates.BACKOFF: ("stop",),
+    ProcessStates.STOPPING: (),
+    ProcessStates.EXITED: ("start",),
+    ProcessStates.FATAL: ("start",),
+    ProcessStates.UNKNOWN: ("start",),
 }
+"""State -> the actions that it allows."""
 
 WAITING_ACTIONS: Final = ("stop",)
 """Actions on a process that waits for dependencies: another start would be refused."""
@@ -51,11 +59,6 @@ PAUSING_ACTIONS: Final = ("start", "stop")
 
 PAUSING_STATES: Final = (ProcessStates.EXITED, ProcessStates.BACKOFF)
 """States in which a process may pause before its next start; the page counts down."""
-
-KINDS: Final = ("bad", "flapping", "busy", "ok", "off")
-"""Kinds of processes, in order of urgency: by state, or by restarts."""
-
-TROUBLED_KINDS: Final = ("bad", "flapping")
 
 
 @record(frozen=True)
@@ -94,8 +97,14 @@ def _extract_texts(root: Any, language: Language) -> StatusTexts:
     for name in ("identifier", "place", "title", "version", "counts", "none"):
         root.findmeld(name).content(placeholder(name))
     root.findmeld("body").attributes(
-        **{"data-now": placeholder("now"), "data-texts": placeholder("texts")}
+        **{
+            "class": placeholder("measured"),
+            "data-now": placeholder("now"),
+            "data-texts": placeholder("texts"),
+        }
     )
+    root.findmeld("measure").content(placeholder("measure"))
+    root.findmeld("measure").attributes(href=placeholder("measure_url"))
     root.findmeld("q").attributes(value=placeholder("q"))
     for name in ("states", "sorts"):
         root.findmeld(name).content(placeholder(name))
@@ -160,15 +169,13 @@ def _extract_rows(row: Any, language: Language) -> dict[RowKey, str]:
 
 
 def _row_keys() -> Iterator[RowKey]:
-    for state, (_, actions) in APPEARANCE.items():
-        yield state, actions
+    yield from STATE_ACTIONS.items()
     for state in STOPPED_STATES:
         yield state, WAITING_ACTIONS
     yield ProcessStates.EXITED, PAUSING_ACTIONS
 
 
 def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Language) -> str:
-    kind, _ = APPEARANCE[state]
     row.attributes(
         **{
             "data-name": placeholder("name"),
@@ -178,15 +185,16 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
         }
     )
     row.attrib.update(hidden=placeholder("hidden"))
-    label = language.text("select", name=placeholder("name"))
+    label = language.text("select", name=placeholder("shown"))
     row.findmeld("pick").attributes(value=placeholder("name"), **{"aria-label": label})
     row.findmeld("prefix").content(placeholder("prefix"))
     row.findmeld("process").content(placeholder("process"))
     row.findmeld("state").content(str(getProcessStateDescription(state)))
-    row.findmeld("state").attributes(**{"class": f"state {kind}"})
+    row.findmeld("state").attributes(**{"class": f"state {placeholder('badge')}"})
     about = row.findmeld("about")
     about.content(placeholder("description"))
     row.findmeld("facts").replace(placeholder("facts"))
+    row.findmeld("usage").content(placeholder("usage"))
     if state in PAUSING_STATES:
         about.attributes(**{"data-restart": placeholder("restart")})
     if state == ProcessStates.RUNNING:
@@ -197,17 +205,17 @@ def _extract_row(row: Any, state: int, actions: tuple[str, ...], language: Langu
     row.findmeld("name").attributes(href=f"process.html?processname={placeholder('quoted')}")
     row.findmeld("stdout").attributes(
         href=f"tail.html?processname={placeholder('quoted')}",
-        **{"aria-label": language.text("tail_stdout", name=placeholder("name"))},
+        **{"aria-label": language.text("tail_stdout", name=placeholder("shown"))},
     )
     row.findmeld("stderr").attributes(
         href=f"tail.html?processname={placeholder('quoted')}&stream=stderr",
-        **{"aria-label": language.text("tail_stderr", name=placeholder("name"))},
+        **{"aria-label": language.text("tail_stderr", name=placeholder("shown"))},
     )
     button = row.findmeld("action")
-    clear = _button(row.findmeld("clear"), "clearlog", "name", language)
+    clear = _button(row.findmeld("clear"), "clearlog", "shown", language)
     row.findmeld("clear").replace(placeholder("clear"))
     button.replace(placeholder("buttons"))
-    buttons = "".join(_button(button, name, "name", language) for name in actions)
+    buttons = "".join(_button(button, name, "shown", language) for name in actions)
     text = _between_elements("><", text_with_placeholders(row))
     text = text.replace("%(buttons)s", buttons).replace("%(clear)s", clear)
     text = text.replace(' data-restart="%(restart)s"', "%(restart)s")
@@ -243,13 +251,14 @@ def _names(group: str, process: str) -> dict[str, str]:
     return {
         "name": escaped(name),
         "quoted": quote(name, safe=""),
-        "prefix": escaped(prefix),
-        "process": escaped(process),
+        "shown": readable(name),
+        "prefix": readable(prefix),
+        "process": readable(process),
     }
 
 
-def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
-    """Return the row of one process as HTML."""
+def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False, usage: str = "") -> str:
+    """Return the row of one process as HTML, with its use of CPU and memory if it is known."""
     group, process = member
     info = process_info(group, process)
     ahead = NO_OUTLOOK if process.is_plain else outlook(process)
@@ -257,26 +266,35 @@ def row(texts: StatusTexts, member: Member, *, is_hidden: bool = False) -> str:
     flapping_until = flaps_until(process)
     return texts.rows[state, _actions(state, ahead)] % {
         **_names(group.config.name, process.config.name),
-        "description": escaped(texts.language.message(info["description"])),
+        "description": readable(_description(texts.language, info, ahead)),
         "facts": facts(texts.language, process, flapping_until),
-        **_kind(state, flapping_until),
+        **_kind(process, flapping_until),
         "exact": exact_time(info["start"]),
         "start": info["start"],
         "pid": info["pid"],
         "restart": f' data-restart="{next_start(process):.1f}"' if ahead[1] else "",
         "changed": max(info["start"], info["stop"]),
         "restarts": process.history.restarts,
+        "usage": usage,
         "hidden": " hidden" if is_hidden else "",
     }
 
 
-def _kind(state: int, flapping_until: float) -> dict[str, str]:
+def _description(language: Language, info: dict[str, Any], ahead: Outlook) -> str:
+    """Return the description of a process in a language, with dates in its 24-hour format."""
+    text = info["description"]
+    if info["state"] in STOPPED_STATES:
+        text = describe(info, ahead, language.time)
+    return language.message(text)
+
+
+def _kind(process: Subprocess, flapping_until: float) -> dict[str, str]:
     """Return the kind of a row; the script gives a flapping one that of its state in time."""
-    kind = APPEARANCE[state][0]
+    badge = present_kind(process)
     if not flapping_until:
-        return {"kind": kind, "calm": ""}
-    calm = f' data-calm="{kind}" data-calm-at="{flapping_until:.0f}"'
-    return {"kind": "flapping", "calm": calm}
+        return {"kind": badge, "badge": badge, "calm": ""}
+    calm = f' data-calm="{badge}" data-calm-at="{flapping_until:.0f}"'
+    return {"kind": "flapping", "badge": badge, "calm": calm}
 
 
 def allowed_actions(member: Member) -> tuple[str, ...]:
@@ -288,7 +306,7 @@ def allowed_actions(member: Member) -> tuple[str, ...]:
 
 def _known(state: int) -> int:
     """Return a state; UNKNOWN for one that a plugin has made up."""
-    return state if state in APPEARANCE else ProcessStates.UNKNOWN
+    return state if state in STATE_ACTIONS else ProcessStates.UNKNOWN
 
 
 def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
@@ -298,7 +316,7 @@ def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
         return WAITING_ACTIONS
     if pause and state == ProcessStates.EXITED:
         return PAUSING_ACTIONS
-    return APPEARANCE[state][1]
+    return STATE_ACTIONS[state]
 
 
 def group_body(
@@ -308,7 +326,7 @@ def group_body(
     from urllib.parse import quote
 
     heading = texts.group % {
-        "group": escaped(name),
+        "group": readable(name),
         "quoted": quote(name, safe=""),
         "tally": tally(texts.language, group),
         "fold": escaped(fold.url(name)),
@@ -328,19 +346,3 @@ def tally(language: Language, group: list[Member]) -> str:
         if numbers[kind]
     ]
     return language.text("script.comma").join(parts)
-
-
-def numbers_by_kind(every: list[Member]) -> dict[str, int]:
-    """Return the number of processes of each kind."""
-    numbers = dict.fromkeys(KINDS, 0)
-    for member in every:
-        numbers[kind_of(member)] += 1
-    return numbers
-
-
-def kind_of(member: Member) -> str:
-    """Return the kind of a process."""
-    if flaps_until(member[1]):
-        return "flapping"
-    appearance = APPEARANCE.get(member[1].get_state())
-    return "bad" if appearance is None else appearance[0]

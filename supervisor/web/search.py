@@ -10,6 +10,7 @@ import os
 from collections import deque
 
 from supervisor.common.ansi import AnsiStripper
+from supervisor.common.records import record
 from supervisor.engine.deferred import NOT_DONE_YET, Notifier
 from supervisor.engine.files import open_for_reading
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 STEP_BYTES: Final = 128 * 1024
 """Part of a file that one step reads: about a millisecond of work."""
 
+LINES_PER_STEP: Final = 4096
+"""Lines that one step looks at: those of a part with a match may be very short."""
+
 MAX_BYTES: Final = 256 * 1024 * 1024
 MAX_LINES: Final = 1000
 MAX_LINE_CHARS: Final = 2000
@@ -34,13 +38,25 @@ _active: deque[Search] = deque()
 """Searches in progress, the next one first."""
 
 
+@record(frozen=True)
+class Found:
+    """One line that a search has found: the number of its file, its offset there, and its text.
+
+    The offset is in bytes; `text` is without control sequences, and shortened.
+    """
+
+    file: int
+    offset: int
+    text: str
+
+
 class Search:
     """A search in log files; a deferred function, whose result is itself."""
 
-    def __init__(self, loop: Loop, files: Sequence[tuple[str, str]], wanted: str) -> None:
-        """Begin to search for `wanted`, case-insensitively, in (label, path) of each file."""
-        self.lines: deque[tuple[str, str]] = deque(maxlen=MAX_LINES)
-        """Label of the file and text of the last lines that were found."""
+    def __init__(self, loop: Loop, paths: Sequence[str], wanted: str) -> None:
+        """Begin to search for `wanted`, case-insensitively, in files."""
+        self.lines: deque[Found] = deque(maxlen=MAX_LINES)
+        """The last lines that were found."""
         self.count = 0
         self.searched_bytes = 0
         self.is_complete = True
@@ -48,7 +64,7 @@ class Search:
         self._wanted = wanted.lower()
         self._done = Notifier()
         self._loop = loop
-        self._steps: Generator[None, None, None] | None = self._run(files)
+        self._steps: Generator[None, None, None] | None = self._run(paths)
         self.wake_sources = (self._done,)
         if not _active:
             loop.call_soon(_advance)
@@ -80,18 +96,18 @@ class Search:
         """The loop whose spare time is used."""
         return self._loop
 
-    def _run(self, files: Sequence[tuple[str, str]]) -> Generator[None, None, None]:
-        for label, path in files:
+    def _run(self, paths: Sequence[str]) -> Generator[None, None, None]:
+        for file, path in enumerate(paths):
             try:
                 fd = open_for_reading(path)
             except OSError:
                 continue
             try:
-                yield from self._search(label, fd)
+                yield from self._search(file, fd)
             finally:
                 os.close(fd)
 
-    def _search(self, label: str, fd: int) -> Generator[None, None, None]:
+    def _search(self, file: int, fd: int) -> Generator[None, None, None]:
         """Search one file, as long as it is now; a file that shrinks ends earlier."""
         size = os.fstat(fd).st_size
         offset = max(size - MAX_BYTES, 0)
@@ -103,27 +119,36 @@ class Search:
                 break
             offset += len(data)
             self.searched_bytes += len(data)
+            start = offset - len(data) - len(rest)
             whole, newline, rest = (rest + data).rpartition(b"\n")
             if newline:
-                self._look_at(label, whole)
+                yield from self._look_at(file, start, whole)
             elif len(rest) > MAX_PART_BYTES:
-                self._look_at(label, rest)
+                yield from self._look_at(file, start, rest)
                 rest = b""
             yield
         if rest:
-            self._look_at(label, rest)
+            yield from self._look_at(file, offset - len(rest), rest)
 
-    def _look_at(self, label: str, data: bytes) -> None:
-        stripper = AnsiStripper()
-        plain = stripper.feed(data) if b"\x1b" in data else data
-        text = plain.decode("utf-8", "replace")
-        if self._wanted not in text.lower():
+    def _look_at(self, file: int, start: int, data: bytes) -> Generator[None, None, None]:
+        """Search lines of a file that begin at offset `start`."""
+        if self._wanted not in _plain(data).lower():
             return
-        for line in text.split("\n"):
-            place = line.lower().find(self._wanted)
+        for number, line in enumerate(data.split(b"\n"), 1):
+            text = _plain(line)
+            place = text.lower().find(self._wanted)
             if place >= 0:
                 self.count += 1
-                self.lines.append((label, _shortened(line, place)))
+                self.lines.append(Found(file, start, _shortened(text, place)))
+            start += len(line) + 1
+            if number % LINES_PER_STEP == 0:
+                yield
+
+
+def _plain(data: bytes) -> str:
+    """Return output of a program as text without control sequences."""
+    plain = AnsiStripper().feed(data) if b"\x1b" in data else data
+    return plain.decode("utf-8", "replace")
 
 
 def _shortened(line: str, place: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from supervisor.web import rows
+from supervisor.web import kinds
 from supervisor.web.columns import BY_NAME
 
 TYPE_CHECKING = False
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _urgency(member: Member) -> tuple[int, str]:
-    return rows.KINDS.index(rows.kind_of(member)), member[1].config.name
+    return kinds.KINDS.index(kinds.kind_of(member)), member[1].config.name
 
 
 def _latest_first(member: Member) -> float:

@@ -12,6 +12,7 @@ import json
 from functools import cached_property
 
 from supervisor.common.namespec import split_namespec
+from supervisor.common.text import visible
 from supervisor.common.version import VERSION
 from supervisor.config.file_stamps import have_changed
 from supervisor.engine.deferred import NOT_DONE_YET
@@ -29,9 +30,11 @@ from supervisor.web.columns import BY_NAME, head_values
 from supervisor.web.filtering import Filter
 from supervisor.web.folding import Fold
 from supervisor.web.identity import place
+from supervisor.web.kinds import KINDS, TROUBLED_KINDS, numbers_by_kind
 from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.sorting import KEYS, SORTS, SORTS_BY_USAGE
-from supervisor.web.templates import DOCTYPE, escaped
+from supervisor.web.templates import DOCTYPE, escaped, readable
+from supervisor.web.usage import measured, usage_text
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
@@ -42,9 +45,12 @@ if TYPE_CHECKING:
     from supervisor.rpc.lookup import Member
     from supervisor.web.language import Language
 
-STATES: Final = ("", *rows.KINDS)
+STATES: Final = ("", *KINDS)
 
 CURRENT: Final = ' aria-current="true"'
+
+USAGE_FIELD: Final = "usage"
+"""Query field that asks for the use of CPU and memory."""
 
 FORBIDDEN: Final = 403
 
@@ -123,7 +129,7 @@ class StatusView(MeldView):
         """Return the response to an action; a redirect has a relative URL."""
         if self.context.request.get_header("accept") == "application/json":
             self.context.response["headers"]["Content-Type"] = "application/json"
-            shown = self._language.message(message)
+            shown = visible(self._language.message(message))
             return json.dumps({"message": shown, "trouble": reports_failure(message)})
         from urllib.parse import quote, urlencode
 
@@ -139,12 +145,17 @@ class StatusView(MeldView):
         chosen: str = self.context.form.get("sort", BY_NAME)
         return chosen if chosen in KEYS else BY_NAME
 
+    @cached_property
+    def _shows_usage(self) -> bool:
+        """Whether the request asks for the use of CPU and memory, which scripts fetch otherwise."""
+        return USAGE_FIELD in self.context.form or self._sort in SORTS_BY_USAGE
+
     def _needs_usage(self) -> bool:
-        """Whether the order of the rows depends on a sample of /proc that is still being taken."""
-        if self._sort not in SORTS_BY_USAGE:
+        """Whether the page depends on a sample of /proc that is still being taken."""
+        if not self._shows_usage:
             return False
         if self.callback is None:
-            self.callback = self.context.supervisord.runtime.services.usage.refreshed()
+            self.callback = measured(self.context.supervisord)
         return self.callback() is NOT_DONE_YET
 
     def _page(self, *, ask: str | None, message: str | None) -> Any:
@@ -152,7 +163,7 @@ class StatusView(MeldView):
         language = self._language
         texts = rows.status_texts(self.root, language)
         all_members = self._all_members()
-        numbers = rows.numbers_by_kind(all_members)
+        numbers = numbers_by_kind(all_members)
         form = self.context.form
         return DOCTYPE + texts.page % {
             **self._identity(numbers),
@@ -168,6 +179,7 @@ class StatusView(MeldView):
             **head_values(self._sort, self._filter.fields),
             "counts": counts(numbers, language, self._filter.state),
             "all": self._buttons_for_all(all_members),
+            **self._measure_link(),
             "none": "" if all_members else language.text("script.none"),
             "sections": self._sections(texts, all_members),
         }
@@ -180,16 +192,28 @@ class StatusView(MeldView):
         sort = {"sort": form["sort"]} if form.get("sort") in SORTS else {}
         return escaped("".join(f"{urlencode([each])}&" for each in (self._fields() | sort).items()))
 
+    def _measure_link(self) -> dict[str, str]:
+        """Return the link that shows or hides the use of CPU and memory, and the body's class."""
+        from urllib.parse import urlencode
+
+        is_shown = self._shows_usage
+        fields = self._fields() if is_shown else {**self._fields(), USAGE_FIELD: "1"}
+        return {
+            "measured": "measured" if is_shown else "",
+            "measure": self._language.text("usage.hide" if is_shown else "usage.show"),
+            "measure_url": escaped(f"./?{urlencode(fields)}" if fields else "./"),
+        }
+
     def _identity(self, numbers: dict[str, int]) -> dict[str, str]:
         """Return the identity of the daemon, and whether something needs attention."""
         options = self.context.supervisord.options
         host = place(self.context.form)
         title = self._language.text("status.title", identifier=options.identifier, host=host)
-        has_trouble = any(numbers[kind] for kind in rows.TROUBLED_KINDS)
+        has_trouble = any(numbers[kind] for kind in TROUBLED_KINDS)
         return {
-            "identifier": escaped(options.identifier),
-            "place": escaped(host),
-            "title": escaped(title),
+            "identifier": readable(options.identifier),
+            "place": readable(host),
+            "title": readable(title),
             "icon": "images/trouble.png" if has_trouble else "images/icon.png",
             "outdated": "" if have_changed(options.file_stamps) else " hidden",
         }
@@ -214,8 +238,8 @@ class StatusView(MeldView):
         query = urlencode(fields)
         return texts.confirmation % {
             "url": escaped(f"index.html?{query}"),
-            "question": escaped(language.text("script.question", action=label)),
-            "yes": escaped(label),
+            "question": readable(language.text("script.question", action=label)),
+            "yes": readable(label),
             "selected": escaped("\n".join(self._filter.selected)),
         }
 
@@ -273,7 +297,11 @@ class StatusView(MeldView):
         return rows.group_body(texts, name, group, "".join(made), fold)
 
     def _row(self, texts: rows.StatusTexts, member: Member, *, is_folded: bool = False) -> str:
-        return rows.row(texts, member, is_hidden=is_folded or not self._filter.matches(member))
+        usage = ""
+        if self._shows_usage and member[1].pid:
+            usage = usage_text(self.context.supervisord.runtime.services.usage.usage(member[1].pid))
+        is_hidden = is_folded or not self._filter.matches(member)
+        return rows.row(texts, member, is_hidden=is_hidden, usage=usage)
 
 
 def _message_only(text: str) -> Callable[[], Any]:
@@ -282,7 +310,7 @@ def _message_only(text: str) -> Callable[[], Any]:
 
 def _message(texts: rows.StatusTexts, message: str | None) -> str:
     kind = "trouble" if message and (reports_failure(message) or message == NOT_DONE) else ""
-    return texts.message % {"text": escaped(texts.language.message(message or "")), "kind": kind}
+    return texts.message % {"text": readable(texts.language.message(message or "")), "kind": kind}
 
 
 def _options(language: Language, kind: str, values: Iterable[str], chosen: str) -> str:

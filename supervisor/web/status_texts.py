@@ -20,6 +20,7 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "fact.restarts.other": {"en": "{count} restarts", "zh": "重启 {count} 次"},
     "fact.flapping": {"en": "{count} in {minutes} min", "zh": "{minutes} 分钟内 {count} 次"},
     "fact.ready": {"en": "ready", "zh": "已就绪"},
+    "fact.last_failure": {"en": "last failure: {reason}", "zh": "上次失败：{reason}"},
     "fact.last_exit": {"en": "last exit: {reason}", "zh": "上次退出：{reason}"},
     "fact.meaning": {"en": "{reason}: {meaning}", "zh": "{reason}：{meaning}"},
     "fact.last_line": {"en": "Last line of stderr:", "zh": "标准错误的最后一行："},
@@ -62,6 +63,8 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "sort.restarts": {"en": "Most restarts first", "zh": "重启最多在前"},
     "sort.cpu": {"en": "Most CPU first", "zh": "CPU 最高在前"},
     "sort.memory": {"en": "Most memory first", "zh": "内存最多在前"},
+    "usage.show": {"en": "Show CPU and memory", "zh": "显示 CPU 和内存"},
+    "usage.hide": {"en": "Hide CPU and memory", "zh": "隐藏 CPU 和内存"},
     "column.cpu": {"en": "CPU", "zh": "CPU"},
     "column.memory": {"en": "Memory", "zh": "内存"},
     # -- identity, and what needs attention ------------------------------------------------

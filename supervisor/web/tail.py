@@ -2,14 +2,14 @@
 
 `tail.html?processname=NAME[&stream=stderr][&limit=BYTES]`; `log=main` in place of a name selects
 the activity log.  New are `stream=both`, several `processname=` for several processes, and
-`q=TEXT`, which searches the whole logs.
+`q=TEXT`, which searches the whole logs; with `at=OFFSET` it shows the line at that offset.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 
-from supervisor.common.ansi import AnsiStripper
+from supervisor.common.ansi import without_sequences
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.namespec import make_namespec
 from supervisor.common.text import visible
@@ -17,8 +17,9 @@ from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.rpc.lookup import find_process, members
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
+from supervisor.web.found import OFFSET_FIELD, place_at, result_links
 from supervisor.web.language import cookie_field, language_of
-from supervisor.web.log_sources import BOTH, MAX_SOURCES, STREAMS, Source, sources_in
+from supervisor.web.log_sources import BOTH, MAX_SOURCES, STREAMS, Source, offset_in, sources_in
 from supervisor.web.search import Search
 from supervisor.web.templates import Page
 from supervisor.web.views import PAGE_HEADERS, MeldView
@@ -27,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+    from supervisor.web.found import Place
     from supervisor.web.language import Language
 
 MIN_BYTES: Final = 1024
@@ -45,14 +47,12 @@ class TailView(MeldView):
 
     def render(self) -> Any:
         """Return the page, or `NOT_DONE_YET` during a search."""
-        form = self.context.form
-        wanted = form.get("q", "")[:MAX_WANTED_CHARS]
-        if wanted and self.search is None:
-            self.search = self.callback = self._begin_search(wanted)
+        if self._wanted and self.search is None and self._place is None:
+            self.search = self.callback = self._begin_search()
         if self.search is not None and self.search() is NOT_DONE_YET:
             return NOT_DONE_YET
-        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(form))
-        return self._page(wanted)
+        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(self.context.form))
+        return self._page()
 
     def cancel(self) -> None:
         """End the search: the client has left."""
@@ -64,6 +64,12 @@ class TailView(MeldView):
         return language_of(self.context.form)
 
     @cached_property
+    def _wanted(self) -> str:
+        """The text to find, '' if there is none."""
+        wanted: str = self.context.form.get("q", "")[:MAX_WANTED_CHARS]
+        return wanted
+
+    @cached_property
     def _is_main(self) -> bool:
         return self.context.form.get("log") == "main"
 
@@ -72,16 +78,30 @@ class TailView(MeldView):
         return sources_in(self.context.form) or [NO_SOURCE]
 
     @cached_property
+    def _paths(self) -> dict[Source, str]:
+        """The logs that are files, with their paths."""
+        found = {source: source.path(self.context.supervisord) for source in self._sources}
+        return {source: path for source, path in found.items() if path}
+
+    @cached_property
     def _names(self) -> list[str]:
         """The names of the processes, each once; none for the activity log."""
         return [*dict.fromkeys(source.name for source in self._sources if source.name)]
 
-    def _begin_search(self, wanted: str) -> Search:
-        supervisord = self.context.supervisord
-        several = len(self._sources) > 1
-        found = [(source, source.path(supervisord)) for source in self._sources]
-        files = [(self._label(source) if several else "", path) for source, path in found if path]
-        return Search(supervisord.runtime.loop, files, wanted)
+    def _begin_search(self) -> Search:
+        return Search(self.context.supervisord.runtime.loop, [*self._paths.values()], self._wanted)
+
+    @cached_property
+    def _place(self) -> Place | None:
+        """The line that the request names, None if it names none that can be read."""
+        offset = offset_in(self.context.form, OFFSET_FIELD)
+        path = self._paths.get(self._sources[0])
+        if offset is None or path is None:
+            return None
+        try:
+            return place_at(path, offset, self._wanted)
+        except OSError:
+            return None
 
     # -- one log -------------------------------------------------------------------
 
@@ -130,23 +150,23 @@ class TailView(MeldView):
 
     # -- the page -------------------------------------------------------------------
 
-    def _page(self, wanted: str) -> str:
+    def _page(self) -> str:
         language, names = self._language, self._names
         page = Page(self.clone())
         language.localize(page.root)
         key = "tail.activity" if self._is_main else "tail.title"
         title = ", ".join(names) or None
-        page.put(page.find("title"), visible(language.text(key, name=title)))
-        page.put(page.find("heading"), visible(self._heading()))
+        page.put(page.find("title"), language.text(key, name=title))
+        page.put(page.find("heading"), self._heading())
         page.put(page.find("body"), **{"data-texts": language.script_json})
-        page.put_languages(
-            language, f"tail.html?{self._query(**({'q': wanted} if wanted else {}))}"
-        )
+        kept = {field: self.context.form.get(field, "") for field in ("q", OFFSET_FIELD)}
+        shown = self._query(**{field: value for field, value in kept.items() if value})
+        page.put_languages(language, f"tail.html?{shown}")
         limit = _limit(self.context.form.get("limit", ""))
         page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query(limit=str(limit))}")
         is_there = self._fill_panes(page, limit)
         self._fill_streams(page)
-        self._fill_search(page, wanted, is_there=is_there)
+        self._fill_search(page, is_there=is_there)
         self._fill_others(page)
         return page.html()
 
@@ -163,9 +183,17 @@ class TailView(MeldView):
         return fields + ([("stream", stream)] if stream in {STREAMS[1], BOTH} else [])
 
     def _fill_panes(self, page: Page, limit: int) -> bool:
-        """Fill in the logs, or the lines of a search; return whether there is a log."""
+        """Fill in the logs, or lines that were found; return whether there is a log."""
         if self.search is not None:
             self._fill_found(page, self.search)
+        elif self._place is not None:
+            page.put_html(page.find("tailbody"), self._place.html)
+            gone = "" if self._place.line else self._language.text("found.gone")
+            page.put(page.find("found"), gone)
+        if self.search is not None or self._place is not None:
+            page.find("download").deparent()
+            page.put(page.find("refresh_anchor"), self._language.text("found.back"))
+            page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query()}", id="back")
             return True
         several = len(self._sources) > 1
         found = []
@@ -173,7 +201,7 @@ class TailView(MeldView):
             text, is_there = self._tail(source, limit)
             found.append(is_there)
             tail = section.findmeld("tailbody")
-            page.put(tail, visible(without_sequences(text)))
+            page.put(tail, without_sequences(text))
             if several:
                 label = section.findmeld("label")
                 del label.attrib["hidden"]
@@ -191,9 +219,10 @@ class TailView(MeldView):
         return any(found)
 
     def _fill_found(self, page: Page, search: Search) -> None:
-        lines = (f"{label} {line}" if label else line for label, line in search.lines)
-        page.put(page.find("tailbody"), visible("\n".join(lines)))
-        page.find("download").deparent()
+        several = len(self._sources) > 1
+        labels = [self._label(source) if several else "" for source in self._paths]
+        links = result_links(search, [*self._paths], labels, self._wanted)
+        page.put_html(page.find("tailbody"), links)
         language = self._language
         text = language.count("found", search.count)
         if search.count > len(search.lines):
@@ -202,8 +231,6 @@ class TailView(MeldView):
             megabytes = f"{search.searched_bytes / 2**20:.0f}"
             text = language.text("found.part", found=text, size=megabytes)
         page.put(page.find("found"), text)
-        page.put(page.find("refresh_anchor"), language.text("found.back"))
-        page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query()}", id="back")
 
     def _fill_streams(self, page: Page) -> None:
         streams = page.find("streams")
@@ -222,12 +249,12 @@ class TailView(MeldView):
             page.put(about, href=f"process.html?{_query([('processname', self._names[0])])}")
         page.find(current).attributes(**{"aria-current": "page"})
 
-    def _fill_search(self, page: Page, wanted: str, *, is_there: bool) -> None:
+    def _fill_search(self, page: Page, *, is_there: bool) -> None:
         if not is_there:
             page.find("find").deparent()
             return
         del page.find("find").attrib["hidden"]
-        page.put(page.find("q"), value=wanted)
+        page.put(page.find("q"), value=self._wanted)
         self._fill_fields(page, "field", self._fields())
 
     def _fill_others(self, page: Page) -> None:
@@ -245,7 +272,7 @@ class TailView(MeldView):
         del form.attrib["hidden"]
         self._fill_fields(page, "kept", self._fields())
         for option, name in page.find("other").repeat(["", *others]):
-            page.put(option, visible(name) or self._language.text("tail.another"), value=name)
+            page.put(option, name or self._language.text("tail.another"), value=name)
 
     @staticmethod
     def _fill_fields(page: Page, name: str, fields: list[tuple[str, str]]) -> None:
@@ -257,11 +284,6 @@ def _query(fields: Any) -> str:
     from urllib.parse import urlencode
 
     return urlencode([*fields])
-
-
-def without_sequences(text: str) -> str:
-    """Return text without control sequences; the script renders colours."""
-    return AnsiStripper().feed(text.encode()).decode("utf-8", "replace") if "\x1b" in text else text
 
 
 def _limit(text: str) -> int:

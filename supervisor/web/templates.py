@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 
+from supervisor.common.text import visible
 from supervisor.engine.installation import PACKAGE, kept
 
 TYPE_CHECKING = False
@@ -85,6 +86,8 @@ def extract_fragment(element: Any) -> str:
 class Page:
     """A copy of a template's tree whose texts and attributes are filled in.
 
+    Control characters of texts are visible; attributes are as they are, since some are addresses.
+
     meld3 cannot write all characters together with markup, so it writes placeholders.
     """
 
@@ -100,9 +103,13 @@ class Page:
     def put(self, element: Any, text: str | None = None, **attributes: str) -> None:
         """Set the text of an element, and attributes."""
         if text is not None:
-            element.content(self._hold(text))
+            element.content(self._hold(visible(text)))
         for name, value in attributes.items():
             element.attributes(**{name: self._hold(value)})
+
+    def put_html(self, element: Any, html: str) -> None:
+        """Set the content of an element to HTML, whose texts are escaped."""
+        element.content(self._hold_html(html))
 
     def put_languages(self, language: Language, address: str) -> None:
         """Link to a page in the other languages."""
@@ -115,9 +122,17 @@ class Page:
         return DOCTYPE + text_with_placeholders(self.root) % self._values
 
     def _hold(self, text: str) -> str:
+        return self._hold_html(escaped(text))
+
+    def _hold_html(self, html: str) -> str:
         name = "value_" + "".join(chr(ord("a") + int(digit)) for digit in str(len(self._values)))
-        self._values[name] = escaped(text)
+        self._values[name] = html
         return placeholder(name)
+
+
+def readable(text: str) -> str:
+    """Return text to be read as HTML: untrusted, so its control characters are visible."""
+    return escaped(visible(text))
 
 
 def escaped(text: str) -> str:

@@ -13,7 +13,8 @@ in each language, since logs, events and `supervisorctl` show them too.
 
 from __future__ import annotations
 
-from supervisor.common.explanation import SENTENCES, UNKNOWN_REASON
+from supervisor.common.explanation import SENTENCES
+from supervisor.web.reason_texts import REASON_TEXTS
 from supervisor.web.status_texts import STATUS_TEXTS
 
 TYPE_CHECKING = False
@@ -115,6 +116,10 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "{found}，显示最后 {count} 行",
     },
     "found.part": {"en": "{found} in the last {size} MB", "zh": "在最后 {size} MB 中{found}"},
+    "found.gone": {
+        "en": "The line is no longer there: the log has changed since the search.",
+        "zh": "该行已不在此处：搜索之后日志已更改。",
+    },
     "found.back": {"en": "Back to the log", "zh": "返回日志"},
     "tail.title": {
         "en": "Supervisor tail of process {name}",
@@ -195,6 +200,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.in_hook": {"en": SENTENCES["in_hook"], "zh": "正在运行其 {hook}。"},
     "explain.hook": {"en": SENTENCES["hook"], "zh": "其 {hook} 正在运行。"},
     "explain.waiting": {"en": SENTENCES["waiting"], "zh": "正在等待 {names}。"},
+    "explain.not_ready": {"en": SENTENCES["not_ready"], "zh": "尚未就绪：{reason}。"},
     "explain.running": {"en": SENTENCES["running"], "zh": "正在运行：{description}。"},
     "explain.backoff": {"en": SENTENCES["backoff"], "zh": "上次启动失败：{reason}。"},
     "explain.fatal": {"en": SENTENCES["fatal"], "zh": "已放弃：{reason}。"},
@@ -211,6 +217,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.unknown": {"en": SENTENCES["unknown"], "zh": "无法向进程发送信号，状态未知。"},
     "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
     "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
+    "explain.unhealthy": {
+        "en": SENTENCES["unhealthy"],
+        "zh": "健康状况：自 {time} 起 {health}：{reason}。",
+    },
+    "explain.unready": {"en": SENTENCES["unready"], "zh": "就绪检查自 {time} 起失败：{reason}。"},
     "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
     "explain.expected_exit": {
         "en": SENTENCES["expected_exit"],
@@ -243,6 +254,8 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.place": {"en": SENTENCES["place"], "zh": "配置于 {file}。"},
     "explain.line": {"en": SENTENCES["line"], "zh": "配置于 {file}，第 {line} 行。"},
     # -- messages about actions ----------------------------------------------------
+    "failed.process": {"en": "{name} ({reason})", "zh": "{name}（{reason}）"},
+    "failed.more": {"en": "{count} more", "zh": "另外 {count} 个"},
     "message.failed": {"en": "{message}; failed: {failed}", "zh": "{message}；失败：{failed}"},
     "message.start_error": {
         "en": "ERROR: Process {name}: {reason}",
@@ -299,49 +312,5 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     },
     "message.written": {"en": "Line sent to {name}", "zh": "已将一行写入 {name}"},
     "message.not_running": {"en": "NOT_RUNNING: {name}", "zh": "NOT_RUNNING：{name}"},
-    # -- descriptions --------------------------------------------------------------
-    "message.running": {"en": "pid {pid}, uptime {uptime}", "zh": "pid {pid}，已运行 {uptime}"},
-    "message.days.one": {"en": "{count} day, {time}", "zh": "{count} 天 {time}"},
-    "message.days.other": {"en": "{count} days, {time}", "zh": "{count} 天 {time}"},
-    "message.not_started": {"en": "Not started", "zh": "未启动"},
-    "message.waiting": {"en": "waiting for {names}", "zh": "等待 {names}"},
-    "message.pausing": {
-        "en": "{description}, restart in {seconds} s",
-        "zh": "{description}，{seconds} 秒后重启",
-    },
-    "message.too_quickly": {
-        "en": "Exited too quickly (process log may have details)",
-        "zh": "退出过快（详情可能在进程日志中）",
-    },
-    "message.unknown_error": {
-        "en": 'unknown error (try "tail {name}")',
-        "zh": "未知错误（请看 {name} 的日志）",
-    },
-    "message.unknown_reason": {"en": UNKNOWN_REASON, "zh": "原因未知"},
-    "message.start_requested": {"en": "start requested", "zh": "要求启动"},
-    "message.start_requested_by": {"en": "start requested by {client}", "zh": "{client} 要求启动"},
-    "message.stop_requested": {"en": "stop requested", "zh": "要求停止"},
-    "message.stop_requested_by": {"en": "stop requested by {client}", "zh": "{client} 要求停止"},
-    "message.autostart": {"en": "autostart", "zh": "自动启动"},
-    "message.automatic_restart": {"en": "automatic restart", "zh": "自动重启"},
-    "message.retry": {"en": "retry after a failed start", "zh": "启动失败后重试"},
-    "message.follows": {
-        "en": "follows a dependency (on_dependency_failure)",
-        "zh": "跟随依赖项（on_dependency_failure）",
-    },
-    "message.dependencies_up": {
-        "en": "dependencies are up again (on_dependency_failure)",
-        "zh": "依赖项已恢复（on_dependency_failure）",
-    },
-    "message.ready": {"en": "ready", "zh": "已就绪"},
-    "message.cannot_signal": {"en": "cannot be signalled", "zh": "无法发送信号"},
-    "message.too_many_retries": {
-        "en": "too many start retries too quickly",
-        "zh": "启动重试次数过多、过快",
-    },
-    "message.up": {"en": "up for startsecs", "zh": "已运行 startsecs 秒"},
-    "message.gave_up": {"en": "gave up", "zh": "已放弃"},
-    "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},
-    "message.terminated": {"en": "terminated by {signal}", "zh": "被 {signal} 终止"},
-    "message.no_command": {"en": "can't find command {command}", "zh": "找不到命令 {command}"},
+    **REASON_TEXTS,
 }

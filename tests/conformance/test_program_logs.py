@@ -170,7 +170,13 @@ def test_clear_of_a_program_that_is_stopped(pair: Pair) -> None:
 
 def test_clear_leaves_an_empty_activity_log(pair: Pair) -> None:
     """What is logged of it goes to the file that is removed."""
-    pair.same(lambda daemon: [call(daemon, "supervisor.clearLog"), daemon.log_text()])
+
+    def cleared(daemon: Daemon) -> list[object]:
+        rpc = daemon.rpc.supervisor  # the end of a start would be logged meanwhile
+        wait_until(lambda: "STARTING" not in {p["statename"] for p in rpc.getAllProcessInfo()})
+        return [call(daemon, "supervisor.clearLog"), daemon.log_text()]
+
+    pair.same(cleared)
 
 
 def test_the_activity_log_is_reopened_after_a_rename(pair: Pair) -> None:

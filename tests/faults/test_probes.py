@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 import xmlrpc.client
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,6 +102,37 @@ def test_a_bad_check_of_a_running_program_harms_nothing(
         wait_until(lambda: proctable.fd_count(daemon.pid) == fds)
         assert is_answering(daemon)
         assert "Traceback" not in daemon.log_text()
+
+
+def test_a_daemon_without_fds_for_checks_restarts_no_program(directory: Path) -> None:
+    """Its limit is lowered while it runs, so that no further fd can be opened."""
+    quick = "liveness_check_period=50ms\nliveness_check_initial_delay=0\n"
+    scripts = {"command": "/bin/true", "socket": "unix://%(here)s/s.sock"}
+    config = "".join(
+        f"{PROGRAM}{quick}liveness_check_script={script}\n".replace("program:x", f"program:{name}")
+        for name, script in scripts.items()
+    )
+    with Daemon(directory, config.replace("readiness_check_period=50ms\n", "")) as daemon:
+
+        def health() -> set[str]:
+            details: Any = daemon.rpc.supervisor.getAllProcessDetails()
+            return {each["health"] for each in details}
+
+        wait_until(lambda: health() == {"ok"})
+        before = [daemon.info(name)["pid"] for name in scripts]
+        limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+        wait_until(lambda: health() == {"not checked"})
+        waits = proctable.voluntary_switches(daemon.pid)
+        wait_until(lambda: proctable.voluntary_switches(daemon.pid) > waits + 20)
+        assert health() == {"not checked"}
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+        wait_until(lambda: health() == {"ok"})
+        assert [daemon.info(name)["pid"] for name in scripts] == before
+        log = daemon.log_text()
+        for name in scripts:
+            assert log.count(f"WARN {name}: liveness check not run: too many open files") == 1
+        assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,30 @@ def test_a_daemon_without_privileges_reports_the_limit_that_it_cannot_set(direct
         assert "option 'oom_score_adj' in section 'program:oom_score_adj'" in log
 
 
+CONTAINED = (
+    *("prlimit", "--nofile=1024:4096"),
+    *("setpriv", "--bounding-set", "-sys_resource", "--inh-caps", "-sys_resource"),
+)
+"""Prefix of a command of root without CAP_SYS_RESOURCE, as in a container (capabilities(7))."""
+
+
+@needs_root
+def test_root_of_a_container_cannot_raise_a_hard_limit(directory: Path) -> None:
+    """It can lower it, and raise a soft limit; a program never runs with less than configured."""
+    refused = ("4097", "1024:4097", "unlimited")
+    allowed = {"4096": [4096, 4096], "4096:": [4096, 4096], "512:2048": [512, 2048]}
+    config = "".join(
+        program(f"x{number}", f"rlimit_nofile={value}\nstartretries=0")
+        for number, value in enumerate([*refused, *allowed])
+    )
+    with Daemon(directory, config, within=CONTAINED) as daemon:
+        for number in range(len(refused)):
+            info = daemon.wait_for_state(f"x{number}", "FATAL")
+            assert info["spawnerr"] == "couldn't set rlimit_nofile: EPERM"
+        for number, limits in enumerate(allowed.values(), len(refused)):
+            assert shown(daemon, f"x{number}")["rlimit_nofile"] == limits
+
+
 def test_changed_limits_restart_a_program_at_an_update(directory: Path) -> None:
     numbers = "numprocs=2\nprocess_name=%(program_name)s_%(process_num)d\n"
     with Daemon(directory, program("web", f"{numbers}nice=1")) as daemon:

@@ -23,7 +23,6 @@ import pytest
 from tests.support import proctable
 from tests.support.children import child
 from tests.support.daemon import Daemon
-from tests.support.following import Follower
 from tests.support.tables import assert_none
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
@@ -970,21 +969,3 @@ def test_commands_that_wait_are_completed_by_the_next_daemon(directory: Path) ->
         assert {words: running[words].result().stdout for words in running} == outputs
         assert stop.result() is True
         plain("close")()
-
-
-def test_a_follower_sees_each_line_once(directory: Path) -> None:
-    with Daemon(directory, echo("x", "")) as daemon:
-        daemon.wait_for_text("x.log", "READY\n")
-        follower = Follower(daemon, "tail", "-f", "x")
-        follower.sees("READY")
-        expected = []
-        for number in range(3):
-            for when in ("before", "after"):
-                send(daemon, "x", f"{when} {number}\n")
-                expected.append(f"{when} {number}\n")
-                follower.sees(expected[-1])
-                if when == "before":
-                    daemon.reexec()
-        assert follower.ends(signal.SIGINT) == (0, "")
-        first = follower.seen.index("READY\n")
-        assert [line for line in follower.seen[first + 1 :] if line != "\n"] == expected

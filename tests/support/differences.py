@@ -156,6 +156,9 @@ SHOWN_BY = {
     "Upgrades and removals of the package": (
         "tests/journeys/test_replaced_package.py::test_the_daemon_works_as_before"
     ),
+    "Replacement of the daemon": (
+        "tests/journeys/test_reexec_surroundings.py::test_changed_settings_are_applied"
+    ),
     "AUTO logs of other users": "tests/unit/test_boot.py::test_only_those_of_our_user",
     "A pid file that cannot be written": "tests/unit/test_pidfile.py::test_a_link_is_not_followed",
     "Clearing a log that is not a file": "tests/unit/test_loggers.py::test_clearing_leaves_a_fifo",
@@ -240,6 +243,9 @@ SHOWN_BY = {
     "Following the log of an unknown process": (
         "tests/conformance/test_client_commands.py::test_following_an_unknown_process"
     ),
+    "A daemon that replaces itself": (
+        "tests/unit/test_client_tailing.py::test_every_byte_arrives_once"
+    ),
     "Wildcards in names": "tests/conformance/test_client_commands.py::test_patterns",
     "Colours on a terminal": "tests/clients/test_terminal.py::test_states_have_colours",
     "Wide characters in names": f"{COMMANDS}::test_wide_characters_take_two_columns",
@@ -289,6 +295,9 @@ SHOWN_BY = {
     "Requests without a body": RAW_HTTP,
     "Methods": RAW_HTTP,
     "Persistent connections": RAW_HTTP,
+    "Following a log on another connection": (
+        "tests/unit/test_http_handlers.py::test_a_client_that_resumes_gets_positions"
+    ),
     "Following a log over HTTP/1.0": RAW_HTTP,
     "Strict framing": RAW_HTTP,
     "Large bodies": (

@@ -84,6 +84,12 @@ def memory_bytes(pid: int) -> int:
     return int(found[1]) * 1024
 
 
+def proportional_bytes(pid: int) -> int:
+    """Return the proportional set size of a process, in bytes (proc_pid_smaps(5))."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii", errors="replace")
+    return int(text.partition("\nPss:")[2].split()[0]) * 1024
+
+
 def voluntary_switches(pid: int) -> int:
     """Return how often a process has gone to sleep (proc_pid_status(5))."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")

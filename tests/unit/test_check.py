@@ -622,7 +622,7 @@ def test_formats_that_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixtu
     file = tmp_path / "c.conf"
     ok = "OK: 1 process in 1 group\n"
     unknown = f"error: supervisord {VERSION} cannot resume processes in format {{}}, only"
-    unknown += " formats 1 to 1\n"
+    unknown += " up to format 1\n"
     mistake = f"{file}:7: error: {NOT_A_NUMBER}"
     for option, arguments, status, begin in (
         ("", ["--can-resume=1"], 0, ok),

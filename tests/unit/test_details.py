@@ -67,6 +67,8 @@ def test_details_of_a_program_that_has_not_run(site: Site) -> None:
         "signal": 0,
         "ready_at": 0.0,
         "health": "",
+        "health_reason": "",
+        "health_since": 0.0,
         "hook": "",
         "waiting_for": [],
         "restarts": 0,

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor import events
 from supervisor.common.notify_protocol import parse_notification
-from supervisor.common.probes import parse_probe
+from supervisor.common.probes import NotRun, parse_probe
 from supervisor.config.health import failure_action
 from supervisor.daemon.exit_watch import last_run
 from supervisor.process.child import Subprocess
@@ -37,11 +37,13 @@ class Program:
         self.world = world
         self.probes: list[tuple[str, float]] = []
         self.answer: Callable[[str | None], object] = lambda _failure: None
+        self.answers: list[tuple[str, Callable[[str | None], object]]] = []
         self.cancelled: list[str] = []
 
         def start(_runner: ProbeRunner, probe: Any, timeout: float, on_result: Any) -> None:
             self.probes.append((probe.text, timeout))
             self.answer = on_result
+            self.answers.append((probe.text, on_result))
 
         monkeypatch.setattr(ProbeRunner, "start", start)
         monkeypatch.setattr(ProbeRunner, "cancel", lambda each: self.cancelled.append(each._name))
@@ -251,6 +253,103 @@ def test_a_command_that_restarts_the_program_is_not_killed_with_it(make: Make) -
     assert action in program.cancelled
 
 
+def shown(program: Program) -> tuple[str, str, float]:
+    """Return the health of a program as clients get it, with the time since when it fails."""
+    found = process_details(program.group, program.process)
+    since = found["health_since"]
+    seconds = program.world.clock.time() - since if since else 0.0
+    return found["health"], found["health_reason"], round(seconds, 3)
+
+
+def test_the_reason_and_the_begin_of_a_failure(make: Make, world: World) -> None:
+    """Since when it fails is the time of the first failure after a success."""
+    program = make(liveness_check_failure_threshold=3, liveness_check_success_threshold=2)
+    changed: list[Any] = []
+    world.runtime.services.description_subscribers.append(changed.append)
+    for result, expected in (
+        (REFUSED, ("failing (1/3)", REFUSED, 0)),
+        (None, ("", "", 0)),
+        (None, ("ok", "", 0)),
+        (REFUSED, ("failing (1/3)", REFUSED, 0)),
+        ("HTTP 500", ("failing (2/3)", "HTTP 500", 10)),
+        (None, ("ok", "", 0)),
+        ("HTTP 502", ("failing (1/3)", "HTTP 502", 0)),
+    ):
+        program.fail(result)
+        assert shown(program) == expected
+    assert len(changed) == 7
+    program.process.stop()
+    assert shown(program) == ("", "", 0)
+
+
+def test_an_unhealthy_program_has_a_reason_until_it_is_healthy(make: Make, world: World) -> None:
+    """Whose changes are shown, though the number of failures stays the same."""
+    program = make(
+        liveness_check_failure_action=failure_action("true"),
+        liveness_check_failure_threshold=1,
+        liveness_check_success_threshold=2,
+    )
+    changed: list[Any] = []
+    world.runtime.services.description_subscribers.append(changed.append)
+    for number, (result, expected) in enumerate(
+        [
+            (REFUSED, ("failing (1/1)", REFUSED, 0)),
+            ("HTTP 500", ("failing (1/1)", "HTTP 500", 10)),
+            (None, ("failing (1/1)", "HTTP 500", 20)),
+            (None, ("ok", "", 0)),
+        ]
+    ):
+        world.pass_time(10)
+        # The latest probe; the one before may have been the command of the action.
+        [check for check in program.answers if check[0] != "true"][-1][1](result)
+        assert shown(program) == expected, number
+    assert len(changed) == 3
+
+
+def test_a_check_that_cannot_be_run_is_no_failure(make: Make, world: World) -> None:
+    """Without fds or memory for checks, a daemon would restart all of its programs."""
+    program = make(liveness_check_failure_threshold=2)
+    lacking = NotRun("too many open files")
+    for result, expected in (
+        (None, ("ok", "", 0)),
+        (lacking, ("not checked", lacking, 0)),
+        (lacking, ("not checked", lacking, 10)),
+        (None, ("ok", "", 0)),
+        (REFUSED, ("failing (1/2)", REFUSED, 0)),
+        (lacking, ("failing (1/2)", REFUSED, 10)),
+        (None, ("ok", "", 0)),
+        (lacking, ("not checked", lacking, 0)),
+        (REFUSED, ("failing (1/2)", REFUSED, 10)),
+    ):
+        program.fail(result)
+        assert shown(program) == expected
+    assert [line for line in world.lines("warn", "info") if "liveness" in line] == [
+        "p: liveness check not run: too many open files",
+        "p: liveness check ok",
+        "p: liveness check failing (1/2): connection refused",
+        "p: liveness check not run: too many open files",
+        "p: liveness check ok",
+        "p: liveness check not run: too many open files",
+        "p: liveness check failing (1/2): connection refused",
+    ]
+    program.fail(lacking)
+    assert program.state == S.RUNNING
+    program.fail()
+    assert program.state == S.STOPPING
+
+
+@pytest.mark.parametrize("results", [(None, None, REFUSED, None, None), (REFUSED, None, None)])
+def test_the_log_of_a_recovery(make: Make, world: World, results: list[str | None]) -> None:
+    """Nothing about a success that is not enough, and `ok` once it is."""
+    program = make(liveness_check_failure_threshold=3, liveness_check_success_threshold=2)
+    for result in results:
+        program.fail(result)
+    assert [line for line in world.lines("warn", "info") if "liveness" in line] == [
+        "p: liveness check failing (1/3): connection refused",
+        "p: liveness check ok",
+    ]
+
+
 def test_events_of_a_program_with_a_check(make: Make) -> None:
     heard: list[str] = []
     events.subscribe(
@@ -366,12 +465,15 @@ def test_a_program_that_does_not_report_is_aborted(watched: Make, world: World) 
     assert world.signals == [(1001, ABRT)]
     assert program.state == S.RUNNING
     assert program.description.endswith(", health: failing (watchdog)")
+    assert shown(program) == ("failing (watchdog)", "watchdog: no WATCHDOG=1 for 5 seconds", 0)
     assert world.lines("warn") == [
         "aborting 'p' (1001) with SIGABRT: watchdog: no WATCHDOG=1 for 5 seconds"
     ]
     world.pass_time(3)
     assert world.signals[1:] == [(1001, KILL)]
+    assert shown(program)[2] == 3
     program.die(KILL)
+    assert shown(program) == ("", "", 0)
     assert (program.state, program.process.exitstatus) == (S.EXITED, -1)
     assert program.process.spawnerr == "watchdog: no WATCHDOG=1 for 5 seconds"
     assert program.reasons[-1] == "watchdog: no WATCHDOG=1 for 5 seconds"

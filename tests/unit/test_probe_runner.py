@@ -11,16 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from supervisor.common.probes import parse_probe
-from supervisor.engine import paths, posix
+from supervisor.common.probes import NotRun, parse_probe
+from supervisor.engine import paths, posix, probe_socket
 from supervisor.process import probes
+from supervisor.process.plan import no_exec, no_fork
 from supervisor.process.probes import STILL_RUNNING, ProbeRunner
 from tests.support.certificate import CERTIFICATE, KEY
 from tests.support.probing import SUCCESS, Site, probing
+from tests.support.tables import assert_none
 from tests.support.turning import turn_all
 
 NAME = "127.1"
@@ -87,6 +90,44 @@ def test_a_start_that_the_daemon_refuses(runner: Runner) -> None:
     runner.start("x")
     assert runner.site.results == []
     assert runner.site.wait() == "no permission to run command 'x'"
+
+
+def test_a_lack_of_resources_is_not_the_fault_of_the_program(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unlike a missing command, or a server whose queue is full."""
+    plan: Any = SimpleNamespace(name="x", executable="/x")
+
+    def fail(error: Exception) -> Any:
+        def failing(*_arguments: object) -> tuple[int, int]:
+            raise error
+
+        return failing
+
+    commands: list[tuple[Exception, bool]] = [
+        *((OSError(number, "x"), True) for number in (errno.EMFILE, errno.ENFILE, errno.ENOMEM)),
+        *((no_fork(plan, OSError(number, "x")), True) for number in (errno.EAGAIN, errno.ENOMEM)),
+        (no_exec(plan, "ENOENT"), False),
+        (posix.NotFound("can't find command 'x'"), False),
+        (OSError(errno.EACCES, "x"), False),
+    ]
+    addresses: list[tuple[Exception, bool]] = [
+        (OSError(errno.EMFILE, "x"), True),
+        (OSError(errno.ENOBUFS, "x"), True),
+        (OSError(errno.EAGAIN, "x"), False),
+        (OSError(errno.ECONNREFUSED, "x"), False),
+    ]
+    wrong = []
+    for text, cases in (("x", commands), ("tcp://127.0.0.1:1", addresses)):
+        for error, expected in cases:
+            runner.runner._spawn = fail(error)
+            monkeypatch.setattr(probe_socket, "_start_connecting", fail(error))
+            runner.start(text)
+            runner.site.turn_until(lambda: runner.site.results)
+            result = runner.site.results.pop()
+            if isinstance(result, NotRun) is not expected:
+                wrong.append(f"{text} {error!r}: {result!r}")
+    assert_none(wrong)
 
 
 def test_probes_never_overlap(runner: Runner) -> None:

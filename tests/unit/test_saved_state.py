@@ -25,9 +25,11 @@ from supervisor.config.model import Settings
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.engine.loop import Loop
 from supervisor.process.child import Subprocess
+from supervisor.process.details import failing_check
 from supervisor.process.dispatchers import POutputDispatcher
 from supervisor.process.handover import PARTS, restore_process, save_process
 from supervisor.process.handover import resume as resume_process
+from supervisor.process.probes import ProbeRunner
 from supervisor.process.runtime import Runtime
 from supervisor.states import ProcessStates
 from tests.support.hooked import hook_options
@@ -585,6 +587,29 @@ def test_a_check_goes_on(programs: Programs, resume: Resume) -> None:
     assert monitor is not None
     assert monitor._timer is not None
     assert monitor._timer.when == programs.world.clock.monotonic() + 5
+
+
+def test_the_reason_of_a_failing_check_is_kept(
+    programs: Programs, resume: Resume, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of readiness before the program is RUNNING, of liveness then, with the time."""
+    answers: list[Any] = []
+    monkeypatch.setattr(ProbeRunner, "start", lambda *call: answers.append(call[-1]))
+    probe = parse_probe("tcp://127.0.0.1:1")
+    health = {"liveness_check_initial_delay": 0.0, "liveness_check_period": 100.0}
+    live = programs.add("live", startsecs=0, liveness_check_script=probe, **health)
+    programs.boot()
+    ready = programs.add("ready", startsecs=0, readiness_check_script=probe)
+    programs.boot()
+    reasons = ["connection refused", "HTTP 500"]
+    for answer, reason in zip(answers, reasons, strict=True):
+        answer(reason)
+    before = [failing_check(each) for each in (live, ready)]
+    now = programs.world.clock.time()
+    assert before == [(reason, now) for reason in reasons]
+    programs.world.pass_time(5)
+    later = resume()
+    assert [failing_check(later.process(name)) for name in ("live", "ready")] == before
 
 
 # -- running programs --------------------------------------------------------------------------

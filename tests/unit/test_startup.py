@@ -10,6 +10,7 @@ import pytest
 
 from supervisor.common.probes import parse_probe
 from supervisor.process.child import Subprocess
+from supervisor.process.details import failing_check
 from supervisor.process.probes import ProbeRunner
 from supervisor.states import ProcessStates
 from tests.support.world import World
@@ -100,6 +101,39 @@ def test_a_program_that_is_stopped_is_not_probed(
         world.pass_time(5)
         program.die(TERM)
     assert probes == [check]
+
+
+def test_the_reason_of_a_failing_check(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown, with the time of the first failure in a row, until the program is ready."""
+    answers: list[Any] = []
+    monkeypatch.setattr(ProbeRunner, "start", lambda *call: answers.append(call[-1]))
+    changed: list[object] = []
+    world.runtime.services.description_subscribers.append(changed.append)
+    process = Program(
+        world,
+        ready_log_line=None,
+        readiness_check_script=parse_probe("tcp://127.0.0.1:1"),
+        readiness_check_period=10.0,
+        readiness_check_success_threshold=2,
+    ).process
+    now = world.clock.time()
+    refused, timed_out = "connection refused", "timed out after 5 seconds"
+    for seconds, result, expected, changes in (
+        (0, refused, (refused, now), 1),
+        (10, refused, (refused, now), 1),
+        (20, timed_out, (timed_out, now), 2),
+        (30, None, ("", 0.0), 3),
+        (40, refused, (refused, now + 40), 4),
+        (50, None, ("", 0.0), 5),
+    ):
+        world.pass_time(now + seconds - world.clock.time())
+        answers[-1](result)
+        assert failing_check(process) == expected, seconds
+        assert changed.count(process) == changes, seconds
+    world.pass_time(10)
+    answers[-1](None)
+    world.pass_time(0)
+    assert (process.state, failing_check(process)) == (S.RUNNING, ("", 0.0))
 
 
 def test_a_clock_that_is_set_does_not_move_the_end_of_the_wait(world: World) -> None:

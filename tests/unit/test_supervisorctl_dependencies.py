@@ -137,6 +137,48 @@ web is RUNNING
 """,
     ),
     (
+        details(
+            state=20,
+            statename="RUNNING",
+            description="pid 5, uptime 0:01:00, health: failing (2/3)",
+            health="failing (2/3)",
+            health_reason="connection refused",
+            health_since=NOW - 20.0,
+        ),
+        f"""\
+web is RUNNING
+  It runs with pid 5, uptime 0:01:00, health: failing (2/3).
+  Health: failing (2/3) since {clock(NOW - 20)}: connection refused.
+  Configured in /etc/web.conf, line 7.
+""",
+    ),
+    (
+        details(state=20, statename="RUNNING", description="pid 5, uptime 0:01:00", health="ok"),
+        """\
+web is RUNNING
+  It runs with pid 5, uptime 0:01:00.
+  Health: ok.
+  Configured in /etc/web.conf, line 7.
+""",
+    ),
+    (
+        details(
+            state=10,
+            statename="STARTING",
+            pid=5,
+            waiting_for=["no READY=1", "readiness check failed: connection refused"],
+            health="",
+            health_reason="connection refused",
+            health_since=NOW - 20.0,
+        ),
+        f"""\
+web is STARTING
+  It is not ready yet: no READY=1, readiness check failed: connection refused.
+  Its readiness check has failed since {clock(NOW - 20)}: connection refused.
+  Configured in /etc/web.conf, line 7.
+""",
+    ),
+    (
         details(state=100, statename="EXITED", config_line=0),
         """\
 web is EXITED

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 
 from supervisor.supervisorctl import following
 from supervisor.supervisorctl.following import Log, LogReader, Output
+from tests.support.clock import FakeClock
 from tests.support.ctl import Ctl, process
 
 
@@ -76,6 +78,7 @@ class HeadFirst:
     """A response whose head arrives before its body."""
 
     status = 200
+    is_complete = False
 
     def __init__(self, *_: object) -> None:
         self.headers = {"x-log-offset": "0", "x-log-end": "12"}
@@ -158,3 +161,75 @@ def test_errors_of_logs() -> None:
     assert ctl.run("logs nope") == ("nope: ERROR (no such process)\n", 4)
     assert ctl.run("logs")[0].startswith("Error: logs requires a process name\n")
     assert ctl.run("logs")[1] == 2
+
+
+class Responses:
+    """Streams in the order of their responses: each one a position and its parts.
+
+    A response is complete if its last part is empty; then its connection remains.
+    """
+
+    status = 200
+
+    def __init__(self, *responses: tuple[str, list[bytes]]) -> None:
+        self.requested: list[str] = []
+        self._responses = list(responses)
+
+    def __call__(self, _options: object, path: str) -> Responses:
+        """Open the next response; raises ConnectionRefusedError after the last one."""
+        self.requested.append(path.rpartition("&from=")[2])
+        if not self._responses:
+            raise ConnectionRefusedError
+        position, parts = self._responses.pop(0)
+        size = {"x-log-offset": position.partition(":")[2], "x-log-end": "8"}
+        self.headers = {"x-log-position": position, **size}
+        self.path = path
+        self._parts = parts.copy()
+        return self
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the response has arrived."""
+        return self._parts == [b""]
+
+    def read(self) -> bytes | None:
+        assert not self.is_complete, "nothing more arrives"
+        return self._parts.pop(0) if self._parts else None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_log_continues_at_its_position(monkeypatch: pytest.MonkeyPatch) -> None:
+    responses = Responses(
+        ("7:0", [b"", b"one\ntwo\nth"]),
+        ("7:10", [b"ree\nfo", b""]),  # the daemon had replaced itself, and the log is rotated
+        ("8:0", [b"ur\n", b"five\nsix"]),
+        ("8:2", [b"seven\n"]),  # it has been truncated
+    )
+    monkeypatch.setattr(following, "Stream", responses)
+    follower = following.Follower(Ctl().controller, Log("web", "stdout", "/log"), 1)
+    follower.open()
+    lines = []
+    while follower.stream is not None:
+        lines += follower.read()
+    assert lines == ["two", "three", "four", "five", "seven"]
+    assert responses.requested == ["", "7:10", "7:16", "8:11", "8:8"]
+    assert follower.retry_at is not None
+
+
+def test_a_quiet_log_is_opened_again_after_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time: the server is there, so it need not be spared."""
+    responses = Responses(*[("7:0", [b"", b""])] * 5)
+    monkeypatch.setattr(following, "Stream", responses)
+    clock = FakeClock()
+    monkeypatch.setattr(following, "time", SimpleNamespace(monotonic=clock.monotonic))
+    info = {**process("web"), "stdout_logfile": "/log"}
+    follower = following.Follower(
+        Ctl(getProcessInfo=info).controller, Log("web", "stdout", "/log"), 1
+    )
+    follower.open()
+    for _ in range(4):
+        assert follower.read() == []
+        assert follower.retry_at == clock.monotonic() + 1
+        follower.open_again()

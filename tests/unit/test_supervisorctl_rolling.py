@@ -54,7 +54,6 @@ def daemon() -> Daemon:
 def ctl(daemon: Daemon) -> Ctl:
     return Ctl(
         FakeOptions(
-            getState={"statecode": 1},
             getAllProcessInfo=daemon.infos,
             stopProcess=daemon.stop,
             startProcess=daemon.start,

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.probes import parse_probe
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process import usage
 from supervisor.process.child import Subprocess
 from supervisor.states import ProcessStates
-from supervisor.web.facts import FLAPPING_RESTARTS, FLAPPING_SECONDS, last_line
+from supervisor.web.facts import last_line
+from supervisor.web.kinds import FLAPPING_RESTARTS, FLAPPING_SECONDS
+from supervisor.web.usage import usage_text
 from tests.support.tables import assert_none
 from tests.support.website import WebSite
 
@@ -103,9 +106,17 @@ def failed_start(site: WebSite, web: Subprocess) -> None:
     web.change_state(ProcessStates.BACKOFF)
 
 
+def unhealthy(site: WebSite, web: Subprocess) -> None:
+    assert web.health is not None
+    assert web.health._liveness is not None
+    web.health._liveness._check.task.begin(site.clock.monotonic())
+    web.health._liveness._checked("connection refused")
+
+
 CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
     "stopped": (stopped, ["5 min ago"]),
     "stubborn": (stubborn, ["for 6 s", "KILL in 4 s"]),
+    "unhealthy": (unhealthy, ["last failure: connection refused"]),
     "killed": (
         killed,
         ["0 s ago", "last exit: terminated by SIGKILL"],
@@ -128,7 +139,8 @@ CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
 def test_facts_by_what_has_happened(site: WebSite) -> None:
     def different() -> Iterator[str]:
         for name, (happen, expected) in CASES.items():
-            web = site.add(name, startsecs=0, autorestart=False)
+            probe = parse_probe("tcp://127.0.0.1:1") if name == "unhealthy" else None
+            web = site.add(name, startsecs=0, autorestart=False, liveness_check_script=probe)
             start(site, web)
             happen(site, web)
             found = facts(site, name)
@@ -182,7 +194,7 @@ def test_the_last_line_of_a_failed_program(
     web = site.add("web", stderr_logfile=str(log))
     log.write_bytes(written)
     start(site, web)
-    die(site, web, EXIT_3)
+    die(site, web, EXIT_0)
     assert "<samp>" not in row(site, "web")
     web.change_state(ProcessStates.FATAL)
     found = re.search(r"<samp>.*?</span>(.*)</samp>", row(site, "web"))
@@ -201,6 +213,49 @@ def test_a_log_without_a_last_line(site: WebSite, directory: Path, kind: str) ->
     web.history.exited(EXIT_3, 1.0)
     web.state = ProcessStates.FATAL
     assert "<samp>" not in row(site, "web")
+
+
+@pytest.mark.parametrize(
+    ("query", "is_measured"),
+    [("", False), ("?sort=state", False), ("?usage=1", True), ("?sort=memory", True)],
+)
+def test_the_use_of_cpu_and_memory_without_scripts(
+    site: WebSite, monkeypatch: pytest.MonkeyPatch, query: str, *, is_measured: bool
+) -> None:
+    """Measured only if the request asks for it; an ordinary page reads nothing."""
+    monitor = site.runtime.services.usage
+    begun: list[bool] = []
+    monkeypatch.setattr(monitor, "_read", lambda: begun.append(True) or iter(()))
+    monkeypatch.setattr(monitor, "usage", lambda _pid: usage.Usage(12.5, 3.0, 5 << 20, 2))
+    site.add("off")
+    start(site, site.add("web"))
+    page = site.get(f"/{query}").text
+    assert bool(begun) == is_measured
+    assert ('<body class="measured"' in page) == is_measured
+    assert page.count('<td class="usage">12 %, 5.0 MB</td>') == is_measured
+    text = "Hide" if is_measured else "Show"
+    assert f">{text} CPU and memory</a>" in page
+
+
+def test_the_link_to_the_use_of_cpu_and_memory_keeps_the_filter(site: WebSite) -> None:
+    assert 'href="./?q=a%26b&amp;usage=1"' in site.get("/?q=a%26b").text
+    assert (
+        'href="./?q=a%26b"' in site.get("/?q=a%26b&usage=1").text.partition('id="measure"')[0][-60:]
+    )
+    assert 'href="./"' in site.get("/?usage=1").text.partition('id="measure"')[0][-60:]
+
+
+@pytest.mark.parametrize(
+    ("percent", "size", "expected"),
+    [
+        (0.0, 0, "0.0 %, 0.0 MB"),
+        (9.94, 10 << 20, "9.9 %, 10 MB"),
+        (250.0, 1536 << 20, "250 %, 1.5 GB"),
+    ],
+)
+def test_figures_of_cpu_and_memory(percent: float, size: int, expected: str) -> None:
+    """As the script shows them."""
+    assert usage_text(usage.Usage(percent, 0.0, size, 1)) == expected
 
 
 def test_the_use_of_cpu_and_memory(site: WebSite, monkeypatch: pytest.MonkeyPatch) -> None:

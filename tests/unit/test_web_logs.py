@@ -162,6 +162,28 @@ def test_following_begins_with_a_whole_line_and_its_offset(site: WebSite) -> Non
     assert body.partition(b"\r\n")[2].startswith(lines[offset // len(lines[0])].encode())
 
 
+def test_following_continues_at_a_position(site: WebSite) -> None:
+    log = site.directory / "out"
+    log.write_text("first\nsecond\n")
+    inode = log.stat().st_ino
+    for begin, position, body in (
+        ("", f"{inode}:0", b"first\nsecond\n"),
+        (f"{inode}:8", f"{inode}:8", b"cond\n"),
+    ):
+        client = site.connect()
+        request = get(f"/follow?processname=cat&from={begin}")
+        client.send(request.replace(b" x\r", b" localhost\r"))
+        client.wait_for(lambda: body in client.received)  # noqa: B023 - at once
+        assert f"X-Log-Position: {position}\r\n".encode() in client.received
+        assert f"X-Log-Offset: {position.partition(':')[2]}\r\n".encode() in client.received
+        assert client.received.count(b"first") == body.count(b"first")
+    log.rename(site.directory / "out.1")
+    site.pass_time(1)
+    log.write_text("third\n")
+    site.pass_time(1)
+    client.wait_for(lambda: client.received.endswith(b"0\r\n\r\n"))
+
+
 def test_earlier_parts_of_a_log_join_without_a_gap(site: WebSite) -> None:
     content = "".join(f"line {number:05}\n" for number in range(20_000))
     (site.directory / "out").write_text(content)
@@ -344,7 +366,7 @@ def test_a_search_shows_the_lines_of_the_whole_log(site: WebSite) -> None:
     lines = [f"line {number:05}\n" for number in range(20_000)]
     (site.directory / "out").write_text("<b>Apple\n" + "".join(lines))
     page = site.get("/tail.html?processname=cat&q=apple").text
-    assert panes(page) == ["<b>Apple"]
+    assert [unlinked(each) for each in panes(page)] == ["<b>Apple"]
     assert ">1 line found</output>" in page
     assert 'href="tail.html?processname=cat"' in page
     assert "data-follow" not in page
@@ -353,9 +375,72 @@ def test_a_search_shows_the_lines_of_the_whole_log(site: WebSite) -> None:
     assert ">20000 lines found, the last 1000 are shown</output>" in page
 
 
+def unlinked(found: str) -> str:
+    """Return the lines that a search has found without their links."""
+    return re.sub('<a href="[^"]*">|</a>', "", found)
+
+
+def test_a_line_that_was_found_links_to_its_place(site: WebSite) -> None:
+    """Without scripts: the address names the line, which is marked between the lines around it."""
+    lines = [f"line {number:05}\n" for number in range(20_000)]
+    lines[10_000] = "\x1b[31man <i>\x1b[0m Apple\n"
+    (site.directory / "out").write_text("".join(lines))
+    page = site.get("/tail.html?processname=cat&q=apple").text
+    address = re.search('<a href="([^"#]*)#at"', page)
+    assert address is not None
+    page = site.get(f"/{unescape(address[1])}").text
+    log = log_of(page)
+    assert 'line 09999\n<mark id="at">an <i> Apple</mark>\nline 10001\n' in log
+    assert re.fullmatch(r"line \d{5}\n.*\nline \d{5}", log, re.DOTALL)  # whole lines
+    assert len(log) < 70_000
+    assert "data-follow" not in page
+    assert 'href="tail.html?processname=cat" id="back">Back to the log<' in page
+    assert "processname=cat&amp;q=apple&amp;at=110000&amp;lang=zh" in page
+    assert 'type="search" value="apple"' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("at=0&q=first", '<mark id="at">first</mark>\nsecond <b>\n'),
+        ("at=8&q=second", 'first\n<mark id="at">second <b></mark>\n'),
+        ("at=6", 'first\n<mark id="at">second <b></mark>\n'),
+        ("at=0&q=second", "first\nsecond <b>\n"),
+        ("at=17&q=first", "first\nsecond <b>\n"),
+        ("at=99999999999999999999", "first\nsecond <b>\n"),
+        ("at=0&stream=stderr", '<mark id="at">trouble</mark>\n'),
+        ("at=0&stream=both", '<mark id="at">first</mark>\nsecond <b>\n'),
+        ("at=x", "first\nsecond <b>\n"),
+        ("at=-1", "first\nsecond <b>\n"),
+    ],
+)
+def test_the_place_of_a_line_in_its_log(site: WebSite, query: str, expected: str) -> None:
+    """A log that has changed since the search is shown without a mark, and the page says so."""
+    page = site.get(f"/tail.html?processname=cat&{query}").text
+    assert log_of(page) == expected
+    is_gone = "<mark" not in expected and query.startswith(("at=0", "at=1", "at=9"))
+    assert ("The line is no longer there" in page) == is_gone
+
+
+def test_a_place_in_a_log_that_cannot_be_read(site: WebSite) -> None:
+    (site.directory / "out").unlink()
+    assert panes(site.get("/tail.html?processname=cat&at=0").text) == ["No file for cat"]
+
+
+def test_a_place_in_a_line_of_megabytes(site: WebSite) -> None:
+    (site.directory / "out").write_bytes(b"x" * 1_000_000 + b"apple" + b"y" * 1_000_000)
+    page = site.get("/tail.html?processname=cat&at=1000000&q=apple").text
+    assert "xapple" in log_of(page)
+    assert len(page) < 100_000
+
+
 def test_a_search_in_several_logs_names_them(site: WebSite) -> None:
     page = site.get("/tail.html?processname=cat&stream=both&q=o").text
-    assert panes(page) == ["Stdout second <b>\nStderr trouble"]
+    assert [unlinked(each) for each in panes(page)] == ["Stdout second <b>\nStderr trouble"]
+    assert re.findall('<a href="([^"]*)"', panes(page)[0]) == [
+        "tail.html?processname=cat&q=o&at=6#at",
+        "tail.html?processname=cat&stream=stderr&q=o&at=0#at",
+    ]
 
 
 def test_the_wanted_text_is_only_text(site: WebSite) -> None:

@@ -14,7 +14,7 @@ from supervisor.common.env_files import SecretFile
 from supervisor.common.text import visible
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
-from supervisor.web.facts import FLAPPING_RESTARTS, flaps_until
+from supervisor.web.kinds import FLAPPING_RESTARTS, flaps_until
 from tests.support.website import WebSite
 
 

@@ -11,7 +11,7 @@ import pytest
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.loop import Loop
 from supervisor.web import search
-from supervisor.web.search import MAX_LINE_CHARS, MAX_LINES, STEP_BYTES, Search
+from supervisor.web.search import MAX_LINE_CHARS, MAX_LINES, STEP_BYTES, Found, Search
 from tests.support.clock import FakeClock
 
 
@@ -26,7 +26,7 @@ def loop() -> Iterator[Loop]:
 
 def found(loop: Loop, path: Path, wanted: str) -> Search:
     """Return a search that is over."""
-    begun = Search(loop, [("", str(path))], wanted)
+    begun = Search(loop, [str(path)], wanted)
     turn_until_over(loop, begun)
     return begun
 
@@ -42,7 +42,7 @@ def turn_until_over(loop: Loop, begun: Search, limit: int = 10_000) -> int:
 
 def lines(begun: Search) -> list[str]:
     """Return the lines that a search has found."""
-    return [line for _, line in begun.lines]
+    return [line.text for line in begun.lines]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,45 @@ def test_lines_across_steps_are_whole(loop: Loop, directory: Path) -> None:
     assert lines(begun) == text.splitlines()[-MAX_LINES:]
 
 
+@pytest.mark.parametrize("limit", [0, 100])
+def test_a_line_has_its_offset_in_the_file(
+    loop: Loop, directory: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """In any part of the file that is read, with control sequences and after a long line."""
+    pieces = [
+        "a pear\n",
+        "\x1b[31man\x1b[0m apple \u4e2d\u6587\n",
+        "\n",
+        "x" * 300,
+        " apple\n",
+        "apple",
+    ]
+    content = ("".join(pieces) * 3).encode()
+    (directory / "log").write_bytes(content)
+    monkeypatch.setattr(search, "STEP_BYTES", 7)
+    monkeypatch.setattr(search, "MAX_PART_BYTES", limit or search.MAX_PART_BYTES)
+    begun = found(loop, directory / "log", "apple")
+    assert begun.count == 9
+    for line in begun.lines:
+        assert limit or line.offset == 0 or content[line.offset - 1] == ord("\n")
+        assert "apple" in search._plain(content[line.offset : line.offset + 500].split(b"\n")[0])
+
+
+def test_short_lines_with_matches_are_looked_at_in_several_steps(
+    loop: Loop, directory: Path
+) -> None:
+    (directory / "log").write_bytes(b"a\n" * (STEP_BYTES // 2))
+    begun = Search(loop, [str(directory / "log")], "a")
+    assert turn_until_over(loop, begun) >= STEP_BYTES // 2 // search.LINES_PER_STEP
+    assert begun.count == STEP_BYTES // 2
+
+
 def test_a_step_is_bounded_and_others_take_turns(loop: Loop, directory: Path) -> None:
     """A long search does not delay a short one, or anything else in the loop."""
     (directory / "long").write_bytes(b"x" * STEP_BYTES * 20)
     (directory / "short").write_bytes(b"apple\n")
-    long = Search(loop, [("", str(directory / "long"))], "apple")
-    short = Search(loop, [("", str(directory / "short"))], "apple")
+    long = Search(loop, [str(directory / "long")], "apple")
+    short = Search(loop, [str(directory / "short")], "apple")
     assert turn_until_over(loop, short) < 8
     assert long() is NOT_DONE_YET
     read = long.searched_bytes
@@ -115,7 +148,7 @@ def test_only_the_newest_part_of_a_huge_log_is_read(
 def test_a_log_that_is_truncated_or_replaced_meanwhile(loop: Loop, directory: Path) -> None:
     log = directory / "log"
     log.write_bytes(b"apple\n" * 100_000)
-    begun = Search(loop, [("", str(log))], "apple")
+    begun = Search(loop, [str(log)], "apple")
     loop.run_once()
     os.truncate(log, 0)
     log.replace(directory / "log.1")
@@ -126,16 +159,16 @@ def test_a_log_that_is_truncated_or_replaced_meanwhile(loop: Loop, directory: Pa
 def test_what_cannot_be_read_is_left_out(loop: Loop, directory: Path) -> None:
     os.mkfifo(directory / "fifo")
     (directory / "log").write_bytes(b"apple\n")
-    files = [("a", str(directory / "nope")), ("b", str(directory / "fifo"))]
-    begun = Search(loop, [*files, ("c", str(directory / "log"))], "apple")
+    paths = [str(directory / name) for name in ("nope", "fifo", "log")]
+    begun = Search(loop, paths, "apple")
     turn_until_over(loop, begun)
-    assert list(begun.lines) == [("c", "apple")]
+    assert list(begun.lines) == [Found(2, 0, "apple")]
 
 
 def test_a_search_ends_with_its_client(loop: Loop, directory: Path) -> None:
     """Its file is closed, and nothing is read any more."""
     (directory / "log").write_bytes(b"x" * STEP_BYTES * 20)
-    begun = Search(loop, [("", str(directory / "log"))], "apple")
+    begun = Search(loop, [str(directory / "log")], "apple")
     before = set(os.listdir("/proc/self/fd"))
     loop.run_once()
     begun.cancel()

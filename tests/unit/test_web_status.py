@@ -105,6 +105,16 @@ def test_groups_have_headings_and_buttons(site: WebSite) -> None:
     assert page.count('<tr class="group">') == 1
 
 
+def test_each_row_has_a_form_of_its_own(site: WebSite) -> None:
+    """A browser needs milliseconds to move a row with buttons in a form of thousands of buttons."""
+    site.add("one", "both")
+    site.add("two", "both")
+    page = site.get("/").text
+    table = page.partition('id="processes"')[2].partition("</section>")[0]
+    assert table.count("<form ") == table.count("</form>") == 4  # with the heading
+    assert not re.sub("<form .*?</form>", "", table, flags=re.DOTALL).count("<button")
+
+
 def test_names_are_escaped(site: WebSite) -> None:
     name = "<script>alert(1)</script>\"'&%(x)s@@name@@"
     site.add(name)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from supervisor.engine.installation import PACKAGE
+from supervisor.process.details import process_info
 from supervisor.states import ProcessStates
 from supervisor.web.language import (
     ENGLISH,
@@ -132,7 +133,38 @@ def test_a_message_is_recognized_by_its_english_text(key: str) -> None:
             "退出过快（详情可能在进程日志中），8 秒后重启",
         ),
         ("2 shown processes stopped at Sun", "所示 2 个进程已于 Sun 停止"),
-        ("All started at Sun; failed: bad (x)", "已于 Sun 全部启动；失败：bad (x)"),
+        ("All started at Sun; failed: bad (x)", "已于 Sun 全部启动；失败：bad（x）"),
+        (
+            (
+                "All started at Sun Nov  1 14:05:06 2026; failed: a (no such file),"
+                " b (Exited too quickly (process log may have details)), 4 more"
+            ),
+            (
+                "已于 11-01 14:05:06 全部启动；失败：a（没有此文件），"
+                "b（退出过快（详情可能在进程日志中）），另外 4 个"
+            ),
+        ),
+        ("All started at Sun Non 99 14:05:06 2026", "已于 Sun Non 99 14:05:06 2026 全部启动"),
+        ("waiting for db (STARTING), job (not completed)", "等待 db（STARTING），job（未完成）"),
+        ("terminated by SIGSEGV (core dumped)", "被 SIGSEGV 终止（已转储核心）"),
+        (
+            "pid 7, uptime 0:00:01, health: failing (1/3)",
+            "pid 7，已运行 0:00:01，健康状况：失败（1/3）",
+        ),
+        (
+            "pid 7, uptime 0:00:01, running post_start_hook",
+            "pid 7，已运行 0:00:01，正在运行 post_start_hook",
+        ),
+        ("running migrations", "running migrations"),
+        ("pre_start_hook failed: timed out after 0.5 seconds", "pre_start_hook 失败：0.5 秒后超时"),
+        (
+            "restarted 3 times in 60 seconds (startlimit_burst)",
+            "60 秒内重启 3 次（startlimit_burst）",
+        ),
+        (
+            "liveness check failed 3 times in a row: exit status 1",
+            "存活检查连续失败 3 次：退出状态 1",
+        ),
         ("something else", "something else"),
         ("", ""),
         ("Process " + "x" * 100_000, "Process " + "x" * 100_000),
@@ -202,6 +234,24 @@ def test_rows_and_messages_are_translated(site: WebSite) -> None:
     assert (
         '<p class="message trouble" id="message" role="status">错误：进程 cat：没有此文件' in page
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [("en", r"Nov \d\d \d\d:\d\d:20"), ("zh", r"11-\d\d \d\d:\d\d:20")],
+)
+def test_the_time_of_a_stop_is_in_24_hour_notation(
+    site: WebSite, language: str, expected: str
+) -> None:
+    """Interfaces and clients keep the format of Supervisor 4."""
+    process = site.supervisord.process_groups["cat"].processes["cat"]
+    process.spawn()
+    site.run_once()
+    process.transition()
+    process.finish(process.pid, 0)
+    group = site.supervisord.process_groups["cat"]
+    assert re.fullmatch(r"\w{3} \d\d \d\d:\d\d [AP]M", process_info(group, process)["description"])
+    assert re.search(f'class="about"><span>{expected}<', site.get(f"/?lang={language}").text)
 
 
 def test_redirects_stay_english_and_scripts_of_pages_get_translations(site: WebSite) -> None:

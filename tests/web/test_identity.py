@@ -30,6 +30,14 @@ startretries=0
 """
 
 
+def test_a_phone_shows_the_whole_identity(page: Browser, site: Site) -> None:
+    page.open(site.url, PHONE)
+    page.wait_until_live()
+    for part in (".host", ".place"):
+        width = f"document.querySelector('{part}')"
+        assert page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth")
+
+
 def test_the_head_the_title_and_the_icon(page: Browser, directory: Path) -> None:
     """The icon and the number in the title follow what happens."""
     port = free_port()

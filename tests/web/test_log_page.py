@@ -124,6 +124,21 @@ def test_the_whole_log_is_searched(page: Browser, site: Site) -> None:
     page.wait_for_text("#log", "line 19999")
 
 
+def test_a_line_that_was_found_leads_to_its_place(page: Browser, site: Site) -> None:
+    """In the middle of a long log: marked, in view, and with the lines around it."""
+    text = "".join(f"2026-11-29T13:04:05Z line {number:05}\n" for number in range(20_000))
+    Path(site.daemon.directory, log_name(site)).write_text(text, encoding="utf-8")
+    page.open(f"{site.url}tail.html?processname=speaks&q=line+10000")
+    assert page.text("#log time").strip() == "2026-11-29T13:04:05Z"
+    page.click("#log a")
+    page.wait_for_text("#at", "line 10000")
+    assert page.text("#log").find("line 10001") > page.text("#log").find("line 09999") > 0
+    mark, log = (page.find(each).rect for each in ("#at", "#log"))
+    assert log["y"] < mark["y"] < log["y"] + log["height"]
+    page.click("#back")
+    page.wait_until_live()
+
+
 def test_lines_are_wrapped_and_time_stamps_hidden_on_request(page: Browser, site: Site) -> None:
     say(site, "2026-11-29T13:04:05.123Z stamped " + "wide " * 300)
     open_log(page, site)
@@ -159,6 +174,42 @@ def test_several_logs_side_by_side_and_together(page: Browser, site: Site) -> No
     page.wait_for_text("#merged", "speaks Stdout later")
     page.click("#together")
     page.wait_for_text("#log-0", "later")
+
+
+MERGED = """
+const [parts, isEarlier, done] = arguments;
+import("./scripts/logs.js").then(({ Merger }) => {
+  const text = new Merger(["a", "b"]).merge(parts, { isEarlier });
+  done(text.replace(/\\x1b\\[\\d+m/g, "").trim().split("\\n"));
+});
+"""
+
+
+def stamped(second: int, text: str) -> str:
+    """Return a line with a time stamp."""
+    return f"2026-11-29T13:04:0{second}Z {text}\n"
+
+
+def test_lines_without_a_time_stamp_keep_their_place_in_a_merged_view(
+    page: Browser, site: Site
+) -> None:
+    """Behind the line before, and at the start of a log with the first line that has a stamp."""
+    first = stamped(1, "one") + "  more of one\n" + stamped(4, "four")
+    second = "the rest of two\n" + stamped(2, "two") + "\n  more of two\n" + stamped(3, "three")
+    open_log(page, site)
+    for is_earlier in (False, True):
+        merged = page.driver.execute_async_script(MERGED, [first, second], is_earlier)
+        words = [line.replace("2026-11-29T13:04:0", "") for line in merged]
+        assert words == [
+            "1Z a one",
+            "a   more of one",
+            "b the rest of two",
+            "2Z b two",
+            "b ",
+            "b   more of two",
+            "3Z b three",
+            "4Z a four",
+        ]
 
 
 def test_output_of_programs_cannot_disguise_itself(page: Browser, site: Site) -> None:

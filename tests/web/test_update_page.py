@@ -29,6 +29,8 @@ def test_changes_are_shown_and_applied(page: Browser, site: Site) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     page.click("form button")
     page.wait_for_text("#message", "Configuration applied")
+    site.daemon.wait_for_state("fresh", "RUNNING")
+    page.open(site.url, PHONE)  # without scripts, it shows the time of its request
     page.wait_for_text(state("fresh"), "RUNNING")
     assert not page.find_all(row("stays"))
     config.write_text("[nonsense", encoding="utf-8")

@@ -6,22 +6,25 @@ This file has the code that the groups share, as another module would take time 
 
 from __future__ import annotations
 
+import time
+
 from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import is_pattern, split_namespec
 from supervisor.supervisorctl.output import reserve_stdout
 from supervisor.supervisorctl.plugin import ControllerPluginBase
-from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
+from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses, matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from supervisor.supervisorctl.controller import Controller
     from supervisor.supervisorctl.flags import Arguments
 
     Info = Mapping[str, Any]
+    T = TypeVar("T")
 
 STOP_POLL_SECONDS = 0.1
 """Poll interval while another client stops a process, or for a server that cannot wait."""
@@ -153,10 +156,19 @@ class CommandGroup(ControllerPluginBase):
             return None
 
 
-def matches(info: Mapping[str, Any], namespec: str) -> bool:
-    """Whether a namespec means a process, by its own name or its group's.
+def lasting_call(ctl: Controller, verb: str, namespec: str | None, call: Callable[[], T]) -> T:
+    """Return the results of a call that starts or stops processes and waits for them.
 
-    `info` is a result of `getProcessInfo`.
+    They are also returned if the daemon replaces itself in the meantime; see `interruption`.
+    `call` needs a connection of its own: one that had been closed before would be opened again.
     """
-    group, process = split_namespec(namespec)
-    return bool(info["group"] == group and process in {None, info["name"]})
+    begun = time.monotonic()
+    try:
+        return call()
+    except ConnectionRefusedError:
+        raise
+    except ConnectionError as error:
+        from supervisor.supervisorctl.interruption import Interruption
+
+        results: T = Interruption(ctl, verb, namespec, begun, error).results(call)
+        return results

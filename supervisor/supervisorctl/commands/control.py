@@ -8,13 +8,14 @@ from supervisor.client import proxy
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec, split_namespec
 from supervisor.states import ProcessStates
-from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, matches
+from supervisor.supervisorctl.commands import STOP_POLL_SECONDS, CommandGroup, lasting_call
 from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
 from supervisor.supervisorctl.results import (
     SIGNAL_RESULTS,
     START_RESULTS,
     STOP_RESULTS,
     LSBInitExitStatuses,
+    matches,
     result_of,
     result_text,
     results_of,
@@ -22,12 +23,13 @@ from supervisor.supervisorctl.results import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypeVar
 
     from supervisor.supervisorctl.flags import Arguments
 
     Info = Mapping[str, Any]
+    T = TypeVar("T")
 
 
 NO_DEPS = "--no-deps"
@@ -54,11 +56,13 @@ class ProcessAction:
         texts: Mapping[int, str],
         no_such_group: int = LSBInitExitStatuses.GENERIC,
         sanitize: int | None = None,
+        verb: str = "",
     ) -> None:
         self.one, self.group, self.all = one, group, all_  # methods of the daemon
         self.texts = texts
         self.no_such_group = no_such_group  # the exit status for an unknown group
         self.sanitize = sanitize  # a fault that is printed, but is not a failure
+        self.verb = verb  # of an action that waits for processes
 
 
 START = ProcessAction(
@@ -68,6 +72,7 @@ START = ProcessAction(
     START_RESULTS,
     LSBInitExitStatuses.INVALID_ARGS,
     Faults.ALREADY_STARTED,
+    "start",
 )
 STOP = ProcessAction(
     "stopProcess",
@@ -75,6 +80,7 @@ STOP = ProcessAction(
     "stopAllProcesses",
     STOP_RESULTS,
     sanitize=Faults.NOT_RUNNING,
+    verb="stop",
 )
 SIGNAL = ProcessAction("signalProcess", "signalProcessGroup", "signalAllProcesses", SIGNAL_RESULTS)
 
@@ -101,9 +107,8 @@ class ControlCommands(CommandGroup):
             error = f"Error: {NO_DEPS} requires the names of processes"
             self._refuse(error, "start", LSBInitExitStatuses.INVALID_ARGS)
         else:
-            start = self.ctl.get_supervisor().startProcessAlone
             for namespec in self._expanded(given.names):
-                self._show_results(START, results_of(start, namespec))
+                self._show_results(START, self._results(START, "startProcessAlone", namespec))
 
     def help_start(self) -> None:
         """Print the help of `start`."""
@@ -204,9 +209,12 @@ class ControlCommands(CommandGroup):
 
         `values` are further arguments of the daemon's method.
         """
-        supervisor = self.ctl.get_supervisor()
         if "all" in names:
-            self._show_results(action, getattr(supervisor, action.all)(*values))
+
+            def act_on_all() -> Any:
+                return getattr(self.ctl.get_supervisor(), action.all)(*values)
+
+            self._show_results(action, self._lasting(action, None, act_on_all))
             return
         if action is STOP and len(names) > 1:
             self._stop_together(names)
@@ -217,9 +225,8 @@ class ControlCommands(CommandGroup):
     def _stop_with_dependents(self, names: Sequence[str]) -> list[str]:
         """Stop processes and those that depend on them; return the names of all."""
         stopped = []
-        stop = self.ctl.get_supervisor().stopProcessWithDependents
         for namespec in names:
-            results = results_of(stop, namespec)
+            results = self._results(STOP, "stopProcessWithDependents", namespec, is_wider=True)
             self._show_results(STOP, results)
             stopped += [
                 make_namespec(each["group"], each["name"])
@@ -233,10 +240,9 @@ class ControlCommands(CommandGroup):
 
         A start starts dependencies as well, so some of them run already.
         """
-        start = self.ctl.get_supervisor().startProcess
         reported = set()
         for namespec in dict.fromkeys([*names, *stopped]):
-            for result in results_of(start, namespec):
+            for result in self._results(START, START.one, namespec):
                 name = make_namespec(result["group"], result["name"])
                 if name in stopped and result["status"] == Faults.ALREADY_STARTED:
                     result["status"] = Faults.SUCCESS
@@ -270,16 +276,37 @@ class ControlCommands(CommandGroup):
 
     def _call(self, action: ProcessAction, namespec: str, *values: Any) -> list[Info] | None:
         """Apply an action to a process or a group; return its results, None for no such group."""
-        supervisor = self.ctl.get_supervisor()
         group, process = split_namespec(namespec)
-        if process is not None:
-            return [result_of(getattr(supervisor, action.one), namespec, *values)]
-        try:
-            return list(getattr(supervisor, action.group)(group, *values))
-        except proxy.Fault as fault:
-            if fault.faultCode != Faults.BAD_NAME:
-                raise
-            return None
+
+        def act() -> list[Info] | None:
+            supervisor = self.ctl.get_supervisor()
+            if process is not None:
+                return [result_of(getattr(supervisor, action.one), namespec, *values)]
+            try:
+                return list(getattr(supervisor, action.group)(group, *values))
+            except proxy.Fault as fault:
+                if fault.faultCode != Faults.BAD_NAME:
+                    raise
+                return None
+
+        return self._lasting(action, namespec, act)
+
+    def _results(
+        self, action: ProcessAction, method: str, namespec: str, *, is_wider: bool = False
+    ) -> list[dict[str, Any]]:
+        """Call a further method for an action; return its results.
+
+        One that `is_wider` concerns other processes than those that `namespec` means, too.
+        """
+
+        def act() -> Any:
+            return results_of(getattr(self.ctl.get_supervisor(), method), namespec)
+
+        return self._lasting(action, None if is_wider else namespec, act)
+
+    def _lasting(self, action: ProcessAction, namespec: str | None, call: Callable[[], T]) -> T:
+        """Return the results of a call, which may wait for processes."""
+        return lasting_call(self.ctl, action.verb, namespec, call) if action.verb else call()
 
     def _show_outcome(
         self, action: ProcessAction, namespec: str, results: list[Info] | None

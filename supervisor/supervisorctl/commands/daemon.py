@@ -38,7 +38,7 @@ class DaemonCommands(CommandGroup):
         """The flags of `reload`, which most users of this module do not need."""
         from supervisor.supervisorctl.flags import Flag, FlagTable
 
-        keep = Flag(KEEP, help="Apply its settings only, and keep all processes running")
+        keep = Flag(KEEP, help="Apply the settings of supervisord only; its processes keep running")
         return FlagTable(keep, unknown_is_name=True)
 
     def do_reload(self, arg: str) -> None:

@@ -7,9 +7,9 @@ from supervisor.client.terminal import coloured, display_width, uses_colours
 from supervisor.common.faults import Faults
 from supervisor.common.namespec import make_namespec
 from supervisor.states import STOPPED_STATES, ProcessStates
-from supervisor.supervisorctl.commands import CommandGroup, matches
+from supervisor.supervisorctl.commands import CommandGroup
 from supervisor.supervisorctl.flags import Flag, FlagTable, seconds
-from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses
+from supervisor.supervisorctl.results import LSBInitExitStatuses, LSBStatusExitStatuses, matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # importing `typing` costs the client 2 ms

@@ -21,9 +21,6 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 
 TIMEOUT = "--timeout"
 
-POLL_SECONDS = 0.5
-"""Poll interval for a server without an event stream, in seconds."""
-
 NO_TIME = "{}: ERROR (not {} after {:g} seconds: {})"
 NO_HOPE = "{}: ERROR (not {}: {})"
 
@@ -82,10 +79,10 @@ class WaitCommands(CommandGroup):
 
     def _wait(self, pending: Sequence[str], goal: str, timeout: float | None) -> None:
         """Wait for all processes, or until one of them cannot reach the goal."""
-        from supervisor.supervisorctl.changes import Changes
+        from supervisor.supervisorctl.changes import WAIT_POLL_SECONDS, Changes
 
         end = None if timeout is None else time.monotonic() + timeout
-        changes = Changes(self.ctl.options, POLL_SECONDS)
+        changes = Changes(self.ctl.options, WAIT_POLL_SECONDS)
         try:
             while True:
                 known = self._known()

@@ -21,6 +21,12 @@ export function setText(element, content) {
   if (element.textContent !== content) element.textContent = content;
 }
 
+// Whether a row can be seen; a page of a thousand rows must not update all of them each second.
+export function isInView(row) {
+  const { top, bottom } = row.getBoundingClientRect();
+  return bottom > 0 && top < innerHeight && bottom > top;
+}
+
 function uptime(seconds) {
   const days = Math.floor(seconds / 86400);
   const two = (number) => String(Math.floor(number) % 60).padStart(2, "0");

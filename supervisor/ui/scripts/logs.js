@@ -148,7 +148,8 @@ export class Merger {
     return lines.map((line) => this.marked(index, line)).join("");
   }
 
-  // Return parts of all logs, in the order of their time stamps where they have any.
+  // Return parts of all logs, in the order of their time stamps where they have any. A line without
+  // one follows the line before; those at the start of a part precede its first line with a stamp.
   merge(parts, { isEarlier = false } = {}) {
     const entries = [];
     parts.forEach((part, index) => {
@@ -156,11 +157,12 @@ export class Merger {
       const rest = lines.pop();
       if (isEarlier) rest && lines.push(rest);
       else this.rests[index] = rest;
-      let time = -Infinity;
-      for (const line of lines) {
-        time = timeOf(line) || time;
+      const times = lines.map(timeOf);
+      let time = times.find(Boolean) || -Infinity;
+      lines.forEach((line, number) => {
+        time = times[number] || time;
         entries.push({ time, text: this.marked(index, line) });
-      }
+      });
     });
     entries.sort((a, b) => (a.time === b.time ? 0 : a.time - b.time));
     return entries.map((entry) => entry.text).join("");

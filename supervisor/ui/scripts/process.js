@@ -2,6 +2,7 @@
 // logs are followed. Without this script the page works with forms and redirects.
 
 import { Changes, byId, confirmed, running, send, setText, text } from "./common.js";
+import { visible } from "./ansi.js";
 import { Feed, Pane } from "./logs.js";
 
 const { name } = document.body.dataset;
@@ -57,7 +58,7 @@ async function act(form, button) {
   const asked = address.searchParams.get("ask");
   if (asked) {
     const signal = address.searchParams.get("signal");
-    const label = signal ? text("script.signal", { signal, name }) : button.getAttribute("aria-label");
+    const label = signal ? text("script.signal", { signal, name: visible(name) }) : button.getAttribute("aria-label");
     if (!(await confirmed(text("script.question", { action: label }), label))) return;
     address.searchParams.delete("ask");
     address.searchParams.set("action", asked);

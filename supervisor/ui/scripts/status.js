@@ -2,7 +2,7 @@
 // leaving the page, and their results appear beside the process. Without this script the
 // page works with forms and redirects.
 
-import { Changes, byId, confirmed, counted, running, send, setText, text } from "./common.js";
+import { Changes, byId, confirmed, counted, isInView, running, send, setText, text } from "./common.js";
 import { UsageCharts } from "./usage.js";
 
 const RESULT_SECONDS = 12;
@@ -246,7 +246,7 @@ function showDirection(column, page) {
 }
 
 function isSame(old, fresh) {
-  return old.dataset.changed === fresh.dataset.changed
+  return old.dataset.changed === fresh.dataset.changed && old.dataset.kind === fresh.dataset.kind
     && old.querySelector(".state").textContent === fresh.querySelector(".state").textContent
     && (old.querySelector("[data-start]") || old.querySelector(".about > span").textContent
       === fresh.querySelector(".about > span").textContent);
@@ -274,21 +274,23 @@ function calmRows(now) {
 function tick() {
   if (document.hidden || live.classList.contains("lost")) return;
   const now = Date.now() / 1000 + clockOffset;
-  for (const about of table.querySelectorAll("tr:not([hidden]) [data-start]")) {
-    setText(about, running(about.dataset, now));
+  for (const row of [...rows()].filter(isInView)) tickRow(row, now);
+  calmRows(now);
+}
+
+function tickRow(row, now) {
+  const secondsTo = (time) => Math.max(0, Math.ceil(time - now));
+  for (const about of row.querySelectorAll("[data-start]")) setText(about, running(about.dataset, now));
+  for (const about of row.querySelectorAll("[data-restart]")) {
+    const seconds = String(secondsTo(about.dataset.restart));
+    setText(about, about.textContent.replace(/\d+(?=\D*$)/, seconds)); // the last number
   }
-  for (const about of table.querySelectorAll("tr:not([hidden]) [data-restart]")) {
-    const seconds = Math.max(0, Math.ceil(about.dataset.restart - now));
-    setText(about, about.textContent.replace(/\d+(?=\D*$)/, String(seconds))); // the last number
-  }
-  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-at]")) {
+  for (const fact of row.querySelectorAll("[data-at]")) {
     setText(fact, text(fact.dataset.text, { duration: brief(now - fact.dataset.at) }));
   }
-  for (const fact of table.querySelectorAll("tr:not([hidden]) [data-until]")) {
-    const seconds = Math.max(0, Math.ceil(fact.dataset.until - now));
-    setText(fact, text(fact.dataset.text, { seconds }));
+  for (const fact of row.querySelectorAll("[data-until]")) {
+    setText(fact, text(fact.dataset.text, { seconds: secondsTo(fact.dataset.until) }));
   }
-  calmRows(now);
 }
 
 // -- the stream of changes ------------------------------------------------------------------
@@ -323,15 +325,19 @@ const usage = new UsageCharts({
   },
 });
 
+function timeNow() {
+  return new Date().toLocaleTimeString(document.documentElement.lang, { hourCycle: "h23" });
+}
+
 // Without a connection the rows are stale, and the buttons are disabled.
 function showLive(isLive) {
   const wasLost = live.classList.contains("lost");
   live.hidden = false;
   live.classList.toggle("lost", !isLive);
   document.body.classList.toggle("lost", !isLive);
-  for (const form of [byId("processes"), byId("all")]) form.inert = !isLive;
+  for (const part of [byId("processes"), byId("all")]) part.inert = !isLive;
   if (isLive) setText(live, text("script.live"));
-  else if (!wasLost) setText(live, text("script.no_response", { time: new Date().toLocaleTimeString() }));
+  else if (!wasLost) setText(live, text("script.no_response", { time: timeNow() }));
 }
 
 // -- acting -----------------------------------------------------------------------------------
@@ -409,8 +415,10 @@ changes.listen();
 setInterval(tick, 1000);
 usage.start();
 
-for (const form of [byId("processes"), byId("all")]) {
-  form.addEventListener("submit", (event) => {
+// Each row has its own form: in a form with thousands of buttons, moving one row takes milliseconds,
+// because the browser looks for the default button among all of them.
+for (const part of [byId("processes"), byId("all")]) {
+  part.addEventListener("submit", (event) => {
     event.preventDefault();
     if (event.submitter) act(event.submitter);
   });

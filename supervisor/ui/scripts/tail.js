@@ -3,6 +3,7 @@
 // a text. Earlier parts of a log are loaded when the user scrolls up to them.
 
 import { byId, counted, setText, text } from "./common.js";
+import { Terminal } from "./ansi.js";
 import { Feed, Merger, Pane, earlier } from "./logs.js";
 
 const { follow, earlier: addresses } = document.body.dataset;
@@ -16,7 +17,7 @@ let merged = null; // the pane of all logs, and its merger
 let merger = null;
 
 const elements = [...document.querySelectorAll("pre.log")];
-const logs = elements.map((element, index) => ({
+const logs = (follow ? elements : []).map((element, index) => ({
   label: element.dataset.label || "",
   offset: 0, // of the text in the file, in bytes; 0 if nothing precedes it
   isLoading: false,
@@ -28,7 +29,6 @@ const panes = () => (isTogether ? [merged] : logs.map((log) => log.pane));
 // -- showing ----------------------------------------------------------------------------
 
 function showFound() {
-  if (!follow) return;
   const count = panes().reduce((sum, pane) => sum + pane.found, 0);
   setText(byId("found"), !search.value ? "" : count ? counted("script.lines", count) : text("script.no_line"));
   byId("times").hidden = ![merged, ...logs.map((log) => log.pane)].some((pane) => pane && pane.terminal.hasStamps);
@@ -91,6 +91,18 @@ async function loadEarlier(indexes) {
   if (isTogether && parts.some(Boolean)) merged.prepend(merger.merge(parts, { isEarlier: true }));
 }
 
+// -- a page that does not follow ------------------------------------------------------------
+
+// Mark the time stamps of the lines that a search has found, which are links, or of a part of a log.
+function withStamps(element) {
+  const terminal = new Terminal();
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (texts.nextNode()) found.push(texts.currentNode);
+  for (const each of found) each.replaceWith(terminal.rendered(each.data));
+  return terminal.hasStamps;
+}
+
 // -- buttons ------------------------------------------------------------------------------
 
 function toggled(button, change) {
@@ -137,12 +149,12 @@ function together(isOn) {
 // -- initialisation -------------------------------------------------------------------------
 
 document.documentElement.classList.add("scripted");
-byId("view").hidden = !logs.length;
+byId("view").hidden = !elements.length;
 toggled("wrap", (isOn) => holder.classList.toggle("unwrapped", !isOn));
 toggled("times", (isOn) => holder.classList.toggle("untimed", !isOn));
-for (const { pane } of logs) pane.show();
-showFound();
 if (follow) {
+  for (const { pane } of logs) pane.show();
+  showFound();
   byId("refresh").hidden = true;
   search.addEventListener("input", filter);
   toggled("pause", pause);
@@ -151,4 +163,5 @@ if (follow) {
   new Feed(follow, { onBegin: unlessPaused(begin), onText: unlessPaused(append), onLive: showLive }).follow();
 } else {
   byId("pause").hidden = true;
+  byId("times").hidden = !elements.map(withStamps).some(Boolean);
 }

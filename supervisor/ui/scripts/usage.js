@@ -1,6 +1,6 @@
 // CPU and memory of the processes, with charts of the last minutes. The server measures only
 // when asked; what it has answered is kept here, until the page is closed.
-import { setText, text } from "./common.js";
+import { isInView, setText, text } from "./common.js";
 
 const USAGE_SECONDS = 5;
 const USAGE_SAMPLES = 60;
@@ -51,13 +51,9 @@ export class UsageCharts {
     return known ? known[known.length - 1][index] : -1;
   }
 
-  // Draw the rows in view; a page of a thousand rows must not draw all of them each time.
+  // Draw the rows in view.
   draw() {
-    const shown = [...this.rows()].filter((row) => {
-      const { top, bottom } = row.getBoundingClientRect();
-      return bottom > 0 && top < innerHeight && bottom > top;
-    });
-    for (const row of shown) this.drawRow(row);
+    for (const row of [...this.rows()].filter(isInView)) this.drawRow(row);
   }
 
   drawSoon() {
