@@ -118,10 +118,10 @@ class Resumption(Start):
     # -- before the daemon exists ---------------------------------------------------
 
     def configure(self, options: ServerOptions, args: Sequence[str] | None) -> None:
-        """Read the configuration; without a valid one, the settings as they were."""
-        if self._current_directory is not None:
-            with suppress(OSError):  # it has been removed
-                os.chdir(self._current_directory)
+        """Read the configuration; without a valid one, the settings as they were.
+
+        Relative paths are below the directory of the first start, as they were then.
+        """
         standard_input.restore(self._standard_input)
         options.scales.restore(self._scales)
         options.start_directory = self._directory
@@ -133,6 +133,9 @@ class Resumption(Start):
             outcome = NO_SETTINGS if self._before is None else SAME_SETTINGS
             self._criticals.append(f"{outcome}: {_reason(error)}")
             options.configuration = self._before or _bare_configuration(options)
+        if self._current_directory is not None:
+            with suppress(OSError):  # it has been removed
+                os.chdir(self._current_directory)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""

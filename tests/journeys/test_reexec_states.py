@@ -790,6 +790,22 @@ def test_what_has_not_been_applied_stays_pending(directory: Path) -> None:
         assert {"w0", "w1", "w2", "new"} == rows(daemon).keys()
 
 
+def test_relative_paths_stay_below_the_directory_of_the_start(directory: Path) -> None:
+    """Also those of the command line, if the daemon has changed its directory since."""
+    (directory / "sub").mkdir()
+    arguments = ("-d", "sub", "-l", "other.log", "-j", "other.pid")
+    with Daemon(directory, f"[program:x]\n{SLEEPER}", arguments=arguments) as daemon:
+        before = rows(daemon)
+        for _ in range(2):
+            daemon.reexec()
+        assert os.readlink(f"/proc/{daemon.pid}/cwd") == str(directory / "sub")
+        assert rows(daemon) == before
+        assert daemon.text("other.log").count("INFO resumed 1 process") == 2
+        assert daemon.text("other.pid") == f"{daemon.pid}\n"
+        assert " the settings stay " not in daemon.text("other.log")
+        assert list((directory / "sub").iterdir()) == []
+
+
 def test_ticks_come_once(directory: Path) -> None:
     listener = child("listener", "%(here)s/ticks")
     config = f"[eventlistener:ticks]\ncommand={listener}\nevents=TICK_5\nstartsecs=0\n"
@@ -948,7 +964,7 @@ def test_commands_that_wait_are_completed_by_the_next_daemon(directory: Path) ->
     )
     outputs = {
         ("start", "starts"): "starts: started\n",
-        ("start", "fails"): "fails: ERROR (abnormal termination)\n",
+        ("start", "fails"): "fails: ERROR (spawn error)\n",
         ("stop", "stops"): "stops: stopped\n",
         ("restart", "restarts"): "restarts: stopped\nrestarts: started\n",
     }
