@@ -49,6 +49,7 @@ LATE_IMPORTS = (
     "supervisor.common.lines",
     "supervisor.common.log_formats",
     "supervisor.common.rotation_period",
+    "supervisor.config.standard_input",
     "supervisor.daemon.exit_watch",
     "supervisor.daemon.memory",
     "supervisor.daemon.profiling",
