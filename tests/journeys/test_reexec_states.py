@@ -881,12 +881,14 @@ def test_children_are_no_leftovers(directory: Path) -> None:
 
 def test_no_fd_is_left(directory: Path) -> None:
     """Neither in the daemon nor in the children of the next one."""
-    config = f"[program:x]\n{SLEEPER}[program:y]\n{SLEEPER}stdout_logfile=%(here)s/y.log\n" + pool(
-        "listener", child("listener", "%(here)s/record")
+    config = (
+        f"[program:x]\n{SLEEPER}stdout_logfile=%(here)s/x.log\n[program:y]\n{SLEEPER}stdout_logfile=%(here)s/y.log\n"
+        + pool("listener", child("listener", "%(here)s/record"))
     )
     with Daemon(directory, config) as daemon:
         daemon.wait_for_state("listener", "RUNNING")
         daemon.wait_for_state("y", "RUNNING")
+        daemon.wait_for_text("x.log", "READY\n")  # while it starts, it reads files
         daemon.reexec()
         before = open_fds(daemon.pid)
         of_child = open_fds(daemon.info("x")["pid"])
@@ -894,6 +896,7 @@ def test_no_fd_is_left(directory: Path) -> None:
             daemon.reexec()
         assert len(open_fds(daemon.pid)) == len(before)
         daemon.ctl("restart", "x")
+        daemon.wait_for_text("x.log", "READY\nREADY\n")
         assert open_fds(daemon.info("x")["pid"]) == of_child
 
 
