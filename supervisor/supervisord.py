@@ -172,7 +172,8 @@ class Supervisor:
         self.ticker = Ticker(self.runtime.loop, self)
         start.start_programs(self)
         if has_plugins(self.options.rpcinterface_factories):
-            Heartbeat(self).beat()  # not earlier: it starts what seems to be due
+            # Not earlier: it starts what seems to be due, and ends what seems to hang.
+            self.runtime.loop.call_soon(Heartbeat(self).beat)
         self.service_manager.ready(f"{len(self.process_groups)} groups")
         while True:
             self.runtime.loop.run_once()

@@ -12,6 +12,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.support.daemon import REEXECUTED
+
 # The same examples each time; HYPOTHESIS_PROFILE=default looks for others.
 hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
@@ -24,13 +26,16 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the tests marked `needs_root` for all users but root."""
-    if os.geteuid() == 0:
-        return
-    config.hook.pytest_deselected(
-        items=[item for item in items if item.get_closest_marker("needs_root")]
-    )
-    items[:] = [item for item in items if not item.get_closest_marker("needs_root")]
+    """Deselect the tests that this user, or this kind of run, cannot do.
+
+    `needs_root` is for root only, `as_started` for daemons that are not replaced first.
+    """
+    markers = ["needs_root"] if os.geteuid() else []
+    if REEXECUTED:
+        markers.append("as_started")
+    left_out = [item for item in items if any(map(item.get_closest_marker, markers))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

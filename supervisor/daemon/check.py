@@ -62,7 +62,9 @@ def run(arguments: Sequence[str]) -> None:
         fail(str(error))
     sys.dont_write_bytecode = True  # of plugins
     given = {name: value for name, value in values.items() if name not in CHECK_OPTIONS}
-    configuration, problems = check(source, given, is_portable="portable" in values)
+    configuration, problems = check(
+        source, given, is_portable="portable" in values, are_running=CAN_RESUME in values
+    )
     if CAN_RESUME in values:
         problems[:0] = [Problem(ERROR, text) for text in _obstacles(values[CAN_RESUME])]
     if "json" in values:
@@ -87,14 +89,22 @@ def _obstacles(wanted: int) -> Iterator[str]:
 
 
 def check(
-    source: Source, command_line: Mapping[str, Any], *, is_portable: bool = False
+    source: Source,
+    command_line: Mapping[str, Any],
+    *,
+    is_portable: bool = False,
+    are_running: bool = False,
 ) -> tuple[Configuration | None, list[Problem]]:
-    """Return a configuration, None if it cannot be read, and its problems, the worst first."""
+    """Return a configuration, None if it cannot be read, and its problems, the worst first.
+
+    The files of programs are not looked at if they `are_running`.
+    """
     findings = Findings()
     configuration = findings.read(source, command_line)
     if configuration is not None:
         check_addresses(configuration, findings)
-        check_host(configuration, findings, running_daemon(configuration))
+        running = running_daemon(configuration)
+        check_host(configuration, findings, running, are_running=are_running)
         for hint in lint_dialects(findings.parser):
             findings.add_remark(hint)
         if is_portable:

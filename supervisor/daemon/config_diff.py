@@ -23,3 +23,16 @@ def difference(
     ]
     removed = [name for name in running if name not in names]
     return [added, changed, removed]
+
+
+def share_configs(
+    configured: list[ProcessGroupConfig], running: Mapping[str, ProcessGroupBase]
+) -> None:
+    """Replace each config that equals that of a running group by the latter.
+
+    Only these contain the paths of logs with AUTO.
+    """
+    for index, config in enumerate(configured):
+        group = running.get(config.name)
+        if group is not None and group.config == config:
+            configured[index] = group.config

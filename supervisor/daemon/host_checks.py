@@ -38,14 +38,22 @@ FIELDS = 4
 """Number of texts in a row."""
 
 
-def check_host(configuration: Configuration, findings: Findings, running: int | None) -> None:
+def check_host(
+    configuration: Configuration,
+    findings: Findings,
+    running: int | None,
+    *,
+    are_running: bool = False,
+) -> None:
     """Report commands, directories and files that cannot be used on this host.
 
-    `running` is the pid of the daemon that runs the configuration, if there is one.
+    `running` is the pid of the daemon that runs the configuration, if there is one.  The programs
+    are not checked if they `are_running`: their files may be on a mount that does not answer.
     """
+    groups = () if are_running else configuration.groups
     different = {
         (process.section, process.command, process.directory): process
-        for group in configuration.groups
+        for group in groups
         for process in group.process_configs
     }
     programs = list(different.values())
@@ -69,7 +77,8 @@ def _check_as_daemon(
         yield from _check_settings(configuration.settings)
         yield from _check_child_log_directory(configuration.settings, programs)
         yield from _check_sockets(configuration)
-        yield from _check_logs(configuration)
+        if programs:
+            yield from _check_logs(configuration)
     if configuration.settings.uid:
         yield from _check_users(programs, configuration.settings.uid)
 

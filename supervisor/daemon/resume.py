@@ -23,6 +23,7 @@ from supervisor.config import standard_input
 from supervisor.config.saved_config import decode_configuration, decode_group
 from supervisor.daemon import boot
 from supervisor.daemon.adoption import add_groups_of_children, adopt_children, find_children
+from supervisor.daemon.config_diff import share_configs
 from supervisor.daemon.pidfile import PidFile
 from supervisor.daemon.start import RESUME_VARIABLE, Start, keep_files
 from supervisor.engine import posix
@@ -42,12 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import (
-        Configuration,
-        ProcessGroupConfig,
-        ServerConfig,
-        Settings,
-    )
+    from supervisor.config.model import Configuration, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
@@ -138,11 +134,9 @@ class Resumption(Start):
     def configure(self, options: ServerOptions, args: Sequence[str] | None) -> None:
         """Read the configuration; without a valid one, the settings as they were.
 
-        The programs are known already, unless the snapshot has no state.
+        Relative paths are below the directory of the first start, as they were then.  The programs
+        are known already, unless the snapshot has no state.
         """
-        if self._current_directory is not None:
-            with suppress(OSError):  # it has been removed
-                os.chdir(self._current_directory)
         standard_input.restore(self._standard_input)
         options.scales.restore(self._scales)
         options.start_directory = self._directory
@@ -157,6 +151,9 @@ class Resumption(Start):
             outcome = NO_SETTINGS if self._before is None else SAME_SETTINGS
             self._criticals.append(f"{outcome}: {_reason(error)}")
             options.configuration = self._before or _bare_configuration(options)
+        if self._current_directory is not None:
+            with suppress(OSError):  # it has been removed
+                os.chdir(self._current_directory)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""
@@ -298,9 +295,7 @@ class Resumption(Start):
         head, has_state = self._snapshot.head, bool(self._state)
         add = partial(add_groups_of_children, daemon, head, has_state=has_state)
         _guard(daemon, add, "adding the groups of children")
-        options.process_group_configs = [
-            _config_in_use(daemon, config) for config in options.process_group_configs
-        ]
+        share_configs(options.process_group_configs, daemon.process_groups)
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
         config = _decode(saved["config"], daemon.options)
@@ -412,16 +407,12 @@ class Resumption(Start):
         }
         for each in saved.get("pipes") or ():
             process = processes.get(each["name"])
-            if process is not None:
-                for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
-                    runtime.loop.watch(dispatcher)
-                    orphans.drain_later(dispatcher)
-
-
-def _config_in_use(daemon: WholeDaemon, config: ProcessGroupConfig) -> ProcessGroupConfig:
-    """Return the config of the running group if it is the same: it has the names of logs."""
-    group = daemon.process_groups.get(config.name)
-    return config if group is None or group.config != config else group.config
+            if process is None:  # it has been removed
+                os.close(each["pipe"]["fd"])
+                continue
+            for dispatcher in adopt_dispatchers(process, [each["pipe"]]).values():
+                runtime.loop.watch(dispatcher)
+                orphans.drain_later(dispatcher)
 
 
 def _restore_process(process: Subprocess, saved: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ import os
 
 from supervisor.common.namespec import make_namespec
 from supervisor.common.version import VERSION
+from supervisor.config import standard_input
 from supervisor.config.saved_config import encode_configuration, encode_group
 from supervisor.daemon.start import current_directory
 from supervisor.engine import posix
@@ -109,8 +110,6 @@ def configured_groups(daemon: WholeDaemon) -> Iterator[str | dict[str, Any]]:
 
 
 def _standard_input(file: str | None) -> dict[str, Any] | None:
-    from supervisor.config import standard_input  # few daemons read it
-
     return standard_input.snapshot() if file == standard_input.NAME else None
 
 

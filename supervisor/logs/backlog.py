@@ -412,6 +412,7 @@ class Backlog:
             "fd": self.fd,
             "path": self.path,
             "shared": self._shared,
+            "whole_lines": self.whole_lines,
             "waiting": bytes_as_text(self._waiting),
             "gap": self._gap.snapshot(),
             "last_byte": self._last_byte,
@@ -419,6 +420,8 @@ class Backlog:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._shared = saved.get("shared") is True
+        self.whole_lines = saved.get("whole_lines") is True
         self._gap.restore(saved.get("gap") or {})
         self._last_byte = saved.get("last_byte")
         waiting = text_as_bytes(saved.get("waiting"))

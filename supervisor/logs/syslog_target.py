@@ -20,8 +20,9 @@ from supervisor.logs import backlog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from socket import socket
+    from typing import Any
 
 DEV_LOG = "/dev/log"
 
@@ -46,15 +47,15 @@ def syslog_socket() -> SyslogSocket:
     return _socket
 
 
-def snapshot() -> list[str]:
-    """Return the messages that are waiting, as JSON values."""
-    return [] if _socket is None else _socket.snapshot()
+def snapshot() -> dict[str, Any]:
+    """Return the messages that are waiting or have been dropped, as JSON values."""
+    return {} if _socket is None else _socket.snapshot()
 
 
-def restore(saved: Iterable[str]) -> None:
+def restore(saved: Mapping[str, Any]) -> None:
     """Send the messages of a snapshot."""
     connection = syslog_socket()
-    connection.send(map(text_as_bytes, saved))
+    connection.restore(saved)
     connection.close()  # when they have been sent
 
 
@@ -94,9 +95,19 @@ class SyslogSocket:
         if was_empty and self._queue:
             self.handle_write_event()
 
-    def snapshot(self) -> list[str]:
-        """Return the messages that are waiting, as JSON values."""
-        return [bytes_as_text(message) for message in self._queue]
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as JSON values; the next daemon connects again."""
+        return {
+            "queue": [bytes_as_text(message) for message in self._queue],
+            "dropped_messages": self._dropped_messages,
+            "is_reported": self._is_reported,
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Take over a state that `snapshot` has returned; unknown keys are ignored."""
+        self._dropped_messages = saved.get("dropped_messages", 0)
+        self._is_reported = saved.get("is_reported") is True
+        self.send(map(text_as_bytes, saved.get("queue") or ()))
 
     def _drop(self, messages: int, reason: str) -> None:
         self._dropped_messages += messages

@@ -218,8 +218,8 @@ def lagging_output(directory: Path) -> Iterator[Daemon]:
     reader = os.open(directory / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     within = ("sh", "-c", 'exec "$@" > pipe', "sh")
     try:
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
         with Daemon(directory, config, within=within) as daemon:
-            fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
             daemon.wait_for_state("flood", "RUNNING")
             yield daemon
     finally:

@@ -27,6 +27,8 @@ from tests.support.strangers import UID, needs_root
 from tests.support.transport import UnixConnection
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.as_started
+
 ROOT = Path(__file__).parents[2]
 
 PROGRAM = f"""

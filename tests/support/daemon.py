@@ -308,18 +308,21 @@ class Daemon:
     # -- looking at it --------------------------------------------------------
 
     def log_text(self) -> str:
-        """Return the activity log, without the lines of a replacement that all tests have."""
-        text = self.text("supervisord.log")
-        return REPLACEMENT.sub("", text) if REEXECUTED else text
+        """Return the activity log."""
+        return self.text("supervisord.log")
 
     def output_text(self) -> str:
         """Return what the daemon wrote to its own stdout and stderr."""
         return self.text("output.txt")
 
     def text(self, name: str) -> str:
-        """Return a file of the daemon's directory, '' when it is missing."""
+        """Return a file of the daemon's directory, '' when it is missing.
+
+        The lines of a replacement that all tests have are left out.
+        """
         path = self.directory / name
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return REPLACEMENT.sub("", text) if REEXECUTED else text
 
     def wait_for_log(self, text: str, seconds: float = 10) -> None:
         """Wait until the activity log contains a text."""

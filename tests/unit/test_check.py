@@ -636,6 +636,8 @@ def test_formats_that_can_be_resumed(tmp_path: Path, capsys: pytest.CaptureFixtu
             '[\n  {\n    "severity": "error",\n    "text": "superv',
         ),
         ("startsecs=x\n", ["--can-resume=1"], 2, mistake),
+        ("directory=/nonexistent\n", ["--strict"], 1, ok),
+        ("directory=/nonexistent\n", ["--can-resume=1", "--strict"], 0, ok),  # it runs
         ("startsecs=x\n", ["--can-resume=2"], 2, f"{unknown.format(2)}{mistake}"),
     ):
         file.write_text(HEAD.replace("DIR", str(tmp_path)) + PROGRAM + option, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from supervisor.common.process_table import ProcessTable
 from supervisor.common.records import replace
 from supervisor.engine import posix
 from supervisor.process import process_tree
+from supervisor.process.child import tree_to_stop
 from supervisor.process.child_environment import child_environment
 from supervisor.states import ProcessStates
 from tests.support.world import World
@@ -307,3 +309,43 @@ def test_a_table_has_the_trees_of_roots_that_have_exited_as_well() -> None:
     assert table.tree([8]) == {}
     loop = ProcessTable([ProcessStat(2, "S", 3, 2, 0, 0, 0), ProcessStat(3, "S", 2, 3, 0, 0, 0)])
     assert set(loop.tree([2])) == {2, 3}
+
+
+# -- in the next daemon, which has executed itself -----------------------------------------
+
+
+def hand_over(machine: Machine) -> None:
+    """Give the state of the tree to another one, which knows nothing else."""
+    process, before = machine.process, machine.process.tree
+    assert before is not None
+    saved = json.loads(json.dumps(before.snapshot()))
+    before.close()
+    process.tree = tree_to_stop(process)
+    assert process.tree is not None
+    process.tree.restore(saved)
+
+
+def test_a_signal_that_is_still_to_be_sent_is_sent(machine: Machine) -> None:
+    machine.family()
+    machine.process.stop()
+    hand_over(machine)
+    assert machine.signalled() == [
+        (-CHILD, TERM),
+        (DAEMON, TERM),
+        (GRANDCHILD, TERM),
+        (ORPHAN, TERM),
+    ]
+    assert machine.signalled() == []
+
+
+def test_a_member_that_cannot_be_found_again_is_remembered(machine: Machine) -> None:
+    """It has left the group, and has lost its parent and its mark."""
+    machine.family()
+    machine.process.stop()
+    machine.signalled()
+    machine.marks.clear()
+    machine.exit(DAEMON)
+    machine.add(GRANDCHILD, 1)
+    hand_over(machine)
+    machine.process.kill(KILL)
+    assert (GRANDCHILD, KILL) in machine.signalled()

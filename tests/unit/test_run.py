@@ -111,11 +111,27 @@ def test_checks_and_tests_follow(checkout: Path) -> None:
         ("--quick",): f"{QUICK} {QUICK_FOLDERS}",
         ("--quick", "-x"): f"{QUICK} {QUICK_FOLDERS} -x",
         ("--quick", "tests/unit"): f"{QUICK} tests/unit",
+        ("--reexec", "tests/journeys", "-x"): "-m pytest tests/journeys -x",
     }
     found = {arguments: calls(checkout, *arguments) for arguments in expected}
     assert found == {
         arguments: [*checks, f"python {pytest_call}"] for arguments, pytest_call in expected.items()
     }
+
+
+def test_the_complete_run_ends_with_daemons_that_have_been_replaced(checkout: Path) -> None:
+    """With those tests that `--reexec` runs alone, but not if tests are chosen."""
+    (checkout / "bin" / "apt-get").write_text(APT_GET.replace("exit 1", ""), encoding="utf-8")
+    variable = "${SUPERVISOR_TESTS-}"
+    (checkout / "command").write_text(f'#!/bin/sh\necho "$* {variable}" >>calls\n')
+    *_, everything, last = calls(checkout)
+    assert everything == "-m pytest "
+    assert last.startswith("-m pytest tests/conformance/")
+    assert last.endswith(" reexec")
+    assert calls(checkout, "--reexec")[-1] == last
+    assert calls(checkout, "-k", "clock")[-1] == "-m pytest -k clock "
+    files = [word for word in last.split() if word.startswith("tests/")]
+    assert [name for name in files if not (ROOT / name).exists()] == []
 
 
 def test_nothing_runs_when_packages_cannot_be_installed(checkout: Path) -> None:
