@@ -267,20 +267,11 @@ def test_a_second_request_is_refused_and_a_client_may_leave(directory: Path) -> 
         wait_until(lambda: len(proctable.marked(str(directory))) > 2)
         assert refusal(daemon) == "a replacement of the daemon is in progress"
         first.close()
-        wait_until(lambda: "in progress" not in refusal_or_done(daemon))
+        wait_until(lambda: len(proctable.children(daemon.pid)) == 1)  # the check has ended
+        daemon.rpc.supervisor.getState()
+        assert EXECUTES not in daemon.log_text()  # none is left who asks for it
+        replace(daemon)
         assert_unchanged(daemon, before)
-
-
-def refusal_or_done(daemon: Daemon) -> str:
-    """Request a replacement; return the reason for which it is refused, "" if it is not."""
-    try:
-        daemon.rpc.supervisor.reexec()
-    except xmlrpc.client.Fault as fault:
-        return fault.faultString
-    except OSError:
-        daemon.close_rpc()
-        return ""
-    return ""
 
 
 # -- the daemon goes on ----------------------------------------------------------------
