@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 REPLACEMENT_SECONDS = 30.0
 """Timeout of the old daemon's end; the new one has that of `getVersion` to respond."""
 
-GRACE_SECONDS = 1.0
+END_SECONDS = 1.0
 
 MAX_ATTEMPTS = 5
 RETRY_SECONDS = 0.2
@@ -126,7 +126,7 @@ def _seconds_to_end(ctl: Controller) -> float:
         ctl.get_server_proxy().supervisor.getVersion()
     except Exception:  # noqa: BLE001 - any of the transport's; `_reach` reports it
         return REPLACEMENT_SECONDS
-    return GRACE_SECONDS
+    return END_SECONDS
 
 
 def _has_ended(connection: socket, seconds: float) -> bool:

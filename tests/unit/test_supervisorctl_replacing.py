@@ -101,7 +101,7 @@ def test_processes_that_were_running_before_are_counted() -> None:
 
 @pytest.mark.parametrize("line", ["reexec", "reload --keep"])
 def test_failures_are_one_line(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replacing, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(replacing, "END_SECONDS", 0.1)
     for daemon, text in (
         (
             Daemon(fault=Fault(Faults.FAILED, "FAILED: an update is running")),
