@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
     from typing import Any
 
-    from supervisor.config.model import Configuration, ServerConfig, Settings
+    from supervisor.config.model import Configuration, ProcessGroupConfig, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
     from supervisor.daemon.whole_daemon import WholeDaemon
     from supervisor.loggers import Logger
