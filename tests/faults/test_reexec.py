@@ -381,6 +381,18 @@ def test_a_configuration_from_standard_input_is_kept(
 # -- after the execution ---------------------------------------------------------------
 
 
+DAMAGE = """
+from supervisor.common import resume_format
+from supervisor.daemon import reexec
+encode, write, parts = resume_format.encode, reexec._write, []
+def keep(head, state):
+    parts[:] = head, state
+    return encode(head, state)
+resume_format.encode = keep
+reexec._write = lambda fd, _: write(fd, (lambda head, state: {code})(*parts))
+"""
+"""Writes other bytes than those whose fds are passed on."""
+
 DAMAGES = (
     # the change of the function that encodes the snapshot, reason, what the daemon finds
     ("encode(head, state)[:-3]", "it is not complete JSON", "from 4"),
@@ -427,11 +439,7 @@ def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
     names = ("counter", "x", "many:0", "many:1", "f")
     before = {name: daemon.wait_for_state(name, "RUNNING")["pid"] for name in names}
     daemon.wait_for_state("listener", "RUNNING")
-    daemon.rpc.meddler.before(
-        "from supervisor.common import resume_format\n"
-        "encode = resume_format.encode\n"
-        f"resume_format.encode = lambda head, state: {code}\n"
-    )
+    daemon.rpc.meddler.before(DAMAGE.format(code=code))
     replace(daemon)
     log = daemon.log_text()
     assert f"CRIT the state of the daemon before cannot be read: {reason};" in log, log
@@ -481,9 +489,7 @@ def test_without_state_and_configuration_programs_are_still_stopped(directory: P
     with meddled(directory) as daemon:
         pid = daemon.wait_for_state("x", "RUNNING")["pid"]
         daemon.rpc.meddler.before(
-            f"{BROKEN_CONFIG.format(path=str(daemon.config_path))}\n"
-            "from supervisor.common import resume_format\n"
-            "resume_format.encode = lambda head, state: b''"
+            f"{BROKEN_CONFIG.format(path=str(daemon.config_path))}\n" + DAMAGE.format(code="b''")
         )
         assert daemon.rpc.supervisor.reexec() is True
         wait_until(lambda: "INFO resumed 1 process" in daemon.output_text())
