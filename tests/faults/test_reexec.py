@@ -435,6 +435,18 @@ def test_a_damaged_snapshot_loses_no_process_and_starts_none_twice(directory: Pa
             check_adoption(daemon, code, reason, found)
 
 
+DAMAGE = """
+import supervisor.daemon.reexec as module
+from supervisor.common import resume_format
+encode, write, damaged = resume_format.encode, module._write, []
+def encode_both(head, state):
+    damaged.append({code})
+    return encode(head, state)  # its fds stay open
+resume_format.encode = encode_both
+module._write = lambda fd, data: write(fd, damaged[0])
+"""
+
+
 def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
     names = ("counter", "x", "many:0", "many:1", "f")
     before = {name: daemon.wait_for_state(name, "RUNNING")["pid"] for name in names}
