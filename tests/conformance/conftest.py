@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.support.comparison import Pair, comparisons, running_pair
 from tests.support.daemon import Daemon
 from tests.support.waiting import wait_until
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker has compared (pytest-xdist)."""
+    comparisons.update(node.workeroutput.get("comparisons", {}))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Pass on what has been compared, in a worker."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["comparisons"] = dict(comparisons)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -72,6 +72,7 @@ def test_the_signal_that_stops(pair: Pair, name: str) -> None:
 
     def stop(daemon: Daemon) -> list[Any]:
         words(daemon, name)
+        daemon.wait_for_state(name, "RUNNING")
         answer = call(daemon, "supervisor.stopProcess", name)
         info = call(daemon, "supervisor.getProcessInfo", name)
         return [answer, words(daemon, name), info, lines(daemon, name)]

@@ -381,18 +381,6 @@ def test_a_configuration_from_standard_input_is_kept(
 # -- after the execution ---------------------------------------------------------------
 
 
-DAMAGE = """
-from supervisor.common import resume_format
-from supervisor.daemon import reexec
-encode, write, parts = resume_format.encode, reexec._write, []
-def keep(head, state):
-    parts[:] = head, state
-    return encode(head, state)
-resume_format.encode = keep
-reexec._write = lambda fd, _: write(fd, (lambda head, state: {code})(*parts))
-"""
-"""Writes other bytes than those whose fds are passed on."""
-
 DAMAGES = (
     # the change of the function that encodes the snapshot, reason, what the daemon finds
     ("encode(head, state)[:-3]", "it is not complete JSON", "from 4"),
