@@ -17,7 +17,8 @@ TOOLS = "-m tests.support.tools"
 PLUGINS = "-m tests.support.plugins"
 EVERYTHING = [PACKAGES, REFERENCE, TOOLS, PLUGINS]
 
-QUICK = "-m pytest -m not (needs_root or slow)"
+WORKERS = "-n 2 --dist loadfile"
+QUICK = "-m not (needs_root or slow)"
 QUICK_FOLDERS = "tests/unit tests/journeys tests/test_floors.py tests/test_language.py"
 
 MAKE_ENVIRONMENT = """\
@@ -104,13 +105,16 @@ def test_what_is_installed_depends_on_the_chosen_tests(checkout: Path) -> None:
 
 
 def test_checks_and_tests_follow(checkout: Path) -> None:
-    """The quick run leaves out what needs root or time; folders that are given replace its own."""
+    """The quick run leaves out what needs root or time; folders that are given replace its own.
+
+    Those run one after the other, as a person who looks for an error wants them.
+    """
     checks = ["ruff check", "ruff format --check", "mypy --strict supervisor"]
     expected = {
         ("tests/unit", "-k", "clock"): "-m pytest tests/unit -k clock",
-        ("--quick",): f"{QUICK} {QUICK_FOLDERS}",
-        ("--quick", "-x"): f"{QUICK} {QUICK_FOLDERS} -x",
-        ("--quick", "tests/unit"): f"{QUICK} tests/unit",
+        ("--quick",): f"-m pytest {WORKERS} {QUICK} {QUICK_FOLDERS}",
+        ("--quick", "-x"): f"-m pytest {WORKERS} {QUICK} {QUICK_FOLDERS} -x",
+        ("--quick", "tests/unit"): f"-m pytest {QUICK} tests/unit",
         ("--reexec", "tests/journeys", "-x"): "-m pytest tests/journeys -x",
     }
     found = {arguments: calls(checkout, *arguments) for arguments in expected}
@@ -125,11 +129,11 @@ def test_the_complete_run_ends_with_daemons_that_have_been_replaced(checkout: Pa
     variable = "${SUPERVISOR_TESTS-}"
     (checkout / "command").write_text(f'#!/bin/sh\necho "$* {variable}" >>calls\n')
     *_, everything, last = calls(checkout)
-    assert everything == "-m pytest "
-    assert last.startswith("-m pytest tests/conformance/")
+    assert everything == f"-m pytest {WORKERS} "
+    assert last.startswith(f"-m pytest {WORKERS} tests/conformance/")
     assert last.endswith(" reexec")
     assert calls(checkout, "--reexec")[-1] == last
-    assert calls(checkout, "-k", "clock")[-1] == "-m pytest -k clock "
+    assert calls(checkout, "-k", "clock")[-1] == f"-m pytest {WORKERS} -k clock "
     files = [word for word in last.split() if word.startswith("tests/")]
     assert [name for name in files if not (ROOT / name).exists()] == []
 
