@@ -1,6 +1,7 @@
 // Followed logs: one connection for all logs of a page (`Feed`), and the panes that show them.
 
 import { Terminal, SEQUENCE, STAMP, splitUnfinished } from "./ansi.js";
+import { Watchdog } from "./common.js";
 
 const MOST_CHARACTERS = 2 * 1024 * 1024; // kept in a pane; older lines are removed
 const MOST_IN_A_LINE = 20_000;
@@ -171,10 +172,12 @@ export class Merger {
 
 // -- following ----------------------------------------------------------------------------
 
-// One connection: lines of JSON with the number of a log, text, and the offset of the first text.
+// One connection: lines of JSON with the number of a log, text, and the offset of the first text. An
+// empty line is a heartbeat.
 export class Feed {
   constructor(address, { onBegin, onText, onLive }) {
     Object.assign(this, { address, onBegin, onText, onLive, aborter: null });
+    this.watchdog = new Watchdog(() => this.aborter.abort());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.follow();
       else if (this.aborter) this.aborter.abort();
@@ -184,14 +187,17 @@ export class Feed {
   async follow() {
     if (this.aborter || document.hidden) return;
     this.aborter = new AbortController();
+    this.watchdog.restart();
     try {
       const response = await fetch(this.address, { signal: this.aborter.signal });
       if (!response.ok) throw new Error(response.statusText);
+      this.watchdog.beatSeconds = Number(response.headers.get("X-Beat-Seconds")) || this.watchdog.beatSeconds;
       this.onLive(true);
       await this.read(response.body.pipeThrough(new TextDecoderStream()).getReader());
     } catch {
       // the connection is lost, or the page was hidden: retry below
     }
+    this.watchdog.stop();
     this.aborter = null;
     if (!document.hidden) {
       this.onLive(false);
@@ -202,6 +208,7 @@ export class Feed {
   async read(reader) {
     let rest = "";
     for (;;) {
+      this.watchdog.restart();
       const { done, value } = await reader.read();
       if (done) return;
       const lines = (rest + value).split("\n");
