@@ -429,12 +429,12 @@ class SupervisorNamespaceRPCInterface:
         @return struct result  The fields of getProcessInfo except `logfile`, and: `signal` of the
             last exit, `ready_at`, `health`, `waiting_for` (array of strings such as
             `db (STARTING)`), `starts`, `restarts` (automatic ones), `next_start`, `last_exit`
-            (struct of `code`, `signal`, `expected`, `core`, `reason`, `at`), `history` (array of
-            structs of `at`, `state`, `reason`), `config_file`, `config_line`, `pending_changes`
-            (names of options that the last reread found changed); with `usage` also, for the
-            process and its descendants: `cpu_percent` (of one core, since the previous sample or,
-            if there is none, since the start), `cpu_seconds`, `memory_bytes` (a double, because it
-            may exceed 32 bits) and `processes`
+            (struct of `code`, `signal`, `expected`, `core`, `stopped`, `stop_reason`, `reason`,
+            `at`), `history` (array of structs of `at`, `state`, `reason`), `config_file`,
+            `config_line`, `pending_changes` (names of options that the last reread found changed);
+            with `usage` also, for the process and its descendants: `cpu_percent` (of one core,
+            since the previous sample or, if there is none, since the start), `cpu_seconds`,
+            `memory_bytes` (a double, because it may exceed 32 bits) and `processes`
         """
         self._update("getProcessDetails")
         group, process = find(self.supervisord, name)

@@ -32,7 +32,7 @@ MAX_HEADER_CHARS: Final = 1000
 TRANSLATED_ATTRIBUTES: Final = ("placeholder", "aria-label", "alt", "title")
 
 NESTED: Final = frozenset(
-    {"message", "reason", "uptime", "description", "subject", "span", "times", "health"}
+    {"message", "reason", "why", "uptime", "description", "subject", "span", "times", "health"}
 )
 """Values of a message that are messages themselves."""
 

@@ -56,6 +56,7 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.up": {"en": "up for startsecs", "zh": "已运行 startsecs 秒"},
     "message.gave_up": {"en": "gave up", "zh": "已放弃"},
     "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},
+    "message.status": {"en": "status {count}", "zh": "状态 {count}"},
     "message.core_dumped": {
         "en": "terminated by {signal} (core dumped)",
         "zh": "被 {signal} 终止（已转储核心）",

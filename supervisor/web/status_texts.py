@@ -21,6 +21,8 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "fact.flapping": {"en": "{count} in {minutes} min", "zh": "{minutes} 分钟内 {count} 次"},
     "fact.ready": {"en": "ready", "zh": "已就绪"},
     "fact.last_exit": {"en": "last exit: {reason}", "zh": "上次退出：{reason}"},
+    "fact.stopped": {"en": "stopped", "zh": "被停止"},
+    "fact.stopped_by": {"en": "stopped, {reason}", "zh": "被停止，{reason}"},
     "fact.meaning": {"en": "{reason}: {meaning}", "zh": "{reason}：{meaning}"},
     "fact.last_line": {"en": "Last line of stderr:", "zh": "标准错误的最后一行："},
     "exit.64": {"en": "wrong use of the command", "zh": "命令用法错误"},

@@ -217,6 +217,14 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "explain.ready": {"en": SENTENCES["ready"], "zh": "自 {time} 起就绪。"},
     "explain.health": {"en": SENTENCES["health"], "zh": "健康状况：{health}。"},
     "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
+    "explain.requested_stop": {
+        "en": SENTENCES["requested_stop"],
+        "zh": "上次退出：按要求停止（{reason}），{time}。",
+    },
+    "explain.planned_stop": {
+        "en": SENTENCES["planned_stop"],
+        "zh": "上次退出：被 supervisord 停止（{reason}）：{why}，{time}。",
+    },
     "explain.expected_exit": {
         "en": SENTENCES["expected_exit"],
         "zh": "上次退出：{reason}（符合预期），{time}。",

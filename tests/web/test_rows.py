@@ -50,7 +50,7 @@ def test_trouble_is_seen_in_the_rows(page: Browser, zoo: Site) -> None:
     """Restarts, the last exit with its meaning, the last line of stderr, the next SIGKILL."""
     page.open(zoo.url)
     page.wait_until_live()
-    page.wait_for_text(row("fails"), "last exit: exit status 127: command not found")
+    page.wait_for_text(row("fails"), "last exit: status 127: command not found")
     assert page.text(f"{row('fails')} samp").endswith("\nno <b>database</b>")
     page.wait(lambda: re.search(r"[3-9] in 10 min", page.text(f"{row('flaps')} .warning")))
     assert page.find(row("flaps")).get_attribute("data-kind") == "flapping"
@@ -64,7 +64,7 @@ def test_trouble_is_seen_in_the_rows(page: Browser, zoo: Site) -> None:
     before = _seconds_to_kill(page)
     page.wait(lambda: _seconds_to_kill(page) < before)
     page.wait_for_text(f"{row('obstinate')} .facts", "for 2 s")
-    page.wait_for_text(f"{row('obstinate')} .facts", "last exit: terminated by SIGKILL")
+    page.wait_for_text(f"{row('obstinate')} .facts", "last exit: stopped, terminated by SIGKILL")
     page.open(zoo.url, PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 

@@ -266,7 +266,7 @@ function calmRows(now) {
   for (const row of calm) {
     row.dataset.kind = row.dataset.calm;
     delete row.dataset.calmAt;
-    row.querySelector(".warning").remove();
+    for (const part of row.querySelectorAll(".warning, samp")) part.remove();
   }
   if (calm.length) filterRows();
 }
