@@ -131,6 +131,10 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
         "en": "couldn't setuid to {user}: {error}",
         "zh": "无法切换到用户 {user}：{error}",
     },
+    "message.dependency": {
+        "en": "dependency '{name}' is {reason}",
+        "zh": "依赖项“{name}”状态为 {reason}",
+    },
     "message.not_completed": {"en": "not completed", "zh": "未完成"},
     "message.not_exited": {"en": "not exited", "zh": "未退出"},
     "message.unknown": {"en": "unknown", "zh": "未知"},

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.dependency_graph import parse_requirements
 from supervisor.process import usage
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
 from tests.support.httpsite import get
 from tests.support.website import WebSite
@@ -409,6 +411,15 @@ def test_all_and_groups(site: WebSite) -> None:
     assert re.fullmatch(r"All stopped at [\w :]+", site.message("action=stopall"))
     assert re.fullmatch(r"All restarted at [\w :]+", site.message("action=restartall"))
     assert re.fullmatch(r"Page refreshed at [\w :]+", site.message("action=refresh"))
+
+
+def test_a_refused_start_has_its_reason(site: WebSite) -> None:
+    """It is not that of a program that cannot be started."""
+    site.runtime.services.processes = ProcessIndex(site.supervisord.process_groups)
+    site.add("web", autostart=True, depends_on=parse_requirements("search"))
+    reason = "dependency 'search' is unknown"
+    assert site.message("action=start&processname=web") == f"ERROR: Process web: {reason}"
+    assert site.message("action=startall").endswith(f"; failed: web ({reason})")
 
 
 def test_only_some_failures_are_named(site: WebSite) -> None:
