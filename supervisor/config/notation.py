@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from supervisor.common.dependency_graph import Requirement
 from supervisor.config.conversions import UNLIMITED, positive_seconds, seconds
+from supervisor.config.health import memory_size
 from supervisor.config.state import autostart
 from supervisor.config.targets import log_of
 from supervisor.datatypes import (
@@ -35,7 +36,7 @@ def in_notation(row: Option, value: object) -> str | None:
         return None
     if row.convert is signal_number and isinstance(value, int):
         return _signal_name(value)
-    if row.convert is byte_size and isinstance(value, int):
+    if row.convert in (byte_size, memory_size) and isinstance(value, int):
         return _size(value)
     if value == UNLIMITED:
         return "unlimited"

@@ -184,6 +184,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "与 supervisord 相同（{name}）",
     },
     "fact.uid": {"en": "uid {uid}", "zh": "uid {uid}"},
+    "fact.not_shown": {"en": "(set, not shown)", "zh": "（已设置，不显示）"},
     "fact.line": {"en": "{file}, line {line}", "zh": "{file}，第 {line} 行"},
     "kind.optional": {"en": "optional", "zh": "可选"},
     "kind.completed": {"en": "completed", "zh": "已完成"},
