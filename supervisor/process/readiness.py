@@ -152,9 +152,9 @@ def _count(state: Mapping[str, object], key: str) -> int:
 NOTIFY, NOTIFICATION_FD, READY_LINE = "notify", "notification_fd", "ready_log_line"
 
 _MISSING = {
-    NOTIFY: "no READY=1",
-    NOTIFICATION_FD: "no newline on the notification fd",
-    READY_LINE: "no line that matches ready_log_line",
+    NOTIFY: "READY=1",
+    NOTIFICATION_FD: "a newline on the notification fd",
+    READY_LINE: "a line that matches ready_log_line",
 }
 
 
@@ -237,6 +237,13 @@ class Readiness:
         if self.check is not None and (text := self.check.describe()) is not None:
             found.append(text)
         return found
+
+    def describe(self) -> str:
+        """Return what is missing as a phrase, "" if the program is ready."""
+        messages = _MISSING.values()
+        return ", ".join(
+            f"waiting for {each}" if each in messages else each for each in self.missing()
+        )
 
     def snapshot(self) -> dict[str, object]:
         """Return the state as values of JSON."""

@@ -92,6 +92,10 @@ class ReadinessMonitor:
         """Return the unmet conditions, as text for users."""
         return self._state.missing()
 
+    def describe(self) -> str:
+        """Return the unmet conditions as a phrase, "" if the program is ready."""
+        return self._state.describe()
+
     # -- a run --------------------------------------------------------------------
 
     def open(self) -> None:

@@ -26,7 +26,7 @@ from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web import kinds, rows
 from supervisor.web.actions import ACTIONS, reports_failure, run_steps
 from supervisor.web.language import english
-from supervisor.web.log_sources import STREAMS, Source
+from supervisor.web.log_sources import STREAMS, SharedLogs, Source
 from supervisor.web.option_facts import option_facts
 from supervisor.web.status import StatusView
 from supervisor.web.templates import Page
@@ -314,6 +314,7 @@ class _Facts:
         which = "both" if len(streams) > 1 else streams[0]
         follow = f"follow-logs?{_query({'processname': name, 'stream': which})}"
         page.put(page.find("body"), **{"data-follow": follow})
+        shared = SharedLogs(self._daemon)
         for section, stream in page.find("output").repeat(streams):
             try:
                 text = reads[stream](name, -TAIL_BYTES, 0)
@@ -324,7 +325,11 @@ class _Facts:
             page.put(
                 link, label, href=f"tail.html?{_query({'processname': name, 'stream': which})}"
             )
+            note = shared.note(self._language, Source(name, stream))
+            page.put(section.findmeld("shared"), note)
             tail = section.findmeld("tail")
+            if not text:
+                page.put(tail, **{"class": "log small empty"})
             page.put(tail, without_sequences(text), **{"aria-label": label})
 
 

@@ -18,6 +18,23 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.days.one": {"en": "{count} day, {time}", "zh": "{count} 天 {time}"},
     "message.days.other": {"en": "{count} days, {time}", "zh": "{count} 天 {time}"},
     "message.not_started": {"en": "Not started", "zh": "未启动"},
+    "message.waiting_ready": {"en": "waiting for READY=1", "zh": "等待 READY=1"},
+    "message.waiting_newline": {
+        "en": "waiting for a newline on the notification fd",
+        "zh": "等待 notification_fd 上的换行符",
+    },
+    "message.waiting_line": {
+        "en": "waiting for a line that matches ready_log_line",
+        "zh": "等待与 ready_log_line 匹配的行",
+    },
+    "message.newline": {
+        "en": "a newline on the notification fd",
+        "zh": "notification_fd 上的换行符",
+    },
+    "message.line": {
+        "en": "a line that matches ready_log_line",
+        "zh": "与 ready_log_line 匹配的行",
+    },
     "message.waiting": {"en": "waiting for {names}", "zh": "等待 {names}"},
     "message.pausing": {
         "en": "{description}, restart in {seconds} s",

@@ -107,6 +107,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "page.times": {"en": "Times", "zh": "时间戳"},
     "page.together": {"en": "Together", "zh": "合并显示"},
     "page.show_too": {"en": "Show another process too", "zh": "同时显示另一个进程"},
+    "page.empty": {"en": "No output yet", "zh": "尚无输出"},
+    "tail.shared": {
+        "en": "Other processes write to this file too: {names}",
+        "zh": "其他进程也写入此文件：{names}",
+    },
     "page.add": {"en": "Add", "zh": "添加"},
     "tail.another": {"en": "Another process", "zh": "另一个进程"},
     "found.one": {"en": "{count} line found", "zh": "找到 {count} 行"},

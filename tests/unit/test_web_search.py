@@ -81,7 +81,7 @@ def test_lines_across_steps_are_whole(loop: Loop, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("step_bytes", [7, STEP_BYTES])
-def test_equal_lines_are_told_apart(
+def test_equal_lines_can_be_distinguished(
     loop: Loop, directory: Path, monkeypatch: pytest.MonkeyPatch, step_bytes: int
 ) -> None:
     """By the line before, in any part that is read; a time stamp is enough."""

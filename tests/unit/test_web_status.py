@@ -155,6 +155,20 @@ def test_rows_are_chosen_by_name_and_state(site: WebSite) -> None:
     assert len(rows(page)) == 3
 
 
+def test_a_group_without_a_row_that_matches_is_hidden(site: WebSite) -> None:
+    """With its head; a folded group is not."""
+    site.add("one", "both")
+    site.add("two", "both")
+    head = 'class="of-group" data-group="both"'
+    for query, is_hidden in (
+        ("q=cat", True),
+        ("state=ok", True),
+        ("q=two", False),
+        ("fold=both", False),
+    ):
+        assert (f"{head} hidden>" in site.get(f"/?{query}").text) == is_hidden
+
+
 def test_buttons_for_all_count_the_rows_of_a_filter(site: WebSite) -> None:
     site.add("dog").state = ProcessStates.RUNNING
     site.add("cattle")

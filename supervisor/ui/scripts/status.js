@@ -56,6 +56,7 @@ function putRow(html) {
   const hasChanged = old.dataset.kind !== fresh.dataset.kind;
   old.replaceWith(fresh);
   if (hasChanged) fresh.classList.add("fresh");
+  if (!fresh.querySelector(".state.ok, .state.busy")) usage.forget(fresh.dataset.name);
   usage.drawRow(fresh);
   pickBox(fresh).checked = picked.has(fresh.dataset.name);
   showResult(fresh.dataset.name);

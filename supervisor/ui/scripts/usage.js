@@ -47,6 +47,11 @@ export class UsageCharts {
     this.draw();
   }
 
+  // The process has ended.
+  forget(name) {
+    this.samples.delete(name);
+  }
+
   last(name, index) {
     const known = this.samples.get(name);
     return known ? known[known.length - 1][index] : -1;
