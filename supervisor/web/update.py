@@ -83,6 +83,8 @@ class UpdateView(MeldView):
         page.put(page.find("plan"), value=plan["id"])
         if not steps:
             page.find("apply").deparent()
+            page.find("steps").deparent()
+            return page.html()
         for element, step in page.find("step").repeat(steps):
             page.put(element.findmeld("verb"), language.text(f"update.{step['action']}"))
             page.put(element.findmeld("subject"), make_namespec(step["group"], step["name"]))

@@ -228,6 +228,17 @@ def stamped(second: int, text: str) -> str:
     return f"2026-11-29T13:04:0{second}Z {text}\n"
 
 
+def test_the_tools_of_several_logs_are_on_one_line(page: Browser, site: Site) -> None:
+    say(site, stamped(1, "one"))
+    page.open(f"{site.url}tail.html?processname=speaks&stream=both", (1280, 900))
+    page.wait_until_live()
+    page.wait(lambda: page.find("#times").is_displayed())
+    tools = [each for each in page.find_all(".bar > *") if each.is_displayed()]
+    middles = [each.rect["y"] + each.rect["height"] / 2 for each in tools]
+    assert len(tools) >= 4
+    assert max(middles) - min(middles) < 5
+
+
 def test_lines_without_a_time_stamp_keep_their_place_in_a_merged_view(
     page: Browser, site: Site
 ) -> None:

@@ -21,7 +21,8 @@ def test_changes_are_shown_and_applied(page: Browser, site: Site) -> None:
     config = site.daemon.config_path
     page.allow_scripts(allowed=False)
     page.open(f"{site.url}update.html")
-    assert "There is nothing to change." in page.text("main")
+    assert page.text("main") == "There is nothing to change."
+    assert not page.find_all(".plan")
     new = f"\n[program:fresh]\ncommand={child('sleeper')}\nstartsecs=0\n"
     before = config.read_text(encoding="utf-8")
     config.write_text(
