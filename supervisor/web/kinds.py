@@ -73,7 +73,9 @@ def _waits_in_vain(process: Subprocess) -> bool:
     """Whether a wanted start waits for a failed process, or for one that waits for such a one."""
     waiting: list[Any] = [process]
     for _ in range(MAX_WAITS):
-        gate = waiting.pop().starts.gate if waiting else None
+        if not waiting:
+            break
+        gate = waiting.pop().starts.gate
         for unmet in gate.unmet() if gate is not None and gate.is_hopeless else ():
             target: Any = unmet.target
             if target is None or _own_kind(target) == "bad":

@@ -2,7 +2,7 @@
 // stream of changes.
 
 const RETRY_SECONDS = 3;
-const BEAT_SECONDS = 25; // until a stream has told its own interval
+const BEAT_SECONDS = 25; // until a stream has reported its interval
 const MISSED_BEATS = 2; // after as many, the server counts as gone
 
 export const byId = (id) => document.getElementById(id);

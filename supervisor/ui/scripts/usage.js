@@ -4,7 +4,7 @@ import { isInView, setText, text } from "./common.js";
 
 const USAGE_SECONDS = 5;
 const USAGE_SAMPLES = 60;
-const DEADLINE_SECONDS = 20; // a server that hangs answers never
+const DEADLINE_SECONDS = 20; // a server that hangs never responds
 const CHART = { width: 60, height: 16 };
 const SVG = "http://www.w3.org/2000/svg";
 const MEGABYTE = 1048576;
