@@ -441,12 +441,12 @@ class SupervisorNamespaceRPCInterface:
             last exit, `ready_at`, `health`, `health_reason` and `health_since` (of a failing check
             of liveness or readiness), `waiting_for` (array of strings such as
             `db (STARTING)`), `starts`, `restarts` (automatic ones), `next_start`, `last_exit`
-            (struct of `code`, `signal`, `expected`, `core`, `reason`, `at`), `history` (array of
-            structs of `at`, `state`, `reason`), `config_file`, `config_line`, `pending_changes`
-            (names of options that the last reread found changed); with `usage` also, for the
-            process and its descendants: `cpu_percent` (of one core, since the previous sample or,
-            if there is none, since the start), `cpu_seconds`, `memory_bytes` (a double, because it
-            may exceed 32 bits) and `processes`
+            (struct of `code`, `signal`, `expected`, `core`, `stopped`, `stop_reason`, `reason`,
+            `at`), `history` (array of structs of `at`, `state`, `reason`), `config_file`,
+            `config_line`, `pending_changes` (names of options that the last reread found changed);
+            with `usage` also, for the process and its descendants: `cpu_percent` (of one core,
+            since the previous sample or, if there is none, since the start), `cpu_seconds`,
+            `memory_bytes` (a double, because it may exceed 32 bits) and `processes`
         """
         self._update("getProcessDetails")
         group, process = find(self.supervisord, name)

@@ -38,6 +38,8 @@ SENTENCES: Final = {
     "unhealthy": "Health: {health} since {time}: {reason}.",
     "unready": "Its readiness check has failed since {time}: {reason}.",
     "next_start": "The next start is in {duration}.",
+    "requested_stop": "Last exit: stopped on request ({reason}), {time}.",
+    "planned_stop": "Last exit: stopped by supervisord ({reason}): {why}, {time}.",
     "expected_exit": "Last exit: {reason} (expected), {time}.",
     "unexpected_exit": "Last exit: {reason} (not expected), {time}.",
     "hook": "Its {hook} is running.",
@@ -93,8 +95,7 @@ def facts(details: Details) -> Iterator[Sentence]:
         yield "next_start", {"duration": max(details["next_start"] - details["now"], 0)}
     last_exit = get("last_exit")
     if last_exit and last_exit["at"]:
-        key = "expected_exit" if last_exit["expected"] else "unexpected_exit"
-        yield key, {"reason": last_exit["reason"], "time": last_exit["at"]}
+        yield _last_exit(last_exit)
     starts = get("starts")
     if starts:
         key = "restarts" if details["restarts"] else "starts"
@@ -104,13 +105,27 @@ def facts(details: Details) -> Iterator[Sentence]:
         yield "pending", {"names": ", ".join(details["pending_changes"])}
 
 
+def _last_exit(last_exit: Details) -> Sentence:
+    """Return the sentence about the last exit; earlier versions do not report `stopped`."""
+    values = {"reason": exit_text(last_exit["reason"]), "time": last_exit["at"]}
+    if not last_exit.get("stopped"):
+        return "expected_exit" if last_exit["expected"] else "unexpected_exit", values
+    why = last_exit["stop_reason"]
+    return ("planned_stop", {**values, "why": why}) if why else ("requested_stop", values)
+
+
+def exit_text(reason: str) -> str:
+    """Return the reason of an exit after the words "last exit": `status 3` of `exit status 3`."""
+    return reason.removeprefix("exit ")
+
+
 def _present(details: Details) -> Iterator[Sentence]:
     """Yield a sentence about the reason of the state."""
     state, reason = details["state"], details["spawnerr"] or UNKNOWN_REASON
     if details.get("hook") and state in IN_HOOK_STATES:
         yield "in_hook", {"hook": details["hook"]}
     elif details["waiting_for"] and state == ProcessStates.STARTING and details["pid"]:
-        yield "not_ready", {"reason": ", ".join(details["waiting_for"])}
+        yield "not_ready", {"reason": details["description"]}
     elif details["waiting_for"]:
         yield "waiting", {"names": ", ".join(details["waiting_for"])}
     elif state == ProcessStates.RUNNING:

@@ -35,6 +35,14 @@ def getFaultDescription(code: int) -> str:
     return "UNKNOWN"
 
 
+def refusal_in(text: str) -> str:
+    """Return the reason of a refused start in the text of its fault, "" if it has none.
+
+    It is the part after the name: `SPAWN_ERROR: web: dependency 'db' is FATAL`.
+    """
+    return text.partition(": ")[2].partition(": ")[2]
+
+
 class RPCError(Exception):
     """An error raised by RPC methods: `code` is a fault code, `text` is `NAME[: extra]`."""
 

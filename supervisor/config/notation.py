@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from supervisor.common.dependency_graph import Requirement
-from supervisor.config.conversions import UNLIMITED
+from supervisor.config.conversions import UNLIMITED, positive_seconds, seconds
+from supervisor.config.health import memory_size
+from supervisor.config.state import autostart
+from supervisor.config.targets import log_of
 from supervisor.datatypes import (
     RestartUnconditionally,
     RestartWhenExitUnexpected,
+    boolean,
     byte_size,
+    integer,
     signal_number,
 )
 
@@ -15,17 +20,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from supervisor.config.option import Option
 
+PLAIN_CONVERSIONS = (autostart, boolean, byte_size, integer, log_of, positive_seconds, seconds)
+"""Conversions of options that are not `live`, whose values are shown."""
+
 SIZES = (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024))
 
 
 def in_notation(row: Option, value: object) -> str | None:
     """Return a value as a file would set it; None for one that may hold a secret.
 
-    Commands, environments, URLs and free text may contain passwords.
+    Commands, environments, URLs and free text may contain passwords.  It is
+    None too for most options that are not `live`: some hold a value in another notation, as a uid.
     """
+    if not row.live and row.convert not in PLAIN_CONVERSIONS:
+        return None
     if row.convert is signal_number and isinstance(value, int):
         return _signal_name(value)
-    if row.convert is byte_size and isinstance(value, int):
+    if row.convert in (byte_size, memory_size) and isinstance(value, int):
         return _size(value)
     if value == UNLIMITED:
         return "unlimited"

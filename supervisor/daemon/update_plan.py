@@ -4,13 +4,15 @@ Pure: configs in, steps out.  There is a step for each process that changes, and
 (its name is `*`) whose own options change.  A process restarts only if an option differs that is
 not `live`; the others can be applied while it runs.  A process keeps its identity by its name, so
 a change of `numprocs` adds or removes processes and leaves the others as they are, unless one of
-their options expands `%(numprocs)s`.
+their options expands `%(numprocs)s`.  The steps of these processes have the change.
 
 A group is replaced as a whole, as by a plain `update`, if it becomes another kind of group, or if
 the socket of an `[fcgi-program:x]` changes: its processes share the socket.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from supervisor.common.records import record
 from supervisor.config.changes import changed_options
@@ -22,7 +24,7 @@ from supervisor.events import getEventNameByType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from supervisor.config.model import ProcessGroupConfig
@@ -118,30 +120,46 @@ def _whole(action: str, group: str, names: list[str]) -> Iterator[Step]:
 
 def _group_steps(config: ProcessGroupConfig, present: RunningGroup) -> Iterator[Step | None]:
     reason = replacement_reason(present.config, config)
+    numbers = _NumberChanges(present.processes.values(), config.process_configs)
     shown: set[Change] = set()
     for each in config.process_configs:
-        step = _process_step(config.name, present.processes.get(each.name), each, reason)
+        old = present.processes.get(each.name)
+        if old is None:
+            step: Step | None = Step(ADD, config.name, each.name, numbers.of(each))
+        else:
+            step = _process_step(config.name, old, each, reason)
         if step is not None:
             shown.update(step.changes)
         yield step
     if reason is None:
         yield _options_step(config, present.config, shown)
     kept = {each.name for each in config.process_configs}
-    for name in present.processes:
+    for name, each in present.processes.items():
         if name not in kept:
-            yield Step(REMOVE, config.name, name)
+            yield Step(REMOVE, config.name, name, numbers.of(each))
+
+
+class _NumberChanges:
+    """Changes of `numprocs` of the programs of a group."""
+
+    def __init__(self, old: Iterable[ProcessConfig], new: Iterable[ProcessConfig]) -> None:
+        self._numbers = [Counter(each.program for each in configs) for configs in (old, new)]
+
+    def of(self, config: ProcessConfig) -> tuple[Change, ...]:
+        """Return the change of a process's program; none if the whole program comes or goes."""
+        old, new = (numbers[config.program] for numbers in self._numbers)
+        return (Change("numprocs", str(old), str(new)),) if old and new and old != new else ()
 
 
 def _process_step(
-    group: str, old: ProcessConfig | None, new: ProcessConfig, reason: str | None
+    group: str, old: ProcessConfig, new: ProcessConfig, reason: str | None
 ) -> Step | None:
-    if old is None:
-        return Step(ADD, group, new.name)
     names = changed_options(old, new)
-    if reason is not None or not all(ROWS[name].live for name in names):
-        named = [*([] if reason is None else [reason]), *names]
-        return Step(RESTART, group, new.name, tuple(map(Change, named)))
     changes = tuple(_shown(name, old, new) for name in names)
+    if reason is not None:
+        changes = (Change(reason), *changes)
+    if reason is not None or not all(ROWS[name].live for name in names):
+        return Step(RESTART, group, new.name, changes)
     return Step(APPLY, group, new.name, changes) if changes else None
 
 

@@ -117,6 +117,7 @@ LATE_MODULES: Final = (
     "supervisor.web.kinds",
     "supervisor.web.language",
     "supervisor.web.log_sources",
+    "supervisor.web.option_facts",
     "supervisor.web.pages",
     "supervisor.web.process",
     "supervisor.web.reason_texts",

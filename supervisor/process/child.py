@@ -341,7 +341,7 @@ class Subprocess(Lifecycle):
         self.runtime.run_guarded(self.drain, f"reading the last output of {self.name}")
         self.laststop = self.runtime.clock.time()
         is_stop = self.killing
-        self.history.exited(status, self.laststop)
+        self.history.exited(status, self.laststop, is_stop=is_stop)
         self._close_dispatchers(drain_later=True)
         if self.killing and self.config.killasgroup and not self.config.stopasgroup:
             seconds = self.stop_deadline.remaining(self.runtime.clock.monotonic())

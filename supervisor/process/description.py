@@ -76,7 +76,7 @@ def outlook(process: Startable) -> Outlook:
     if process.hooks is not None and process.hooks.running:
         words = f"running {process.hooks.running}"
     elif monitor is not None and process.pid:
-        words = monitor.status_text or ", ".join(monitor.missing())
+        words = monitor.status_text or monitor.describe()
     if health is not None and health.failure:
         words = ", ".join(filter(None, (words, f"health: {health.failure}")))
     unmet = ", ".join(map(str, starts.unmet()))

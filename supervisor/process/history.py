@@ -36,6 +36,8 @@ REASONS: Final = {
     ProcessStates.UNKNOWN: "cannot be signalled",
 }
 
+NO_TRANSITION: Final[Transition] = (0.0, ProcessStates.STOPPED, "")
+
 
 class History:
     """The last transitions and the last exit of one process, and the number of its starts.
@@ -52,8 +54,10 @@ class History:
         "restarted_at",
         "restarts",
         "starts",
+        "stop_reason",
         "transitions",
         "wait_status",
+        "was_stopped",
     )
 
     def __init__(self) -> None:
@@ -65,6 +69,10 @@ class History:
         """Time of the last exit in wall-clock seconds, 0 if there has been none."""
         self.wait_status = 0
         """Status of the last exit from `waitpid`, if there has been one."""
+        self.was_stopped = False
+        """Whether the last exit was the end of a stop, and not the program's own."""
+        self.stop_reason = ""
+        """Reason of that stop if the daemon has decided it, "" after a request."""
         self._next_reason = ""
         self._is_restart = False
 
@@ -91,10 +99,18 @@ class History:
         self._is_restart = True
         self.restarted_at = (*self.restarted_at[1 - MAX_RESTART_TIMES :], now)
 
-    def exited(self, wait_status: int, now: float) -> None:
-        """Note the end of the child, with its status from `waitpid`."""
+    def exited(self, wait_status: int, now: float, *, is_stop: bool = False) -> None:
+        """Note the end of the child, with its status from `waitpid`; `is_stop` after a stop."""
         self.wait_status = wait_status
         self.exited_at = now
+        self.was_stopped = is_stop
+        self.stop_reason = self._planned_reason() if is_stop else ""
+
+    def _planned_reason(self) -> str:
+        """Return the reason of the stop in progress if it is no request, else ""."""
+        _, state, reason = self.transitions[-1] if self.transitions else NO_TRANSITION
+        is_planned = state == ProcessStates.STOPPING and not reason.startswith(REASONS[state])
+        return reason if is_planned else ""
 
     def _default_reason(self, state: int, spawnerr: str | None) -> str:
         if state == ProcessStates.BACKOFF:
@@ -126,7 +142,7 @@ class History:
     def last_exit(self, exitcodes: list[int]) -> dict[str, Any]:
         """Return the struct of the last exit; it is `expected` if its code is in `exitcodes`.
 
-        Its `at` is 0 if there has been none.
+        An exit after a stop is `stopped`, with any code.  `at` is 0 if there has been none.
         """
         code, reason = decode_wait_status(self.wait_status)
         has_exited = bool(self.exited_at)
@@ -135,6 +151,8 @@ class History:
             "signal": self.last_signal,
             "expected": self.was_expected(exitcodes),
             "core": os.WIFSIGNALED(self.wait_status) and os.WCOREDUMP(self.wait_status),
+            "stopped": self.was_stopped,
+            "stop_reason": self.stop_reason,
             "reason": reason if has_exited else "",
             "at": self.exited_at,
         }
@@ -150,6 +168,8 @@ class History:
             "restarted_at": list(self.restarted_at),
             "wait_status": self.wait_status,
             "exited_at": self.exited_at,
+            "was_stopped": self.was_stopped,
+            "stop_reason": self.stop_reason,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
@@ -162,3 +182,5 @@ class History:
         self.restarted_at = tuple(saved.get("restarted_at", ()))
         self.wait_status = saved.get("wait_status", 0)
         self.exited_at = saved.get("exited_at", 0.0)
+        self.was_stopped = saved.get("was_stopped", False)
+        self.stop_reason = saved.get("stop_reason", "")

@@ -152,9 +152,9 @@ def _count(state: Mapping[str, object], key: str) -> int:
 NOTIFY, NOTIFICATION_FD, READY_LINE = "notify", "notification_fd", "ready_log_line"
 
 _MISSING = {
-    NOTIFY: "no READY=1",
-    NOTIFICATION_FD: "no newline on the notification fd",
-    READY_LINE: "no line that matches ready_log_line",
+    NOTIFY: "READY=1",
+    NOTIFICATION_FD: "a newline on the notification fd",
+    READY_LINE: "a line that matches ready_log_line",
 }
 
 
@@ -242,6 +242,13 @@ class Readiness:
     def check_failure(self) -> str:
         """The reason of the last probe if it has failed, "" otherwise."""
         return "" if self.ready or self.check is None else self.check.reason or ""
+
+    def describe(self) -> str:
+        """Return what is missing as a phrase, "" if the program is ready."""
+        messages = _MISSING.values()
+        return ", ".join(
+            f"waiting for {each}" if each in messages else each for each in self.missing()
+        )
 
     def snapshot(self) -> dict[str, object]:
         """Return the state as values of JSON."""

@@ -101,6 +101,10 @@ class ReadinessMonitor:
         """
         return self._state.check_failure, self._failing_since
 
+    def describe(self) -> str:
+        """Return the unmet conditions as a phrase, "" if the program is ready."""
+        return self._state.describe()
+
     # -- a run --------------------------------------------------------------------
 
     def open(self) -> None:

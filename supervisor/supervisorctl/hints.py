@@ -10,7 +10,7 @@ import difflib
 import os
 import time
 
-from supervisor.common.faults import Faults
+from supervisor.common.faults import Faults, refusal_in
 from supervisor.common.namespec import make_namespec
 from supervisor.config.client import SUPERVISORCTL
 from supervisor.config.includes import included_files
@@ -85,8 +85,8 @@ def for_results(supervisor: Any, results: Iterable[Info]) -> str | None:
         if status in {Faults.NO_FILE, Faults.NOT_EXECUTABLE}:
             return text or None
         if status in {Faults.SPAWN_ERROR, Faults.ABNORMAL_TERMINATION}:
-            _, has_reason, refusal = text.partition(": ")
-            if has_reason:  # it was not started, so its log does not say why
+            refusal = refusal_in(result["description"])
+            if refusal:  # it was not started, so its log does not say why
                 return refusal
             reason = supervisor.getProcessInfo(name)["spawnerr"]
             more = LOOK_AT_LOGS.format(name=name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from supervisor.common.faults import Faults, RPCError
+from supervisor.common.faults import Faults, RPCError, refusal_in
 from supervisor.common.records import record
 from supervisor.engine.deferred import NOT_DONE_YET, derived, in_sequence
 from supervisor.engine.start_queue import Pace
@@ -82,9 +82,15 @@ def fault_text(error: RPCError) -> str:
     return english("message.fault", code=error.code, reason=error.text)
 
 
+def _start_failure(code: int, text: str) -> str:
+    """Return the reason of a failed start, "" if only the text of the fault has it."""
+    refusal = refusal_in(text) if code == Faults.SPAWN_ERROR else ""
+    return refusal or START_FAULTS.get(code, "")
+
+
 def _start_error(name: str) -> Callable[[RPCError], str]:
     def text(error: RPCError) -> str:
-        reason = START_FAULTS.get(error.code) or fault_text(error)
+        reason = _start_failure(error.code, error.text) or fault_text(error)
         return english("message.start_error", name=name, reason=reason)
 
     return text
@@ -182,11 +188,11 @@ def _on_several(verb: str, scope: str, values: dict[str, str], start: Step, stop
 
 
 def _failures(structs: list[dict[str, Any]]) -> str:
-    failed = [
-        f"{struct['name']} ({START_FAULTS.get(struct['status']) or struct['description']})"
-        for struct in structs
-        if struct["status"] != Faults.SUCCESS
-    ]
+    failed = []
+    for struct in structs:
+        code, text = struct["status"], struct["description"]
+        if code != Faults.SUCCESS:
+            failed.append(f"{struct['name']} ({_start_failure(code, text) or text})")
     more = len(failed) - SHOWN_FAILURES
     if more > 0:
         failed[SHOWN_FAILURES:] = [f"{more} more"]

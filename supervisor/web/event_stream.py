@@ -2,7 +2,8 @@
 
 Server-sent events (WHATWG HTML, 9.2): each contains the changed rows as HTML, or reports that the
 groups have changed.  There is no polling: while nothing changes, only a heartbeat is sent from
-time to time.
+time to time.  It is an event with a name, because a browser hides comments from scripts: a page
+that misses two of them knows that the daemon hangs, although the connection is open.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ class ChangesView(MeldView):
 class Changes:
     """Changes since the last event: each process at most once, even for a slow reader.
 
-    With the name of a process, those of the others are left out.
+    With the name of a process, those of the others are left out.  `max_wait` is the interval of the
+    heartbeat, which is also the first event.
     """
 
     max_wait = BEAT_SECONDS
@@ -81,10 +83,10 @@ class Changes:
         """Return the next event, a heartbeat when it is due, or `NOT_DONE_YET`."""
         now = self._supervisord.runtime.clock.monotonic()
         message = self._message()
-        if not message and now - self._last_event_at < BEAT_SECONDS:
+        if not message and now - self._last_event_at < self.max_wait:
             return NOT_DONE_YET
         self._last_event_at = now
-        return message or b":\n\n"
+        return message or f"event: beat\ndata: {self.max_wait:g}\n\n".encode()
 
     def close(self) -> None:
         """Unsubscribe."""

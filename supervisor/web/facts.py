@@ -12,10 +12,12 @@ import signal
 import time
 from functools import lru_cache
 
+from supervisor.common.explanation import exit_text
 from supervisor.common.text import visible
 from supervisor.engine.files import open_for_reading
 from supervisor.engine.posix import decode_wait_status, signame
 from supervisor.process.details import failing_check, next_start
+from supervisor.process.history import MAX_RESTART_TIMES
 from supervisor.states import ProcessStates
 from supervisor.web.kinds import FLAPPING_SECONDS, present_kind
 from supervisor.web.templates import escaped
@@ -74,7 +76,7 @@ def facts(language: Language, process: Subprocess, flapping_until: float) -> str
         *_last_exit(language, process),
     ]
     found = f'<span class="facts">{" ".join(parts)}</span>' if parts else ""
-    return found + _last_line(language, process)
+    return found + _last_line(language, process, is_flapping=bool(flapping_until))
 
 
 def _span(text: str, attributes: str = "") -> str:
@@ -130,27 +132,45 @@ def _restarts(language: Language, process: Subprocess, flapping_until: float) ->
     if flapping_until:
         begin = process.runtime.clock.time() - FLAPPING_SECONDS
         recent = sum(at > begin for at in history.restarted_at)
-        text = language.text("fact.flapping", count=recent, minutes=FLAPPING_SECONDS // 60)
+        number = f"{recent}+" if recent == MAX_RESTART_TIMES else recent
+        text = language.text("fact.flapping", count=number, minutes=FLAPPING_SECONDS // 60)
         yield _span(text, ' class="warning"')
 
 
 def _last_exit(language: Language, process: Subprocess) -> Iterator[str]:
     """Yield the last exit with its meaning, except that of an ordinary stop."""
-    history, config = process.history, process.config
+    history = process.history
     if not history.exited_at:
         return
-    code, reason = decode_wait_status(history.wait_status)
-    is_stopped = process.state == ProcessStates.STOPPED
-    is_expected = history.was_expected(config.exitcodes)
-    if is_stopped and (is_expected or history.last_signal == config.stopsignal):
-        return
-    text = language.message(reason)
-    meaning = _meaning(language, code, history.last_signal)
-    if meaning and not is_stopped:  # then it was stopwaitsecs that led to SIGKILL
-        text = language.text("fact.meaning", reason=text, meaning=meaning)
-    text = language.text("fact.last_exit", reason=text)
-    kind = "" if is_expected else ' class="unexpected"'
-    yield _span(text, f'{kind} title="{exact_time(int(history.exited_at))}"')
+    text = _stop_text(language, process) if history.was_stopped else _exit_text(language, process)
+    if text:
+        is_calm = history.was_stopped or history.was_expected(process.config.exitcodes)
+        kind = "" if is_calm else ' class="unexpected"'
+        text = language.text("fact.last_exit", reason=text)
+        yield _span(text, f'{kind} title="{exact_time(int(history.exited_at))}"')
+
+
+def _stop_text(language: Language, process: Subprocess) -> str:
+    """Return the reason of the last stop; a request needs none, its end by SIGKILL does."""
+    history = process.history
+    text = language.text("fact.stopped")
+    if history.last_signal not in (0, process.config.stopsignal):
+        reason = language.message(decode_wait_status(history.wait_status)[1])
+        text = language.text("fact.stopped_by", reason=reason)
+    elif process.state == ProcessStates.STOPPED and not history.stop_reason:
+        return ""
+    if not history.stop_reason:
+        return text
+    why = language.message(history.stop_reason)
+    return language.text("fact.meaning", reason=text, meaning=why)
+
+
+def _exit_text(language: Language, process: Subprocess) -> str:
+    """Return the last exit with its meaning."""
+    code, reason = decode_wait_status(process.history.wait_status)
+    text = language.message(exit_text(reason))
+    meaning = _meaning(language, code, process.history.last_signal)
+    return language.text("fact.meaning", reason=text, meaning=meaning) if meaning else text
 
 
 def _meaning(language: Language, code: int, signum: int) -> str:
@@ -168,22 +188,34 @@ def _meaning(language: Language, code: int, signum: int) -> str:
 # -- the last line of stderr -----------------------------------------------------------
 
 
-def _last_line(language: Language, process: Subprocess) -> str:
-    """Return the last line that a failed program has written to stderr."""
-    if not process.history.exited_at or present_kind(process) != "bad":
+def _last_line(language: Language, process: Subprocess, *, is_flapping: bool) -> str:
+    """Return the last line that a failed program has written to stderr, the likely reason.
+
+    Of a program that is up again, it is the line that was the last one soon after the exit.
+    """
+    config, history = process.config, process.history
+    has_failed = not (history.was_stopped or history.was_expected(config.exitcodes))
+    is_recent = is_flapping or process.state in (ProcessStates.STARTING, ProcessStates.EXITED)
+    if not history.exited_at:
         return ""
-    config = process.config
+    if present_kind(process) == "bad":
+        read_at = history.changed_at
+    elif has_failed and is_recent:
+        read_at = history.exited_at
+    else:
+        return ""
     log = config.stdout.logfile if config.redirect_stderr else config.stderr.logfile
-    line = last_line(log, process.history.changed_at) if isinstance(log, str) else ""
+    line = last_line(log, read_at) if isinstance(log, str) else ""
     label = escaped(language.text("fact.last_line"))
     return f'<samp><span class="unseen">{label} </span>{escaped(line)}</samp>' if line else ""
 
 
 @lru_cache(maxsize=1024)
-def last_line(path: str, _changed_at: float) -> str:
+def last_line(path: str, _read_at: float) -> str:
     """Return the last line of a log that is not empty, truncated; '' if there is none.
 
-    Cached for each failure of a program, because an open page may show a thousand of them.
+    Cached for each failure of a program, because an open page may show a thousand of them;
+    `_read_at` is its time.
     """
     try:
         fd = open_for_reading(path)

@@ -15,7 +15,7 @@ from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.files import open_for_reading
 from supervisor.http.bodies import TAIL_POLL_SECONDS, FollowedFile
 from supervisor.logs import reading
-from supervisor.web.event_stream import STREAM_HEADERS
+from supervisor.web.event_stream import BEAT_SECONDS, STREAM_HEADERS
 from supervisor.web.log_sources import offset_in, sources_in
 
 TYPE_CHECKING = False
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from typing import Any, Final
 
+    from supervisor.engine.loop import Clock
     from supervisor.web.views import ViewContext
 
 FOLLOWED_BYTES: Final = 64 * 1024
@@ -38,6 +39,9 @@ OFFSET_FIELD: Final = "X-Log-Offset"
 
 END_FIELD: Final = "X-Log-End"
 """Header field: the size of the file in bytes; the body continues with later output."""
+
+BEAT_FIELD: Final = "X-Beat-Seconds"
+"""Header field: the interval of the heartbeat, in seconds."""
 
 
 class _LogView:
@@ -90,7 +94,8 @@ class FollowLogsView:
     """The ends of several logs, and all later output, on one connection.
 
     Each line is a JSON object with `log`, the number of the log in the request, and `text`; the
-    first one of a log also has `offset`, at which its text begins in the file.
+    first one of a log also has `offset`, at which its text begins in the file.  An empty line is a
+    heartbeat: a page that misses two of them knows that the daemon hangs.
     """
 
     delay = 0
@@ -105,7 +110,9 @@ class FollowLogsView:
         paths = [source.path(self.context.supervisord) for source in sources]
         if not any(paths):
             return {"headers": headers, "status": 404, "body": "There is no such log.\n"}
-        return {"headers": headers, "body": FollowedLogs(paths)}
+        body = FollowedLogs(paths, self.context.supervisord.runtime.clock)
+        headers[BEAT_FIELD] = f"{body.beat_seconds:g}"
+        return {"headers": headers, "body": body}
 
 
 class FollowedLogs:
@@ -113,14 +120,28 @@ class FollowedLogs:
 
     max_wait = TAIL_POLL_SECONDS
 
-    def __init__(self, paths: Sequence[str | None]) -> None:
+    beat_seconds = BEAT_SECONDS
+    """Interval of the heartbeat; the poll for lines of other programs also sends it."""
+
+    def __init__(self, paths: Sequence[str | None], clock: Clock) -> None:
         self._logs = [_FollowedLog(path, len(paths)) for path in paths if path]
         self._numbers = [number for number, path in enumerate(paths) if path]
         self._next = 0
+        self._clock = clock
+        self._last_line_at = clock.monotonic()
         self.wake_sources = tuple(reading.written(path) for path in paths if path)
 
     def more(self) -> Any:
-        """Return a line about the next log with news, or `NOT_DONE_YET`."""
+        """Return a line about the next log with news, a heartbeat, or `NOT_DONE_YET`."""
+        now = self._clock.monotonic()
+        line = self._news()
+        if not line and now - self._last_line_at < self.beat_seconds:
+            return NOT_DONE_YET
+        self._last_line_at = now
+        return line or b"\n"
+
+    def _news(self) -> bytes:
+        """Return a line about the next log with news, b"" if there is none."""
         for _ in self._logs:
             index = self._next
             self._next = (index + 1) % len(self._logs)
@@ -128,7 +149,7 @@ class FollowedLogs:
             if news is not None:
                 line = json.dumps({"log": self._numbers[index], **news}, ensure_ascii=False)
                 return line.encode() + b"\n"
-        return NOT_DONE_YET
+        return b""
 
     def close(self) -> None:
         """Close the files."""

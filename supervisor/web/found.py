@@ -11,6 +11,7 @@ from supervisor.common.ansi import without_sequences
 from supervisor.common.records import record
 from supervisor.engine.files import open_for_reading
 from supervisor.web.follow import line_start
+from supervisor.web.search import MAX_CONTEXT_CHARS
 from supervisor.web.templates import escaped, readable
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ def result_links(
 ) -> str:
     """Return the lines that a search has found as HTML, each a link to its place in its log.
 
+    The line before it precedes the link, unless the link before is that line.
+
     `sources` and `labels` are those of the files that were searched.
     """
     from urllib.parse import urlencode
@@ -42,11 +45,17 @@ def result_links(
         for source in sources
     ]
     beginnings = [f"{label} " if label else "" for label in labels]
-    return "\n".join(
-        f'<a href="{addresses[line.file]}{line.offset}#{OFFSET_FIELD}">'
-        f"{readable(beginnings[line.file] + line.text)}</a>"
-        for line in search.lines
-    )
+    shown = []
+    previous = ""
+    for line in search.lines:
+        if line.before and line.before != previous[:MAX_CONTEXT_CHARS]:
+            shown.append(f'<span class="context">{readable(line.before)}</span>')
+        shown.append(
+            f'<a href="{addresses[line.file]}{line.offset}#{OFFSET_FIELD}">'
+            f"{readable(beginnings[line.file] + line.text)}</a>"
+        )
+        previous = line.text
+    return "\n".join(shown)
 
 
 @record(frozen=True)

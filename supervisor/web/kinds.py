@@ -1,4 +1,4 @@
-"""The kind of each process: trouble or not, by its state, its last exit and its restarts.
+"""The kind of each process: trouble or not, by its state, last exit, restarts and dependencies.
 
 The kind decides the appearance of a process, its place in the order of urgency, and the filter.
 """
@@ -10,7 +10,7 @@ from supervisor.states import ProcessStates
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Final
+    from typing import Any, Final
 
     from supervisor.process.child import Subprocess
     from supervisor.rpc.lookup import Member
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 FLAPPING_SECONDS: Final = 600
 FLAPPING_RESTARTS: Final = 3
 """A program with this many automatic restarts in `FLAPPING_SECONDS` is shown as trouble."""
+
+CALM_SECONDS: Final = 120
+"""A program that has been RUNNING for as long, and longer than its last runs, is not flapping."""
+
+MAX_WAITS: Final = 16
+"""Bound of the search for the failure that holds up a process: chains may be long."""
 
 KINDS: Final = ("bad", "flapping", "busy", "ok", "off")
 """Kinds of processes, in order of urgency."""
@@ -45,10 +51,16 @@ def state_kind(state: int) -> str:
 
 
 def present_kind(process: Subprocess) -> str:
-    """Return the kind of a process by its state, and by its last exit if that is the state.
+    """Return the kind of a process by its state, and by the reason of that state.
 
-    An exit with an unexpected status is trouble, unless a user has ended the pause after it.
+    An exit with an unexpected status is trouble, unless a user has ended the pause after it, and
+    so is a wait for a process that has failed; a wait for one that was stopped is not.
     """
+    kind = _own_kind(process)
+    return "bad" if kind == "off" and _waits_in_vain(process) else kind
+
+
+def _own_kind(process: Subprocess) -> str:
     state = process.get_state()
     if state == ProcessStates.EXITED and not process.administrative_stop:
         history = process.history
@@ -57,15 +69,34 @@ def present_kind(process: Subprocess) -> str:
     return state_kind(state)
 
 
+def _waits_in_vain(process: Subprocess) -> bool:
+    """Whether a wanted start waits for a failed process, or for one that waits for such a one."""
+    waiting: list[Any] = [process]
+    for _ in range(MAX_WAITS):
+        if not waiting:
+            break
+        gate = waiting.pop().starts.gate
+        for unmet in gate.unmet() if gate is not None and gate.is_hopeless else ():
+            target: Any = unmet.target
+            if target is None or _own_kind(target) == "bad":
+                return True
+            waiting.append(target)
+    return False
+
+
 def flaps_until(process: Subprocess) -> float:
     """Return until when a process counts as flapping, in wall-clock seconds; 0 if it does not.
 
-    That holds for programs that are up, or come up again by themselves.
+    That holds for programs that are up, or come up again by themselves.  It ends early for one that
+    has been RUNNING for longer than its last runs together, since it is likely to stay up.
     """
     restarts = process.history.restarted_at
     if len(restarts) < FLAPPING_RESTARTS:
         return 0.0
-    until = restarts[-FLAPPING_RESTARTS] + FLAPPING_SECONDS
+    first, last = restarts[-FLAPPING_RESTARTS], restarts[-1]
+    until = first + FLAPPING_SECONDS
+    if process.state == ProcessStates.RUNNING:
+        until = min(until, last + max(last - first, CALM_SECONDS))
     if until <= process.runtime.clock.time():
         return 0.0
     comes_up = process.state == ProcessStates.EXITED and process.starts.is_wanted

@@ -29,10 +29,10 @@ COOKIE_SECONDS: Final = 365 * 24 * 3600
 MAX_HEADER_CHARS: Final = 1000
 """Part of Accept-Language and Cookie that is read."""
 
-TRANSLATED_ATTRIBUTES: Final = ("placeholder", "aria-label", "alt", "title")
+TRANSLATED_ATTRIBUTES: Final = ("placeholder", "aria-label", "alt", "title", "data-empty")
 
 NESTED: Final = frozenset(
-    {"message", "reason", "uptime", "description", "subject", "span", "times", "health"}
+    {"message", "reason", "why", "uptime", "description", "subject", "span", "times", "health"}
 )
 """Values of a message that are messages themselves."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from supervisor.common.faults import RPCError
+from supervisor.common.namespec import make_namespec
 from supervisor.common.records import record
 from supervisor.rpc.logs import process_log
-from supervisor.rpc.lookup import find_process
+from supervisor.rpc.lookup import find_process, members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from supervisor.process.daemon_protocol import Daemon
+    from supervisor.web.language import Language
 
 STREAMS: Final = ("stdout", "stderr")
 
@@ -22,6 +24,8 @@ MAX_SOURCES: Final = 12
 """Number of logs on one page: each has an open file."""
 
 MAX_OFFSET_DIGITS: Final = 18
+
+MAX_SHOWN_WRITERS: Final = 5
 
 
 @record(frozen=True)
@@ -50,6 +54,30 @@ class Source:
         except RPCError:
             pass
         return found if isinstance(found, str) else None
+
+
+class SharedLogs:
+    """The processes that write to each log file of a daemon."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._writers: dict[str, dict[str, None]] = {}
+        for group, process in members([*daemon.process_groups.values()], by_name=True):
+            name = make_namespec(group.config.name, process.config.name)
+            for stream in (process.config.stdout, process.config.stderr):
+                if isinstance(stream.logfile, str):
+                    self._writers.setdefault(stream.logfile, {})[name] = None
+
+    def note(self, language: Language, source: Source) -> str:
+        """Return a note about the other processes that write to a log, "" if there are none."""
+        others = [*self._writers.get(source.path(self._daemon) or "", {})]
+        others = [name for name in others if name != source.name] if source.name else []
+        if not others:
+            return ""
+        shown = others[:MAX_SHOWN_WRITERS]
+        if len(others) > len(shown):
+            shown.append(language.text("failed.more", count=len(others) - len(shown)))
+        return language.text("tail.shared", names=language.text("script.comma").join(shown))
 
 
 def names_in(form: Mapping[str, Any]) -> list[str]:

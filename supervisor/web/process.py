@@ -26,7 +26,8 @@ from supervisor.states import ProcessStates, getProcessStateDescription
 from supervisor.web import kinds, rows
 from supervisor.web.actions import ACTIONS, reports_failure, run_steps
 from supervisor.web.language import english
-from supervisor.web.log_sources import STREAMS, Source
+from supervisor.web.log_sources import STREAMS, SharedLogs, Source
+from supervisor.web.option_facts import option_facts
 from supervisor.web.status import StatusView
 from supervisor.web.templates import Page
 
@@ -211,9 +212,16 @@ class _Facts:
     # -- what is configured ----------------------------------------------------------
 
     def _fill_configuration(self, page: Page) -> None:
-        facts = [(key, value) for key, value in self._configuration() if value]
-        for item, (key, value) in page.find("fact").repeat(facts):
-            page.put(item.findmeld("term"), self._language.text(f"fact.{key}"))
+        language = self._language
+        facts = [(language.text(f"fact.{key}"), value) for key, value in self._configuration()]
+        not_shown = language.text("fact.not_shown")
+        facts += [
+            (name, not_shown if value is None else value)
+            for name, value in option_facts(full_config(self._process.config))
+        ]
+        shown = [(term, value) for term, value in facts if value]
+        for item, (term, value) in page.find("fact").repeat(shown):
+            page.put(item.findmeld("term"), term)
             page.put(item.findmeld("value"), value)
 
     def _configuration(self) -> Iterator[tuple[str, str]]:
@@ -306,6 +314,7 @@ class _Facts:
         which = "both" if len(streams) > 1 else streams[0]
         follow = f"follow-logs?{_query({'processname': name, 'stream': which})}"
         page.put(page.find("body"), **{"data-follow": follow})
+        shared = SharedLogs(self._daemon)
         for section, stream in page.find("output").repeat(streams):
             try:
                 text = reads[stream](name, -TAIL_BYTES, 0)
@@ -316,7 +325,11 @@ class _Facts:
             page.put(
                 link, label, href=f"tail.html?{_query({'processname': name, 'stream': which})}"
             )
+            note = shared.note(self._language, Source(name, stream))
+            page.put(section.findmeld("shared"), note)
             tail = section.findmeld("tail")
+            if not text:
+                page.put(tail, **{"class": "log small empty"})
             page.put(tail, without_sequences(text), **{"aria-label": label})
 
 

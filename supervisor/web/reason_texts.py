@@ -18,6 +18,23 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.days.one": {"en": "{count} day, {time}", "zh": "{count} 天 {time}"},
     "message.days.other": {"en": "{count} days, {time}", "zh": "{count} 天 {time}"},
     "message.not_started": {"en": "Not started", "zh": "未启动"},
+    "message.waiting_ready": {"en": "waiting for READY=1", "zh": "等待 READY=1"},
+    "message.waiting_newline": {
+        "en": "waiting for a newline on the notification fd",
+        "zh": "等待 notification_fd 上的换行符",
+    },
+    "message.waiting_line": {
+        "en": "waiting for a line that matches ready_log_line",
+        "zh": "等待与 ready_log_line 匹配的行",
+    },
+    "message.newline": {
+        "en": "a newline on the notification fd",
+        "zh": "notification_fd 上的换行符",
+    },
+    "message.line": {
+        "en": "a line that matches ready_log_line",
+        "zh": "与 ready_log_line 匹配的行",
+    },
     "message.waiting": {"en": "waiting for {names}", "zh": "等待 {names}"},
     "message.pausing": {
         "en": "{description}, restart in {seconds} s",
@@ -56,6 +73,7 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.up": {"en": "up for startsecs", "zh": "已运行 startsecs 秒"},
     "message.gave_up": {"en": "gave up", "zh": "已放弃"},
     "message.exit_status": {"en": "exit status {code}", "zh": "退出状态 {code}"},
+    "message.status": {"en": "status {count}", "zh": "状态 {count}"},
     "message.core_dumped": {
         "en": "terminated by {signal} (core dumped)",
         "zh": "被 {signal} 终止（已转储核心）",
@@ -129,6 +147,10 @@ REASON_TEXTS: Final[dict[str, dict[str, str]]] = {
     "message.no_setuid": {
         "en": "couldn't setuid to {user}: {error}",
         "zh": "无法切换到用户 {user}：{error}",
+    },
+    "message.dependency": {
+        "en": "dependency '{name}' is {reason}",
+        "zh": "依赖项“{name}”状态为 {reason}",
     },
     "message.not_completed": {"en": "not completed", "zh": "未完成"},
     "message.not_exited": {"en": "not exited", "zh": "未退出"},

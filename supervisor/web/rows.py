@@ -320,7 +320,13 @@ def _actions(state: int, ahead: Outlook) -> tuple[str, ...]:
 
 
 def group_body(
-    texts: StatusTexts, name: str, group: list[Member], rows_html: str, fold: Fold
+    texts: StatusTexts,
+    name: str,
+    group: list[Member],
+    rows_html: str,
+    fold: Fold,
+    *,
+    is_hidden: bool,
 ) -> str:
     """Return the table body of a group as HTML: its heading and its rows."""
     from urllib.parse import quote
@@ -332,7 +338,9 @@ def group_body(
         "fold": escaped(fold.url(name)),
         "expanded": "false" if fold.is_folded(name) else "true",
     }
-    return f'<tbody class="of-group" data-group="{escaped(name)}">{heading}{rows_html}</tbody>'
+    hidden = " hidden" if is_hidden else ""
+    attributes = f'class="of-group" data-group="{escaped(name)}"{hidden}'
+    return f"<tbody {attributes}>{heading}{rows_html}</tbody>"
 
 
 def tally(language: Language, group: list[Member]) -> str:

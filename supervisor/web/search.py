@@ -7,6 +7,7 @@ reads the last `MAX_BYTES` of each file, keeps the last `MAX_LINES` lines, and s
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 
 from supervisor.common.ansi import AnsiStripper
@@ -34,6 +35,11 @@ MAX_LINE_CHARS: Final = 2000
 MAX_PART_BYTES: Final = 1024 * 1024
 """Part of a line that is kept until its end is read; a longer line is searched in parts."""
 
+MAX_CONTEXT_CHARS: Final = 300
+
+_has_stamp = re.compile(r"\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d").match
+"""Search for a time stamp at the start of a line, as the page of logs marks it."""
+
 _active: deque[Search] = deque()
 """Searches in progress, the next one first."""
 
@@ -42,12 +48,14 @@ _active: deque[Search] = deque()
 class Found:
     """One line that a search has found: the number of its file, its offset there, and its text.
 
-    The offset is in bytes; `text` is without control sequences, and shortened.
+    The offset is in bytes; texts are without control sequences, and shortened.  `before` is the
+    line before it, which tells equal lines apart, unless a time stamp does.
     """
 
     file: int
     offset: int
     text: str
+    before: str = ""
 
 
 class Search:
@@ -62,6 +70,7 @@ class Search:
         self.is_complete = True
         """Whether all files were searched from their start."""
         self._wanted = wanted.lower()
+        self._before = b""
         self._done = Notifier()
         self._loop = loop
         self._steps: Generator[None, None, None] | None = self._run(paths)
@@ -112,7 +121,7 @@ class Search:
         size = os.fstat(fd).st_size
         offset = max(size - MAX_BYTES, 0)
         self.is_complete = self.is_complete and offset == 0
-        rest = b""
+        rest = self._before = b""
         while offset < size:
             data = os.pread(fd, min(STEP_BYTES, size - offset), offset)
             if not data:
@@ -133,13 +142,16 @@ class Search:
     def _look_at(self, file: int, start: int, data: bytes) -> Generator[None, None, None]:
         """Search lines of a file that begin at offset `start`."""
         if self._wanted not in _plain(data).lower():
+            self._before = data[data.rfind(b"\n") + 1 :]
             return
         for number, line in enumerate(data.split(b"\n"), 1):
             text = _plain(line)
             place = text.lower().find(self._wanted)
             if place >= 0:
                 self.count += 1
-                self.lines.append(Found(file, start, _shortened(text, place)))
+                before = "" if _has_stamp(text) else _plain(self._before)[:MAX_CONTEXT_CHARS]
+                self.lines.append(Found(file, start, _shortened(text, place), before))
+            self._before = line
             start += len(line) + 1
             if number % LINES_PER_STEP == 0:
                 yield

@@ -291,10 +291,14 @@ class StatusView(MeldView):
         )
 
     def _group(self, texts: rows.StatusTexts, name: str, group: list[Member], fold: Fold) -> str:
-        """Return the table body of a group; a filter shows rows of folded groups too."""
+        """Return the table body of a group; a filter shows rows of folded groups too.
+
+        It hides a group without a row that matches.
+        """
         is_folded = fold.is_folded(name) and not self._filter.is_active
         made = [self._row(texts, member, is_folded=is_folded) for member in group]
-        return rows.group_body(texts, name, group, "".join(made), fold)
+        is_hidden = not any(map(self._filter.matches, group))
+        return rows.group_body(texts, name, group, "".join(made), fold, is_hidden=is_hidden)
 
     def _row(self, texts: rows.StatusTexts, member: Member, *, is_folded: bool = False) -> str:
         usage = ""

@@ -22,6 +22,8 @@ STATUS_TEXTS: Final[dict[str, dict[str, str]]] = {
     "fact.ready": {"en": "ready", "zh": "已就绪"},
     "fact.last_failure": {"en": "last failure: {reason}", "zh": "上次失败：{reason}"},
     "fact.last_exit": {"en": "last exit: {reason}", "zh": "上次退出：{reason}"},
+    "fact.stopped": {"en": "stopped", "zh": "被停止"},
+    "fact.stopped_by": {"en": "stopped, {reason}", "zh": "被停止，{reason}"},
     "fact.meaning": {"en": "{reason}: {meaning}", "zh": "{reason}：{meaning}"},
     "fact.last_line": {"en": "Last line of stderr:", "zh": "标准错误的最后一行："},
     "exit.64": {"en": "wrong use of the command", "zh": "命令用法错误"},

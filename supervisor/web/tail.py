@@ -19,7 +19,15 @@ from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text
 from supervisor.web.found import OFFSET_FIELD, place_at, result_links
 from supervisor.web.language import cookie_field, language_of
-from supervisor.web.log_sources import BOTH, MAX_SOURCES, STREAMS, Source, offset_in, sources_in
+from supervisor.web.log_sources import (
+    BOTH,
+    MAX_SOURCES,
+    STREAMS,
+    SharedLogs,
+    Source,
+    offset_in,
+    sources_in,
+)
 from supervisor.web.search import Search
 from supervisor.web.templates import Page
 from supervisor.web.views import PAGE_HEADERS, MeldView
@@ -196,18 +204,24 @@ class TailView(MeldView):
             page.put(page.find("refresh_anchor"), href=f"tail.html?{self._query()}", id="back")
             return True
         several = len(self._sources) > 1
+        shared = SharedLogs(self.context.supervisord)
         found = []
         for number, (section, source) in enumerate(page.find("pane").repeat(self._sources)):
             text, is_there = self._tail(source, limit)
             found.append(is_there)
             tail = section.findmeld("tailbody")
             page.put(tail, without_sequences(text))
+            if is_there and not text:
+                page.put(tail, **{"class": "log empty"})
+            page.put(section.findmeld("shared"), shared.note(self._language, source))
             if several:
                 label = section.findmeld("label")
                 del label.attrib["hidden"]
                 shown = visible(self._label(source))
                 page.put(label, shown)
+                address = f"process.html?{_query([('processname', source.name)])}"
                 page.put(tail, **{"id": f"log-{number}", "aria-label": shown, "data-label": shown})
+                page.put(tail, **{"data-address": address})
         if any(found):
             earlier = " ".join(f"earlier?{_query(each.fields.items())}" for each in self._sources)
             follow = f"follow-logs?{self._query()}"

@@ -107,6 +107,11 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "page.times": {"en": "Times", "zh": "时间戳"},
     "page.together": {"en": "Together", "zh": "合并显示"},
     "page.show_too": {"en": "Show another process too", "zh": "同时显示另一个进程"},
+    "page.empty": {"en": "No output yet", "zh": "尚无输出"},
+    "tail.shared": {
+        "en": "Other processes write to this file too: {names}",
+        "zh": "其他进程也写入此文件：{names}",
+    },
     "page.add": {"en": "Add", "zh": "添加"},
     "tail.another": {"en": "Another process", "zh": "另一个进程"},
     "found.one": {"en": "{count} line found", "zh": "找到 {count} 行"},
@@ -184,6 +189,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
         "zh": "与 supervisord 相同（{name}）",
     },
     "fact.uid": {"en": "uid {uid}", "zh": "uid {uid}"},
+    "fact.not_shown": {"en": "(set, not shown)", "zh": "（已设置，不显示）"},
     "fact.line": {"en": "{file}, line {line}", "zh": "{file}，第 {line} 行"},
     "kind.optional": {"en": "optional", "zh": "可选"},
     "kind.completed": {"en": "completed", "zh": "已完成"},
@@ -223,6 +229,14 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     },
     "explain.unready": {"en": SENTENCES["unready"], "zh": "就绪检查自 {time} 起失败：{reason}。"},
     "explain.next_start": {"en": SENTENCES["next_start"], "zh": "{duration}后下次启动。"},
+    "explain.requested_stop": {
+        "en": SENTENCES["requested_stop"],
+        "zh": "上次退出：按要求停止（{reason}），{time}。",
+    },
+    "explain.planned_stop": {
+        "en": SENTENCES["planned_stop"],
+        "zh": "上次退出：被 supervisord 停止（{reason}）：{why}，{time}。",
+    },
     "explain.expected_exit": {
         "en": SENTENCES["expected_exit"],
         "zh": "上次退出：{reason}（符合预期），{time}。",

@@ -7,15 +7,18 @@ from supervisor.common.namespec import make_namespec
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
 from supervisor.web.actions import fault_text, run_steps
-from supervisor.web.language import english, language_of
+from supervisor.web.language import cookie_field, english, language_of
 from supervisor.web.templates import Page
 from supervisor.web.views import PAGE_HEADERS, MeldView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Final
 
     from supervisor.web.language import Language
+
+VISIBLE_OPTIONS: Final = ("command", "directory")
+"""Options whose values the plan hides, but the page of a process shows."""
 
 
 class UpdateView(MeldView):
@@ -23,7 +26,7 @@ class UpdateView(MeldView):
 
     def render(self) -> Any:
         """Return the page, '' with a redirect, or `NOT_DONE_YET`."""
-        self.context.response["headers"].update(PAGE_HEADERS)
+        self.context.response["headers"].update(PAGE_HEADERS | cookie_field(self.context.form))
         is_post = self.context.request.command == "POST"
         try:
             if self.callback is None:
@@ -66,6 +69,7 @@ class UpdateView(MeldView):
         root = self.clone()
         language.localize(root)
         page = Page(root)
+        page.put_languages(language, "update.html?")
         steps = plan["steps"]
         if problem:
             page.put(page.find("problem"), problem)
@@ -79,23 +83,47 @@ class UpdateView(MeldView):
         page.put(page.find("plan"), value=plan["id"])
         if not steps:
             page.find("apply").deparent()
+            page.find("steps").deparent()
+            return page.html()
         for element, step in page.find("step").repeat(steps):
             page.put(element.findmeld("verb"), language.text(f"update.{step['action']}"))
             page.put(element.findmeld("subject"), make_namespec(step["group"], step["name"]))
-            page.put(element.findmeld("options"), _changes(language, step))
+            page.put(element.findmeld("options"), self._changes(language, step))
         return page.html()
+
+    def _changes(self, language: Language, step: dict[str, Any]) -> str:
+        """Return the options of a step that change, as text; secrets are left out."""
+        shown = []
+        for option in step["options"]:
+            old, new = self._values(step, option)
+            is_known = old or new
+            shown.append(
+                language.text("update.option", name=option["name"], old=old, new=new)
+                if is_known
+                else option["name"]
+            )
+        return language.text("script.comma").join(shown)
+
+    def _values(self, step: dict[str, Any], option: dict[str, str]) -> list[str]:
+        """Return the values before and after; "" for both if they may be secret.
+
+        The plan has no commands; those who can see this page see them on that of the process too.
+        """
+        if option["name"] not in VISIBLE_OPTIONS:
+            return [option["old"], option["new"]]
+        daemon, (group, name) = self.context.supervisord, (step["group"], step["name"])
+        running = [each.config for each in daemon.process_groups[group].processes.values()]
+        configured = [
+            each
+            for config in daemon.options.process_group_configs
+            if config.name == group
+            for each in config.process_configs
+        ]
+        return [
+            next((getattr(e, option["name"]) or "" for e in configs if e.name == name), "")
+            for configs in (running, configured)
+        ]
 
 
 def _error(error: RPCError) -> str:
     return english("message.error", reason=error.text) if error.text else fault_text(error)
-
-
-def _changes(language: Language, step: dict[str, Any]) -> str:
-    """Return the options of a step that change, as text; values that may be secret are empty."""
-    shown = [
-        language.text("update.option", **option)
-        if option["old"] or option["new"]
-        else option["name"]
-        for option in step["options"]
-    ]
-    return language.text("script.comma").join(shown)

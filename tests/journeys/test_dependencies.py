@@ -49,7 +49,7 @@ def test_a_wait_and_a_pause_are_shown_and_explained(directory: Path) -> None:
         line = daemon.config_path.read_text(encoding="utf-8").splitlines().index("[program:web]")
         assert "  It waits for db (STOPPED).\n" in told
         assert f"  Configured in {daemon.config_path}, line {line + 1}.\n" in told
-        assert "  Last exit: exit status 3 (not expected)" in told
+        assert "  Last exit: status 3 (not expected)" in told
         assert re.search(r"^  The next start is in (1 hour|59 minutes)\.$", told, re.MULTILINE)
         assert re.search(r"EXITED    exit status 3$", told, re.MULTILINE)
         daemon.rpc.supervisor.startProcess("db")

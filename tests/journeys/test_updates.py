@@ -37,7 +37,7 @@ PLAN = """\
 + add new
 = apply web:w0 (stopwaitsecs 10 -> 30)
 = apply web:w1 (stopwaitsecs 10 -> 30)
-+ add web:w2
++ add web:w2 (numprocs 2 -> 3)
 - remove old
 """
 
@@ -78,7 +78,7 @@ job: restarted (environment)
 new: added
 web:w0: changed (stopwaitsecs 10 -> 30)
 web:w1: changed (stopwaitsecs 10 -> 30)
-web:w2: added
+web:w2: added (numprocs 2 -> 3)
 old: removed
 """
 
@@ -97,7 +97,7 @@ def test_a_minimal_update_restarts_only_what_the_plan_says(directory: Path) -> N
         assert (again.stdout, again.returncode) == ("No config updates to processes\n", 0)
         daemon.write_config(AFTER.replace("numprocs=3", "numprocs=1"))
         assert daemon.ctl("update", "--minimal", "web").stdout == (
-            "web:w1: removed\nweb:w2: removed\n"
+            "web:w1: removed (numprocs 3 -> 1)\nweb:w2: removed (numprocs 3 -> 1)\n"
         )
         assert pids(daemon)["w0"] == before["w0"]
 
@@ -143,5 +143,5 @@ def test_a_program_is_scaled(directory: Path) -> None:
             assert (refused.stdout, refused.returncode) == (f"{name}: ERROR ({reason})\n", 1)
         daemon.write_config(BEFORE.replace("numprocs=2", "numprocs=4"))
         assert daemon.ctl("update", "--plan", "web").stdout == (
-            "+ add web:w1\n+ add web:w2\n+ add web:w3\n"
+            "".join(f"+ add web:w{number} (numprocs 1 -> 4)\n" for number in (1, 2, 3))
         )

@@ -120,7 +120,7 @@ def test_verbose_status(daemon: Daemon) -> None:
     lines = daemon.ctl("status", "-v", "fails").stdout.splitlines()
     assert lines[0].split()[:2] == ["fails", "FATAL"]
     assert lines[1].startswith("  FATAL since ")
-    assert lines[2].startswith("  Last exit: exit status 3 (not expected), ")
+    assert lines[2].startswith("  Last exit: status 3 (not expected), ")
     assert lines[3] == "  1 start."
 
 

@@ -50,7 +50,8 @@ def next_message(stream: HTTPResponse) -> dict[str, Any]:
 def test_a_crash_shows_by_itself(daemon: Daemon, connection: UnixConnection) -> None:
     connection.request("GET", "/changes")
     stream = connection.getresponse()
-    assert stream.readline() == b":\n"
+    assert stream.readline() == b"event: beat\n"
+    assert stream.readline().startswith(b"data: ")
     killed = time.monotonic()
     os.kill(daemon.info("x")["pid"], signal.SIGKILL)
     (row,) = next_message(stream)["rows"]

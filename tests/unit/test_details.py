@@ -78,6 +78,8 @@ def test_details_of_a_program_that_has_not_run(site: Site) -> None:
             "signal": 0,
             "expected": False,
             "core": False,
+            "stopped": False,
+            "stop_reason": "",
             "reason": "",
             "at": 0.0,
         },

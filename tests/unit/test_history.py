@@ -135,10 +135,10 @@ def test_a_program_that_follows_its_dependency(programs: Programs) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (EXIT_0, (0, 0, True, False, "exit status 0")),
-        (EXIT_3, (3, 0, False, False, "exit status 3")),
-        (9, (-1, 9, False, False, "terminated by SIGKILL")),
-        (SEGV_WITH_CORE, (-1, 11, False, True, "terminated by SIGSEGV (core dumped)")),
+        (EXIT_0, (0, 0, True, False, False, "", "exit status 0")),
+        (EXIT_3, (3, 0, False, False, False, "", "exit status 3")),
+        (9, (-1, 9, False, False, False, "", "terminated by SIGKILL")),
+        (SEGV_WITH_CORE, (-1, 11, False, True, False, "", "terminated by SIGSEGV (core dumped)")),
     ],
 )
 def test_the_last_exit(programs: Programs, status: int, expected: tuple[object, ...]) -> None:
@@ -148,6 +148,8 @@ def test_the_last_exit(programs: Programs, status: int, expected: tuple[object, 
         "signal": 0,
         "expected": False,
         "core": False,
+        "stopped": False,
+        "stop_reason": "",
         "reason": "",
         "at": 0,
     }
@@ -159,11 +161,37 @@ def test_the_last_exit(programs: Programs, status: int, expected: tuple[object, 
     assert at == web.laststop
 
 
+def test_an_exit_after_a_stop(programs: Programs) -> None:
+    """A request needs no reason; a stop that the daemon has decided has one until the next exit."""
+    web = programs.add("web", startsecs=0, autorestart=RestartUnconditionally, max_runtime=50.0)
+    programs.boot()
+    programs.world.pass_time(50)
+    programs.die(web, 15)
+    reason = "has run for 50 seconds (max_runtime)"
+    assert stop_of(web) == (True, reason)
+    assert web.history.last_exit([0])["expected"] is False
+    programs.world.pass_time(1)
+    programs.die(web, 15)
+    assert stop_of(web) == (False, "")
+    programs.world.pass_time(1)
+    context_of(lambda: "admin (127.0.0.1:5000)").run(web.stop)
+    programs.die(web, 15)
+    assert stop_of(web) == (True, "")
+
+
+def stop_of(process: Subprocess) -> tuple[bool, str]:
+    """Return whether the last exit was a stop, and its reason."""
+    found = process.history.last_exit([0])
+    return found["stopped"], found["stop_reason"]
+
+
 def test_a_history_survives_as_json(programs: Programs) -> None:
     web = programs.add("web", startsecs=0)
     programs.boot()
     programs.world.pass_time(0)
+    web.starts.planned_stop.stop("uses too much")
     programs.die(web, EXIT_3)
+    assert stop_of(web) == (True, "uses too much")
     restored = History()
     restored.restore(json.loads(json.dumps(web.history.snapshot())) | {"of a later version": 1})
     assert restored.snapshot() == web.history.snapshot()

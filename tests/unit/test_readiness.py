@@ -226,18 +226,28 @@ def test_something_must_be_given() -> None:
 
 def test_what_is_missing() -> None:
     made = readiness(NOTIFY, has_check=True)
-    assert made.missing() == ["no READY=1", "readiness check: no result yet"]
+    assert made.missing() == ["READY=1", "readiness check: no result yet"]
     made.message_arrived()
     assert made.missing() == ["readiness check: no result yet"]
     succeed(made)
     assert made.missing() == []
     made = readiness(NOTIFICATION_FD, has_check=False)
-    assert made.missing() == ["no newline on the notification fd"]
+    assert made.missing() == ["a newline on the notification fd"]
     made.message_failed("the notification fd was closed without a newline")
     assert made.missing() == ["the notification fd was closed without a newline"]
     assert readiness(READY_LINE, has_check=False).missing() == [
-        "no line that matches ready_log_line"
+        "a line that matches ready_log_line"
     ]
+
+
+def test_a_phrase_about_what_is_missing() -> None:
+    made = readiness(NOTIFY, has_check=True)
+    assert made.describe() == "waiting for READY=1, readiness check: no result yet"
+    made.message_arrived()
+    succeed(made)
+    assert made.describe() == ""
+    made = readiness(READY_LINE, has_check=False)
+    assert made.describe() == "waiting for a line that matches ready_log_line"
 
 
 def test_nothing_counts_between_two_runs() -> None:
@@ -248,7 +258,7 @@ def test_nothing_counts_between_two_runs() -> None:
     assert not made.message_arrived()
     made.message_failed("closed")
     made.run_started(5)
-    assert made.missing() == ["no READY=1", "readiness check: no result yet"]
+    assert made.missing() == ["READY=1", "readiness check: no result yet"]
     assert made.next_probe() == 5
 
 
@@ -306,10 +316,10 @@ def test_a_snapshot_of_another_version(state: dict[str, Any]) -> None:
     """Unknown keys and values do no harm."""
     made = Readiness(NOTIFY, ReadinessCheck(CheckSchedule()))
     made.restore({"future": [], "active": True, "check": {"new": {}, **state}, "problem": 7})
-    assert made.missing() == ["no READY=1", "readiness check: no result yet"]
+    assert made.missing() == ["READY=1", "readiness check: no result yet"]
     assert made.next_probe() is None
     made.restore({"check": 3})
-    assert made.missing() == ["no READY=1", "readiness check: no result yet"]
+    assert made.missing() == ["READY=1", "readiness check: no result yet"]
 
 
 def test_a_check_continues_under_another_schedule() -> None:

@@ -107,14 +107,14 @@ def site() -> Iterator[Site]:
     ("steps", "missing"),
     [
         ("notify listen", ["readiness check failed: connection refused"]),
-        ("listen notify", ["no READY=1"]),
+        ("listen notify", ["READY=1"]),
     ],
 )
 def test_a_program_is_ready_when_both_hold(
     site: Site, directory: Path, steps: str, missing: list[str]
 ) -> None:
     run = Run(site, str(directory), steps)
-    both = ["no READY=1", "readiness check failed: connection refused"]
+    both = ["READY=1", "readiness check failed: connection refused"]
     site.turn_until(lambda: run.readiness.missing() == both)
     run.step()
     site.turn_until(lambda: run.readiness.missing() == missing)

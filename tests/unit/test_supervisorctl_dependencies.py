@@ -49,6 +49,14 @@ def details(**more: Any) -> dict[str, Any]:
 
 # -- explain ---------------------------------------------------------------------------------------
 
+STOPPED_EXIT = {
+    "at": NOW - 200.0,
+    "reason": "terminated by SIGTERM",
+    "expected": False,
+    "stopped": True,
+    "stop_reason": "too much memory",
+}
+
 EXPLANATIONS = [
     (
         details(),
@@ -111,7 +119,7 @@ web is STOPPED
 web is BACKOFF since {clock(NOW - 200)} (3 minutes)
   Its last start failed: Exited too quickly (process log may have details).
   The next start is in 8 seconds.
-  Last exit: exit status 3 (not expected), {clock(NOW - 200)}.
+  Last exit: status 3 (not expected), {clock(NOW - 200)}.
   4 starts, 3 of these automatic.
   Configured in /etc/web.conf, line 7.
 
@@ -166,16 +174,33 @@ web is RUNNING
             state=10,
             statename="STARTING",
             pid=5,
-            waiting_for=["no READY=1", "readiness check failed: connection refused"],
+            description="waiting for READY=1, readiness check failed: connection refused",
+            waiting_for=["READY=1", "readiness check failed: connection refused"],
             health="",
             health_reason="connection refused",
             health_since=NOW - 20.0,
         ),
         f"""\
 web is STARTING
-  It is not ready yet: no READY=1, readiness check failed: connection refused.
+  It is not ready yet: waiting for READY=1, readiness check failed: connection refused.
   Its readiness check has failed since {clock(NOW - 20)}: connection refused.
   Configured in /etc/web.conf, line 7.
+""",
+    ),
+    (
+        details(config_file="", last_exit=STOPPED_EXIT | {"stop_reason": ""}),
+        f"""\
+web is STOPPED
+  It has not been started.
+  Last exit: stopped on request (terminated by SIGTERM), {clock(NOW - 200)}.
+""",
+    ),
+    (
+        details(state=20, statename="RUNNING", config_file="", last_exit=STOPPED_EXIT),
+        f"""\
+web is RUNNING
+  It runs with Not started.
+  Last exit: stopped by supervisord (terminated by SIGTERM): too much memory, {clock(NOW - 200)}.
 """,
     ),
     (

@@ -52,7 +52,12 @@ PLANS = {
     "a secret": (
         f"{WEB}environment=KEY=a\nstopwaitsecs=3\n",
         f"{WEB}environment=KEY=b\n",
-        ["~ restart web (stopwaitsecs, environment)"],
+        ["~ restart web (stopwaitsecs 3 -> 10, environment)"],
+    ),
+    "where the output goes": (
+        f"{WEB}stdout_logfile=/a\n",
+        f"{WEB}stdout_logfile=/b\nredirect_stderr=true\numask=022\n",
+        ["~ restart web (redirect_stderr false -> true, stdout_logfile /a -> /b, umask)"],
     ),
     "a user": (WEB, f"{WEB}user=root\n", ["~ restart web (user)"]),
     "values": (
@@ -81,8 +86,12 @@ PLANS = {
         f"{WEB}depends_on=-db\n{DB}",
         ["= apply web (depends_on none -> -db)"],
     ),
-    "fewer processes": (FOUR, TWO, ["- remove web:w2", "- remove web:w3"]),
-    "more processes": (TWO, FOUR, ["+ add web:w2", "+ add web:w3"]),
+    "fewer processes": (
+        FOUR,
+        TWO,
+        [f"- remove web:{name} (numprocs 4 -> 2)" for name in ("w2", "w3")],
+    ),
+    "more processes": (TWO, FOUR, [f"+ add web:{name} (numprocs 2 -> 4)" for name in ("w2", "w3")]),
     "the first number": (
         TWO,
         f"{TWO}numprocs_start=1\n",
@@ -91,7 +100,7 @@ PLANS = {
     "an option with the number of processes": (
         TWO + SHARDS,
         TWO.replace("=2", "=1") + SHARDS,
-        ["~ restart web:w0 (environment)", "- remove web:w1"],
+        ["~ restart web:w0 (environment)", "- remove web:w1 (numprocs 2 -> 1)"],
     ),
     "a renamed process": (
         WEB,
@@ -102,7 +111,7 @@ PLANS = {
     "a priority and a command": (
         WEB,
         f"{WEB}priority=1\n".replace("cat", "tac"),
-        ["~ restart web (command, priority)"],
+        ["~ restart web (command, priority 999 -> 1)"],
     ),
     "the priority of a group": (PAIR, f"{PAIR}priority=1\n", ["= apply x:* (priority 999 -> 1)"]),
     "a member of a group": (

@@ -16,9 +16,10 @@ from supervisor.common.probes import parse_probe
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process import usage
 from supervisor.process.child import Subprocess
+from supervisor.process.history import MAX_RESTART_TIMES
 from supervisor.states import ProcessStates
 from supervisor.web.facts import last_line
-from supervisor.web.kinds import FLAPPING_RESTARTS, FLAPPING_SECONDS
+from supervisor.web.kinds import CALM_SECONDS, FLAPPING_RESTARTS, FLAPPING_SECONDS
 from supervisor.web.usage import usage_text
 from tests.support.tables import assert_none
 from tests.support.website import WebSite
@@ -91,6 +92,23 @@ def killed(site: WebSite, web: Subprocess) -> None:
     die(site, web, signal.SIGKILL)
 
 
+def restarted(status: int, reason: str = "") -> Callable[[WebSite, Subprocess], None]:
+    """Return a function that stops and starts a process; with a reason, as the daemon does."""
+
+    def restart(site: WebSite, web: Subprocess) -> None:
+        if reason:
+            web.starts.planned_stop.stop(reason)
+        else:
+            web.stop()
+        die(site, web, status)
+        web.is_plain = False  # one that has no restarts shows no facts while it is RUNNING
+        if reason:
+            web.history.restarted(site.clock.time())
+        start(site, web)
+
+    return restart
+
+
 def exited(status: int) -> Callable[[WebSite, Subprocess], None]:
     def end(site: WebSite, web: Subprocess) -> None:
         die(site, web, status)
@@ -119,19 +137,25 @@ CASES: dict[str, tuple[Callable[[WebSite, Subprocess], None], list[str]]] = {
     "unhealthy": (unhealthy, ["last failure: connection refused"]),
     "killed": (
         killed,
-        ["0 s ago", "last exit: terminated by SIGKILL"],
+        ["0 s ago", "last exit: stopped, terminated by SIGKILL"],
     ),
-    "done": (exited(EXIT_0), ["2 h ago", "last exit: exit status 0"]),
-    "own code": (exited(EXIT_3), ["2 h ago", "last exit: exit status 3"]),
-    "no command": (exited(EXIT_127), ["2 h ago", "last exit: exit status 127: command not found"]),
-    "by a shell": (exited(EXIT_137), ["2 h ago", "last exit: exit status 137: ended by SIGKILL"]),
+    "restarted": (restarted(EXIT_3), ["last exit: stopped"]),
+    "restarted by signal": (restarted(signal.SIGTERM), ["last exit: stopped"]),
+    "restarted by the daemon": (
+        restarted(signal.SIGTERM, "has run for 1 second (max_runtime)"),
+        ["1 restart", "last exit: stopped: has run for 1 second (max_runtime)"],
+    ),
+    "done": (exited(EXIT_0), ["2 h ago", "last exit: status 0"]),
+    "own code": (exited(EXIT_3), ["2 h ago", "last exit: status 3"]),
+    "no command": (exited(EXIT_127), ["2 h ago", "last exit: status 127: command not found"]),
+    "by a shell": (exited(EXIT_137), ["2 h ago", "last exit: status 137: ended by SIGKILL"]),
     "crashed": (
         exited(SEGV),
         ["2 h ago", "last exit: terminated by SIGSEGV: invalid access to memory"],
     ),
     "back-off": (
         failed_start,
-        ["0 s ago", "restarts in 1 s", "last exit: exit status 3"],
+        ["0 s ago", "restarts in 1 s", "last exit: status 3"],
     ),
 }
 
@@ -167,14 +191,77 @@ def test_a_program_that_is_restarted_again_and_again_is_trouble_for_a_while(site
         web.history.restarted(site.clock.time())
         start(site, web)
         assert facts(site)[0] == f"{count} restart{'s' if count > 1 else ''}"
-    assert facts(site)[1:] == ["3 in 10 min", "last exit: exit status 3"]
+    assert facts(site)[1:] == ["3 in 10 min", "last exit: status 3"]
     assert 'data-kind="flapping"' in row(site, "web")
     assert 'data-calm="ok"' in row(site, "web")
     assert '<a href="./?state=flapping" data-state="flapping">1 flapping</a>' in site.get("/").text
     assert 'data-name="web"' in site.get("/?state=flapping").text
     site.clock.advance(FLAPPING_SECONDS)
-    assert facts(site) == ["3 restarts", "last exit: exit status 3"]
+    assert facts(site) == ["3 restarts", "last exit: status 3"]
     assert 'data-kind="ok"' in row(site, "web")
+
+
+def flap(site: WebSite, web: Subprocess, seconds: float, times: int = FLAPPING_RESTARTS) -> None:
+    """Let a program end and be restarted, each time after some seconds."""
+    for _ in range(times):
+        site.clock.advance(seconds)
+        die(site, web, EXIT_3)
+        web.history.restarted(site.clock.time())
+        start(site, web)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calm_after"), [(1, CALM_SECONDS), (90, 180), (200, FLAPPING_SECONDS - 400)]
+)
+def test_a_program_that_stays_up_is_no_longer_flapping(
+    site: WebSite, seconds: float, calm_after: float
+) -> None:
+    """One that crashes every few minutes must not look calm in between."""
+    web = site.add("web", autorestart=False)
+    start(site, web)
+    flap(site, web, seconds)
+    assert f'data-calm-at="{site.clock.time() + calm_after:.0f}"' in row(site, "web")
+    site.clock.advance(calm_after - 1)
+    assert 'data-kind="flapping"' in row(site, "web")
+    site.clock.advance(1)
+    assert 'data-kind="ok"' in row(site, "web")
+
+
+def test_a_number_of_restarts_that_is_not_known_exactly(site: WebSite) -> None:
+    web = site.add("web", autorestart=False)
+    start(site, web)
+    flap(site, web, 1, MAX_RESTART_TIMES - 1)
+    assert facts(site)[1] == "98 in 10 min"
+    flap(site, web, 1, 2)
+    assert facts(site)[:2] == ["100 restarts", "99+ in 10 min"]
+
+
+def test_the_last_line_of_a_program_that_is_up_again(site: WebSite, directory: Path) -> None:
+    """While it is flapping or starting, that of the exit: its new run writes others."""
+    log = directory / "web.err"
+    web = site.add("web", stderr_logfile=str(log), startsecs=1, autorestart=False)
+    web.spawn()
+    site.clock.advance(2)
+    web.transition()
+    log.write_text("cannot bind\n", encoding="utf-8")
+    die(site, web, EXIT_3)
+    assert "cannot bind" in row(site, "web")
+    web.history.restarted(site.clock.time())
+    web.spawn()
+    assert web.state == ProcessStates.STARTING
+    assert "cannot bind" in row(site, "web")
+    site.clock.advance(2)
+    web.transition()
+    assert "<samp>" not in row(site, "web")
+    flap(site, web, 2)
+    site.clock.advance(2)
+    web.transition()
+    assert "cannot bind" in row(site, "web")
+    log.write_text("listening\n", encoding="utf-8")
+    assert "cannot bind" in row(site, "web")
+    web.stop()
+    die(site, web, signal.SIGTERM)
+    assert "<samp>" not in row(site, "web")
 
 
 @pytest.mark.parametrize(

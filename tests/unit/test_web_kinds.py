@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from supervisor.common.dependency_graph import parse_requirements
 from supervisor.datatypes import RestartUnconditionally
 from supervisor.process.child import Subprocess
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
 from tests.support.tables import assert_none
 from tests.support.website import WebSite
@@ -133,3 +135,35 @@ def test_the_last_line_of_a_program_that_exited_unexpectedly(
         process.transition()
         exited(status)(site, process)
         assert ("cannot bind" in row(site.get("/").text, name)) == is_shown
+
+
+def test_a_wait_for_a_program_that_has_failed_is_trouble(site: WebSite) -> None:
+    """Through others too; a wait for one that was not started is none, and for no program it is."""
+    site.runtime.services.processes = ProcessIndex(site.supervisord.process_groups)
+    search = site.add("search")
+    for name, need in (("web", "search"), ("proxy", "web"), ("shop", "db"), ("job", "nothing")):
+        site.add(name, autostart=True, depends_on=parse_requirements(need))
+    site.add("db")
+    for group in [*site.supervisord.process_groups.values()]:
+        for process in group.processes.values():
+            process.transition()
+    site.run_once()
+
+    def kinds() -> dict[str, str]:
+        page = site.get("/").text
+        found = re.findall(r'data-kind="(\w+)" data-name="(\w+)"', page)
+        return {name: kind for kind, name in found}
+
+    assert kinds() == dict.fromkeys(("search", "web", "proxy", "shop", "db"), "off") | {
+        "job": "bad"
+    }
+    search.change_state(ProcessStates.STARTING)
+    search.change_state(ProcessStates.BACKOFF)
+    search.fail("too many start retries too quickly")
+    for _ in range(3):
+        site.run_once()
+    assert kinds() == dict.fromkeys(("search", "web", "proxy", "job"), "bad") | {
+        "shop": "off",
+        "db": "off",
+    }
+    assert 'class="state bad">STOPPED' in row(site.get("/").text, "web")

@@ -436,11 +436,46 @@ def test_a_place_in_a_line_of_megabytes(site: WebSite) -> None:
 
 def test_a_search_in_several_logs_names_them(site: WebSite) -> None:
     page = site.get("/tail.html?processname=cat&stream=both&q=o").text
-    assert [unlinked(each) for each in panes(page)] == ["Stdout second <b>\nStderr trouble"]
+    assert [unlinked(each) for each in panes(page)] == [
+        '<span class="context">first</span>\nStdout second <b>\nStderr trouble'
+    ]
     assert re.findall('<a href="([^"]*)"', panes(page)[0]) == [
         "tail.html?processname=cat&q=o&at=6#at",
         "tail.html?processname=cat&stream=stderr&q=o&at=0#at",
     ]
+
+
+def notes(page: str) -> list[str]:
+    """Return the notes about shared logs."""
+    return re.findall(r'<p class="shared">([^<]+)</p>', page)
+
+
+def test_a_log_of_several_processes_is_marked(site: WebSite) -> None:
+    """On its page, and on those of the processes; only the file that they share."""
+    for number in range(8):
+        site.add(f"p{number}", stdout_logfile=str(site.directory / "out"))
+    note = "Other processes write to this file too: "
+    for path in ("tail.html?processname=cat&stream=both", "process.html?processname=cat"):
+        assert notes(site.get(f"/{path}").text) == [f"{note}p0, p1, p2, p3, p4, 3 more"]
+    assert notes(site.get("/tail.html?processname=p7").text) == [
+        f"{note}cat, p0, p1, p2, p3, 3 more"
+    ]
+    assert notes(site.get("/tail.html?processname=cat&stream=stderr").text) == []
+
+
+def test_a_log_without_output(site: WebSite) -> None:
+    """It is not that of a process without a file."""
+    (site.directory / "out").write_bytes(b"")
+
+    def empty(query: str) -> list[tuple[str, str]]:
+        text = site.get(f"/{query}").text
+        return re.findall('<pre[^>]* class="(log[^"]*) empty"[^>]* data-empty="([^"]*)"', text)
+
+    english = "No output yet"
+    assert empty("tail.html?processname=cat&stream=both") == [("log", english)]
+    assert empty("tail.html?processname=cat&lang=zh") == [("log", "尚无输出")]
+    assert empty("process.html?processname=cat") == [("log small", english)]
+    assert empty("tail.html?processname=silent") == []
 
 
 def test_the_wanted_text_is_only_text(site: WebSite) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from supervisor.common.dependency_graph import Requirement
 from supervisor.common.env_files import SecretFile
+from supervisor.common.probes import parse_probe
 from supervisor.common.text import visible
+from supervisor.datatypes import RestartUnconditionally
 from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
 from supervisor.web.kinds import FLAPPING_RESTARTS, flaps_until
@@ -105,6 +107,53 @@ def test_the_configuration_has_names_of_variables_and_no_values(site: WebSite) -
     assert known["Directory"].startswith("that of supervisord (/")
     assert "s3cret" not in text
     assert facts(page(site))["Directory"] == "/srv"
+
+
+def test_the_options_that_decide_about_starts_and_stops_are_shown(site: WebSite) -> None:
+    """With the value that a file would set, and the others that differ from their default."""
+    site.add("plain", autostart=True)
+    basic = {
+        "autostart": "true",
+        "autorestart": "unexpected",
+        "startsecs": "0",
+        "startretries": "3",
+        "exitcodes": "0",
+        "stopwaitsecs": "10",
+        "priority": "999",
+    }
+    assert options(site, "plain") == basic
+    site.add(
+        "web",
+        autorestart=RestartUnconditionally,
+        stopwaitsecs=60,
+        exitcodes=[0, 2],
+        max_memory_restart=50 << 20,
+        redirect_stderr=True,
+        liveness_check_script=parse_probe("http://localhost/?key=s3cret"),
+        liveness_check_failure_threshold=5,
+        umask=0o27,
+    )
+    assert options(site, "web") == basic | {
+        "autostart": "false",
+        "autorestart": "true",
+        "exitcodes": "0,2",
+        "stopwaitsecs": "60",
+        "max_memory_restart": "50MB",
+        "redirect_stderr": "true",
+        "liveness_check_script": "(set, not shown)",
+        "liveness_check_failure_threshold": "5",
+        "umask": "(set, not shown)",
+    }
+    assert "s3cret" not in page(site, "web")
+
+
+def options(site: WebSite, name: str) -> dict[str, str]:
+    """Return the options on the page of a process."""
+    return {
+        term: value
+        for term, value in facts(page(site, name)).items()
+        if "_" in term or term.islower()
+    }
 
 
 def test_the_output_is_beside_it_without_sequences(site: WebSite) -> None:

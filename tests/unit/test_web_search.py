@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from supervisor.engine.deferred import NOT_DONE_YET
 from supervisor.engine.loop import Loop
 from supervisor.web import search
+from supervisor.web.found import result_links
+from supervisor.web.log_sources import Source
 from supervisor.web.search import MAX_LINE_CHARS, MAX_LINES, STEP_BYTES, Found, Search
 from tests.support.clock import FakeClock
 
@@ -75,6 +78,22 @@ def test_lines_across_steps_are_whole(loop: Loop, directory: Path) -> None:
     begun = found(loop, directory / "log", "APPLE")
     assert begun.count == 40_000
     assert lines(begun) == text.splitlines()[-MAX_LINES:]
+
+
+@pytest.mark.parametrize("step_bytes", [7, STEP_BYTES])
+def test_equal_lines_can_be_distinguished(
+    loop: Loop, directory: Path, monkeypatch: pytest.MonkeyPatch, step_bytes: int
+) -> None:
+    """By the line before, in any part that is read; a time stamp is enough."""
+    text = "one\nfailed\n\x1b[31mtwo\x1b[0m\nfailed\n\nfailed\nfailed\n2026-01-02 03:04:05 failed\n"
+    (directory / "log").write_text(f"failed\n{text}", encoding="utf-8")
+    monkeypatch.setattr(search, "STEP_BYTES", step_bytes)
+    begun = found(loop, directory / "log", "failed")
+    assert [line.before for line in begun.lines] == ["", "one", "two", "", "failed", ""]
+    html = result_links(begun, [Source("web", "stdout")], [""], "failed")
+    shown = re.findall(r'<span class="context">(.*?)</span>', html)
+    assert shown == ["one", "two"]  # a line before that was found is there already
+    assert html.count("<a ") == 6
 
 
 @pytest.mark.parametrize("limit", [0, 100])

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from supervisor.common.dependency_graph import parse_requirements
 from supervisor.process import usage
+from supervisor.process.dependencies import ProcessIndex
 from supervisor.states import ProcessStates
 from tests.support.httpsite import get
 from tests.support.website import WebSite
@@ -151,6 +153,20 @@ def test_rows_are_chosen_by_name_and_state(site: WebSite) -> None:
     page = site.get("/?q=%22%3E&state=nonsense&sort=nonsense").text
     assert 'value="&quot;&gt;"' in page
     assert len(rows(page)) == 3
+
+
+def test_a_group_without_a_row_that_matches_is_hidden(site: WebSite) -> None:
+    """With its head; a folded group is not."""
+    site.add("one", "both")
+    site.add("two", "both")
+    head = 'class="of-group" data-group="both"'
+    for query, is_hidden in (
+        ("q=cat", True),
+        ("state=ok", True),
+        ("q=two", False),
+        ("fold=both", False),
+    ):
+        assert (f"{head} hidden>" in site.get(f"/?{query}").text) == is_hidden
 
 
 def test_buttons_for_all_count_the_rows_of_a_filter(site: WebSite) -> None:
@@ -409,6 +425,15 @@ def test_all_and_groups(site: WebSite) -> None:
     assert re.fullmatch(r"All stopped at [\w :]+", site.message("action=stopall"))
     assert re.fullmatch(r"All restarted at [\w :]+", site.message("action=restartall"))
     assert re.fullmatch(r"Page refreshed at [\w :]+", site.message("action=refresh"))
+
+
+def test_a_refused_start_has_its_reason(site: WebSite) -> None:
+    """It is not that of a program that cannot be started."""
+    site.runtime.services.processes = ProcessIndex(site.supervisord.process_groups)
+    site.add("web", autostart=True, depends_on=parse_requirements("search"))
+    reason = "dependency 'search' is unknown"
+    assert site.message("action=start&processname=web") == f"ERROR: Process web: {reason}"
+    assert site.message("action=startall").endswith(f"; failed: web ({reason})")
 
 
 def test_only_some_failures_are_named(site: WebSite) -> None:

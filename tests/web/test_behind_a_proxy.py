@@ -130,7 +130,8 @@ def test_changes_come_through_at_once(proxy: Proxy) -> None:
     connection = proxy.connection()
     connection.request("GET", "/sup/changes")
     stream = connection.getresponse()
-    assert stream.readline() == b":\n"
+    assert stream.readline() == b"event: beat\n"
+    assert stream.readline().startswith(b"data: ")
     proxy.daemon.rpc.supervisor.startProcess("idle")
     rows: list[Any] = []
     while not any("idle" in each for each in rows):

@@ -176,11 +176,49 @@ def test_several_logs_side_by_side_and_together(page: Browser, site: Site) -> No
     page.wait_for_text("#log-0", "later")
 
 
+def test_names_in_the_merged_view_are_links(page: Browser, site: Site) -> None:
+    """A program cannot make one of another address."""
+    say(site, "mine")
+    forged = b"\x1b]log;0\x07forged\x1b]log;\x07 \x1b]log;http://evil.example/\x07evil\n"
+    Path(site.daemon.info("stays")["stdout_logfile"]).write_bytes(forged)
+    page.open(f"{site.url}tail.html?processname=speaks&processname=stays")
+    page.wait_until_live()
+    page.wait_for_text("#log-1", "evil")
+    assert not page.find_all("#log-1 a")
+    page.click("#together")
+    page.wait_for_text("#merged", "mine")
+    links = "[...document.querySelectorAll('#merged a')].map(a => a.textContent + ' ' + a.search)"
+    assert sorted(set(page.evaluate(links))) == [
+        "forged ?processname=speaks",
+        "speaks Stdout ?processname=speaks",
+        "stays Stdout ?processname=stays",
+    ]
+    page.click("#merged a[href$=speaks]")
+    page.wait_for_text("h1", "speaks")
+
+
+def test_an_empty_log_leaves_the_space_to_the_other(page: Browser, site: Site) -> None:
+    page.open(f"{site.url}tail.html?processname=speaks&stream=both")
+    page.wait_until_live()
+    page.wait(lambda: page.find("#log-1.empty"))
+    say(site, "first")
+    page.wait_for_text("#log-0", "first")
+    page.wait(lambda: not page.find_all("#log-0.empty"))
+    full, empty = (page.find(each).rect for each in ("#log-0", "#log-1"))
+    assert full["width"] == empty["width"]
+    assert full["height"] > 4 * empty["height"]
+    content = "getComputedStyle(document.querySelector('#log-1'), '::before').content"
+    assert page.evaluate(content) == '"No output yet"'
+    page.type("#q", "nothing like this")
+    page.wait_for_text("#found", "No line contains this")
+    assert not page.find_all("#log-0.empty")
+
+
 MERGED = """
 const [parts, isEarlier, done] = arguments;
 import("./scripts/logs.js").then(({ Merger }) => {
   const text = new Merger(["a", "b"]).merge(parts, { isEarlier });
-  done(text.replace(/\\x1b\\[\\d+m/g, "").trim().split("\\n"));
+  done(text.replace(/\\x1b(?:\\[\\d+m|\\]log;\\d*\\x07)/g, "").trim().split("\\n"));
 });
 """
 
@@ -188,6 +226,17 @@ import("./scripts/logs.js").then(({ Merger }) => {
 def stamped(second: int, text: str) -> str:
     """Return a line with a time stamp."""
     return f"2026-11-29T13:04:0{second}Z {text}\n"
+
+
+def test_the_tools_of_several_logs_are_on_one_line(page: Browser, site: Site) -> None:
+    say(site, stamped(1, "one"))
+    page.open(f"{site.url}tail.html?processname=speaks&stream=both", (1280, 900))
+    page.wait_until_live()
+    page.wait(lambda: page.find("#times").is_displayed())
+    tools = [each for each in page.find_all(".bar > *") if each.is_displayed()]
+    middles = [each.rect["y"] + each.rect["height"] / 2 for each in tools]
+    assert len(tools) >= 4
+    assert max(middles) - min(middles) < 5
 
 
 def test_lines_without_a_time_stamp_keep_their_place_in_a_merged_view(

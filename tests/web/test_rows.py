@@ -28,6 +28,11 @@ startretries=0
 [program:steady]
 command={child("sleeper")}
 startsecs=0
+[program:laravel-worker]
+command={child("sleeper")}
+process_name=%(program_name)s_%(process_num)02d
+numprocs=2
+startsecs=0
 [program:obstinate]
 command=/bin/sh -c 'trap "" TERM; while :; do sleep 1; done'
 startsecs=0
@@ -50,7 +55,7 @@ def test_trouble_is_seen_in_the_rows(page: Browser, zoo: Site) -> None:
     """Restarts, the last exit with its meaning, the last line of stderr, the next SIGKILL."""
     page.open(zoo.url)
     page.wait_until_live()
-    page.wait_for_text(row("fails"), "last exit: exit status 127: command not found")
+    page.wait_for_text(row("fails"), "last exit: status 127: command not found")
     assert page.text(f"{row('fails')} samp").endswith("\nno <b>database</b>")
     page.wait(lambda: re.search(r"[3-9] in 10 min", page.text(f"{row('flaps')} .warning")))
     assert page.find(row("flaps")).get_attribute("data-kind") == "flapping"
@@ -64,7 +69,7 @@ def test_trouble_is_seen_in_the_rows(page: Browser, zoo: Site) -> None:
     before = _seconds_to_kill(page)
     page.wait(lambda: _seconds_to_kill(page) < before)
     page.wait_for_text(f"{row('obstinate')} .facts", "for 2 s")
-    page.wait_for_text(f"{row('obstinate')} .facts", "last exit: terminated by SIGKILL")
+    page.wait_for_text(f"{row('obstinate')} .facts", "last exit: stopped, terminated by SIGKILL")
     page.open(zoo.url, PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
@@ -84,5 +89,17 @@ def test_cpu_and_memory_are_measured_while_the_page_is_open(page: Browser, zoo: 
     page.wait(lambda: page.evaluate(count) >= 2)
     assert page.find(row("steady")).find_element("css selector", "svg").is_displayed()
     assert page.text(f"{row('fails')} .usage") == ""
+    page.driver.execute_script("window.fetch = () => new Promise(() => {})")  # no further sample
     zoo.daemon.rpc.supervisor.stopProcess("steady")
-    page.wait(lambda: page.text(f"{row('steady')} .usage") == "")
+    page.wait_for_text(state("steady"), "STOPPED")
+    assert page.text(f"{row('steady')} .usage") == ""
+
+
+def test_a_name_takes_a_line_for_its_group_and_one_for_itself(page: Browser, zoo: Site) -> None:
+    """In a list that is sorted over all groups, at the usual width."""
+    page.open(f"{zoo.url}?sort=memory", (1280, 900))
+    page.wait_until_live()
+    name = f"{row('laravel-worker:laravel-worker_00')} th a > span"
+    heights = [each.rect["height"] for each in page.find_all(name)]
+    assert len(heights) == 2
+    assert max(heights) < 30

@@ -41,15 +41,22 @@ export function splitUnfinished(raw) {
   return unfinished ? [raw.slice(0, unfinished.index), unfinished[0]] : [raw, ""];
 }
 
-// The state of a terminal that renders text piece by piece.
+// Mark a text as the label of a log, which a terminal that knows its address shows as a link. Output
+// that contains such a sequence can become no other link.
+export const labelled = (index, label) => `\x1b]log;${index}\x07${label}\x1b]log;\x07`;
+const LABEL = /^\x1b\]log;(\d*)\x07$/;
+
+// The state of a terminal that renders text piece by piece; `links` are the addresses of labels.
 export class Terminal {
-  constructor() {
+  constructor(links = []) {
+    this.links = links;
     this.hasStamps = false;
     this.reset();
   }
 
   reset() {
     this.style = {};
+    this.link = undefined;
     this.isAtLineStart = true;
   }
 
@@ -60,6 +67,8 @@ export class Terminal {
     for (const found of raw.matchAll(SEQUENCE)) {
       this.addText(fragment, raw.slice(end, found.index));
       if (found[1] !== undefined) this.apply(found[1]);
+      const label = LABEL.exec(found[0]);
+      if (label) this.link = label[1] ? this.links[label[1]] : undefined;
       end = found.index + found[0].length;
     }
     this.addText(fragment, raw.slice(end));
@@ -102,13 +111,14 @@ export class Terminal {
 
   styled(piece) {
     const { style } = this;
-    const span = document.createElement("span");
+    const span = document.createElement(this.link ? "a" : "span");
+    if (this.link) span.href = this.link;
     span.textContent = piece;
     for (const name of Object.values(ATTRIBUTES)) span.classList.toggle(name, Boolean(style[name]));
     for (const [key, property] of [["c", "color"], ["b", "backgroundColor"]]) {
       if (typeof style[key] === "number") span.classList.add(key + style[key]);
       else if (style[key]) span.style[property] = style[key];
     }
-    return span.className || span.style.length ? span : document.createTextNode(piece);
+    return this.link || span.className || span.style.length ? span : document.createTextNode(piece);
   }
 }

@@ -2,6 +2,8 @@
 // stream of changes.
 
 const RETRY_SECONDS = 3;
+const BEAT_SECONDS = 25; // until a stream has reported its interval
+const MISSED_BEATS = 2; // after as many, the server counts as gone
 
 export const byId = (id) => document.getElementById(id);
 
@@ -81,10 +83,32 @@ async function needsLogin() {
   }
 }
 
+// A server that hangs keeps its connections open. It is noticed by the silence: streams have a heartbeat.
+export class Watchdog {
+  constructor(onSilence) {
+    Object.assign(this, { onSilence, beatSeconds: BEAT_SECONDS, timer: null });
+  }
+
+  // Something has arrived, or a connection is being opened.
+  restart() {
+    this.stop();
+    this.timer = setTimeout(this.onSilence, MISSED_BEATS * this.beatSeconds * 1000);
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+  }
+}
+
 // A hidden page reads nothing.
 export class Changes {
   constructor(address, { onOpen, onMessage, onLive, onLogin }) {
     Object.assign(this, { address, onOpen, onMessage, onLive, onLogin, source: null });
+    this.watchdog = new Watchdog(() => {
+      this.onLive(false);
+      this.close();
+      this.listen();
+    });
     document.addEventListener("visibilitychange", () => (document.hidden ? this.close() : this.listen()));
   }
 
@@ -92,11 +116,20 @@ export class Changes {
     if (this.source || document.hidden) return;
     const source = new EventSource(this.address);
     this.source = source;
+    this.watchdog.restart();
     source.onopen = () => {
+      this.watchdog.restart();
       this.onLive(true);
       this.onOpen();
     };
-    source.onmessage = (event) => this.onMessage(JSON.parse(event.data));
+    source.onmessage = (event) => {
+      this.watchdog.restart();
+      this.onMessage(JSON.parse(event.data));
+    };
+    source.addEventListener("beat", (event) => {
+      this.watchdog.beatSeconds = Number(event.data);
+      this.watchdog.restart();
+    });
     source.onerror = () => {
       this.onLive(false);
       if (this.source === source && source.readyState === EventSource.CLOSED) this.retry();
@@ -111,6 +144,7 @@ export class Changes {
   }
 
   close() {
+    this.watchdog.stop();
     if (this.source) this.source.close();
     this.source = null;
   }

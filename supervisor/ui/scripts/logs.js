@@ -1,6 +1,7 @@
 // Followed logs: one connection for all logs of a page (`Feed`), and the panes that show them.
 
-import { Terminal, SEQUENCE, STAMP, splitUnfinished } from "./ansi.js";
+import { Terminal, SEQUENCE, STAMP, labelled, splitUnfinished } from "./ansi.js";
+import { Watchdog } from "./common.js";
 
 const MOST_CHARACTERS = 2 * 1024 * 1024; // kept in a pane; older lines are removed
 const MOST_IN_A_LINE = 20_000;
@@ -35,10 +36,11 @@ function shortened(text, length = 0) {
 
 export class Pane {
   // `onScroll` is called when the user has scrolled near the start.
-  constructor(element, onScroll = () => {}) {
+  // `links` are the addresses of the labels in it.
+  constructor(element, onScroll = () => {}, links = []) {
     Object.assign(this, { element, text: element.textContent, wanted: "", found: 0, unfinished: "" });
     this.lineLength = 0;
-    this.terminal = new Terminal();
+    this.terminal = new Terminal(links);
     element.addEventListener("scroll", () => element.scrollTop < NEAR_THE_START && onScroll(this));
     this.toTheEnd();
   }
@@ -50,6 +52,11 @@ export class Pane {
 
   get isFull() {
     return this.text.length > MOST_CHARACTERS / 2;
+  }
+
+  // Whether it contains nothing at all, and not only nothing that the filter shows.
+  showEmptiness() {
+    this.element.classList.toggle("empty", !this.text);
   }
 
   toTheEnd() {
@@ -69,6 +76,7 @@ export class Pane {
   show() {
     const follows = this.isAtTheEnd;
     this.terminal.reset();
+    this.showEmptiness();
     if (this.wanted) {
       const lines = this.matching();
       this.found = lines.length;
@@ -93,6 +101,7 @@ export class Pane {
     const [more, length] = shortened(added, this.lineLength);
     this.lineLength = length;
     this.text += more;
+    this.showEmptiness();
     const isTooLong = this.text.length > MOST_CHARACTERS;
     if (isTooLong) this.text = newest(this.text);
     if (isTooLong || this.wanted) {
@@ -134,7 +143,7 @@ export class Merger {
     const stamp = line.match(new RegExp(STAMP.source));
     const start = stamp ? stamp[0].length : 0;
     const colour = 31 + ((index + 1) % 6);
-    return `\x1b[0m${line.slice(0, start)}\x1b[${colour}m${this.labels[index]}\x1b[0m ${line.slice(start)}\n`;
+    return `\x1b[0m${line.slice(0, start)}\x1b[${colour}m${labelled(index, this.labels[index])}\x1b[0m ${line.slice(start)}\n`;
   }
 
   // Return the whole lines of what has arrived; the rest waits for its end.
@@ -171,10 +180,12 @@ export class Merger {
 
 // -- following ----------------------------------------------------------------------------
 
-// One connection: lines of JSON with the number of a log, text, and the offset of the first text.
+// One connection: lines of JSON with the number of a log, text, and the offset of the first text. An
+// empty line is a heartbeat.
 export class Feed {
   constructor(address, { onBegin, onText, onLive }) {
     Object.assign(this, { address, onBegin, onText, onLive, aborter: null });
+    this.watchdog = new Watchdog(() => this.aborter.abort());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.follow();
       else if (this.aborter) this.aborter.abort();
@@ -184,14 +195,17 @@ export class Feed {
   async follow() {
     if (this.aborter || document.hidden) return;
     this.aborter = new AbortController();
+    this.watchdog.restart();
     try {
       const response = await fetch(this.address, { signal: this.aborter.signal });
       if (!response.ok) throw new Error(response.statusText);
+      this.watchdog.beatSeconds = Number(response.headers.get("X-Beat-Seconds")) || this.watchdog.beatSeconds;
       this.onLive(true);
       await this.read(response.body.pipeThrough(new TextDecoderStream()).getReader());
     } catch {
       // the connection is lost, or the page was hidden: retry below
     }
+    this.watchdog.stop();
     this.aborter = null;
     if (!document.hidden) {
       this.onLive(false);
@@ -202,6 +216,7 @@ export class Feed {
   async read(reader) {
     let rest = "";
     for (;;) {
+      this.watchdog.restart();
       const { done, value } = await reader.read();
       if (done) return;
       const lines = (rest + value).split("\n");

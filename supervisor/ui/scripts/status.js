@@ -56,6 +56,7 @@ function putRow(html) {
   const hasChanged = old.dataset.kind !== fresh.dataset.kind;
   old.replaceWith(fresh);
   if (hasChanged) fresh.classList.add("fresh");
+  if (!fresh.querySelector(".state.ok, .state.busy")) usage.forget(fresh.dataset.name);
   usage.drawRow(fresh);
   pickBox(fresh).checked = picked.has(fresh.dataset.name);
   showResult(fresh.dataset.name);
@@ -266,7 +267,7 @@ function calmRows(now) {
   for (const row of calm) {
     row.dataset.kind = row.dataset.calm;
     delete row.dataset.calmAt;
-    row.querySelector(".warning").remove();
+    for (const part of row.querySelectorAll(".warning, samp")) part.remove();
   }
   if (calm.length) filterRows();
 }

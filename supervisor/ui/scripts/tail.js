@@ -137,7 +137,8 @@ function together(isOn) {
     }
     element.setAttribute("aria-label", elements[0].ariaLabel);
     holder.append(element);
-    merged = new Pane(element, () => loadEarlier(logs.map((_, index) => index)));
+    const links = elements.map((each) => each.dataset.address);
+    merged = new Pane(element, () => loadEarlier(logs.map((_, index) => index)), links);
   }
   isTogether = isOn;
   holder.classList.toggle("together", isOn);

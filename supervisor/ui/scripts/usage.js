@@ -4,6 +4,7 @@ import { isInView, setText, text } from "./common.js";
 
 const USAGE_SECONDS = 5;
 const USAGE_SAMPLES = 60;
+const DEADLINE_SECONDS = 20; // a server that hangs never responds
 const CHART = { width: 60, height: 16 };
 const SVG = "http://www.w3.org/2000/svg";
 const MEGABYTE = 1048576;
@@ -24,10 +25,10 @@ export class UsageCharts {
     if (document.hidden || this.isMeasuring || !this.isWanted()) return;
     this.isMeasuring = true;
     try {
-      const response = await fetch("usage");
+      const response = await fetch("usage", { signal: AbortSignal.timeout(DEADLINE_SECONDS * 1000) });
       if (response.ok) this.take(await response.json());
     } catch {
-      // The stream of changes notices that the server is gone.
+      // The stream of changes notices that the server is gone, or hangs.
     } finally {
       this.isMeasuring = false;
     }
@@ -44,6 +45,11 @@ export class UsageCharts {
     }
     this.onChange(answer);
     this.draw();
+  }
+
+  // The process has ended.
+  forget(name) {
+    this.samples.delete(name);
   }
 
   last(name, index) {
