@@ -101,7 +101,7 @@ def bash(environment: dict[str, str], directory: Path, line: str, end: str = "")
         (["explain", "w"], {"web"}),
         (["version", ""], {""}),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(sorted(value) if isinstance(value, set) else value),
 )
 def test_bash_completes_what_there_is(daemon: Daemon, words: list[str], expected: set[str]) -> None:
     line = " ".join([daemon.client_script(), "-c", str(daemon.config_path), *words])
