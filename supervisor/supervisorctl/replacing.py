@@ -151,7 +151,7 @@ def _pids(supervisor: Any) -> dict[str, int]:
 
 
 def _order(version: str) -> tuple[list[int], bool, str]:
-    """Return the place of a version among others; a pre-release, such as 4.4.0rc1, comes first."""
+    """Return a key by which versions are ordered; 4.4.0rc1, a pre-release, precedes 4.4.0."""
     found = re.match(r"\d+(\.\d+)*", version)
     numbers = found[0] if found is not None else ""
     ending = version[len(numbers) :]
