@@ -81,7 +81,7 @@ class POutputDispatcher(OutputDispatcher):
 
     def output_arrived(self, data: bytes) -> None:
         """Separate captured parts from the output to log."""
-        if self._observe is not None:
+        if self._observe is not None and not self.pid:  # an orphan is not the present run
             self._observe(data)
         if self._splitter is None:
             self._log(data)

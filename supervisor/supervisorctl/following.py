@@ -189,6 +189,8 @@ class Follower:
         if log.path != path:  # an AUTO log has another name after a restart
             log.path = path
             self._reader.begin_file()
+            if self._position is not None:  # the new file may have got the inode of the old one
+                self._position = LogPosition(0, 0)
         self.open()
 
     def read(self) -> list[str]:

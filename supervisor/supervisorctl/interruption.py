@@ -36,13 +36,17 @@ UNTOUCHED = 0
 def start_result(details: Details, seconds: float) -> int | None:
     """Return the fault code, or SUCCESS, of a start that was requested `seconds` ago.
 
-    That is None as long as the process starts or waits for its start.
+    That is None as long as the process starts or waits for its start.  A request ends the pause
+    before an automatic restart, so a process that is in one does not wait.
     """
     state = details["state"]
     if state == ProcessStates.STARTING:
         return None
-    if state not in {ProcessStates.RUNNING, ProcessStates.BACKOFF} and (
-        details["next_start"] or details["waiting_for"]
+    is_pausing = details["next_start"] >= details["now"] + TOLERANCE_SECONDS
+    if (
+        state not in {ProcessStates.RUNNING, ProcessStates.BACKOFF}
+        and not is_pausing
+        and (details["next_start"] or details["waiting_for"])
     ):
         return None
     if not _is_recent(details, "start", seconds):
@@ -53,10 +57,15 @@ def start_result(details: Details, seconds: float) -> int | None:
 
 
 def stop_result(details: Details, seconds: float) -> int | None:
-    """Return SUCCESS for a stop that was requested `seconds` ago, None until it has ended."""
-    if details["state"] == ProcessStates.STOPPING:
+    """Return SUCCESS for a stop that was requested `seconds` ago, None until it has ended.
+
+    A process that has ended by itself is not STOPPED.
+    """
+    state = details["state"]
+    if state == ProcessStates.STOPPING:
         return None
-    return Faults.SUCCESS if _is_recent(details, "stop", seconds) else UNTOUCHED
+    is_stop = state == ProcessStates.STOPPED and _is_recent(details, "stop", seconds)
+    return Faults.SUCCESS if is_stop else UNTOUCHED
 
 
 def _is_recent(details: Details, event: str, seconds: float) -> bool:
@@ -64,6 +73,9 @@ def _is_recent(details: Details, event: str, seconds: float) -> bool:
 
 
 RULES: dict[str, Rule] = {"start": start_result, "stop": stop_result}
+
+LATER_RESULTS = {"start": Faults.ABNORMAL_TERMINATION, "stop": Faults.SUCCESS}
+"""Results for a process that another client has stopped, or started again, in the meantime."""
 
 
 class Interruption:
@@ -77,6 +89,7 @@ class Interruption:
     ) -> None:
         self._ctl = ctl
         self._rule = RULES[verb]
+        self._later_result = LATER_RESULTS[verb]
         self._namespec = namespec
         self._begun = begun
         self._error = error
@@ -97,7 +110,12 @@ class Interruption:
         finally:
             changes.close()
         return [
-            {"group": group, "name": name, "status": status, "description": ""}
+            {
+                "group": group,
+                "name": name,
+                "status": self._later_result if status == UNTOUCHED else status,
+                "description": "",
+            }
             for (group, name), status in results.items()
         ]
 

@@ -7,6 +7,7 @@ is the sign that a new connection reaches the successor.  That responds when it 
 
 from __future__ import annotations
 
+import re
 import time
 
 from supervisor.client import proxy
@@ -55,7 +56,7 @@ class Replacement:
         old, new = self._versions
         if old == new:
             return f"Restarted supervisord {new}"
-        verb = "Upgraded" if _parts(new) > _parts(old) else "Downgraded"
+        verb = "Upgraded" if _order(new) > _order(old) else "Downgraded"
         return f"{verb} supervisord from {old} to {new}"
 
     def kept(self) -> str:
@@ -149,6 +150,9 @@ def _pids(supervisor: Any) -> dict[str, int]:
     }
 
 
-def _parts(version: str) -> list[int]:
-    """Return the numbers of a version for comparison."""
-    return [int(part) if part.isdecimal() else 0 for part in version.split(".")]
+def _order(version: str) -> tuple[list[int], bool, str]:
+    """Return a key by which versions are ordered; 4.4.0rc1, a pre-release, precedes 4.4.0."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    numbers = found[0] if found is not None else ""
+    ending = version[len(numbers) :]
+    return [int(number) for number in numbers.split(".") if number], not ending, ending

@@ -48,6 +48,7 @@ stdout_tee=%(here)s/copy
 command=/bin/sh -c "exec sleep 1000"
 notify=true
 ready_timeout=1000
+watchdog=1000
 [program:told]
 command=/bin/sh -c "exec sleep 1000"
 notification_fd=3
@@ -145,5 +146,5 @@ def test_the_page_describes_no_other_key() -> None:
     tables = "\n".join(
         line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")
     )
-    named = set(re.findall(r"`([a-z_]+)`", tables)) - {"update", "status", "exit_when"}
+    named = set(re.findall(r"`([a-z_]+)`", tables)) - {"update", "status"}
     assert_none(f"{key} does not exist" for key in sorted(named) if f'"{key}"' not in source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from supervisor.common.probes import parse_probe
 from supervisor.process.child import Subprocess
 from supervisor.process.details import failing_check
+from supervisor.process.dispatchers import POutputDispatcher
 from supervisor.process.probes import ProbeRunner
 from supervisor.states import ProcessStates
 from tests.support.world import World
@@ -85,6 +87,28 @@ def test_a_program_that_is_not_ready_in_time_is_stopped_and_tried_again(world: W
     program.report_ready()
     world.pass_time(1)
     assert program.state == S.RUNNING
+
+
+def stdout_of(program: Program) -> POutputDispatcher:
+    """Return the pipe of the present run."""
+    stdout, *_ = program.process.dispatchers.values()
+    assert isinstance(stdout, POutputDispatcher)
+    return stdout
+
+
+def test_a_grandchild_of_the_run_before_does_not_make_a_run_ready(world: World) -> None:
+    """Its output is still read for a moment."""
+    program = Program(world)
+    before = stdout_of(program)
+    grandchild = os.open(f"/proc/self/fd/{before.fd}", os.O_WRONLY)
+    program.die()
+    os.close(grandchild)
+    program.start_again()
+    assert not before.closed
+    for stdout, state in ((before, S.STARTING), (stdout_of(program), S.RUNNING)):
+        stdout.output_arrived(b"ready\n")
+        world.pass_time(1)
+        assert program.state == state
 
 
 def test_a_program_that_is_stopped_is_not_probed(

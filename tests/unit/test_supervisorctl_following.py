@@ -175,6 +175,10 @@ class Responses:
         self.requested: list[str] = []
         self._responses = list(responses)
 
+    def add(self, position: str, parts: list[bytes]) -> None:
+        """Add a response."""
+        self._responses.append((position, parts))
+
     def __call__(self, _options: object, path: str) -> Responses:
         """Open the next response; raises ConnectionRefusedError after the last one."""
         self.requested.append(path.rpartition("&from=")[2])
@@ -233,3 +237,21 @@ def test_a_quiet_log_is_opened_again_after_a_second(monkeypatch: pytest.MonkeyPa
         assert follower.read() == []
         assert follower.retry_at == clock.monotonic() + 1
         follower.open_again()
+
+
+def test_a_log_with_another_name_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its inode may be that of the log before, which the daemon has removed at its start."""
+    responses = Responses(("7:0", [b"one\ntwo\n"]))
+    monkeypatch.setattr(following, "Stream", responses)
+    info = {**process("web"), "stdout_logfile": "/another"}
+    follower = following.Follower(
+        Ctl(getProcessInfo=info).controller, Log("web", "stdout", "/log"), 1
+    )
+    follower.open()
+    while follower.stream is not None:
+        follower.read()
+    assert responses.requested == ["", "7:8"]
+    responses.add("7:0", [b"three\nfour\n"])
+    follower.open_again()
+    assert responses.requested == ["", "7:8", "0:0"]
+    assert follower.read() == ["three", "four"]

@@ -81,13 +81,27 @@ ABNORMAL, SPAWN = "web: ERROR (abnormal termination)\n", "web: ERROR (spawn erro
         ("start web", [details(STOPPING, next_start=1.0)], ("web: started\n", 0), [START]),
         ("start web", [details(BACKOFF, start=NOW, next_start=1.0)], (ABNORMAL, 7), [START]),
         ("start web", [details(FATAL, start=NOW, spawnerr="x")], (SPAWN, 7), [START]),
+        (
+            "start web",
+            [details(EXITED, start=NOW, stop=NOW, next_start=NOW + 600.0)],
+            ("web: started\n", 0),
+            [START],
+        ),
         # it had not read the request
+        (
+            "start web",
+            [details(EXITED, stop=NOW, next_start=NOW + 600.0)],
+            ("web: started\n", 0),
+            [START, START],
+        ),
         ("start web", [details(STOPPED)], ("web: started\n", 0), [START, START]),
         ("start web", [details(RUNNING)], ("web: started\n", 0), [START, START]),
         # stops
         ("stop web", [details(STOPPING)], ("web: stopped\n", 0), [STOP]),
         ("stop web", [details(STOPPED, stop=NOW)], ("web: stopped\n", 0), [STOP]),
         ("stop web", [details(RUNNING)], ("web: stopped\n", 0), [STOP, STOP]),
+        ("stop web", [details(RUNNING, start=NOW, stop=NOW)], ("web: stopped\n", 0), [STOP, STOP]),
+        ("stop web", [details(EXITED, stop=NOW)], ("web: stopped\n", 0), [STOP, STOP]),
         (
             "restart web",
             [details(STOPPING)],
@@ -177,3 +191,17 @@ def test_a_process_that_is_removed_in_the_meantime() -> None:
     with serving(Server([details(STOPPING)], [])) as listening:
         result = through_the_wire(listening.url).run("stop web")
     assert result == ("web: ERROR (no such process)\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "before", "after", "result"),
+    [
+        ("start web", details(STOPPED, waiting_for=["db"]), details(STOPPED), (ABNORMAL, 7)),
+        ("stop web", details(STOPPING), details(STARTING, stop=NOW), ("web: stopped\n", 0)),
+    ],
+)
+def test_another_client_changes_the_process(
+    line: str, before: dict[str, Any], after: dict[str, Any], result: tuple[str, int]
+) -> None:
+    with serving(Server([before], [before], [after])) as listening:
+        assert through_the_wire(listening.url).run(line) == result

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 from xmlrpc.client import Fault
 
@@ -97,6 +98,14 @@ def test_processes_that_were_running_before_are_counted() -> None:
         ({"a": 1}, {}, "; 0 of 1 processes kept running"),
     ):
         assert replacing.Replacement(("1", "1"), before, after).kept() == text
+
+
+def test_versions_are_compared_by_their_numbers() -> None:
+    ascending = ["4.3.1", "4.4.0.dev0", "4.4.0rc1", "4.4.0rc2", "4.4.0", "4.10.0rc1", "4.10.0"]
+    for old, new in pairwise(ascending):
+        for versions, verb in (((old, new), "Upgraded"), ((new, old), "Downgraded")):
+            change = replacing.Replacement(versions, {}, {}).change()
+            assert change == f"{verb} supervisord from {versions[0]} to {versions[1]}"
 
 
 @pytest.mark.parametrize("line", ["reexec", "reload --keep"])
