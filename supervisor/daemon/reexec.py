@@ -11,7 +11,7 @@ import gc
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from supervisor.engine.deferred import Deferred
     from supervisor.engine.loop import Loop
     from supervisor.process.helper_child import HelperEnd
+    from supervisor.process.plan import Launched
 
 CHECK_SECONDS: Final = 30.0
 """Time for the new version to read the configuration, in seconds."""
@@ -145,34 +146,11 @@ class Reexec:
 
         Raises `RPCError` if it cannot be started.
         """
-        runtime, options = self._daemon.runtime, self._daemon.options
-        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
-        reader, writer = os.pipe()
+        runtime = self._daemon.runtime
         try:
-            os.set_blocking(reader, False)
-            stdin = self._stdin_of_check()
-            try:
-                launched = launch(
-                    SpawnPlan(
-                        name="check",
-                        executable=sys.executable,
-                        argv=(*own_command(options.start_directory), "--check", can_resume),
-                        environment=dict(os.environ),
-                        directory=_existing(options.start_directory),
-                        umask=None,
-                        uid=None,
-                        stdin=stdin,
-                        stdout=writer,
-                        stderr=writer,
-                    )
-                )
-            finally:
-                os.close(stdin)
+            launched, reader = self._launch_check()
         except (OSError, ProcessException) as error:
-            os.close(reader)
             raise RPCError(Faults.FAILED, f"the new version does not start: {error}") from None
-        finally:
-            os.close(writer)
         if launched.report is not None:  # a child that cannot exec reports that by its status
             os.close(launched.report)
         started = (launched.pid, reader)
@@ -183,13 +161,49 @@ class Reexec:
         runtime.children[launched.pid] = helper
         return helper
 
+    def _launch_check(self) -> tuple[Launched, int]:
+        """Return the child, and the reading end of a pipe with its output.
+
+        Raises `OSError` or `ProcessException`.
+        """
+        directory = self._daemon.options.start_directory
+        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
+        with ExitStack() as stack:  # closes what the child has got
+            reader, writer = os.pipe()
+            stack.callback(os.close, writer)
+            on_failure = stack.enter_context(ExitStack())
+            on_failure.callback(os.close, reader)
+            os.set_blocking(reader, False)
+            stdin = self._stdin_of_check()
+            stack.callback(os.close, stdin)
+            launched = launch(
+                SpawnPlan(
+                    name="check",
+                    executable=sys.executable,
+                    argv=(*own_command(directory), "--check", can_resume),
+                    environment=dict(os.environ),
+                    directory=_usable(directory),
+                    umask=None,
+                    uid=None,
+                    stdin=stdin,
+                    stdout=writer,
+                    stderr=writer,
+                )
+            )
+            on_failure.pop_all()
+        return launched, reader
+
     def _stdin_of_check(self) -> int:
         """Return an fd with what this daemon has read from standard input; raises `OSError`."""
         options = self._daemon.options
         if options.configfile != standard_input.NAME:
             return os.open(os.devnull, os.O_RDONLY)
         fd = _memory_file(options.settings.runtimedir)
-        _write(fd, standard_input.standard_input().content)
+        try:
+            _write(fd, standard_input.standard_input().content)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     # -- the replacement ------------------------------------------------------------
@@ -237,6 +251,8 @@ class Reexec:
     def _replace(self) -> None:
         """Execute the new version; raises `OSError` if that fails."""
         daemon = self._daemon
+        # Not later: a line that waits for a slow reader of the log is part of the state.
+        daemon.runtime.logger.info("supervisord executes the installed version")
         with _without_collections(), _blocked_signals() as mask:
             head, state = head_of(daemon), state_of(daemon, mask)
             snapshot = _memory_file(daemon.options.settings.runtimedir)
@@ -249,7 +265,6 @@ class Reexec:
                     **daemon.service_manager.environment(),
                     RESUME_VARIABLE: f"{snapshot}:{os.getpid()}",
                 }
-                daemon.runtime.logger.info("supervisord executes the installed version")
                 daemon.service_manager.reloading()
                 for fd in kept:
                     os.set_inheritable(fd, True)
@@ -271,13 +286,16 @@ def _failure(end: HelperEnd) -> str:
     return end.first_line or f"the new version fails with {decode_wait_status(end.status)[1]}"
 
 
-def _existing(directory: str | None) -> str | None:
-    """Return a directory, None if it has been removed: then the current one has to do."""
+def _usable(directory: str | None) -> str | None:
+    """Return a directory, None if the current one has to do.
+
+    It may have been removed, or the user of the daemon may not enter it: root's own, for example.
+    """
     try:
-        is_missing = directory is None or paths.stat_at_once(directory) is None
+        is_there = directory is not None and paths.stat_at_once(directory) is not None
     except paths.MayWait:
-        is_missing = False
-    return None if is_missing else directory
+        return directory
+    return directory if is_there and os.access(directory or "", os.X_OK) else None
 
 
 def own_command(directory: str | None) -> list[str]:
@@ -295,15 +313,14 @@ def _execute(directory: str | None, environment: dict[str, str]) -> None:
     Python and its modules may have been found from there.  The new daemon returns to the current
     directory.
     """
-    current = os.open(".", os.O_PATH)
-    try:
+    with ExitStack() as after_failure:
         if directory is not None:
-            with suppress(OSError):  # it has been removed
+            with suppress(OSError):  # it cannot be used, see `_usable`
+                current = os.open(".", os.O_PATH)
+                after_failure.callback(os.close, current)
                 os.chdir(directory)
+                after_failure.callback(os.fchdir, current)
         os.execve(sys.executable, own_command(directory), environment)
-    finally:
-        os.fchdir(current)
-        os.close(current)
 
 
 @contextmanager

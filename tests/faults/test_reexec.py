@@ -274,6 +274,28 @@ def test_a_second_request_is_refused_and_a_client_may_leave(directory: Path) -> 
         assert_unchanged(daemon, before)
 
 
+NO_FREE_FD = """
+import os, resource
+first_free = os.dup(0)
+os.close(first_free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, 4096))
+"""
+
+
+def test_without_free_fds_it_is_refused(directory: Path) -> None:
+    with meddled(directory) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        daemon.rpc.meddler.run("import supervisor.daemon.reexec")
+        fds = set(os.listdir(f"/proc/{daemon.pid}/fd"))
+        daemon.rpc.meddler.run(NO_FREE_FD)
+        found = refusal(daemon)
+        assert found == "the new version does not start: [Errno 24] Too many open files"
+        code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))"
+        daemon.rpc.meddler.run(code)
+        assert set(os.listdir(f"/proc/{daemon.pid}/fd")) == fds
+        assert_unchanged(daemon, before)
+
+
 # -- the daemon goes on ----------------------------------------------------------------
 
 
@@ -349,6 +371,31 @@ def test_a_full_disk_does_not_prevent_it(directory: Path) -> None:
         daemon.close_rpc()
         wait_until(lambda: "INFO resumed 1 process" in daemon.output_text())
         assert_unchanged(daemon, before)
+
+
+def test_a_slow_reader_of_the_activity_log_gets_all_lines(directory: Path) -> None:
+    """Also the last one of the old daemon."""
+    path = directory / "log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    config = f"logfile={path}\n{PROGRAM}"
+    with Daemon(directory, config) as daemon, os.fdopen(reader, "r+b", 0) as pipe:
+        daemon.wait_for_state("x", "RUNNING")
+        for size in (4096, 1):
+            while pipe.write(bytes(size)):
+                pass
+        assert daemon.rpc.supervisor.reexec() is True
+        daemon.close_rpc()
+        wait_until(lambda: "INFO resumed 1 process" in daemon.output_text())
+        log = b""
+
+        def read() -> bool:
+            nonlocal log
+            log += pipe.read(65536) or b""
+            return b"INFO resumed 1 process" in log
+
+        wait_until(read)
+        assert EXECUTES in log.decode()
 
 
 def test_without_a_file_in_memory_there_is_one_on_disk(directory: Path) -> None:

@@ -13,10 +13,13 @@ import pytest
 from tests.support import proctable
 from tests.support.containers import running
 from tests.support.daemon import Daemon
+from tests.support.meddler import SECTION as MEDDLER
 from tests.support.ports import free_port
 from tests.support.strangers import UID, needs_root
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
 
 TWO = """
 [program:before]
@@ -135,6 +138,19 @@ def test_as_another_user(directory: Path) -> None:
 
 
 @needs_root
+def test_as_a_user_who_may_not_enter_the_directory_of_the_start(directory: Path) -> None:
+    """For example root's home directory, where an administrator has typed the command."""
+    start = directory / "start"
+    start.mkdir(mode=0o700)
+    within = ("sh", "-c", f'cd {start}; exec "$@"', "sh")
+    daemon = Daemon(directory, f"user={UID}\n{TWO}", within=within)
+    os.chown(directory, UID, UID)
+    os.chown(daemon.config_path, UID, UID)
+    with daemon:
+        check(daemon)
+
+
+@needs_root
 def test_as_pid_1(directory: Path) -> None:
     """It goes on to reap the orphans of its programs."""
     config = f"""
@@ -215,6 +231,19 @@ def test_under_systemd(directory: Path) -> None:
             pid = daemon.info("before")["pid"]
             assert "NOTIFY_SOCKET" not in proctable.environment(pid)
         assert manager.recv(1000).startswith(b"STOPPING=1\n")
+
+
+def test_a_reload_that_follows_at_once(directory: Path) -> None:
+    """Garbage is collected again, though the daemon has resumed without."""
+    found = directory / "found"
+    with Daemon(directory, f"{TWO}{MEDDLER}", environment={"PYTHONPATH": str(ROOT)}) as daemon:
+        replace(daemon)
+        daemon.rpc.supervisor.restart()
+        wait_until(lambda: daemon.log_text().count("supervisord started with pid") == 2)
+        daemon.close_rpc()
+        code = f"import gc; open({str(found)!r}, 'w').write(str(gc.isenabled()))"
+        daemon.rpc.meddler.run(code)
+        assert found.read_text() == "True"
 
 
 # -- changed settings -----------------------------------------------------------------
