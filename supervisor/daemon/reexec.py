@@ -17,7 +17,7 @@ from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.text import in_seconds, one_line
 from supervisor.config import standard_input
-from supervisor.config.saved_config import encode_group
+from supervisor.config.saved_config import encode_configuration, encode_group
 from supervisor.daemon.interfaces import unsafe_interface
 from supervisor.daemon.snapshot import configured_groups, head_of, state_of
 from supervisor.daemon.start import RESUME_VARIABLE
@@ -135,6 +135,7 @@ class Reexec:
     def _try_to_save(self) -> None:
         """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
         try:
+            encode_configuration(self._daemon.options.configuration)
             for group in self._daemon.process_groups.values():
                 encode_group(group.config)
             list(configured_groups(self._daemon))

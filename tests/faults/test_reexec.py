@@ -274,6 +274,33 @@ def test_a_second_request_is_refused_and_a_client_may_leave(directory: Path) -> 
         assert_unchanged(daemon, before)
 
 
+UNNAMED = """
+def undecorated(supervisord):
+    return object()
+make = (lambda function: lambda *arguments: function(*arguments))(undecorated)
+"""
+
+
+def test_a_factory_that_does_not_know_its_name(directory: Path) -> None:
+    """Decorators change names.  One that a plugin has put in its place is refused."""
+    (directory / "unnamed.py").write_text(UNNAMED, encoding="utf-8")
+    section = "[rpcinterface:y]\nsupervisor.rpcinterface_factory=unnamed:make\n"
+    environment = {"PYTHONPATH": f"{ROOT}:{directory}"}
+    with Daemon(directory, f"{PROGRAM}{MEDDLER}{section}", environment=environment) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        for number in (1, 2):
+            replace(daemon, number)
+        daemon.rpc.meddler.run(
+            "from supervisor.common.records import replace\n"
+            "options = supervisord.options\n"
+            "(first, *others) = options.configuration.rpcinterfaces\n"
+            "others = (replace(first, factory=lambda: None), *others)\n"
+            "options.configuration = replace(options.configuration, rpcinterfaces=others)\n"
+        )
+        assert refusal(daemon).endswith(" cannot be imported by a name")
+        assert_unchanged(daemon, before)
+
+
 NO_FREE_FD = """
 import os, resource
 first_free = os.dup(0)
