@@ -539,6 +539,18 @@ def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
     wait_until(lambda: len(proctable.children(daemon.pid)) == running, what=daemon.log_text)
 
 
+def test_without_a_snapshot_numbers_of_processes_are_in_the_state_file(directory: Path) -> None:
+    with meddled(directory, f"statefile={directory}/state\n{ADOPTED}") as daemon:
+        assert daemon.ctl("scale", "many", "3").returncode == 0
+        pid = daemon.wait_for_state("many:2", "RUNNING")["pid"]
+        daemon.wait_for_text("state", '"count": 3')
+        daemon.rpc.meddler.before(DAMAGE.format(code="b''"))
+        replace(daemon)
+        for _ in range(2):
+            assert daemon.rpc.supervisor.reloadConfig() == [[[], [], []]]
+        assert daemon.info("many:2")["pid"] == pid
+
+
 BROKEN_CONFIG = "open({path!r}, 'w').write('[program:x]\\nautostart=perhaps\\n')"
 
 
@@ -587,11 +599,20 @@ PARTS = (
     ("state['orphans'] = 5", "taking over orphans", False),
     ("state['logs'] = 5", "open logs cannot be taken over", False),
     ("state['pidfile'] = 5", "the pid file cannot be taken over", False),
+    ("state['pidfile']['path'] = 5", "the pid file cannot be taken over", False),
     ("state['configuration'] = 5", "", False),
+    ("state['configuration']['scales'] = 5", "numbers of processes cannot be taken over", False),
+    ("state['configuration'].update(directory='\\0', standard_input=5)", "", False),
+    ("state['signal_mask'] = [[], 'x']", "", False),
+    ("state['groups'] = 5", "x (pid ", True),
+    ("state['groups'][0] = 5", "x (pid ", True),
+    ("head['listeners'] = 5", "", False),
+    ("head['listeners'][0]['fd'] = state['pidfile']['fd']", "taking over a server", False),
 )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_part_that_cannot_be_read_is_one_line_and_prevents_nothing_else(directory: Path) -> None:
     for number, (code, what, is_lost) in enumerate(PARTS):
         folder = directory / str(number)

@@ -298,6 +298,19 @@ def test_another_activity_log(directory: Path) -> None:
         assert daemon.ctl("reload", "--keep").returncode == 0
 
 
+def test_the_pid_file_of_another_daemon_is_left_alone(directory: Path) -> None:
+    folders = directory / "one", directory / "other"
+    for folder in folders:
+        folder.mkdir()
+    with Daemon(folders[0], TWO) as daemon, Daemon(folders[1], TWO) as other:
+        text = keep(daemon, f"pidfile={other.pid_path}\n{TWO}")
+        assert f"CRIT Another supervisord (pid {other.pid}) holds the pid file" in text
+        assert other.pid_path.read_text() == f"{other.pid}\n"
+        assert not daemon.pid_path.exists()
+        keep(daemon, TWO)
+        assert daemon.pid_path.read_text() == f"{daemon.pid}\n"
+
+
 def test_changed_servers_are_opened_and_others_closed(directory: Path) -> None:
     with Daemon(directory, TWO) as daemon:
         pid = daemon.wait_for_state("before", "RUNNING")["pid"]
