@@ -11,7 +11,9 @@ import gc
 import os
 import signal
 import sys
+from collections import deque
 from contextlib import ExitStack, contextmanager, suppress
+from threading import get_ident
 
 from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
@@ -269,6 +271,7 @@ class Reexec:
                 daemon.service_manager.reloading()
                 for fd in kept:
                     os.set_inheritable(fd, True)
+                _keep_pending(daemon.signals or deque(), len(state["signals"]))
                 _execute(daemon.options.start_directory, environment)
             finally:  # only after a failure
                 for fd in kept:
@@ -342,6 +345,15 @@ def _blocked_signals() -> Iterator[list[int]]:
         yield sorted(map(int, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _keep_pending(signals: deque[int], saved: int) -> None:
+    """Let all but the first `saved` signals wait for the next daemon.
+
+    A thread of a plugin has received them since the snapshot; this one blocks all signals.
+    """
+    while len(signals) > saved:
+        signal.pthread_kill(get_ident(), signals.pop())
 
 
 def _memory_file(directory: str | None) -> int:

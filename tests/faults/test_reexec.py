@@ -452,6 +452,31 @@ def test_a_configuration_from_standard_input_is_kept(
         assert_unchanged(daemon, before)
 
 
+LATE_SIGNAL = """
+import os, signal, threading, time, supervisor.daemon.reexec as module
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+write = module._write
+def interrupted(fd, data):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while signal.SIGTERM not in supervisord.signals:
+        time.sleep(0.001)
+    write(fd, data)
+module._write = interrupted
+"""
+
+
+def test_a_signal_that_a_thread_receives_after_the_snapshot_is_handled(directory: Path) -> None:
+    """Plugins have threads, which do not block signals."""
+    with meddled(directory) as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        daemon.rpc.meddler.run(LATE_SIGNAL)
+        assert daemon.rpc.supervisor.reexec() is True
+        daemon.wait_for_exit()
+        text = daemon.log_text()
+        assert "INFO resumed 1 process" in text
+        assert text.count("received SIGTERM indicating exit request") == 1
+
+
 # -- after the execution ---------------------------------------------------------------
 
 
