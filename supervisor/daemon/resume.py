@@ -329,7 +329,8 @@ class Resumption(Start):
         self._report_fixed_settings(daemon)
         before = self._before
         if before and before.settings.subreaper and not daemon.options.settings.subreaper:
-            posix.set_subreaper(is_subreaper=False)
+            leave = partial(posix.set_subreaper, is_subreaper=False)
+            _guard(daemon, leave, "leaving orphans to pid 1")
         if not daemon.pidfile.is_written:
             daemon.pidfile.write(daemon.runtime.logger)
 

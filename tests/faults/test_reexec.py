@@ -660,6 +660,17 @@ def test_a_part_that_cannot_be_read_is_one_line_and_prevents_nothing_else(direct
             wait_until(lambda: len(daemon.text("counter.log")) > size, what=daemon.log_text)  # noqa: B023
 
 
+def test_a_socket_that_is_half_taken_over_is_closed_by_a_stop(directory: Path) -> None:
+    with meddled(directory, ADOPTED) as daemon:
+        pid = daemon.wait_for_state("f", "RUNNING")["pid"]
+        code = "[x for x in state['groups'] if x['name'] == 'f'][0]['processes'][0]['parts'] = 5"
+        daemon.rpc.meddler.before(CHANGE.format(code=code))
+        replace(daemon)
+        assert f"CRIT f (pid {pid}) is adopted by its pid" in daemon.log_text()
+        daemon.rpc.supervisor.stopProcess("f")
+        assert "INFO Closing socket" in daemon.log_text().partition("INFO resumed ")[2]
+
+
 CHANGE = """
 from supervisor.common import resume_format
 encode = resume_format.encode
