@@ -256,6 +256,7 @@ class Reexec:
         daemon = self._daemon
         # Not later: a line that waits for a slow reader of the log is part of the state.
         daemon.runtime.logger.info("supervisord executes the installed version")
+        _flush_standard_streams()
         with _without_collections(), _blocked_signals() as mask:
             head, state = head_of(daemon), state_of(daemon, mask)
             snapshot = _memory_file(daemon.options.settings.runtimedir)
@@ -325,6 +326,13 @@ def _execute(directory: str | None, environment: dict[str, str]) -> None:
                 os.chdir(directory)
                 after_failure.callback(os.fchdir, current)
         os.execve(sys.executable, own_command(directory), environment)
+
+
+def _flush_standard_streams() -> None:
+    """Write what plugins have printed: the execution drops the buffers of Python."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # none, full or closed
+            stream.flush()
 
 
 @contextmanager

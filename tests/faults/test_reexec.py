@@ -477,6 +477,14 @@ def test_a_signal_that_a_thread_receives_after_the_snapshot_is_handled(directory
         assert text.count("received SIGTERM indicating exit request") == 1
 
 
+def test_what_a_plugin_has_printed_is_kept(directory: Path) -> None:
+    """Python has a buffer, which an execution drops."""
+    with meddled(directory) as daemon:
+        daemon.rpc.meddler.run("print('hello from a plugin')")
+        replace(daemon)
+        assert "hello from a plugin\n" in daemon.output_text()
+
+
 # -- after the execution ---------------------------------------------------------------
 
 
