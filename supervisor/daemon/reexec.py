@@ -65,6 +65,7 @@ NOT_REPLACED = "supervisord is not replaced, and goes on: {}"
 BUSY = "a replacement of the daemon is in progress"
 SHUTTING_DOWN = "supervisord is shutting down"
 UPDATING = "an update is in progress"
+OTHER_ARGUMENTS = "its arguments are not those of its command line"
 
 
 class CheckOutput(HelperOutput):
@@ -132,6 +133,9 @@ class Reexec:
         daemon = self._daemon
         if daemon.runtime.daemon_state != SupervisorStates.RUNNING:
             return SHUTTING_DOWN
+        arguments = sys.argv[1:]
+        if arguments and sys.orig_argv[-len(arguments) :] != arguments:
+            return OTHER_ARGUMENTS  # a program that calls `main` has changed them
         return UPDATING if daemon.has_update_in_progress else unsafe_interface(daemon.interfaces)
 
     def _try_to_save(self) -> None:

@@ -301,6 +301,26 @@ def test_a_factory_that_does_not_know_its_name(directory: Path) -> None:
         assert_unchanged(daemon, before)
 
 
+WRAPPER = """
+import sys
+from supervisor.supervisord import main
+sys.argv[1:] = [*sys.argv[4:], "--loglevel=info"]
+main()
+"""
+
+
+def test_a_daemon_with_arguments_of_a_wrapper_is_not_replaced(directory: Path) -> None:
+    """They are not in the command line, so the new version would not get them."""
+    wrapper = directory / "wrapper.py"
+    wrapper.write_text(WRAPPER, encoding="utf-8")
+    environment = {"PYTHONPATH": str(ROOT)}
+    within = (sys.executable, str(wrapper))
+    with Daemon(directory, PROGRAM, environment=environment, within=within) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        assert refusal(daemon) == "its arguments are not those of its command line"
+        assert_unchanged(daemon, before)
+
+
 NO_FREE_FD = """
 import os, resource
 first_free = os.dup(0)
