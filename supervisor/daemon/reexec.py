@@ -222,7 +222,6 @@ class Reexec:
         """
         if not self._is_due:
             return
-        self._is_due = False
         runtime = self._daemon.runtime
         servers = [server for _, server in self._daemon.options.httpservers]
         for server in servers:
@@ -238,6 +237,7 @@ class Reexec:
             runtime.logger.error(NOT_REPLACED.format(error))
         except Exception:  # noqa: BLE001 - the programs must go on
             runtime.logger.critical(NOT_REPLACED.format(exception_text()))
+        self._is_due = False
         for server in servers:
             runtime.loop.watch(server)
 

@@ -343,6 +343,24 @@ def test_without_free_fds_it_is_refused(directory: Path) -> None:
         assert_unchanged(daemon, before)
 
 
+LATE_REQUEST = """
+from supervisor.common.faults import RPCError
+try:
+    reexec.request()
+except RPCError as error:
+    open({path!r}, "w").write(error.text)
+"""
+
+
+def test_a_request_before_the_execution_is_refused(directory: Path) -> None:
+    """From a client whose connection is still served."""
+    with meddled(directory) as daemon:
+        daemon.rpc.meddler.before(LATE_REQUEST.format(path=str(directory / "refusal")))
+        replace(daemon)
+        assert daemon.text("refusal") == "FAILED: a replacement of the daemon is in progress"
+        assert len(proctable.children(daemon.pid)) == 1
+
+
 # -- the daemon goes on ----------------------------------------------------------------
 
 
