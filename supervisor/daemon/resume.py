@@ -140,6 +140,8 @@ class Resumption(Start):
         Relative paths are below the directory of the first start, as they were then.  The programs
         are known already, unless the snapshot has no state.
         """
+        if self._state.get("is_dumpable") is False:
+            self._forbid_dumps()
         standard_input.restore(self._standard_input)
         try:
             options.scales.restore(self._scales or {})
@@ -161,6 +163,13 @@ class Resumption(Start):
         if self._current_directory is not None:
             with suppress(OSError, TypeError, ValueError):  # it has been removed
                 os.chdir(self._current_directory)
+
+    def _forbid_dumps(self) -> None:
+        try:
+            posix.forbid_dumps()
+        except (ImportError, OSError) as error:
+            text = f"programs of the same user can read the daemon's memory: {_reason(error)}"
+            self._criticals.append(text)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""

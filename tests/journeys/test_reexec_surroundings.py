@@ -96,7 +96,7 @@ def own_traits(pid: int) -> dict[str, object]:
     del found["environment"]
     files = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
     kept = [each for each in files if not each.startswith(("socket:", "/proc/"))]
-    return {**found, "files": sorted(kept)}
+    return {**found, "files": sorted(kept), "owner": os.stat(f"/proc/{pid}/environ").st_uid}
 
 
 @pytest.mark.parametrize("arguments", [("-n",), ()], ids=["foreground", "background"])
