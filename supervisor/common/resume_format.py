@@ -25,7 +25,7 @@ FD_PATTERN: Final = re.compile(rb'"fd": (\d+)')
 
 @record(frozen=True)
 class Snapshot:
-    """A snapshot: `head` as every version has it, `state`, and the number of its `format`.
+    """A snapshot: `head` as every version has it, and `state`.
 
     `problem` is the reason for which the state cannot be read, "" if it can.  `fds` are those of
     both parts, also of a state that cannot be read.
@@ -35,11 +35,6 @@ class Snapshot:
     state: Mapping[str, Any]
     problem: str = ""
     fds: frozenset[int] = frozenset()
-
-    @property
-    def format(self) -> int:
-        """The number of the format."""
-        return int(self.head["format"])
 
 
 def encode(head: Mapping[str, Any], state: Mapping[str, Any]) -> bytes:

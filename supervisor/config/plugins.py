@@ -18,6 +18,11 @@ if TYPE_CHECKING:  # importing `typing` costs the client 2 ms
 REFERENCE = r"([\w.]+)\s*(?::\s*([\w.]+)\s*)?(?:\[.*\]\s*)?"
 
 
+_found: dict[int, tuple[Any, str]] = {}
+"""Objects that have been found, by their ids: (object, reference).  They have to exist: else their
+ids would be used again."""
+
+
 def resolve(spec: str, section: Section, option: str) -> Any:
     """Import and return the object that an option's `package.module:name` refers to.
 
@@ -48,7 +53,17 @@ def find_object(spec: str) -> Any:
             found = getattr(found, attribute)
     except Exception as error:  # noqa: BLE001 - see the docstring
         raise ValueError(str(error) or type(error).__name__) from None
+    _found[id(found)] = found, spec
     return found
+
+
+def reference_to(found: Any) -> str | None:
+    """Return the reference by which an object has been found, None if it has not.
+
+    Many objects do not know their own name: what a decorator has made, an instance, a bound method.
+    """
+    known = _found.get(id(found))
+    return None if known is None else known[1]
 
 
 def read_factories(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from operator import attrgetter
 
 from supervisor import datatypes, events
@@ -27,7 +28,7 @@ from supervisor.config import model
 from supervisor.config.health import HealthConfig
 from supervisor.config.hooks import HookCommand, HooksConfig
 from supervisor.config.limits import LimitsConfig
-from supervisor.config.plugins import find_object
+from supervisor.config.plugins import find_object, reference_to
 from supervisor.config.process_config import ProcessConfig
 
 TYPE_CHECKING = False
@@ -63,14 +64,15 @@ def _event_type(name: str) -> type:
 
 def _reference(function: Any) -> str:
     """Return `package.module:name` of a function that can be imported."""
+    known = reference_to(function)
+    if known is not None:
+        return known
     module = getattr(function, "__module__", None)
     name = getattr(function, "__qualname__", None)
     spec = f"{module}:{name}"
-    try:
-        if module and name and find_object(spec) is function:
+    with suppress(ValueError):
+        if find_object(spec) is function:
             return spec
-    except ValueError:
-        pass
     raise ValueError(f"{function!r} cannot be imported by a name")
 
 

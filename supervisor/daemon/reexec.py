@@ -11,13 +11,15 @@ import gc
 import os
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from collections import deque
+from contextlib import ExitStack, contextmanager, suppress
+from threading import get_ident
 
 from supervisor.common import resume_format
 from supervisor.common.faults import Faults, RPCError
 from supervisor.common.text import in_seconds, one_line
 from supervisor.config import standard_input
-from supervisor.config.saved_config import encode_group
+from supervisor.config.saved_config import encode_configuration, encode_group
 from supervisor.daemon.interfaces import unsafe_interface
 from supervisor.daemon.snapshot import configured_groups, head_of, state_of
 from supervisor.daemon.start import RESUME_VARIABLE
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from supervisor.engine.deferred import Deferred
     from supervisor.engine.loop import Loop
     from supervisor.process.helper_child import HelperEnd
+    from supervisor.process.plan import Launched
 
 CHECK_SECONDS: Final = 30.0
 """Time for the new version to read the configuration, in seconds."""
@@ -62,6 +65,7 @@ NOT_REPLACED = "supervisord is not replaced, and goes on: {}"
 BUSY = "a replacement of the daemon is in progress"
 SHUTTING_DOWN = "supervisord is shutting down"
 UPDATING = "an update is in progress"
+OTHER_ARGUMENTS = "its arguments are not those of its command line"
 
 
 class CheckOutput(HelperOutput):
@@ -129,11 +133,15 @@ class Reexec:
         daemon = self._daemon
         if daemon.runtime.daemon_state != SupervisorStates.RUNNING:
             return SHUTTING_DOWN
+        arguments = sys.argv[1:]
+        if arguments and sys.orig_argv[-len(arguments) :] != arguments:
+            return OTHER_ARGUMENTS  # a program that calls `main` has changed them
         return UPDATING if daemon.has_update_in_progress else unsafe_interface(daemon.interfaces)
 
     def _try_to_save(self) -> None:
         """Raise `RPCError` if a plugin has put something into a config that cannot be saved."""
         try:
+            encode_configuration(self._daemon.options.configuration)
             for group in self._daemon.process_groups.values():
                 encode_group(group.config)
             list(configured_groups(self._daemon))
@@ -145,34 +153,11 @@ class Reexec:
 
         Raises `RPCError` if it cannot be started.
         """
-        runtime, options = self._daemon.runtime, self._daemon.options
-        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
-        reader, writer = os.pipe()
+        runtime = self._daemon.runtime
         try:
-            os.set_blocking(reader, False)
-            stdin = self._stdin_of_check()
-            try:
-                launched = launch(
-                    SpawnPlan(
-                        name="check",
-                        executable=sys.executable,
-                        argv=(*own_command(options.start_directory), "--check", can_resume),
-                        environment=dict(os.environ),
-                        directory=_existing(options.start_directory),
-                        umask=None,
-                        uid=None,
-                        stdin=stdin,
-                        stdout=writer,
-                        stderr=writer,
-                    )
-                )
-            finally:
-                os.close(stdin)
+            launched, reader = self._launch_check()
         except (OSError, ProcessException) as error:
-            os.close(reader)
             raise RPCError(Faults.FAILED, f"the new version does not start: {error}") from None
-        finally:
-            os.close(writer)
         if launched.report is not None:  # a child that cannot exec reports that by its status
             os.close(launched.report)
         started = (launched.pid, reader)
@@ -183,13 +168,49 @@ class Reexec:
         runtime.children[launched.pid] = helper
         return helper
 
+    def _launch_check(self) -> tuple[Launched, int]:
+        """Return the child, and the reading end of a pipe with its output.
+
+        Raises `OSError` or `ProcessException`.
+        """
+        directory = self._daemon.options.start_directory
+        can_resume = f"--can-resume={resume_format.SNAPSHOT_FORMAT}"
+        with ExitStack() as stack:  # closes what the child has got
+            reader, writer = os.pipe()
+            stack.callback(os.close, writer)
+            on_failure = stack.enter_context(ExitStack())
+            on_failure.callback(os.close, reader)
+            os.set_blocking(reader, False)
+            stdin = self._stdin_of_check()
+            stack.callback(os.close, stdin)
+            launched = launch(
+                SpawnPlan(
+                    name="check",
+                    executable=sys.executable,
+                    argv=(*own_command(directory), "--check", can_resume),
+                    environment=dict(os.environ),
+                    directory=_usable(directory),
+                    umask=None,
+                    uid=None,
+                    stdin=stdin,
+                    stdout=writer,
+                    stderr=writer,
+                )
+            )
+            on_failure.pop_all()
+        return launched, reader
+
     def _stdin_of_check(self) -> int:
         """Return an fd with what this daemon has read from standard input; raises `OSError`."""
         options = self._daemon.options
         if options.configfile != standard_input.NAME:
             return os.open(os.devnull, os.O_RDONLY)
         fd = _memory_file(options.settings.runtimedir)
-        _write(fd, standard_input.standard_input().content)
+        try:
+            _write(fd, standard_input.standard_input().content)
+        except OSError:
+            os.close(fd)
+            raise
         return fd
 
     # -- the replacement ------------------------------------------------------------
@@ -201,7 +222,6 @@ class Reexec:
         """
         if not self._is_due:
             return
-        self._is_due = False
         runtime = self._daemon.runtime
         servers = [server for _, server in self._daemon.options.httpservers]
         for server in servers:
@@ -217,6 +237,7 @@ class Reexec:
             runtime.logger.error(NOT_REPLACED.format(error))
         except Exception:  # noqa: BLE001 - the programs must go on
             runtime.logger.critical(NOT_REPLACED.format(exception_text()))
+        self._is_due = False
         for server in servers:
             runtime.loop.watch(server)
 
@@ -237,6 +258,9 @@ class Reexec:
     def _replace(self) -> None:
         """Execute the new version; raises `OSError` if that fails."""
         daemon = self._daemon
+        # Not later: a line that waits for a slow reader of the log is part of the state.
+        daemon.runtime.logger.info("supervisord executes the installed version")
+        _flush_standard_streams()
         with _without_collections(), _blocked_signals() as mask:
             head, state = head_of(daemon), state_of(daemon, mask)
             snapshot = _memory_file(daemon.options.settings.runtimedir)
@@ -249,10 +273,10 @@ class Reexec:
                     **daemon.service_manager.environment(),
                     RESUME_VARIABLE: f"{snapshot}:{os.getpid()}",
                 }
-                daemon.runtime.logger.info("supervisord executes the installed version")
                 daemon.service_manager.reloading()
                 for fd in kept:
                     os.set_inheritable(fd, True)
+                _keep_pending(daemon.signals or deque(), len(state["signals"]))
                 _execute(daemon.options.start_directory, environment)
             finally:  # only after a failure
                 for fd in kept:
@@ -271,13 +295,16 @@ def _failure(end: HelperEnd) -> str:
     return end.first_line or f"the new version fails with {decode_wait_status(end.status)[1]}"
 
 
-def _existing(directory: str | None) -> str | None:
-    """Return a directory, None if it has been removed: then the current one has to do."""
+def _usable(directory: str | None) -> str | None:
+    """Return a directory, None if the current one has to do.
+
+    It may have been removed, or the user of the daemon may not enter it: root's own, for example.
+    """
     try:
-        is_missing = directory is None or paths.stat_at_once(directory) is None
+        is_there = directory is not None and paths.stat_at_once(directory) is not None
     except paths.MayWait:
-        is_missing = False
-    return None if is_missing else directory
+        return directory
+    return directory if is_there and os.access(directory or "", os.X_OK) else None
 
 
 def own_command(directory: str | None) -> list[str]:
@@ -295,15 +322,21 @@ def _execute(directory: str | None, environment: dict[str, str]) -> None:
     Python and its modules may have been found from there.  The new daemon returns to the current
     directory.
     """
-    current = os.open(".", os.O_PATH)
-    try:
+    with ExitStack() as after_failure:
         if directory is not None:
-            with suppress(OSError):  # it has been removed
+            with suppress(OSError):  # it cannot be used, see `_usable`
+                current = os.open(".", os.O_PATH)
+                after_failure.callback(os.close, current)
                 os.chdir(directory)
+                after_failure.callback(os.fchdir, current)
         os.execve(sys.executable, own_command(directory), environment)
-    finally:
-        os.fchdir(current)
-        os.close(current)
+
+
+def _flush_standard_streams() -> None:
+    """Write what plugins have printed: the execution drops the buffers of Python."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # none, full or closed
+            stream.flush()
 
 
 @contextmanager
@@ -324,6 +357,15 @@ def _blocked_signals() -> Iterator[list[int]]:
         yield sorted(map(int, before))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _keep_pending(signals: deque[int], saved: int) -> None:
+    """Let all but the first `saved` signals wait for the next daemon.
+
+    A thread of a plugin has received them since the snapshot; this one blocks all signals.
+    """
+    while len(signals) > saved:
+        signal.pthread_kill(get_ident(), signals.pop())
 
 
 def _memory_file(directory: str | None) -> int:

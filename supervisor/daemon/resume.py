@@ -24,7 +24,7 @@ from supervisor.config.saved_config import decode_configuration, decode_group
 from supervisor.daemon import boot
 from supervisor.daemon.adoption import add_groups_of_children, adopt_children, find_children
 from supervisor.daemon.config_diff import share_configs
-from supervisor.daemon.pidfile import PidFile
+from supervisor.daemon.pidfile import PidFile, running_pid
 from supervisor.daemon.start import RESUME_VARIABLE, Start, keep_files
 from supervisor.engine import posix
 from supervisor.http.listening import adopt_listener, is_adoptable
@@ -41,7 +41,7 @@ from supervisor.process.saved_events import SavedEvents
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
 
     from supervisor.config.model import Configuration, ProcessGroupConfig, ServerConfig, Settings
     from supervisor.daemon.memory import Memory
@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from supervisor.options import ServerOptions
     from supervisor.process.child import Subprocess
     from supervisor.process.runtime import Runtime
+
+    Result = TypeVar("Result")
 
 SAME_SETTINGS = "the settings stay as they were"
 NO_SETTINGS = "there are no settings and no servers"
@@ -117,9 +119,10 @@ class Resumption(Start):
             directory=configuration.get("start_directory"),
         )
         self._current_directory: str | None = configuration.get("directory")
-        self._standard_input: dict[str, Any] = configuration.get("standard_input") or {}
+        self._standard_input = _object(configuration.get("standard_input"))
         self._before = _decoded(configuration)
-        self._scales: dict[str, Any] = configuration.get("scales") or {}
+        self._scales: dict[str, Any] | None = configuration.get("scales")
+        """Numbers of processes, None if they are unknown."""
         self._criticals: list[str] = []
         self._saved_processes: list[tuple[Subprocess, dict[str, Any]]] = []
         self._saved_pools: list[tuple[EventListenerPool, dict[str, Any]]] = []
@@ -137,8 +140,14 @@ class Resumption(Start):
         Relative paths are below the directory of the first start, as they were then.  The programs
         are known already, unless the snapshot has no state.
         """
+        if self._state.get("is_dumpable") is False:
+            self._forbid_dumps()
         standard_input.restore(self._standard_input)
-        options.scales.restore(self._scales)
+        try:
+            options.scales.restore(self._scales or {})
+        except (AttributeError, KeyError, TypeError) as error:
+            self._criticals.append(f"numbers of processes cannot be taken over: {_reason(error)}")
+            self._scales = None
         options.start_directory = self._directory
         options.arguments = list(sys.argv[1:] if args is None else args)
         options.file_before = self._file
@@ -152,8 +161,15 @@ class Resumption(Start):
             self._criticals.append(f"{outcome}: {_reason(error)}")
             options.configuration = self._before or _bare_configuration(options)
         if self._current_directory is not None:
-            with suppress(OSError):  # it has been removed
+            with suppress(OSError, TypeError, ValueError):  # it has been removed
                 os.chdir(self._current_directory)
+
+    def _forbid_dumps(self) -> None:
+        try:
+            posix.forbid_dumps()
+        except (ImportError, OSError) as error:
+            text = f"programs of the same user can read the daemon's memory: {_reason(error)}"
+            self._criticals.append(text)
 
     def prepare(self, options: ServerOptions) -> tuple[list[str], list[str]]:
         """Keep the fds that the snapshot names, and no others; return what to log."""
@@ -192,16 +208,19 @@ class Resumption(Start):
         try:
             before = PidFile(self._state["pidfile"]["path"])
             before.restore(self._state["pidfile"])
-        except (KeyError, TypeError) as error:
-            if self._state:
-                self._criticals.append(f"the pid file cannot be taken over: {_reason(error)}")
-        else:
             if before.path == settings.pidfile:
                 return before
             before.remove()
+        except (AttributeError, KeyError, OSError, TypeError) as error:
+            if self._state:
+                self._criticals.append(f"the pid file cannot be taken over: {_reason(error)}")
         pidfile = PidFile(settings.pidfile)
-        with suppress(boot.BootError):  # `write` reports that
+        try:
             pidfile.lock()
+        except boot.BootError as error:
+            if running_pid(settings.pidfile) != os.getpid():  # else `write` replaces its own
+                self._criticals.append(str(error))
+                return PidFile(os.devnull)
         return pidfile
 
     def open_log(self, settings: Settings) -> Logger:
@@ -224,17 +243,19 @@ class Resumption(Start):
         One that cannot be opened is left out.
         """
         loop, logger = daemon.runtime.loop, daemon.runtime.logger
-        unused = list(self._snapshot.head.get("listeners") or ())
+        unused = _objects(self._snapshot.head.get("listeners"))
         servers: list[tuple[ServerConfig, HTTPServer]] = []
         missing: list[ServerConfig] = []
         for config in daemon.options.server_configs:
             saved = next((each for each in unused if is_adoptable(config, each)), None)
-            if saved is None:
+            opened = None
+            if saved is not None:
+                unused.remove(saved)
+                opened = _guard(daemon, partial(adopt_listener, saved), "taking over a server")
+            if opened is None:
                 missing.append(config)
-                continue
-            unused.remove(saved)
-            opened = adopt_listener(saved)
-            servers.append((config, HTTPServer(config, loop, logger, listener=opened)))
+            else:
+                servers.append((config, HTTPServer(config, loop, logger, listener=opened)))
         for saved in unused:
             _guard(daemon, partial(_close_listener, saved), "closing a server")
         for config in missing:
@@ -251,7 +272,8 @@ class Resumption(Start):
     def open_memory(self, daemon: WholeDaemon) -> Memory | None:
         """Return the memory of a daemon, None without a state file."""
         memory = super().open_memory(daemon)
-        daemon.options.scales.restore(self._scales)  # the file may be a second older
+        if self._scales is not None:
+            daemon.options.scales.restore(self._scales)  # the file may be a second older
         return memory
 
     def add_groups(self, daemon: WholeDaemon) -> None:
@@ -263,10 +285,11 @@ class Resumption(Start):
         if made_directory is not None:
             restore = partial(daemon.runtime.services.notify_directory.restore, made_directory)
             _guard(daemon, restore, "taking over the directory of sockets")
-        for saved in self._state.get("groups") or ():
+        groups = self._state.get("groups")
+        for saved in _objects(groups):
             add = partial(self._add_group, daemon, saved)
             _guard(daemon, add, f"taking over the group {saved.get('name')}")
-        is_complete = len(daemon.process_groups) == len(self._state.get("groups") or ())
+        is_complete = isinstance(groups, list) and len(daemon.process_groups) == len(groups)
         if is_complete and "configured" in self._state:
             restore = partial(self._restore_configured, daemon)
             _guard(daemon, restore, "taking over changes that are pending")
@@ -292,14 +315,14 @@ class Resumption(Start):
         if self._state:
             read = partial(options.process_config, do_usage=False)
             _guard(daemon, read, "reading the configuration")
-        head, has_state = self._snapshot.head, bool(self._state)
+        head, has_state = self._snapshot.head, bool(_objects(self._state.get("groups")))
         add = partial(add_groups_of_children, daemon, head, has_state=has_state)
         _guard(daemon, add, "adding the groups of children")
         share_configs(options.process_group_configs, daemon.process_groups)
 
     def _add_group(self, daemon: WholeDaemon, saved: dict[str, Any]) -> None:
         config = _decode(saved["config"], daemon.options)
-        socket = (self._snapshot.head.get("fastcgi_sockets") or {}).get(config.name)
+        socket = _object(self._snapshot.head.get("fastcgi_sockets")).get(config.name)
         group = make_group(config, daemon.runtime, must_open=False, opened=socket)
         daemon.process_groups[config.name] = group
         for each in saved["processes"]:
@@ -315,7 +338,8 @@ class Resumption(Start):
         self._report_fixed_settings(daemon)
         before = self._before
         if before and before.settings.subreaper and not daemon.options.settings.subreaper:
-            posix.set_subreaper(is_subreaper=False)
+            leave = partial(posix.set_subreaper, is_subreaper=False)
+            _guard(daemon, leave, "leaving orphans to pid 1")
         if not daemon.pidfile.is_written:
             daemon.pidfile.write(daemon.runtime.logger)
 
@@ -341,7 +365,9 @@ class Resumption(Start):
         """Go on where the daemon before was; no program starts that was not to be started."""
         runtime = daemon.runtime
         # Not later: the next child would inherit the mask.
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._state.get("signal_mask") or ())
+        mask, valid = self._state.get("signal_mask"), [*signal.valid_signals()]
+        numbers = [each for each in mask if each in valid] if isinstance(mask, list) else []
+        signal.pthread_sigmask(signal.SIG_SETMASK, numbers)
         for step, what in self._steps(daemon):
             _guard(daemon, step, what)
         runtime.logger.info(self._report())
@@ -424,13 +450,24 @@ def _restore_process(process: Subprocess, saved: Mapping[str, Any]) -> None:
         raise
 
 
-def _guard(daemon: WholeDaemon, step: Callable[[], object], what: str) -> None:
-    """Run a step; an error is logged in one line, and nothing else is prevented by it."""
+def _guard(daemon: WholeDaemon, step: Callable[[], Result], what: str) -> Result | None:
+    """Return the result of a step; an error is logged in one line, and prevents nothing else."""
     try:
-        step()
+        return step()
     except Exception as error:  # noqa: BLE001 - a snapshot may contain anything
         daemon.runtime.logger.critical(f"{what} failed: {_reason(error)}")
         daemon.runtime.logger.debug(exception_text())
+        return None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Return an object of JSON, an empty one in place of any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    """Return the objects in a list of JSON, no other values."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _reason(error: Exception) -> str:

@@ -95,6 +95,7 @@ def state_of(daemon: WholeDaemon, signal_mask: list[int]) -> dict[str, Any]:
         "leftovers": [] if daemon.memory is None else daemon.memory.snapshot(),
         "signals": list(daemon.signals or ()),
         "signal_mask": signal_mask,
+        "is_dumpable": posix.is_dumpable(),
     }
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 from supervisor import events
@@ -53,6 +54,7 @@ class Start:
 
         Raises `BootError`.
         """
+        gc.enable()  # a resumed daemon that reloads at once has not done it yet
         if self.is_first:
             options.cleanup_fds()
             keep_files()

@@ -27,6 +27,7 @@ STANDARD_FDS = (0, 1, 2)
 
 PID_OF_INIT = 1
 
+PR_SET_DUMPABLE = 4
 PR_SET_CHILD_SUBREAPER = 36
 """From linux/prctl.h."""
 
@@ -344,6 +345,27 @@ def set_subreaper(*, is_subreaper: bool) -> None:
     from supervisor.engine.libc import prepare_call  # few daemons need ctypes, which takes a MiB
 
     prepare_call("prctl", PR_SET_CHILD_SUBREAPER, is_subreaper, 0, 0, 0)()
+
+
+def is_dumpable() -> bool:
+    """Whether other processes of the same user may read the memory of this one.
+
+    Not if it was root's: then its files in /proc belong to root (proc(5)).
+    """
+    try:
+        return os.stat("/proc/self/environ").st_uid == os.geteuid()
+    except OSError:
+        return True
+
+
+def forbid_dumps() -> None:
+    """Let no process of the same user read the memory of this one; raises `OSError`.
+
+    An execution permits it again, see PR_SET_DUMPABLE in prctl(2).
+    """
+    from supervisor.engine.libc import prepare_call  # as for a subreaper
+
+    prepare_call("prctl", PR_SET_DUMPABLE, 0, 0, 0, 0)()
 
 
 def is_leaderless_group(pgid: int) -> bool:

@@ -122,5 +122,6 @@ def adopt_child(process: Subprocess, child: Mapping[str, Any]) -> bool:
     for dispatcher in process.dispatchers.values():
         process.runtime.loop.watch(dispatcher)
     if isinstance(process, FastCGISubprocess) and process.has_open_socket:
-        process.hold_socket()
+        if not process.holds_socket:  # else `restore_process` has failed later than that
+            process.hold_socket()
     return True

@@ -42,7 +42,8 @@ def save_event(event: events.Event, logger: Logger) -> dict[str, Any] | None:
         "name": events.getEventNameByType(type(event)),
         "payload": payload,
         "serial": event.serial,
-        "pool_serials": event.pool_serials,
+        # Not a dict: a pool called "fd" would name an fd there, see `resume_format.FD_PATTERN`.
+        "pool_serials": list(event.pool_serials.items()),
     }
 
 

@@ -274,6 +274,93 @@ def test_a_second_request_is_refused_and_a_client_may_leave(directory: Path) -> 
         assert_unchanged(daemon, before)
 
 
+UNNAMED = """
+def undecorated(supervisord):
+    return object()
+make = (lambda function: lambda *arguments: function(*arguments))(undecorated)
+"""
+
+
+def test_a_factory_that_does_not_know_its_name(directory: Path) -> None:
+    """Decorators change names.  One that a plugin has put in its place is refused."""
+    (directory / "unnamed.py").write_text(UNNAMED, encoding="utf-8")
+    section = "[rpcinterface:y]\nsupervisor.rpcinterface_factory=unnamed:make\n"
+    environment = {"PYTHONPATH": f"{ROOT}:{directory}"}
+    with Daemon(directory, f"{PROGRAM}{MEDDLER}{section}", environment=environment) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        for number in (1, 2):
+            replace(daemon, number)
+        daemon.rpc.meddler.run(
+            "from supervisor.common.records import replace\n"
+            "options = supervisord.options\n"
+            "(first, *others) = options.configuration.rpcinterfaces\n"
+            "others = (replace(first, factory=lambda: None), *others)\n"
+            "options.configuration = replace(options.configuration, rpcinterfaces=others)\n"
+        )
+        assert refusal(daemon).endswith(" cannot be imported by a name")
+        assert_unchanged(daemon, before)
+
+
+WRAPPER = """
+import sys
+from supervisor.supervisord import main
+sys.argv[1:] = [*sys.argv[4:], "--loglevel=info"]
+main()
+"""
+
+
+def test_a_daemon_with_arguments_of_a_wrapper_is_not_replaced(directory: Path) -> None:
+    """They are not in the command line, so the new version would not get them."""
+    wrapper = directory / "wrapper.py"
+    wrapper.write_text(WRAPPER, encoding="utf-8")
+    environment = {"PYTHONPATH": str(ROOT)}
+    within = (sys.executable, str(wrapper))
+    with Daemon(directory, PROGRAM, environment=environment, within=within) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        assert refusal(daemon) == "its arguments are not those of its command line"
+        assert_unchanged(daemon, before)
+
+
+NO_FREE_FD = """
+import os, resource
+first_free = os.dup(0)
+os.close(first_free)
+resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, 4096))
+"""
+
+
+def test_without_free_fds_it_is_refused(directory: Path) -> None:
+    with meddled(directory) as daemon:
+        before = daemon.wait_for_state("x", "RUNNING")
+        daemon.rpc.meddler.run("import supervisor.daemon.reexec")
+        fds = set(os.listdir(f"/proc/{daemon.pid}/fd"))
+        daemon.rpc.meddler.run(NO_FREE_FD)
+        found = refusal(daemon)
+        assert found == "the new version does not start: [Errno 24] Too many open files"
+        code = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 4096))"
+        daemon.rpc.meddler.run(code)
+        assert set(os.listdir(f"/proc/{daemon.pid}/fd")) == fds
+        assert_unchanged(daemon, before)
+
+
+LATE_REQUEST = """
+from supervisor.common.faults import RPCError
+try:
+    reexec.request()
+except RPCError as error:
+    open({path!r}, "w").write(error.text)
+"""
+
+
+def test_a_request_before_the_execution_is_refused(directory: Path) -> None:
+    """From a client whose connection is still served."""
+    with meddled(directory) as daemon:
+        daemon.rpc.meddler.before(LATE_REQUEST.format(path=str(directory / "refusal")))
+        replace(daemon)
+        assert daemon.text("refusal") == "FAILED: a replacement of the daemon is in progress"
+        assert len(proctable.children(daemon.pid)) == 1
+
+
 # -- the daemon goes on ----------------------------------------------------------------
 
 
@@ -351,6 +438,31 @@ def test_a_full_disk_does_not_prevent_it(directory: Path) -> None:
         assert_unchanged(daemon, before)
 
 
+def test_a_slow_reader_of_the_activity_log_gets_all_lines(directory: Path) -> None:
+    """Also the last one of the old daemon."""
+    path = directory / "log"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    config = f"logfile={path}\n{PROGRAM}"
+    with Daemon(directory, config) as daemon, os.fdopen(reader, "r+b", 0) as pipe:
+        daemon.wait_for_state("x", "RUNNING")
+        for size in (4096, 1):
+            while pipe.write(bytes(size)):
+                pass
+        assert daemon.rpc.supervisor.reexec() is True
+        daemon.close_rpc()
+        wait_until(lambda: "INFO resumed 1 process" in daemon.output_text())
+        log = b""
+
+        def read() -> bool:
+            nonlocal log
+            log += pipe.read(65536) or b""
+            return b"INFO resumed 1 process" in log
+
+        wait_until(read)
+        assert EXECUTES in log.decode()
+
+
 def test_without_a_file_in_memory_there_is_one_on_disk(directory: Path) -> None:
     """It has no name, because it contains the environment of all programs."""
     config = f"runtimedir=%(here)s\n{PROGRAM}"
@@ -376,6 +488,39 @@ def test_a_configuration_from_standard_input_is_kept(
             replace(daemon, number)
         assert daemon.rpc.supervisor.reloadConfig() == [[[], [], []]]
         assert_unchanged(daemon, before)
+
+
+LATE_SIGNAL = """
+import os, signal, threading, time, supervisor.daemon.reexec as module
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+write = module._write
+def interrupted(fd, data):
+    os.kill(os.getpid(), signal.SIGTERM)
+    while signal.SIGTERM not in supervisord.signals:
+        time.sleep(0.001)
+    write(fd, data)
+module._write = interrupted
+"""
+
+
+def test_a_signal_that_a_thread_receives_after_the_snapshot_is_handled(directory: Path) -> None:
+    """Plugins have threads, which do not block signals."""
+    with meddled(directory) as daemon:
+        daemon.wait_for_state("x", "RUNNING")
+        daemon.rpc.meddler.run(LATE_SIGNAL)
+        assert daemon.rpc.supervisor.reexec() is True
+        daemon.wait_for_exit()
+        text = daemon.log_text()
+        assert "INFO resumed 1 process" in text
+        assert text.count("received SIGTERM indicating exit request") == 1
+
+
+def test_what_a_plugin_has_printed_is_kept(directory: Path) -> None:
+    """Python has a buffer, which an execution drops."""
+    with meddled(directory) as daemon:
+        daemon.rpc.meddler.run("print('hello from a plugin')")
+        replace(daemon)
+        assert "hello from a plugin\n" in daemon.output_text()
 
 
 # -- after the execution ---------------------------------------------------------------
@@ -465,6 +610,18 @@ def check_adoption(daemon: Daemon, code: str, reason: str, found: str) -> None:
     wait_until(lambda: len(proctable.children(daemon.pid)) == running, what=daemon.log_text)
 
 
+def test_without_a_snapshot_numbers_of_processes_are_in_the_state_file(directory: Path) -> None:
+    with meddled(directory, f"statefile={directory}/state\n{ADOPTED}") as daemon:
+        assert daemon.ctl("scale", "many", "3").returncode == 0
+        pid = daemon.wait_for_state("many:2", "RUNNING")["pid"]
+        daemon.wait_for_text("state", '"count": 3')
+        daemon.rpc.meddler.before(DAMAGE.format(code="b''"))
+        replace(daemon)
+        for _ in range(2):
+            assert daemon.rpc.supervisor.reloadConfig() == [[[], [], []]]
+        assert daemon.info("many:2")["pid"] == pid
+
+
 BROKEN_CONFIG = "open({path!r}, 'w').write('[program:x]\\nautostart=perhaps\\n')"
 
 
@@ -513,11 +670,20 @@ PARTS = (
     ("state['orphans'] = 5", "taking over orphans", False),
     ("state['logs'] = 5", "open logs cannot be taken over", False),
     ("state['pidfile'] = 5", "the pid file cannot be taken over", False),
+    ("state['pidfile']['path'] = 5", "the pid file cannot be taken over", False),
     ("state['configuration'] = 5", "", False),
+    ("state['configuration']['scales'] = 5", "numbers of processes cannot be taken over", False),
+    ("state['configuration'].update(directory='\\0', standard_input=5)", "", False),
+    ("state['signal_mask'] = [[], 'x']", "", False),
+    ("state['groups'] = 5", "x (pid ", True),
+    ("state['groups'][0] = 5", "x (pid ", True),
+    ("head['listeners'] = 5", "", False),
+    ("head['listeners'][0]['fd'] = state['pidfile']['fd']", "taking over a server", False),
 )
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(180)
 def test_a_part_that_cannot_be_read_is_one_line_and_prevents_nothing_else(directory: Path) -> None:
     for number, (code, what, is_lost) in enumerate(PARTS):
         folder = directory / str(number)
@@ -538,6 +704,17 @@ def test_a_part_that_cannot_be_read_is_one_line_and_prevents_nothing_else(direct
                 assert (info["pid"], info["statename"]) == (pid, "RUNNING"), log
             size = len(daemon.text("counter.log"))
             wait_until(lambda: len(daemon.text("counter.log")) > size, what=daemon.log_text)  # noqa: B023
+
+
+def test_a_socket_that_is_half_taken_over_is_closed_by_a_stop(directory: Path) -> None:
+    with meddled(directory, ADOPTED) as daemon:
+        pid = daemon.wait_for_state("f", "RUNNING")["pid"]
+        code = "[x for x in state['groups'] if x['name'] == 'f'][0]['processes'][0]['parts'] = 5"
+        daemon.rpc.meddler.before(CHANGE.format(code=code))
+        replace(daemon)
+        assert f"CRIT f (pid {pid}) is adopted by its pid" in daemon.log_text()
+        daemon.rpc.supervisor.stopProcess("f")
+        assert "INFO Closing socket" in daemon.log_text().partition("INFO resumed ")[2]
 
 
 CHANGE = """

@@ -26,7 +26,6 @@ OPAQUE = {
     "result",
     "copies",
     "signals",
-    "pool_serials",
     "matchers",
 }
 """Keys whose values have keys that are names, or options."""

@@ -13,10 +13,13 @@ import pytest
 from tests.support import proctable
 from tests.support.containers import running
 from tests.support.daemon import Daemon
+from tests.support.meddler import SECTION as MEDDLER
 from tests.support.ports import free_port
 from tests.support.strangers import UID, needs_root
 from tests.support.transport import proxy
 from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
 
 TWO = """
 [program:before]
@@ -93,7 +96,7 @@ def own_traits(pid: int) -> dict[str, object]:
     del found["environment"]
     files = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
     kept = [each for each in files if not each.startswith(("socket:", "/proc/"))]
-    return {**found, "files": sorted(kept)}
+    return {**found, "files": sorted(kept), "owner": os.stat(f"/proc/{pid}/environ").st_uid}
 
 
 @pytest.mark.parametrize("arguments", [("-n",), ()], ids=["foreground", "background"])
@@ -131,6 +134,19 @@ def test_as_another_user(directory: Path) -> None:
             daemon.rpc.supervisor.reexec()
         assert "supervisord.conf: Permission denied" in caught.value.faultString
         os.chown(daemon.config_path, UID, UID)
+        check(daemon)
+
+
+@needs_root
+def test_as_a_user_who_may_not_enter_the_directory_of_the_start(directory: Path) -> None:
+    """For example root's home directory, where an administrator has typed the command."""
+    start = directory / "start"
+    start.mkdir(mode=0o700)
+    within = ("sh", "-c", f'cd {start}; exec "$@"', "sh")
+    daemon = Daemon(directory, f"user={UID}\n{TWO}", within=within)
+    os.chown(directory, UID, UID)
+    os.chown(daemon.config_path, UID, UID)
+    with daemon:
         check(daemon)
 
 
@@ -217,6 +233,19 @@ def test_under_systemd(directory: Path) -> None:
         assert manager.recv(1000).startswith(b"STOPPING=1\n")
 
 
+def test_a_reload_that_follows_at_once(directory: Path) -> None:
+    """Garbage is collected again, though the daemon has resumed without."""
+    found = directory / "found"
+    with Daemon(directory, f"{TWO}{MEDDLER}", environment={"PYTHONPATH": str(ROOT)}) as daemon:
+        replace(daemon)
+        daemon.rpc.supervisor.restart()
+        wait_until(lambda: daemon.log_text().count("supervisord started with pid") == 2)
+        daemon.close_rpc()
+        code = f"import gc; open({str(found)!r}, 'w').write(str(gc.isenabled()))"
+        daemon.rpc.meddler.run(code)
+        assert found.read_text() == "True"
+
+
 # -- changed settings -----------------------------------------------------------------
 
 
@@ -267,6 +296,19 @@ def test_another_activity_log(directory: Path) -> None:
         assert daemon.info("before")["pid"] == pid
         daemon.write_config(TWO)
         assert daemon.ctl("reload", "--keep").returncode == 0
+
+
+def test_the_pid_file_of_another_daemon_is_left_alone(directory: Path) -> None:
+    folders = directory / "one", directory / "other"
+    for folder in folders:
+        folder.mkdir()
+    with Daemon(folders[0], TWO) as daemon, Daemon(folders[1], TWO) as other:
+        text = keep(daemon, f"pidfile={other.pid_path}\n{TWO}")
+        assert f"CRIT Another supervisord (pid {other.pid}) holds the pid file" in text
+        assert other.pid_path.read_text() == f"{other.pid}\n"
+        assert not daemon.pid_path.exists()
+        keep(daemon, TWO)
+        assert daemon.pid_path.read_text() == f"{daemon.pid}\n"
 
 
 def test_changed_servers_are_opened_and_others_closed(directory: Path) -> None:

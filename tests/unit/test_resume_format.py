@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from supervisor.common.resume_format import SNAPSHOT_FORMAT, decode, encode, fds_in
+from supervisor.events import Tick5Event
+from supervisor.loggers import getLogger
+from supervisor.process.saved_events import SavedEvents, save_event
 
 HEAD: dict[str, Any] = {
     "version": "4.3.1",
@@ -25,7 +28,7 @@ def test_both_parts_are_decoded() -> None:
     snapshot = decode(encode(HEAD, STATE))
     assert snapshot.head == {"format": SNAPSHOT_FORMAT, **HEAD}
     assert snapshot.state == STATE
-    assert (snapshot.format, snapshot.problem) == (SNAPSHOT_FORMAT, "")
+    assert snapshot.problem == ""
 
 
 def test_the_fds_of_both_parts() -> None:
@@ -46,6 +49,17 @@ def test_the_fds_of_both_parts() -> None:
 )
 def test_what_is_no_fd(value: dict[str, Any]) -> None:
     assert fds_in(encode({}, value)) == set()
+
+
+def test_a_pool_called_fd() -> None:
+    event = Tick5Event(5, None)
+    event.serial, event.pool_serials = 7, {"fd": 99}
+    saved = save_event(event, getLogger())
+    assert saved is not None
+    assert decode(encode(HEAD, {"event_buffer": [saved]})).fds == {3, 5}
+    restored = SavedEvents(getLogger()).restore(json.loads(json.dumps(saved)))
+    assert restored is not None
+    assert restored.pool_serials == {"fd": 99}
 
 
 def test_the_fds_are_known_without_the_state() -> None:

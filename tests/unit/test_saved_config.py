@@ -20,6 +20,7 @@ from supervisor.common.records import names, replace
 from supervisor.config import model
 from supervisor.config.model import Settings
 from supervisor.config.option import options_of
+from supervisor.config.plugins import find_object
 from supervisor.config.process_config import ProcessConfig
 from supervisor.config.saved_config import (
     BESIDE_FIELDS,
@@ -333,6 +334,28 @@ def _hidden() -> Any:
     default_handler.__module__ = "supervisor.dispatchers"
     default_handler.__qualname__ = "default_handler"
     return default_handler
+
+
+class _Handler:
+    """A handler that does not know its own name, nor does its method."""
+
+    def __call__(self, event: Any, response: bytes) -> None:
+        """Do nothing."""
+
+    method = __call__
+
+
+handler_of_a_plugin = _Handler()
+
+
+@pytest.mark.parametrize("name", ["handler_of_a_plugin", "handler_of_a_plugin.method"])
+def test_a_handler_is_known_by_the_name_in_the_file(tmp_path: Path, name: str) -> None:
+    """Also to a daemon that has got it from the one before."""
+    (group,) = groups_in(tmp_path, f"{KINDS['pool']}result_handler={__name__}:{name}\n")
+    assert isinstance(group, model.EventListenerPoolConfig)
+    for _ in range(2):
+        group = again(group)
+        assert group.result_handler == find_object(f"{__name__}:{name}")
 
 
 def test_a_handler_that_cannot_be_imported_is_an_error(
