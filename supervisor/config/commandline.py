@@ -221,7 +221,7 @@ def parse_arguments(
     by_flag = {f"--{option.name}": option for option in options}
     by_flag |= {f"-{letter}": option for option in options for letter in option.short}
     takes_value = [(option, option.convert is not None) for option in options]
-    words = {word.partition("=")[0] for word in argv}
+    words = {str(word).partition("=")[0] for word in argv}  # jobflow-remote passes a path
     short = "".join(
         letter + ":" * value for option, value in takes_value for letter in option.short
     )

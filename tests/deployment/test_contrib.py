@@ -85,7 +85,7 @@ def bash(environment: dict[str, str], directory: Path, line: str, end: str = "")
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["re"], {"reload", "remove", "reopen", "reread", "restart"}),
+        (["re"], {"reexec", "reload", "remove", "reopen", "reread", "restart"}),
         (["help", "st"], {"start", "status", "stop"}),
         (["stop", ""], {"web", "team:one", "team:two", "team:*", "all"}),
         (["stop", "web", "te"], {"team:one", "team:two", "team:*"}),

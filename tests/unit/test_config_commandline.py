@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -306,3 +307,11 @@ def test_all_but_the_programs(nowhere: Path) -> None:
     assert found.groups == []
     assert (found.settings.identifier, found.settings.exit_code_from) == ("x", "y")
     assert [each.section for each in found.servers] == ["unix_http_server"]
+
+
+def test_the_file_of_a_client_may_be_a_path(tmp_path: Path) -> None:
+    """jobflow-remote passes one."""
+    file = tmp_path / "client.conf"
+    file.write_text("[supervisorctl]\nserverurl=http://localhost:1234\n", encoding="ascii")
+    argv: list[Any] = ["-c", file]
+    assert read_client_configuration(argv).serverurl == "http://localhost:1234"
