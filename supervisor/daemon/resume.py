@@ -63,7 +63,7 @@ CHANGED = "options of [supervisord] have changed that only its start applies: {}
 
 MAX_SNAPSHOT_BYTES = 2**30
 
-COLLECTION_DELAY_SECONDS = 1.0
+COLLECTION_DELAY_SECONDS = 0.05
 """Time from the start to the first collection of garbage, which visits all objects, in seconds."""
 
 
