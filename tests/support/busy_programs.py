@@ -303,7 +303,9 @@ class BusyPrograms:
         text = (self._directory / f"{listener}.events").read_text(encoding="utf-8")
         found = []
         while text:
-            head, _, rest = text.partition("\n")
+            head, newline, rest = text.partition("\n")
+            if not newline:
+                break
             header = _pairs(head)
             length = int(header["len"])
             if len(rest) <= length:
