@@ -14,6 +14,7 @@ from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation, clean_environment
 from tests.support.networks import ADDRESS, own_network
 from tests.support.plugins import SUPVISORS, ours_with_plugins, plugin_environment, plugin_script
+from tests.support.shared_application import RULES, SHARED
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
@@ -145,44 +146,6 @@ def test_listeners_go_on(directory: Path) -> None:
         daemon.rpc.supervisor.startProcess("fat")
         daemon.wait_for_text("memmon.mail", "bytes RSS", 25)
         assert [daemon.info(name)["pid"] for name in names] == pids, daemon.log_text()
-
-
-RULES = """\
-<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<root>
-    <application name="shop">
-        <start_sequence>1</start_sequence>
-        <programs>
-            <program name="web">
-                <identifiers>two,one</identifiers>
-                <start_sequence>1</start_sequence>
-                <required>true</required>
-                <running_failure_strategy>RESTART_PROCESS</running_failure_strategy>
-            </program>
-        </programs>
-    </application>
-</root>
-"""
-
-SHARED = f"""
-identifier={{name}}
-[inet_http_server]
-port=:{{port}}
-[rpcinterface:supvisors]
-supervisor.rpcinterface_factory=supvisors.plugin:make_supvisors_rpcinterface
-supvisors_list=<one>{ADDRESS}:60001,<two>{ADDRESS}:60002
-rules_files={{rules}}
-synchro_options=LIST
-stats_enabled=OFF
-[ctlplugin:supvisors]
-supervisor.ctl_factory=supvisors.supvisorsctl:make_supvisors_controller_plugin
-[program:web]
-command={child("sleeper")}
-autostart=false
-startsecs=0
-[group:shop]
-programs=web
-"""
 
 
 @needs_root

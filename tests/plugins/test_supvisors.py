@@ -13,6 +13,7 @@ from tests.support.children import child
 from tests.support.daemon import Daemon, Implementation
 from tests.support.networks import ADDRESS, own_network
 from tests.support.plugins import SUPVISORS, plugin_environment
+from tests.support.shared_application import RULES, SHARED
 from tests.support.strangers import needs_root
 from tests.support.waiting import wait_until
 
@@ -67,43 +68,6 @@ def test_its_own_tests(tmp_path: Path) -> None:
 
 # -- two daemons ------------------------------------------------------------------------------
 
-RULES = """\
-<?xml version="1.0" encoding="UTF-8" standalone="no"?>
-<root>
-    <application name="shop">
-        <start_sequence>1</start_sequence>
-        <programs>
-            <program name="web">
-                <identifiers>two,one</identifiers>
-                <start_sequence>1</start_sequence>
-                <required>true</required>
-                <running_failure_strategy>RESTART_PROCESS</running_failure_strategy>
-            </program>
-        </programs>
-    </application>
-</root>
-"""
-
-CONFIG = f"""
-identifier={{name}}
-[inet_http_server]
-port=:{{port}}
-[rpcinterface:supvisors]
-supervisor.rpcinterface_factory=supvisors.plugin:make_supvisors_rpcinterface
-supvisors_list=<one>{ADDRESS}:60001,<two>{ADDRESS}:60002
-rules_files={{rules}}
-synchro_options=LIST
-stats_enabled=OFF
-[ctlplugin:supvisors]
-supervisor.ctl_factory=supvisors.supvisorsctl:make_supvisors_controller_plugin
-[program:web]
-command={child("sleeper")}
-autostart=false
-startsecs=0
-[group:shop]
-programs=web
-"""
-
 
 def test_two_daemons_share_an_application(directory: Path) -> None:
     """By the rules it starts on the second; when that is killed, the first takes over."""
@@ -113,7 +77,7 @@ def test_two_daemons_share_an_application(directory: Path) -> None:
         python = str(plugin_environment(SUPVISORS) / "bin" / "python")
         ours_there = Implementation("ours", (*there, python, "-m", "supervisor."))
         one, two = (
-            _daemon(directory / name, ours_there, CONFIG.format(name=name, port=port, rules=rules))
+            _daemon(directory / name, ours_there, SHARED.format(name=name, port=port, rules=rules))
             for name, port in (("one", 60001), ("two", 60002))
         )
         try:
@@ -173,7 +137,7 @@ def test_a_start_sequence_waits_for_readiness(directory: Path) -> None:
     """A program that takes five seconds, by its own message, is RUNNING before the next starts."""
     rules = directory / "rules.xml"
     rules.write_text(SEQUENCE, encoding="utf-8")
-    config = CONFIG.format(name="one", port=60001, rules=rules)
+    config = SHARED.format(name="one", port=60001, rules=rules)
     config = config.replace(f",<two>{ADDRESS}:60002", "").replace(
         "programs=web", "programs=web,front"
     )
