@@ -263,8 +263,8 @@ class Reexec:
         _flush_standard_streams()
         with _without_collections(), _blocked_signals() as mask:
             head, state = head_of(daemon), state_of(daemon, mask)
-            snapshot = _memory_file(daemon.options.settings.runtimedir)
             data = resume_format.encode(head, state)
+            snapshot = _memory_file(daemon.options.settings.runtimedir)
             kept = {snapshot, *resume_format.fds_in(data)}
             try:
                 _write(snapshot, data)
